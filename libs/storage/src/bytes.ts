@@ -1,0 +1,83 @@
+import { InvalidArgumentError } from './errors.js';
+import type { BytesLike, ScanOptions } from './partition-store.js';
+
+/**
+ * A Buffer over the given bytes (a view, not a copy) or over the UTF-8 of a string.
+ * @throws {InvalidArgumentError} for anything else
+ */
+export function toBuffer(bytes: BytesLike, what = 'value'): Buffer {
+  if (typeof bytes === 'string') return Buffer.from(bytes, 'utf8');
+  if (Buffer.isBuffer(bytes)) return bytes;
+  if (bytes instanceof Uint8Array) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  throw new InvalidArgumentError(
+    `${what} must be a string or a Uint8Array, not ${describe(bytes)}; encode it first`,
+  );
+}
+
+/**
+ * A key as a string of one character a byte. JavaScript compares such strings as bytes compare, hashes them, and
+ * keeps them in one byte a character, so they make the cheapest ordered keys there are.
+ */
+export function keyToString(key: BytesLike): string {
+  return toBuffer(key, 'key').toString('latin1');
+}
+
+/** The bytes behind {@link keyToString}. */
+export function keyFromString(key: string): Buffer {
+  return Buffer.from(key, 'latin1');
+}
+
+/** A range of keys in the form of {@link keyToString}: `lower` inclusive, `upper` exclusive, undefined is open. */
+export interface KeyRange {
+  readonly lower: string;
+  readonly upper: string | undefined;
+  readonly reverse: boolean;
+  readonly limit: number;
+}
+
+/**
+ * Folds all conditions of a scan into one half-open range.
+ * @throws {InvalidArgumentError} for a limit that is not a whole number from 0
+ */
+export function toKeyRange(options: ScanOptions = {}): KeyRange {
+  const { gt, gte, lt, lte, prefix, reverse = false, limit = Infinity } = options;
+  if (limit !== Infinity && (!Number.isInteger(limit) || limit < 0)) {
+    throw new InvalidArgumentError(`limit must be a whole number from 0, not ${String(limit)}`);
+  }
+  let lower = '';
+  let upper: string | undefined;
+  const raise = (key: string) => {
+    if (key > lower) lower = key;
+  };
+  const cap = (key: string | undefined) => {
+    if (key !== undefined && (upper === undefined || key < upper)) upper = key;
+  };
+  if (gte !== undefined) raise(keyToString(gte));
+  if (gt !== undefined) raise(successor(keyToString(gt)));
+  if (lt !== undefined) cap(keyToString(lt));
+  if (lte !== undefined) cap(successor(keyToString(lte)));
+  if (prefix !== undefined) {
+    const start = keyToString(prefix);
+    raise(start);
+    cap(afterPrefix(start));
+  }
+  return { lower, upper, reverse, limit };
+}
+
+/** The next key in byte order: the key with a zero byte behind it. */
+function successor(key: string): string {
+  return `${key}\0`;
+}
+
+/** The lowest key above all keys with this prefix; undefined where there is none (all bytes 0xff). */
+function afterPrefix(prefix: string): string | undefined {
+  for (let i = prefix.length - 1; i >= 0; i--) {
+    const byte = prefix.charCodeAt(i);
+    if (byte < 0xff) return prefix.slice(0, i) + String.fromCharCode(byte + 1);
+  }
+  return undefined;
+}
+
+function describe(value: unknown): string {
+  return value === null ? 'null' : typeof value;
+}

@@ -1,0 +1,56 @@
+/**
+ * Turns pages into single items. Written by hand because an async generator costs three promises an item, and this
+ * is the inner loop of every scan: here an item inside a page costs one resolved promise.
+ */
+export function flattenPages<T>(pages: AsyncIterable<readonly T[]>): AsyncIterable<T> {
+  return { [Symbol.asyncIterator]: () => new PageFlattener(pages[Symbol.asyncIterator]()) };
+}
+
+class PageFlattener<T> implements AsyncIterator<T> {
+  private page: readonly T[] = [];
+  private position = 0;
+  private ended = false;
+  /** Serialises overlapping `next()` calls: only the first of them may fetch a page. */
+  private fetching: Promise<unknown> | undefined;
+
+  constructor(private readonly source: AsyncIterator<readonly T[]>) {}
+
+  next(): Promise<IteratorResult<T>> {
+    if (this.fetching === undefined && this.position < this.page.length) {
+      return Promise.resolve({ done: false, value: this.page[this.position++]! });
+    }
+    const previous = this.fetching ?? Promise.resolve();
+    const result = previous.then(() => this.fetch());
+    const settled: Promise<void> = result.then(
+      () => this.release(settled),
+      () => this.release(settled),
+    );
+    this.fetching = settled;
+    return result;
+  }
+
+  async return(): Promise<IteratorResult<T>> {
+    this.ended = true;
+    this.page = [];
+    await this.source.return?.();
+    return { done: true, value: undefined };
+  }
+
+  private async fetch(): Promise<IteratorResult<T>> {
+    while (this.position >= this.page.length) {
+      if (this.ended) return { done: true, value: undefined };
+      const { done, value } = await this.source.next();
+      if (done || this.ended) {
+        this.ended = true;
+        return { done: true, value: undefined };
+      }
+      this.page = value;
+      this.position = 0;
+    }
+    return { done: false, value: this.page[this.position++]! };
+  }
+
+  private release(settled: Promise<unknown>): void {
+    if (this.fetching === settled) this.fetching = undefined;
+  }
+}

@@ -1,0 +1,148 @@
+import { flattenPages } from './pages.js';
+
+/** Bytes going in: strings are taken as UTF-8. */
+export type BytesLike = string | Uint8Array;
+
+/** A live entry. The buffers are the reader's own: changing them changes nothing in the store. */
+export interface StoreEntry {
+  readonly key: Buffer;
+  readonly value: Buffer;
+}
+
+/** One operation of an atomic batch. */
+export type BatchOperation =
+  | { readonly type: 'put'; readonly key: BytesLike; readonly value: BytesLike }
+  | { readonly type: 'delete'; readonly key: BytesLike };
+
+/** What was written, in the order it was written. */
+export type LogEntry =
+  | { readonly type: 'put'; readonly key: Buffer; readonly value: Buffer; readonly timestamp: number }
+  | { readonly type: 'delete'; readonly key: Buffer; readonly timestamp: number };
+
+export interface ReadOptions {
+  /** Pass over damaged stretches of the store instead of failing with `LOG_CORRUPT`. Default false. */
+  skipDamaged?: boolean;
+}
+
+/** Which keys to read. All conditions given must hold; keys compare byte by byte, unsigned. */
+export interface ScanOptions extends ReadOptions {
+  /** Only keys that start with these bytes. */
+  prefix?: BytesLike;
+  gt?: BytesLike;
+  gte?: BytesLike;
+  lt?: BytesLike;
+  lte?: BytesLike;
+  /** From the highest key down. Default false. */
+  reverse?: boolean;
+  /** At most this many entries, counted after all other conditions. Default: no limit. */
+  limit?: number;
+}
+
+export interface ReadLogOptions extends ReadOptions {
+  /** At most this many entries. Default: no limit. */
+  limit?: number;
+}
+
+/** What a store tells of itself. Sizes in bytes, times in milliseconds. */
+export interface StoreInfo {
+  readonly adapter: string;
+  readonly topic: string;
+  readonly partition: number;
+  /** A resolved write survives a crash, as this store is configured. */
+  readonly durable: boolean;
+  /** Entries stored, tombstones and overwritten values included where the adapter keeps them. */
+  readonly items: number;
+  /** Bytes used: on disk for a durable store, in memory for one that is not. */
+  readonly bytes: number;
+  /** Entries dropped by retention since the store was opened. */
+  readonly lostItems: number;
+  /** The adapter's own facts (files, current file, last recovery, ...). JSON-serialisable. */
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+/** What happens in a store by itself; see `OpenStoreOptions.onEvent`. */
+export type StoreEvent =
+  | { readonly type: 'evicted'; readonly items: number; readonly bytes: number }
+  | { readonly type: 'recovered'; readonly items: number; readonly badBytes: number; readonly ms: number }
+  | {
+      readonly type: 'damaged';
+      readonly file: string;
+      readonly offset: number;
+      readonly length: number;
+      readonly reason: string;
+    }
+  | { readonly type: 'write'; readonly items: number; readonly bytes: number; readonly ms: number }
+  | { readonly type: 'failed'; readonly error: Error };
+
+/**
+ * An ordered key-value store with a log behind it: one partition of one topic, or a store of a team's own state.
+ *
+ * - Keys and values are bytes; an empty key and an empty value are legal. Keys are ordered byte by byte, unsigned.
+ * - A write resolves when it is as durable as the adapter promises; readers see only what resolved. Writes of one
+ *   caller take effect in the order of the calls.
+ * - The store copies what it is given before the call returns, so a buffer may be reused at once.
+ * - Every method fails with `STORE_CLOSED` after `close`.
+ *
+ * Adapters extend this class; `scan` and `readLogEntries` follow from their paged forms.
+ *
+ * @publicApi
+ */
+export abstract class PartitionStore {
+  abstract readonly topic: string;
+  abstract readonly partition: number;
+
+  /** Stores a value under a key, over any older one. */
+  abstract put(key: BytesLike, value: BytesLike): Promise<void>;
+
+  /** The newest value of a key, or undefined. */
+  abstract get(key: BytesLike, options?: ReadOptions): Promise<Buffer | undefined>;
+
+  /** Removes a key; resolves all the same where there is none. */
+  abstract delete(key: BytesLike): Promise<void>;
+
+  /** Is there a value under this key? */
+  abstract exists(key: BytesLike, options?: ReadOptions): Promise<boolean>;
+
+  /** Applies all operations in order, or none of them. An empty batch resolves and writes nothing. */
+  abstract batch(operations: readonly BatchOperation[]): Promise<void>;
+
+  /**
+   * Live entries in key order, in pages of a size that suits the adapter (never empty). The scan shows the store as
+   * of its first page at the earliest; entries written meanwhile may or may not appear, each key at most once.
+   * Ending the iteration early frees what it holds.
+   */
+  abstract scanPages(options?: ScanOptions): AsyncIterable<StoreEntry[]>;
+
+  /** What was written and is still stored, in the order of the writes, in pages (never empty). */
+  abstract readLogPages(options?: ReadLogOptions): AsyncIterable<LogEntry[]>;
+
+  abstract info(): Promise<StoreInfo>;
+
+  /** Tidies up: reclaims space where the adapter can. Never changes what a reader sees. */
+  abstract optimize(): Promise<void>;
+
+  /** Resolves when everything written before the call is on stable storage, as far as the adapter knows one. */
+  abstract sync(): Promise<void>;
+
+  /** Removes everything. Resolves when that is as durable as a write. */
+  abstract truncate(): Promise<void>;
+
+  /** Waits for the writes under way, then releases the store. Idempotent. */
+  abstract close(): Promise<void>;
+
+  /**
+   * Tells the store the lowest key somebody still needs (null: nothing is needed). Only a store that refuses to drop
+   * unread entries (`overflow: reject`) acts on it; others ignore it.
+   */
+  retainFrom(_key: BytesLike | null): void {}
+
+  /** Live entries in key order, one by one. See {@link scanPages}. */
+  scan(options?: ScanOptions): AsyncIterable<StoreEntry> {
+    return flattenPages(this.scanPages(options));
+  }
+
+  /** Log entries one by one. See {@link readLogPages}. */
+  readLogEntries(options?: ReadLogOptions): AsyncIterable<LogEntry> {
+    return flattenPages(this.readLogPages(options));
+  }
+}

@@ -1,0 +1,84 @@
+import { type Codec, jsonCodec, stringCodec } from './codec.js';
+import type { PartitionStore, ReadOptions, ScanOptions } from './partition-store.js';
+
+export interface TypedStoreOptions<K, V> {
+  /** Default: UTF-8 strings. */
+  key?: Codec<K>;
+  /** Default: JSON. */
+  value?: Codec<V>;
+}
+
+/** Scan conditions with typed keys; they compare in the order of the encoded bytes. */
+export interface TypedScanOptions<K> extends ReadOptions {
+  prefix?: K;
+  gt?: K;
+  gte?: K;
+  lt?: K;
+  lte?: K;
+  reverse?: boolean;
+  limit?: number;
+}
+
+export type TypedBatchOperation<K, V> =
+  { readonly type: 'put'; readonly key: K; readonly value: V } | { readonly type: 'delete'; readonly key: K };
+
+/**
+ * A store seen through codecs, for a team's own state. Everything else (durability, order, errors) is the store's.
+ *
+ * @example
+ * const carts = new TypedStore<string, Cart>(await storage.open('carts', 0));
+ * await carts.put('alice', { items: 3 });
+ *
+ * @publicApi
+ */
+export class TypedStore<K = string, V = unknown> {
+  private readonly keys: Codec<K>;
+  private readonly values: Codec<V>;
+
+  constructor(
+    readonly store: PartitionStore,
+    options: TypedStoreOptions<K, V> = {},
+  ) {
+    this.keys = options.key ?? (stringCodec as unknown as Codec<K>);
+    this.values = options.value ?? (jsonCodec as Codec<V>);
+  }
+
+  async put(key: K, value: V): Promise<void> {
+    await this.store.put(this.keys.encode(key), this.values.encode(value));
+  }
+
+  async get(key: K, options?: ReadOptions): Promise<V | undefined> {
+    const bytes = await this.store.get(this.keys.encode(key), options);
+    return bytes === undefined ? undefined : this.values.decode(bytes);
+  }
+
+  async delete(key: K): Promise<void> {
+    await this.store.delete(this.keys.encode(key));
+  }
+
+  async exists(key: K, options?: ReadOptions): Promise<boolean> {
+    return this.store.exists(this.keys.encode(key), options);
+  }
+
+  async batch(operations: readonly TypedBatchOperation<K, V>[]): Promise<void> {
+    await this.store.batch(
+      operations.map((operation) =>
+        operation.type === 'put'
+          ? { type: 'put', key: this.keys.encode(operation.key), value: this.values.encode(operation.value) }
+          : { type: 'delete', key: this.keys.encode(operation.key) },
+      ),
+    );
+  }
+
+  async *scan(options: TypedScanOptions<K> = {}): AsyncIterableIterator<{ key: K; value: V }> {
+    const { prefix, gt, gte, lt, lte, ...rest } = options;
+    const bounds: ScanOptions = { ...rest };
+    for (const [name, key] of Object.entries({ prefix, gt, gte, lt, lte })) {
+      if (key !== undefined) bounds[name as 'prefix'] = this.keys.encode(key);
+    }
+    for await (const page of this.store.scanPages(bounds)) {
+      for (const entry of page)
+        yield { key: this.keys.decode(entry.key), value: this.values.decode(entry.value) };
+    }
+  }
+}

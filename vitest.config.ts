@@ -1,0 +1,31 @@
+import { defineConfig } from 'vitest/config';
+
+// Packages resolve to their TypeScript sources, so tests need no build and always see what is being edited.
+const conditions = ['@genrocks/source', 'module', 'node', 'development|production'];
+const shared = { ssr: { resolve: { conditions } }, resolve: { conditions } };
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        ...shared,
+        test: {
+          name: 'unit',
+          include: ['libs/*/src/**/*.spec.ts', 'apps/*/src/**/*.spec.ts'],
+          setupFiles: ['test/setup.ts'],
+          testTimeout: 30_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: 'e2e',
+          include: ['test/**/*.e2e-spec.ts'],
+          setupFiles: ['test/setup.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
