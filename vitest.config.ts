@@ -2,7 +2,12 @@ import { defineConfig } from 'vitest/config';
 
 // Packages resolve to their TypeScript sources, so tests need no build and always see what is being edited.
 const conditions = ['@genrocks/source', 'module', 'node', 'development|production'];
-const shared = { ssr: { resolve: { conditions } }, resolve: { conditions } };
+const shared = {
+  ssr: { resolve: { conditions } },
+  resolve: { conditions },
+  // Each library's tsconfig leaves its specs out, so their decorators need to be allowed here.
+  oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
+};
 
 export default defineConfig({
   test: {

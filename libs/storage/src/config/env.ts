@@ -1,0 +1,30 @@
+/** Options read from environment variables, in the shape that `checkOptions` takes. */
+export interface EnvOptions {
+  readonly values: Record<string, string>;
+  /** The variable each value came from, for `CheckOptions.names`. */
+  readonly names: Record<string, string>;
+}
+
+/**
+ * Reads options from environment variables. A variable that is not set, or set to nothing, leaves its option alone.
+ *
+ * @param variables the variable of each property, such as `{ logDir: 'GENROCKS_LOG_DIR' }`
+ *
+ * @example
+ * const { values, names } = readEnv({ logDir: 'GENROCKS_LOG_DIR' });
+ * return checkOptions(DiskLogOptions, values, { where: 'storage.disk_log', names });
+ */
+export function readEnv(
+  variables: Readonly<Record<string, string>>,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): EnvOptions {
+  const values: Record<string, string> = {};
+  const names: Record<string, string> = {};
+  for (const [property, variable] of Object.entries(variables)) {
+    const value = env[variable];
+    if (value === undefined || value.trim() === '') continue;
+    values[property] = value;
+    names[property] = variable;
+  }
+  return { values, names };
+}
