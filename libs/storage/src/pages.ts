@@ -39,15 +39,25 @@ class PageFlattener<T> implements AsyncIterator<T> {
   private async fetch(): Promise<IteratorResult<T>> {
     while (this.position >= this.page.length) {
       if (this.ended) return { done: true, value: undefined };
-      const { done, value } = await this.source.next();
-      if (done || this.ended) {
+      const result = await this.nextPage();
+      if (result.done || this.ended) {
         this.ended = true;
         return { done: true, value: undefined };
       }
-      this.page = value;
+      this.page = result.value;
       this.position = 0;
     }
     return { done: false, value: this.page[this.position++]! };
+  }
+
+  /** A failed page ends the iteration for every later call; the failure goes to the call that fetched it. */
+  private async nextPage(): Promise<IteratorResult<readonly T[], unknown>> {
+    try {
+      return await this.source.next();
+    } catch (error) {
+      this.ended = true;
+      throw error;
+    }
   }
 
   private release(settled: Promise<unknown>): void {

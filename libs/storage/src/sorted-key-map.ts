@@ -1,3 +1,5 @@
+import type { KeyRange } from './bytes.js';
+
 /**
  * Keys per block. Inserting moves half a block on average, finding walks log2(blocks) + log2(block): 512 keeps the
  * move below a microsecond and a million keys in two thousand blocks.
@@ -77,6 +79,31 @@ export class SortedKeyMap<V> {
    */
   page(lower: string, upper: string | undefined, reverse: boolean, max: number): [string, V][] {
     return reverse ? this.pageDown(lower, upper, max) : this.pageUp(lower, upper, max);
+  }
+
+  /**
+   * The pairs of a range, in pages of at most `pageSize`, never empty. The map may change between pages: each key
+   * comes at most once, in order, with the value it has when its page is taken.
+   */
+  *pages(range: KeyRange, pageSize: number): IterableIterator<[string, V][]> {
+    const { reverse } = range;
+    let { lower, upper, limit } = range;
+    while (limit > 0) {
+      const page = this.page(lower, upper, reverse, Math.min(pageSize, limit));
+      if (page.length === 0) return;
+      const last = page[page.length - 1]![0];
+      limit -= page.length;
+      if (reverse) upper = last;
+      else lower = `${last}\0`;
+      yield page;
+    }
+  }
+
+  /** Packs blocks that deletions have left half empty. Costs one pass over the keys; changes nothing else. */
+  compact(): void {
+    const packed = new SortedKeyMap<V>();
+    for (const [key, value] of this.entries()) packed.set(key, value);
+    this.blocks = packed.blocks;
   }
 
   *entries(): IterableIterator<[string, V]> {

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import type { BatchOperation } from '../partition-store.js';
+import type { TestDefinition } from './harness.js';
+import { collect, logTexts, scanTexts } from './helpers.js';
+
+export const isolationTests: TestDefinition[] = [
+  {
+    name: 'buffers may be reused as soon as put, delete or batch have been called',
+    async run(context) {
+      const store = await context.open();
+      const key = Buffer.from('k1');
+      const value = Buffer.from('v1');
+      const writes = [store.put(key, value)];
+      key.write('k2');
+      value.write('v2');
+      writes.push(store.put(key, value));
+      key.write('k3');
+      value.write('v3');
+      const operations: BatchOperation[] = [{ type: 'put', key, value }];
+      writes.push(store.batch(operations));
+      operations.push({ type: 'put', key: 'added later', value: '' });
+      operations[0] = { type: 'delete', key: 'k1' };
+      key.fill('x');
+      value.fill('x');
+      await Promise.all(writes);
+      assert.deepEqual(await scanTexts(store), ['k1=v1', 'k2=v2', 'k3=v3']);
+
+      key.write('k1');
+      const deleted = store.delete(key);
+      key.write('k2');
+      await deleted;
+      assert.deepEqual(await scanTexts(store), ['k2=v2', 'k3=v3']);
+    },
+  },
+  {
+    name: 'a key may be reused as soon as get, exists or scan have been called',
+    async run(context) {
+      const store = await context.open();
+      await store.put('aa', '1');
+      await store.put('bb', '2');
+      const key = Buffer.from('aa');
+      const got = store.get(key);
+      const exists = store.exists(key);
+      const scanned = collect(store.scan({ prefix: key }));
+      key.write('zz');
+      assert.equal((await got)?.toString(), '1');
+      assert.equal(await exists, true);
+      assert.equal((await scanned).length, 1);
+    },
+  },
+  {
+    name: 'changing what a read answered changes nothing in the store',
+    async run(context) {
+      const store = await context.open();
+      await store.put('key', 'value');
+      await store.put('key2', 'value2');
+      (await store.get('key'))!.fill('x');
+      for (const entry of await collect(store.scan())) {
+        entry.key.fill('x');
+        entry.value.fill('x');
+      }
+      for (const entry of await collect(store.readLogEntries())) {
+        entry.key.fill('x');
+        if (entry.type === 'put') entry.value.fill('x');
+      }
+      assert.deepEqual(await scanTexts(store), ['key=value', 'key2=value2']);
+      assert.deepEqual(await logTexts(store), ['key=value', 'key2=value2']);
+      assert.equal((await store.get('key'))?.toString(), 'value');
+    },
+  },
+  {
+    name: 'a value that was read stays as it was when the key is written again',
+    async run(context) {
+      const store = await context.open();
+      await store.put('key', 'old');
+      const got = await store.get('key');
+      const scanned = await collect(store.scan());
+      await store.put('key', 'new');
+      await store.delete('key');
+      await store.truncate();
+      assert.equal(got?.toString(), 'old');
+      assert.equal(scanned[0]?.value.toString(), 'old');
+    },
+  },
+];
