@@ -1,1 +1,11 @@
-export {};
+export * from './errors.js';
+export * from './events.js';
+export * from './groups/group.types.js';
+export * from './message.js';
+export * from './module/topics.module.js';
+export * from './options.js';
+export * from './partition/read.types.js';
+export * from './routing/router.js';
+export * from './status.types.js';
+export * from './topic.types.js';
+export * from './topics.service.js';

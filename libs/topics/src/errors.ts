@@ -1,0 +1,225 @@
+import { GenRocksError } from '@genrocks/storage';
+
+/** Every error of topics, partitions and groups; storage errors pass through as they are. */
+export class TopicsError extends GenRocksError {}
+
+/** `TOPIC_NOT_FOUND`: there is no such topic, and it was not allowed to create it. */
+export class TopicNotFoundError extends TopicsError {
+  constructor(topic: string) {
+    super(
+      'TOPIC_NOT_FOUND',
+      `there is no topic ${quote(topic)}; create it with startTopic, or list it under topics in the options`,
+      false,
+      { details: { topic } },
+    );
+  }
+}
+
+/** `TOPIC_EXISTS`: the topic exists with another shape than was asked for. */
+export class TopicExistsError extends TopicsError {
+  constructor(topic: string, reason: string) {
+    super('TOPIC_EXISTS', `topic ${quote(topic)} exists already: ${reason}`, false, { details: { topic } });
+  }
+}
+
+/** `TOPIC_STOPPED`: the topic was stopped, is not open yet, or the service is shutting down. */
+export class TopicStoppedError extends TopicsError {
+  constructor(topic: string, state: string = 'stopped') {
+    super('TOPIC_STOPPED', `topic ${quote(topic)} is ${state}; start it with startTopic`, false, {
+      details: { topic, state },
+    });
+  }
+}
+
+/** `RESERVED_TOPIC_NAME`: names that start with `__` belong to GenRocks itself. */
+export class ReservedTopicNameError extends TopicsError {
+  constructor(topic: string) {
+    super('RESERVED_TOPIC_NAME', `topic name ${quote(topic)} is reserved: names must not start with "__"`);
+  }
+}
+
+/** `PARTITION_NOT_FOUND`: the topic has no partition of this number. */
+export class PartitionNotFoundError extends TopicsError {
+  constructor(topic: string, partition: unknown, count: number) {
+    super(
+      'PARTITION_NOT_FOUND',
+      `topic ${quote(topic)} has no partition ${String(partition)}; it has ${count}, numbered from 0`,
+      false,
+      { details: { topic, partition: Number(partition), partitions: count } },
+    );
+  }
+}
+
+/** `PARTITION_UNAVAILABLE`: the partition's store could not be opened; the cause says why. */
+export class PartitionUnavailableError extends TopicsError {
+  constructor(topic: string, partition: number, cause: unknown) {
+    super(
+      'PARTITION_UNAVAILABLE',
+      `partition ${partition} of topic ${quote(topic)} is not available: ${messageOf(cause)}; ` +
+        'mend the cause, then stop and start the topic',
+      false,
+      { cause, details: { topic, partition } },
+    );
+  }
+}
+
+/** `OFFSET_OUT_OF_RANGE`: the offset is below the first record kept or past the end. `details` has both. */
+export class OffsetOutOfRangeError extends TopicsError {
+  constructor(topic: string, partition: number, offset: number, startOffset: number, endOffset: number) {
+    super(
+      'OFFSET_OUT_OF_RANGE',
+      `offset ${offset} of ${quote(topic)}/${partition} is out of range; ` +
+        `read from ${startOffset} (earliest) to ${endOffset} (end)`,
+      false,
+      { details: { topic, partition, offset, startOffset, endOffset } },
+    );
+  }
+}
+
+/** `MESSAGE_TOO_LARGE`: one message or one record batch passes its limit. */
+export class MessageTooLargeError extends TopicsError {
+  constructor(what: string, bytes: number, limit: number) {
+    super(
+      'MESSAGE_TOO_LARGE',
+      `${what} has ${bytes} bytes, the limit is ${limit}; send a reference to the data, or raise maxMessageBytes`,
+      false,
+      { details: { bytes, limit } },
+    );
+  }
+}
+
+/** `INVALID_MESSAGE`: a message with a field of a wrong type or value. */
+export class InvalidMessageError extends TopicsError {
+  constructor(reason: string) {
+    super('INVALID_MESSAGE', `the message cannot be published: ${reason}`);
+  }
+}
+
+/** `BACKPRESSURE`: more is waiting to be stored than the options allow. Wait for earlier publishes, then retry. */
+export class BackpressureError extends TopicsError {
+  constructor(topic: string, partition: number, bytes: number, limit: number) {
+    super(
+      'BACKPRESSURE',
+      `${bytes} bytes wait to be stored in ${quote(topic)}/${partition}, the limit is ${limit}; ` +
+        'await earlier publishes, then try again, or raise maxPendingBytes',
+      true,
+      { details: { topic, partition, bytes, limit } },
+    );
+  }
+}
+
+/** `PARTIALLY_PUBLISHED`: some partitions of one publishBatch call stored their part, others failed (the cause). */
+export class PartiallyPublishedError extends TopicsError {
+  constructor(
+    /** By position in the call: the result of a message that was stored, undefined for one that was not. */
+    readonly results: readonly (
+      { topic: string; partition: number; offset: number; timestamp: number } | undefined
+    )[],
+    cause: unknown,
+  ) {
+    const stored = results.reduce((sum, result) => sum + (result === undefined ? 0 : 1), 0);
+    super(
+      'PARTIALLY_PUBLISHED',
+      `${stored} of ${results.length} messages were stored, the rest failed: ${messageOf(cause)}; ` +
+        'publish again those without an entry in results',
+      false,
+      { cause, details: { stored, total: results.length } },
+    );
+  }
+}
+
+/** `CORRUPT_BATCH`: bytes that are no record batch of version 2, or fail its checks. */
+export class CorruptBatchError extends TopicsError {
+  constructor(reason: string, details: Record<string, unknown> = {}) {
+    super('CORRUPT_BATCH', `not a valid record batch: ${reason}`, false, { details });
+  }
+}
+
+/** `UNSUPPORTED_COMPRESSION`: the records are compressed with a codec this build cannot read. */
+export class UnsupportedCompressionError extends TopicsError {
+  constructor(codec: string) {
+    super(
+      'UNSUPPORTED_COMPRESSION',
+      `records compressed with ${codec} cannot be read here; let the producer send them uncompressed or with gzip`,
+      false,
+      { details: { codec } },
+    );
+  }
+}
+
+/** `ADAPTER_NOT_FOUND`: no storage adapter of this name is plugged in. */
+export class AdapterNotFoundError extends TopicsError {
+  constructor(adapter: string, known: readonly string[]) {
+    super(
+      'ADAPTER_NOT_FOUND',
+      `no storage adapter named ${quote(adapter)} is plugged in (there is: ${known.join(', ')}); ` +
+        'add its module to storage or adapters of TopicsModule',
+      false,
+      { details: { adapter, known } },
+    );
+  }
+}
+
+/** `GROUP_NOT_FOUND`: no consumer group of this name has members or committed offsets. */
+export class GroupNotFoundError extends TopicsError {
+  constructor(group: string) {
+    super('GROUP_NOT_FOUND', `there is no consumer group ${quote(group)}`, false, { details: { group } });
+  }
+}
+
+/** `GROUP_NOT_EMPTY`: the group has running members; stop them first. */
+export class GroupNotEmptyError extends TopicsError {
+  constructor(group: string, members: number) {
+    super(
+      'GROUP_NOT_EMPTY',
+      `consumer group ${quote(group)} has ${members} running member(s); stop them first`,
+      false,
+      { details: { group, members } },
+    );
+  }
+}
+
+/** `INVALID_GROUP`: a group name or option that is not allowed. */
+export class InvalidGroupError extends TopicsError {
+  constructor(reason: string) {
+    super('INVALID_GROUP', reason);
+  }
+}
+
+/** `LIMIT_REACHED`: one more topic, partition or group would pass a limit of the options. */
+export class LimitReachedError extends TopicsError {
+  constructor(option: string, limit: number) {
+    super(
+      'LIMIT_REACHED',
+      `the limit of ${limit} is reached; delete what is not needed, or raise ${option}`,
+      false,
+      {
+        details: { option, limit },
+      },
+    );
+  }
+}
+
+/** `SERVICE_STOPPED`: the topics service has not started yet or is shutting down. */
+export class ServiceStoppedError extends TopicsError {
+  constructor(reason: string) {
+    super('SERVICE_STOPPED', reason, true);
+  }
+}
+
+/** `WAIT_ABORTED`: the caller's AbortSignal ended the wait. */
+export class WaitAbortedError extends TopicsError {
+  constructor() {
+    super('WAIT_ABORTED', 'the wait was ended by its AbortSignal', true);
+  }
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function quote(name: string): string {
+  const text = JSON.stringify(String(name));
+  return text.length > 80 ? `${text.slice(0, 77)}..."` : text;
+}

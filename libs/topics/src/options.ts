@@ -1,0 +1,119 @@
+import type { Codec, StorageAdapter } from '@genrocks/storage';
+import { InvalidConfigError } from '@genrocks/storage';
+import type { Routing } from './routing/router.js';
+
+/** Which adapter keeps a topic, and settings for its stores in the adapter's own (camelCase) names. */
+export interface TopicStorage {
+  /** The adapter's `name`, such as `ets` or `disk_log`. Default: the default adapter. */
+  adapter?: string;
+  [setting: string]: unknown;
+}
+
+/** How to start a topic. Everything but functions and custom codecs is remembered over restarts. */
+export interface TopicOptions {
+  /** Number of partitions. Default: `defaultPartitions`. Fixed once the topic exists. */
+  partitions?: number;
+  storage?: TopicStorage;
+  /** How a message without an explicit partition finds one. Default: `key_hash`. */
+  routing?: Routing;
+  /** How values become bytes. Default: JSON. */
+  codec?: Codec<never> | Codec<unknown>;
+}
+
+export interface TopicDefinition extends TopicOptions {
+  name: string;
+}
+
+/** Options of the topics service. Byte counts are plain numbers. */
+export interface TopicsOptions {
+  /** Created on start where they are missing. */
+  topics?: readonly TopicDefinition[];
+  /** May publishing and subscribing create a topic that does not exist? Default true. */
+  autoCreateTopics?: boolean;
+  /** Partitions of topics that do not say. Default 1. */
+  defaultPartitions?: number;
+  /** Largest record (key, value and headers), in bytes. Default 1 MiB (1,048,576). */
+  maxMessageBytes?: number;
+  /** Waiting messages are packed into record batches up to this size, in bytes. Default 1 MiB. */
+  maxBatchBytes?: number;
+  /** Memory for the newest batches of all partitions together, in bytes. Default 64 MiB; 0 turns it off. */
+  tailCacheBytes?: number;
+  /**
+   * Bytes that may wait to be stored, over all partitions; one partition may take a quarter of it. A publisher
+   * above that waits for room, and as many bytes may wait so; past that, `BACKPRESSURE`. Default 128 MiB.
+   */
+  maxPendingBytes?: number;
+  /** Topics there may be. Default 10,000. */
+  maxTopics?: number;
+  /** Partitions one topic may have. Default 1,024. */
+  maxPartitionsPerTopic?: number;
+  /** Consumer groups with committed offsets there may be. Default 10,000. */
+  maxGroups?: number;
+  /** How long running handlers may take to finish when a group stops, in milliseconds. Default 10,000. */
+  drainTimeoutMs?: number;
+}
+
+export type ResolvedTopicsOptions = Required<TopicsOptions>;
+
+const MiB = 1024 * 1024;
+
+const DEFAULTS: ResolvedTopicsOptions = {
+  topics: [],
+  autoCreateTopics: true,
+  defaultPartitions: 1,
+  maxMessageBytes: MiB,
+  maxBatchBytes: MiB,
+  tailCacheBytes: 64 * MiB,
+  maxPendingBytes: 128 * MiB,
+  maxTopics: 10_000,
+  maxPartitionsPerTopic: 1_024,
+  maxGroups: 10_000,
+  drainTimeoutMs: 10_000,
+};
+
+/** Allowed range of every number among the options. */
+const RANGES: Partial<Record<keyof TopicsOptions, [number, number]>> = {
+  defaultPartitions: [1, 100_000],
+  maxMessageBytes: [1024, 1024 * MiB],
+  maxBatchBytes: [1024, 1024 * MiB],
+  tailCacheBytes: [0, Number.MAX_SAFE_INTEGER],
+  maxPendingBytes: [64 * 1024, Number.MAX_SAFE_INTEGER],
+  maxTopics: [1, 1_000_000],
+  maxPartitionsPerTopic: [1, 100_000],
+  maxGroups: [1, 1_000_000],
+  drainTimeoutMs: [0, 3_600_000],
+};
+
+/**
+ * Fills in the defaults.
+ * @throws {InvalidConfigError} `INVALID_CONFIG` with one line per mistake
+ */
+export function resolveOptions(options: TopicsOptions = {}): ResolvedTopicsOptions {
+  const problems: string[] = [];
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue;
+    const range = RANGES[name as keyof TopicsOptions];
+    if (!(name in DEFAULTS)) problems.push(`topics.${name}: unknown option`);
+    else if (
+      range &&
+      (!Number.isInteger(value) || (value as number) < range[0] || (value as number) > range[1])
+    )
+      problems.push(
+        `topics.${name}: ${JSON.stringify(value)} is not allowed; a whole number from ${range[0]} to ${range[1]}`,
+      );
+    else if (name === 'autoCreateTopics' && typeof value !== 'boolean')
+      problems.push(`topics.${name}: ${JSON.stringify(value)} is not allowed; true or false`);
+    else if (name === 'topics' && !Array.isArray(value)) problems.push(`topics.${name}: must be a list`);
+  }
+  if (problems.length > 0) throw new InvalidConfigError(problems);
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  return { ...DEFAULTS, ...given };
+}
+
+/** The adapters the service works on. */
+export interface TopicsAdapters {
+  /** Keeps topics that name no adapter, and the service's own state. */
+  readonly default: StorageAdapter;
+  /** All of them, the default one first. Names are unique. */
+  readonly all: readonly StorageAdapter[];
+}

@@ -1,0 +1,48 @@
+import type { StoreInfo } from '@genrocks/storage';
+import type { PartitionDescription } from './partition/read.types.js';
+
+/** `starting`: not opened yet. `stopped`: closed by stopTopic, data kept. `deleted`: gone. */
+export type TopicState = 'starting' | 'running' | 'stopped' | 'deleted';
+
+export interface TopicDescription {
+  readonly name: string;
+  /** UUID, stable over restarts; another one after deleting and creating again. */
+  readonly id: string;
+  readonly state: TopicState;
+  readonly adapter: string;
+  /** A resolved publish survives a crash, as far as the adapter promises. */
+  readonly durable: boolean;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly routing: 'key_hash' | 'round_robin' | 'custom';
+  readonly codec: string;
+  readonly partitionCount: number;
+  /** Empty while the topic is stopped. */
+  readonly partitions: readonly PartitionDescription[];
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+}
+
+/** Counted since the topic was opened in this process. */
+export interface PublishCounters {
+  readonly messages: number;
+  readonly batches: number;
+  readonly bytes: number;
+  /** Messages whose batch could not be stored. */
+  readonly failed: number;
+}
+
+export interface PartitionInfo extends PartitionDescription {
+  readonly topic: string;
+  /** Offsets between start and end; less than that may be there where batches failed or were dropped. */
+  readonly backlog: number;
+  readonly published: PublishCounters;
+  /** Bytes waiting to be stored. */
+  readonly pendingBytes: number;
+  readonly cachedBytes: number;
+  /** What the store says; absent where it is not open. */
+  readonly store?: StoreInfo;
+}
+
+export interface TopicInfo extends Omit<TopicDescription, 'partitions'> {
+  readonly partitions: readonly PartitionInfo[];
+}
