@@ -7,13 +7,13 @@ export interface ConformanceHarness {
   /** What the adapter claims; tests of what it does not claim are skipped, with the reason. */
   readonly supports: StorageSupports;
   /** A fresh adapter over empty storage. Where `supports.bounded`, its limits must hold 64 MiB a store. */
-  create(): Promise<StorageAdapter>;
+  readonly create: () => Promise<StorageAdapter>;
   /**
    * A new adapter over what the given one stored; that one is closed already. Required where `supports.persistent`.
    */
-  reopen?(closed: StorageAdapter): Promise<StorageAdapter>;
+  readonly reopen?: (closed: StorageAdapter) => Promise<StorageAdapter>;
   /** Removes what `create` made. The adapter is closed already. */
-  dispose?(closed: StorageAdapter): Promise<void>;
+  readonly dispose?: (closed: StorageAdapter) => Promise<void>;
   /**
    * Store settings that make a bounded store as small as it gets, to show that `retain: 'all'` overrules them.
    * They must leave room for a value of 1 KiB.
@@ -26,7 +26,7 @@ export interface ConformanceHarness {
 /** One test of the suite, for any test runner: `run` rejects where the adapter breaks the contract. */
 export interface ConformanceTest {
   readonly name: string;
-  run(): Promise<void>;
+  readonly run: () => Promise<void>;
   /** Why this test does not apply to this adapter; then do not run it. */
   readonly skip?: string;
 }

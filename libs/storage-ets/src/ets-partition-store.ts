@@ -1,0 +1,190 @@
+import {
+  type BatchOperation,
+  type BytesLike,
+  InvalidArgumentError,
+  keyFromString,
+  keyToString,
+  type LogEntry,
+  PartitionStore,
+  type ReadLogOptions,
+  type ScanOptions,
+  StoreClosedError,
+  type StoreEntry,
+  type StoreEvent,
+  type StoreInfo,
+  toBuffer,
+  TooLargeError,
+  toKeyRange,
+} from '@genrocks/storage';
+import type { EtsTable, TableWrite } from './ets-table.js';
+import { read, store } from './stored-bytes.js';
+
+export const MAX_KEY_BYTES = 1024 * 1024;
+export const MAX_VALUE_BYTES = 256 * 1024 * 1024;
+
+/** Entries and bytes after which a page is handed out; a larger entry makes a page of its own. */
+const PAGE_ENTRIES = 512;
+const PAGE_BYTES = 1024 * 1024;
+
+/** An open store: a handle on a table that outlives it. Made by `EtsStorageAdapter.open`. */
+export class EtsPartitionStore extends PartitionStore {
+  private closed = false;
+
+  constructor(
+    readonly topic: string,
+    readonly partition: number,
+    private readonly table: EtsTable,
+    private readonly onClose: () => void,
+    private readonly onEvent?: (event: StoreEvent) => void,
+  ) {
+    super();
+  }
+
+  async put(key: BytesLike, value: BytesLike): Promise<void> {
+    this.assertOpen();
+    this.write([{ key: checkedKey(key), value: checkedValue(value) }]);
+  }
+
+  async get(key: BytesLike): Promise<Buffer | undefined> {
+    this.assertOpen();
+    const value = this.table.get(keyToString(key));
+    return value === undefined ? undefined : read(value);
+  }
+
+  async delete(key: BytesLike): Promise<void> {
+    this.assertOpen();
+    this.write([{ key: keyToString(key) }]);
+  }
+
+  async exists(key: BytesLike): Promise<boolean> {
+    this.assertOpen();
+    return this.table.has(keyToString(key));
+  }
+
+  async batch(operations: readonly BatchOperation[]): Promise<void> {
+    this.assertOpen();
+    if (!Array.isArray(operations)) throw new InvalidArgumentError('a batch must be a list of operations');
+    const writes = operations.map(toWrite);
+    if (writes.length > 0) this.write(writes);
+  }
+
+  scanPages(options?: ScanOptions): AsyncIterable<StoreEntry[]> {
+    return this.readScan(toKeyRange(options));
+  }
+
+  readLogPages(options: ReadLogOptions = {}): AsyncIterable<LogEntry[]> {
+    return this.readLog(toKeyRange({ limit: options.limit }).limit);
+  }
+
+  async info(): Promise<StoreInfo> {
+    this.assertOpen();
+    const { size, memory, maxBytes } = this.table;
+    return {
+      adapter: 'ets',
+      topic: this.topic,
+      partition: this.partition,
+      durable: false,
+      items: size,
+      bytes: memory,
+      lostItems: 0,
+      details: { type: 'set', size, memory, maxBytes: maxBytes === Infinity ? null : maxBytes },
+    };
+  }
+
+  /** Packs the table's index of keys after many deletions; there is nothing else to tidy in memory. */
+  async optimize(): Promise<void> {
+    this.assertOpen();
+    this.table.compact();
+  }
+
+  /** Resolves at once: memory is as stable as it gets here. */
+  async sync(): Promise<void> {
+    this.assertOpen();
+  }
+
+  async truncate(): Promise<void> {
+    this.assertOpen();
+    this.table.clear();
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    this.onClose();
+  }
+
+  private write(writes: readonly TableWrite[]): void {
+    if (this.onEvent === undefined) return this.table.write(writes);
+    const start = performance.now();
+    this.table.write(writes);
+    const ms = performance.now() - start;
+    const bytes = writes.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0);
+    this.onEvent({ type: 'write', items: writes.length, bytes, ms });
+  }
+
+  private async *readScan(range: ReturnType<typeof toKeyRange>): AsyncGenerator<StoreEntry[]> {
+    this.assertOpen();
+    for (const records of this.table.scan(range, PAGE_ENTRIES)) {
+      let page: StoreEntry[] = [];
+      let bytes = 0;
+      for (const [key, { value }] of records) {
+        page.push({ key: keyFromString(key), value: read(value) });
+        bytes += key.length + value.length;
+        if (bytes < PAGE_BYTES) continue;
+        yield page;
+        this.assertOpen();
+        page = [];
+        bytes = 0;
+      }
+      if (page.length === 0) continue;
+      yield page;
+      this.assertOpen();
+    }
+  }
+
+  private async *readLog(limit: number): AsyncGenerator<LogEntry[]> {
+    this.assertOpen();
+    if (limit === 0) return;
+    let page: LogEntry[] = [];
+    let bytes = 0;
+    let left = limit;
+    for (const [key, { value, timestamp }] of this.table.log()) {
+      page.push({ type: 'put', key: keyFromString(key), value: read(value), timestamp });
+      bytes += key.length + value.length;
+      const ended = --left === 0;
+      if (!ended && page.length < PAGE_ENTRIES && bytes < PAGE_BYTES) continue;
+      yield page;
+      this.assertOpen();
+      page = [];
+      bytes = 0;
+      if (ended) return;
+    }
+    if (page.length > 0) yield page;
+  }
+
+  private assertOpen(): void {
+    if (this.closed) throw new StoreClosedError(`store ${this.topic}/${this.partition}`);
+  }
+}
+
+function toWrite(operation: BatchOperation): TableWrite {
+  const type: unknown = (operation as BatchOperation | null | undefined)?.type;
+  if (type === 'put') {
+    const { key, value } = operation as Extract<BatchOperation, { type: 'put' }>;
+    return { key: checkedKey(key), value: checkedValue(value) };
+  }
+  if (type === 'delete') return { key: keyToString(operation.key) };
+  throw new InvalidArgumentError(`a batch operation must be of type put or delete, not ${String(type)}`);
+}
+
+function checkedKey(key: BytesLike): string {
+  const bytes = keyToString(key);
+  if (bytes.length > MAX_KEY_BYTES) throw new TooLargeError('the key', bytes.length, MAX_KEY_BYTES);
+  return bytes;
+}
+
+function checkedValue(value: BytesLike): ReturnType<typeof store> {
+  const bytes = toBuffer(value);
+  if (bytes.length > MAX_VALUE_BYTES) throw new TooLargeError('the value', bytes.length, MAX_VALUE_BYTES);
+  return store(bytes);
+}
