@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { deserialize, serialize } from 'node:v8';
 import { toBuffer } from './bytes.js';
 import { CodecError } from './errors.js';
@@ -25,18 +26,22 @@ export const jsonCodec: Codec<unknown> = {
     }
     return Buffer.from(text, 'utf8');
   },
-  decode: (bytes) => attempt('decode as JSON', () => JSON.parse(bytes.toString('utf8')) as unknown),
+  decode: (bytes) => attempt('decode as JSON', () => JSON.parse(toText(bytes)) as unknown),
 };
 
-/** UTF-8 text. */
+/** A UTF-16 surrogate without its other half, which has no UTF-8 form. */
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+/** UTF-8 text. Half a surrogate pair is refused, since it would come back as another character. */
 export const stringCodec: Codec<string> = {
   name: 'string',
   encode(value) {
     if (typeof value !== 'string')
       throw new CodecError(`the string codec takes strings, not ${typeof value}`);
+    if (LONE_SURROGATE.test(value)) throw new CodecError('the text holds half a surrogate pair');
     return Buffer.from(value, 'utf8');
   },
-  decode: (bytes) => bytes.toString('utf8'),
+  decode: toText,
 };
 
 /** Bytes as they are. */
@@ -56,10 +61,16 @@ export const structuredCodec: Codec<unknown> = {
   decode: (bytes) => attempt('decode as a structured clone', () => deserialize(bytes) as unknown),
 };
 
+function toText(bytes: Buffer): string {
+  if (!isUtf8(bytes)) throw new CodecError('the bytes are not UTF-8 text; read them with another codec');
+  return bytes.toString('utf8');
+}
+
 function attempt<T>(what: string, action: () => T): T {
   try {
     return action();
   } catch (error) {
+    if (error instanceof CodecError) throw error;
     throw new CodecError(
       `could not ${what}: ${error instanceof Error ? error.message : String(error)}`,
       error,

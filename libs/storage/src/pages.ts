@@ -19,8 +19,7 @@ class PageFlattener<T> implements AsyncIterator<T> {
     if (this.fetching === undefined && this.position < this.page.length) {
       return Promise.resolve({ done: false, value: this.page[this.position++]! });
     }
-    const previous = this.fetching ?? Promise.resolve();
-    const result = previous.then(() => this.fetch());
+    const result = this.fetching === undefined ? this.fetch() : this.fetching.then(() => this.fetch());
     const settled: Promise<void> = result.then(
       () => this.release(settled),
       () => this.release(settled),

@@ -33,7 +33,7 @@ export const isolationTests: TestDefinition[] = [
     },
   },
   {
-    name: 'a key may be reused as soon as get, exists or scan have been called',
+    name: 'a key may be reused as soon as get or exists have been called, or a scan has begun',
     async run(context) {
       const store = await context.open();
       await store.put('aa', '1');

@@ -1,0 +1,269 @@
+// An adapter as a third party would write it from the README: everything in one sorted array, persisted by handing
+// the arrays to the next adapter. No helper of the package beyond the public ones.
+import {
+  assertPartition,
+  assertTopicName,
+  type BatchOperation,
+  type BytesLike,
+  InvalidArgumentError,
+  InvalidConfigError,
+  LockedError,
+  type LogEntry,
+  type OpenStoreOptions,
+  PartitionStore,
+  type ReadLogOptions,
+  type ScanOptions,
+  StorageAdapter,
+  StoreClosedError,
+  type StoreEntry,
+  type StoreId,
+  type StoreInfo,
+  toBuffer,
+  TooLargeError,
+} from '../index.js';
+
+const MAX_KEY_BYTES = 4096;
+const MAX_VALUE_BYTES = 2 * 1024 * 1024;
+const PAGE_ENTRIES = 100;
+
+export interface ArrayTable {
+  readonly id: StoreId;
+  /** Sorted by key. */
+  entries: StoreEntry[];
+  log: LogEntry[];
+}
+
+export class ArrayStore extends PartitionStore {
+  private closed = false;
+
+  constructor(
+    private readonly table: ArrayTable,
+    private readonly onClose: () => void,
+  ) {
+    super();
+  }
+
+  get topic(): string {
+    return this.table.id.topic;
+  }
+
+  get partition(): number {
+    return this.table.id.partition;
+  }
+
+  async put(key: BytesLike, value: BytesLike): Promise<void> {
+    await this.batch([{ type: 'put', key, value }]);
+  }
+
+  async delete(key: BytesLike): Promise<void> {
+    await this.batch([{ type: 'delete', key }]);
+  }
+
+  async batch(operations: readonly BatchOperation[]): Promise<void> {
+    this.check();
+    if (!Array.isArray(operations)) throw new InvalidArgumentError('operations must be a list');
+    const entries = operations.map(toLogEntry);
+    for (const entry of entries) this.apply(entry);
+    await Promise.resolve();
+  }
+
+  async get(key: BytesLike): Promise<Buffer | undefined> {
+    this.check();
+    const bytes = toBuffer(key, 'key');
+    const { found, at } = this.find(bytes);
+    return found ? Buffer.from(this.table.entries[at]!.value) : undefined;
+  }
+
+  async exists(key: BytesLike): Promise<boolean> {
+    return (await this.get(key)) !== undefined;
+  }
+
+  async *scanPages(options: ScanOptions = {}): AsyncIterable<StoreEntry[]> {
+    this.check();
+    let matching = this.table.entries.filter(matcher(options));
+    if (options.reverse) matching.reverse();
+    matching = matching.slice(0, checkLimit(options.limit));
+    for (let at = 0; at < matching.length; at += PAGE_ENTRIES) {
+      this.check();
+      const page = matching.slice(at, at + PAGE_ENTRIES);
+      yield page.map(({ key, value }) => ({ key: Buffer.from(key), value: Buffer.from(value) }));
+    }
+  }
+
+  async *readLogPages(options: ReadLogOptions = {}): AsyncIterable<LogEntry[]> {
+    this.check();
+    const log = this.table.log.slice(0, checkLimit(options.limit));
+    for (let at = 0; at < log.length; at += PAGE_ENTRIES) {
+      this.check();
+      yield log.slice(at, at + PAGE_ENTRIES).map(copyLogEntry);
+    }
+  }
+
+  async info(): Promise<StoreInfo> {
+    this.check();
+    return {
+      adapter: 'array',
+      topic: this.topic,
+      partition: this.partition,
+      durable: false,
+      items: this.table.log.length,
+      bytes: this.table.entries.reduce((sum, { key, value }) => sum + key.length + value.length, 0),
+      lostItems: 0,
+      details: {},
+    };
+  }
+
+  async optimize(): Promise<void> {
+    this.check();
+  }
+
+  async sync(): Promise<void> {
+    this.check();
+  }
+
+  async truncate(): Promise<void> {
+    this.check();
+    this.table.entries = [];
+    this.table.log = [];
+  }
+
+  async close(): Promise<void> {
+    if (!this.closed) this.onClose();
+    this.closed = true;
+  }
+
+  private apply(entry: LogEntry): void {
+    const { entries } = this.table;
+    const { found, at } = this.find(entry.key);
+    if (entry.type === 'put') entries.splice(at, found ? 1 : 0, entry);
+    else if (found) entries.splice(at, 1);
+    this.table.log.push(entry);
+  }
+
+  private find(key: Buffer): { found: boolean; at: number } {
+    const { entries } = this.table;
+    let low = 0;
+    let high = entries.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (entries[middle]!.key.compare(key) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return { found: entries[low]?.key.equals(key) ?? false, at: low };
+  }
+
+  private check(): void {
+    if (this.closed) throw new StoreClosedError(`store ${this.topic}/${this.partition}`);
+  }
+}
+
+export class ArrayAdapter extends StorageAdapter {
+  readonly name = 'array';
+  readonly supports = {
+    durable: false,
+    persistent: true,
+    log: 'history',
+    bounded: false,
+    maxKeyBytes: MAX_KEY_BYTES,
+    maxValueBytes: MAX_VALUE_BYTES,
+  } as const;
+
+  private readonly stores = new Map<ArrayTable, ArrayStore>();
+  private closed = false;
+
+  /** The tables outlive the adapter; give them to the next one. */
+  constructor(readonly tables: ArrayTable[] = []) {
+    super();
+  }
+
+  async open(topic: string, partition: number, options: OpenStoreOptions = {}): Promise<ArrayStore> {
+    let table = this.find(topic, partition);
+    this.validateSettings(options.settings ?? {});
+    if (table !== undefined && this.stores.has(table)) throw new LockedError(`${topic}/${partition}`);
+    if (table === undefined) {
+      table = { id: { topic, partition }, entries: [], log: [] };
+      this.tables.push(table);
+    }
+    const opened = table;
+    const store = new ArrayStore(opened, () => this.stores.delete(opened));
+    this.stores.set(opened, store);
+    return store;
+  }
+
+  async list(): Promise<StoreId[]> {
+    this.check();
+    return this.tables.map(({ id }) => id);
+  }
+
+  async destroy(topic: string, partition: number): Promise<void> {
+    const table = this.find(topic, partition);
+    if (table === undefined) return;
+    if (this.stores.has(table)) throw new LockedError(`${topic}/${partition}`);
+    this.tables.splice(this.tables.indexOf(table), 1);
+  }
+
+  validateSettings(settings: Readonly<Record<string, unknown>>): void {
+    const problems = Object.keys(settings).map((name) => `array.${name}: unknown option`);
+    if (problems.length > 0) throw new InvalidConfigError(problems);
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    for (const store of [...this.stores.values()]) await store.close();
+  }
+
+  private find(topic: string, partition: number): ArrayTable | undefined {
+    this.check();
+    assertTopicName(topic);
+    assertPartition(partition);
+    return this.tables.find(({ id }) => id.topic === topic && id.partition === partition);
+  }
+
+  private check(): void {
+    if (this.closed) throw new StoreClosedError('the array adapter');
+  }
+}
+
+function toLogEntry(operation: BatchOperation): LogEntry {
+  const type: unknown = (operation as BatchOperation | undefined)?.type;
+  if (type !== 'put' && type !== 'delete') {
+    throw new InvalidArgumentError('an operation must be a put or a delete');
+  }
+  const timestamp = Date.now();
+  const key = copy(operation.key, 'key', MAX_KEY_BYTES);
+  if (operation.type === 'delete') return { type: 'delete', key, timestamp };
+  return { type: 'put', key, value: copy(operation.value, 'value', MAX_VALUE_BYTES), timestamp };
+}
+
+function copy(bytes: BytesLike, what: string, limit: number): Buffer {
+  const buffer = toBuffer(bytes, what);
+  if (buffer.length > limit) throw new TooLargeError(what, buffer.length, limit);
+  return Buffer.from(buffer);
+}
+
+function copyLogEntry(entry: LogEntry): LogEntry {
+  const key = Buffer.from(entry.key);
+  return entry.type === 'put' ? { ...entry, key, value: Buffer.from(entry.value) } : { ...entry, key };
+}
+
+function matcher({ gt, gte, lt, lte, prefix }: ScanOptions): (entry: StoreEntry) => boolean {
+  const compare = (bound: BytesLike | undefined, holds: (order: number) => boolean) => {
+    if (bound === undefined) return () => true;
+    const bytes = Buffer.from(toBuffer(bound, 'bound'));
+    return (key: Buffer) => holds(key.compare(bytes));
+  };
+  const start = Buffer.from(toBuffer(prefix ?? '', 'prefix'));
+  const conditions = [
+    compare(gt, (order) => order > 0),
+    compare(gte, (order) => order >= 0),
+    compare(lt, (order) => order < 0),
+    compare(lte, (order) => order <= 0),
+    (key: Buffer) => key.subarray(0, start.length).equals(start),
+  ];
+  return ({ key }) => conditions.every((holds) => holds(key));
+}
+
+function checkLimit(limit = Infinity): number {
+  if (limit === Infinity || (Number.isInteger(limit) && limit >= 0)) return limit;
+  throw new InvalidArgumentError(`limit must be a whole number from 0, not ${String(limit)}`);
+}
