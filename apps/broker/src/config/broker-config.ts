@@ -1,0 +1,103 @@
+import { InvalidConfigError } from '@genrocks/storage';
+import { checkOptions } from '@genrocks/storage/config';
+import { Type } from 'class-transformer';
+import { IsBoolean, IsIn, IsInt, Max, Min, ValidateNested } from 'class-validator';
+import { DiskLogOptions } from './disk-log-options.js';
+import { HttpConfig } from './http.config.js';
+import { KafkaConfig } from './kafka.config.js';
+import { LimitsConfig } from './limits.config.js';
+import { StorageConfig } from './storage.config.js';
+import { MAX_PARTITIONS, TopicConfig } from './topic.config.js';
+import { checkTopics } from './topic-storage.js';
+
+/** How much is logged: each level includes those before it. */
+export const LOG_LEVELS = ['error', 'warn', 'log', 'debug', 'verbose'] as const;
+export type LogLevelName = (typeof LOG_LEVELS)[number];
+
+/**
+ * The whole configuration of the broker, checked, with defaults filled in. Keys are in camelCase here and in
+ * snake_case in YAML.
+ *
+ * @publicApi
+ */
+export class BrokerConfig {
+  @ValidateNested()
+  @Type(() => HttpConfig)
+  http = new HttpConfig();
+
+  @ValidateNested()
+  @Type(() => KafkaConfig)
+  kafka = new KafkaConfig();
+
+  @ValidateNested()
+  @Type(() => StorageConfig)
+  storage = new StorageConfig();
+
+  @ValidateNested()
+  @Type(() => LimitsConfig)
+  limits = new LimitsConfig();
+
+  /** Topics that are created on start when they are missing. */
+  @ValidateNested({ each: true })
+  @Type(() => TopicConfig)
+  topics: TopicConfig[] = [];
+
+  /** Publishing to a topic that does not exist creates it. */
+  @IsBoolean()
+  autoCreateTopics = true;
+
+  /** Partitions of a topic that does not say how many. */
+  @IsInt()
+  @Min(1)
+  @Max(MAX_PARTITIONS)
+  defaultPartitions = 1;
+
+  @IsIn(LOG_LEVELS)
+  logLevel: LogLevelName = 'log';
+}
+
+/**
+ * Checks a tree of options as YAML writes it.
+ * @param names the environment variable a key came from, by the key's path in camelCase
+ * @throws {InvalidConfigError} `INVALID_CONFIG` with one line per mistake, all of them at once
+ */
+export function checkBrokerConfig(tree: unknown, names: Record<string, string> = {}): BrokerConfig {
+  const problems: string[] = [];
+  let config: BrokerConfig | undefined;
+  try {
+    config = checkOptions(BrokerConfig, tree, { naming: 'snake', names });
+  } catch (error) {
+    if (!(error instanceof InvalidConfigError)) throw error;
+    problems.push(...error.problems);
+  }
+  const given = (tree ?? {}) as Record<string, unknown>;
+  problems.push(...refuseUnavailable(given, names), ...checkTopics(given['topics'], adapterOf(given)));
+  if (problems.length > 0 || config === undefined) throw new InvalidConfigError(problems);
+  const diskLogIsUsed =
+    config.storage.adapter === 'disk_log' ||
+    config.topics.some(({ storage }) => storage?.['adapter'] === 'disk_log');
+  if (diskLogIsUsed) config.storage.diskLog ??= new DiskLogOptions();
+  return config;
+}
+
+/** The default adapter as given, checked or not. */
+function adapterOf(tree: Record<string, unknown>): unknown {
+  return ((tree['storage'] ?? {}) as { adapter?: unknown }).adapter;
+}
+
+const TRUE = /^(true|yes|on|1)$/i;
+
+/** What is known but not there yet must not be taken and then ignored. */
+function refuseUnavailable(tree: Record<string, unknown>, names: Record<string, string>): string[] {
+  const problems: string[] = [];
+  const { enabled } = (tree['kafka'] ?? {}) as { enabled?: unknown };
+  if (enabled === true || (typeof enabled === 'string' && TRUE.test(enabled.trim()))) {
+    const key = names['kafka.enabled'] ?? 'kafka.enabled';
+    problems.push(`${key}: true is not allowed; the Kafka listener is not available in this version`);
+  }
+  const { rocksdb } = (tree['storage'] ?? {}) as { rocksdb?: unknown };
+  if (rocksdb !== undefined && rocksdb !== null) {
+    problems.push('storage.rocksdb: the RocksDB adapter is not available in this version; remove it');
+  }
+  return problems;
+}

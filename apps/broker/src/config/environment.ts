@@ -1,0 +1,98 @@
+import { didYouMean, readEnv, toSnakeCase } from '@genrocks/storage/config';
+import { parse } from 'yaml';
+
+/** The environment variable of every key, by the key's dotted path in camelCase. */
+export const ENVIRONMENT: Readonly<Record<string, string>> = {
+  'http.host': 'GENROCKS_HTTP_HOST',
+  'http.port': 'GENROCKS_HTTP_PORT',
+  'http.maxBodyBytes': 'GENROCKS_HTTP_MAX_BODY_BYTES',
+  'http.maxLineBytes': 'GENROCKS_HTTP_MAX_LINE_BYTES',
+  'http.maxInflightBytes': 'GENROCKS_HTTP_MAX_INFLIGHT_BYTES',
+  'http.maxConnections': 'GENROCKS_HTTP_MAX_CONNECTIONS',
+  'http.headersTimeoutMs': 'GENROCKS_HTTP_HEADERS_TIMEOUT_MS',
+  'http.bodyTimeoutMs': 'GENROCKS_HTTP_BODY_TIMEOUT_MS',
+  'http.keepAliveTimeoutMs': 'GENROCKS_HTTP_KEEP_ALIVE_TIMEOUT_MS',
+  'http.maxWaitMs': 'GENROCKS_HTTP_MAX_WAIT_MS',
+  'http.maxReadBytes': 'GENROCKS_HTTP_MAX_READ_BYTES',
+  'http.heartbeatMs': 'GENROCKS_HTTP_HEARTBEAT_MS',
+  'http.shutdownTimeoutMs': 'GENROCKS_HTTP_SHUTDOWN_TIMEOUT_MS',
+  'kafka.enabled': 'GENROCKS_KAFKA_ENABLED',
+  'kafka.host': 'GENROCKS_KAFKA_HOST',
+  'kafka.port': 'GENROCKS_KAFKA_PORT',
+  'kafka.advertisedHost': 'GENROCKS_KAFKA_ADVERTISED_HOST',
+  'kafka.advertisedPort': 'GENROCKS_KAFKA_ADVERTISED_PORT',
+  'storage.adapter': 'GENROCKS_STORAGE',
+  'storage.diskLog.logDir': 'GENROCKS_LOG_DIR',
+  'storage.diskLog.logType': 'GENROCKS_LOG_TYPE',
+  'storage.diskLog.maxNoFiles': 'GENROCKS_MAX_NO_FILES',
+  'storage.diskLog.maxNoBytes': 'GENROCKS_MAX_NO_BYTES',
+  'storage.diskLog.repair': 'GENROCKS_REPAIR',
+  'storage.diskLog.format': 'GENROCKS_FORMAT',
+  'storage.diskLog.sync': 'GENROCKS_SYNC',
+  'storage.diskLog.syncIntervalMs': 'GENROCKS_SYNC_INTERVAL_MS',
+  'storage.diskLog.overflow': 'GENROCKS_OVERFLOW',
+  'storage.ets.maxBytes': 'GENROCKS_ETS_MAX_BYTES',
+  'storage.ets.allowInProduction': 'GENROCKS_ETS_ALLOW_IN_PRODUCTION',
+  'limits.maxMessageBytes': 'GENROCKS_MAX_MESSAGE_BYTES',
+  'limits.maxBatchBytes': 'GENROCKS_MAX_BATCH_BYTES',
+  'limits.maxPendingBytes': 'GENROCKS_MAX_PENDING_BYTES',
+  'limits.tailCacheBytes': 'GENROCKS_TAIL_CACHE_BYTES',
+  'limits.maxTopics': 'GENROCKS_MAX_TOPICS',
+  'limits.maxPartitionsPerTopic': 'GENROCKS_MAX_PARTITIONS_PER_TOPIC',
+  'limits.maxGroups': 'GENROCKS_MAX_GROUPS',
+  topics: 'GENROCKS_TOPICS',
+  autoCreateTopics: 'GENROCKS_AUTO_CREATE_TOPICS',
+  defaultPartitions: 'GENROCKS_DEFAULT_PARTITIONS',
+  logLevel: 'GENROCKS_LOG_LEVEL',
+};
+
+/** Variables that say something, but not the value of a key. */
+const OTHER_VARIABLES = ['GENROCKS_CONFIG'];
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** A tree of options as YAML writes them: groups with keys in snake_case. */
+export type OptionTree = Record<string, unknown>;
+
+/**
+ * Puts the environment over the options of a file and returns, for messages, which variable each overridden key came
+ * from (by the key's path in camelCase). Where the file has a wrong thing in place of a group, the file stays, so
+ * that its mistake is told.
+ */
+export function overrideFromEnvironment(tree: OptionTree, env: Environment): Record<string, string> {
+  const { values, names } = readEnv(ENVIRONMENT, env);
+  for (const [path, text] of Object.entries(values)) {
+    setPath(tree, path.split('.').map(toSnakeCase), path === 'topics' ? parseList(text) : text);
+  }
+  return names;
+}
+
+/** `GENROCKS_` variables that no key has but look like one that exists: most likely misspelt. */
+export function misspeltVariables(env: Environment): string[] {
+  const known = [...Object.values(ENVIRONMENT), ...OTHER_VARIABLES];
+  return Object.keys(env)
+    .filter((name) => name.startsWith('GENROCKS_') && !known.includes(name))
+    .flatMap((name) => {
+      const meant = didYouMean(name, known);
+      return meant === undefined ? [] : [`environment variable ${name} is unknown; did you mean ${meant}?`];
+    });
+}
+
+function setPath(tree: OptionTree, keys: readonly string[], value: unknown): void {
+  let group: OptionTree = tree;
+  for (const key of keys.slice(0, -1)) {
+    group[key] ??= {};
+    if (typeof group[key] !== 'object' || Array.isArray(group[key])) return;
+    group = group[key] as OptionTree;
+  }
+  group[keys.at(-1)!] = value;
+}
+
+/** A list in YAML, JSON included; what cannot be parsed stays text, which validation then refuses. */
+function parseList(text: string): unknown {
+  try {
+    return parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { InvalidConfigError } from '@genrocks/storage';
+import { parseDocument } from 'yaml';
+import { type BrokerConfig, checkBrokerConfig } from './broker-config.js';
+import {
+  type Environment,
+  misspeltVariables,
+  type OptionTree,
+  overrideFromEnvironment,
+} from './environment.js';
+
+/** Read from the working directory when it is there and nothing else is asked for. */
+export const DEFAULT_CONFIG_FILE = 'genrocks.yaml';
+
+export interface LoadConfigOptions {
+  /** A YAML file. Default: `GENROCKS_CONFIG`, or else `genrocks.yaml` where there is one. */
+  file?: string;
+  /** Default: `process.env`. */
+  env?: Environment;
+  /** Where relative paths start. Default: the working directory. */
+  cwd?: string;
+}
+
+/** A configuration, and what it was made of. */
+export interface LoadedConfig {
+  readonly config: BrokerConfig;
+  /** The file that was read, as an absolute path, or undefined where there is none. */
+  readonly file: string | undefined;
+  /** What is not wrong but most likely not meant, one line each. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Reads the YAML file, puts the environment over it, and checks the whole.
+ * @throws {InvalidConfigError} `INVALID_CONFIG` with one line per mistake, all of them at once
+ */
+export function loadConfig(options: LoadConfigOptions = {}): LoadedConfig {
+  const env = options.env ?? process.env;
+  const asked = options.file ?? nonEmpty(env['GENROCKS_CONFIG']);
+  const file = resolve(options.cwd ?? process.cwd(), asked ?? DEFAULT_CONFIG_FILE);
+  const text = readConfigFile(file, asked !== undefined);
+  const tree = text === undefined ? {} : parseConfigFile(file, text);
+  const names = overrideFromEnvironment(tree, env);
+  return {
+    config: checkBrokerConfig(tree, names),
+    file: text === undefined ? undefined : file,
+    warnings: misspeltVariables(env),
+  };
+}
+
+function readConfigFile(file: string, required: boolean): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' && !required) return undefined;
+    const reason = code === 'ENOENT' ? 'there is no such file' : message;
+    throw new InvalidConfigError([`configuration file ${file} cannot be read: ${reason}`]);
+  }
+}
+
+function parseConfigFile(file: string, text: string): OptionTree {
+  const document = parseDocument(text);
+  if (document.errors.length > 0) {
+    throw new InvalidConfigError(
+      document.errors.map((error) => {
+        const [position] = error.linePos ?? [];
+        const line = position === undefined ? '' : `:${position.line}:${position.col}`;
+        return `${file}${line}: not valid YAML: ${error.message.split('\n')[0]}`;
+      }),
+    );
+  }
+  const tree: unknown = document.toJS();
+  if (tree === null || tree === undefined) return {};
+  if (typeof tree === 'object' && !Array.isArray(tree)) return tree as OptionTree;
+  throw new InvalidConfigError([
+    `${file}: the file must hold a group of options such as "http:" and "storage:"`,
+  ]);
+}
+
+function nonEmpty(text: string | undefined): string | undefined {
+  return text === undefined || text.trim() === '' ? undefined : text;
+}

@@ -1,0 +1,57 @@
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { HttpConfig } from '../config/http.config.js';
+import { declaredLength, readBody } from './body-reader.js';
+import type { InflightBudget } from './inflight-budget.js';
+import { parseJson } from './json.js';
+
+export const NDJSON_CONTENT_TYPE = 'application/x-ndjson';
+
+/**
+ * JSON bodies are read within the budget of bytes in flight and parsed without loss; NDJSON bodies are handed to the
+ * handler as the stream they are. Everything else is answered with 415.
+ */
+export function registerBodyParsers(
+  instance: FastifyInstance,
+  config: HttpConfig,
+  budget: InflightBudget,
+): void {
+  instance.removeAllContentTypeParsers();
+  instance.addContentTypeParser(
+    'application/json',
+    async (request: FastifyRequest, payload: IncomingMessage) => {
+      const declared = declaredLength(payload);
+      if (declared === 0) return undefined;
+      const fits = declared === undefined || declared <= config.maxBodyBytes;
+      if (fits) await reserve(request, budget, declared ?? config.maxBodyBytes, config.bodyTimeoutMs);
+      const body = await readBody(payload, {
+        maxBytes: config.maxBodyBytes,
+        timeoutMs: config.bodyTimeoutMs,
+      });
+      return body.length === 0 ? undefined : parseJson(body);
+    },
+  );
+  instance.addContentTypeParser(NDJSON_CONTENT_TYPE, (_request, payload, done) => done(null, payload));
+}
+
+/** Reserves room for a request until its answer is through or its client gone. */
+export async function reserve(
+  request: FastifyRequest,
+  budget: InflightBudget,
+  bytes: number,
+  timeoutMs: number,
+): Promise<void> {
+  const release = await budget.reserve(bytes, timeoutMs);
+  const socket = request.raw.socket;
+  const response = responses.get(request.raw);
+  if (socket.destroyed || response === undefined) release();
+  else response.once('close', release);
+}
+
+/** Fastify gives parsers the request alone; the response is needed to see when it is over. */
+const responses = new WeakMap<IncomingMessage, NodeJS.EventEmitter>();
+
+/** Remembers the response of a request; call it from an `onRequest` hook. */
+export function rememberResponse(request: IncomingMessage, response: NodeJS.EventEmitter): void {
+  responses.set(request, response);
+}

@@ -1,0 +1,142 @@
+import type { Socket } from 'node:net';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { HttpConfig } from '../config/http.config.js';
+import { registerBodyParsers, rememberResponse } from './body-parsers.js';
+import { ShuttingDownError } from './http.errors.js';
+import { InflightBudget } from './inflight-budget.js';
+import { createProblem, type Problem, PROBLEM_CONTENT_TYPE, toProblem } from './problem.js';
+
+/** Room for every topic and group name, fully percent-encoded. */
+const MAX_PARAM_LENGTH = 4096;
+
+/** How often Node looks for connections that took too long over their headers. */
+const CHECK_INTERVAL_MS = 1_000;
+
+/**
+ * The Fastify platform with the broker's limits, body parsers, error answers and orderly end.
+ *
+ * Ending has three steps, all in `beforeClose`, which Nest calls before it stops anything else: no new connections
+ * and no new requests; streams and long polls end; requests in flight finish, or are cut off at the time limit.
+ */
+export class BrokerHttpAdapter extends FastifyAdapter {
+  readonly budget: InflightBudget;
+  private readonly ending = new AbortController();
+  private closing: Promise<void> | undefined;
+
+  constructor(private readonly config: HttpConfig) {
+    super({
+      bodyLimit: config.maxBodyBytes,
+      keepAliveTimeout: config.keepAliveTimeoutMs,
+      connectionTimeout: idleTimeoutMs(config),
+      // Bodies have time limits of their own: a bulk upload may last as long as it makes progress.
+      requestTimeout: 0,
+      http: { headersTimeout: config.headersTimeoutMs, connectionsCheckingInterval: CHECK_INTERVAL_MS },
+      routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+      clientErrorHandler: (error, socket) => answerBrokenRequest(error, socket as Socket),
+      frameworkErrors: (error, _request, reply) => {
+        void sendProblem(reply as FastifyReply, routerProblem(error.code, error.message));
+      },
+    });
+    this.budget = new InflightBudget(config.maxInflightBytes);
+    this.addHooks();
+    this.instance.server.maxConnections = config.maxConnections;
+  }
+
+  /** Aborts when the broker begins to stop; whatever waits on behalf of a client gives up then. */
+  get endingSignal(): AbortSignal {
+    return this.ending.signal;
+  }
+
+  override registerParserMiddleware(): void {
+    registerBodyParsers(this.instance, this.config, this.budget);
+  }
+
+  override beforeClose(): Promise<void> {
+    this.closing ??= this.drain();
+    return this.closing;
+  }
+
+  private addHooks(): void {
+    this.instance.addHook('onRequest', (request, reply, done) => {
+      rememberResponse(request.raw, reply.raw);
+      done(this.ending.signal.aborted ? new ShuttingDownError() : undefined);
+    });
+    this.instance.addHook('onSend', (_request, reply, payload, done) => {
+      if (this.ending.signal.aborted) reply.header('connection', 'close');
+      done(null, payload);
+    });
+  }
+
+  private async drain(): Promise<void> {
+    const { server } = this.instance;
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    this.ending.abort();
+    server.closeIdleConnections();
+    // A connection that is kept alive turns idle only when its answer is through.
+    const sweep = setInterval(() => server.closeIdleConnections(), 50);
+    const limit = setTimeout(() => server.closeAllConnections(), this.config.shutdownTimeoutMs);
+    await closed;
+    clearInterval(sweep);
+    clearTimeout(limit);
+  }
+}
+
+/** Longer than any silence that is part of an answer, so that only dead or stalled connections are cut. */
+function idleTimeoutMs(config: HttpConfig): number {
+  const { bodyTimeoutMs, heartbeatMs, keepAliveTimeoutMs, maxWaitMs } = config;
+  return Math.max(bodyTimeoutMs, heartbeatMs, keepAliveTimeoutMs, maxWaitMs) + 30_000;
+}
+
+/** Sends a problem as the answer to a request. */
+export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+  if (problem.retriable && problem.status === 503) reply.header('retry-after', '1');
+  return reply
+    .code(problem.status)
+    .header('content-type', PROBLEM_CONTENT_TYPE)
+    .send(JSON.stringify(problem));
+}
+
+/** Errors the router meets before there is a route. */
+function routerProblem(code: string, message: string): Problem {
+  if (code === 'FST_ERR_MAX_PARAM_LENGTH') return createProblem('URI_TOO_LONG', 'the path is too long');
+  return code === 'FST_ERR_BAD_URL' ? createProblem('INVALID_REQUEST', message) : toProblem(undefined);
+}
+
+/** Answers what never became a request: bytes that are not HTTP, headers too large or too slow, a body cut short. */
+function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const problem = brokenRequestProblem(error.code);
+  const body = JSON.stringify(problem);
+  const head = [
+    `HTTP/1.1 ${problem.status} ${problem.title}`,
+    `content-type: ${PROBLEM_CONTENT_TYPE}`,
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
+}
+
+function brokenRequestProblem(code: string | undefined): Problem {
+  switch (code) {
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return createProblem(
+        'REQUEST_TIMEOUT',
+        'the headers did not arrive in time (http.headers_timeout_ms)',
+        {
+          retriable: true,
+        },
+      );
+    case 'HPE_HEADER_OVERFLOW':
+      return createProblem('HEADERS_TOO_LARGE', 'the headers are larger than 16 KiB');
+    case 'HPE_INVALID_EOF_STATE':
+      return createProblem('BODY_INCOMPLETE', 'the connection ended before the request was complete', {
+        retriable: true,
+      });
+    default:
+      return createProblem('INVALID_REQUEST', 'this is not an HTTP/1.1 request');
+  }
+}

@@ -1,0 +1,28 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyReply } from 'fastify';
+import type { BrokerHttpAdapter } from './broker-http.adapter.js';
+
+/** What handlers need to know of the listener they run on. */
+@Injectable()
+export class HttpRuntime {
+  constructor(@Inject(HttpAdapterHost) private readonly host: HttpAdapterHost<BrokerHttpAdapter>) {}
+
+  get adapter(): BrokerHttpAdapter {
+    return this.host.httpAdapter;
+  }
+
+  /** Aborts when the client is gone or the broker begins to stop: nobody waits for the answer any more. */
+  signalFor(reply: FastifyReply): AbortSignal {
+    const gone = new AbortController();
+    const { raw } = reply;
+    const abort = () => gone.abort();
+    if (raw.destroyed || this.adapter.endingSignal.aborted) abort();
+    raw.once('close', () => {
+      this.adapter.endingSignal.removeEventListener('abort', abort);
+      abort();
+    });
+    this.adapter.endingSignal.addEventListener('abort', abort, { once: true });
+    return gone.signal;
+  }
+}

@@ -1,0 +1,74 @@
+import { GenRocksError } from '@genrocks/storage';
+
+/** Every mistake of a request at once; `problems` names the place of each. */
+export class InvalidRequestError extends GenRocksError {
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super('INVALID_REQUEST', problems.join('; '));
+    this.problems = problems;
+  }
+}
+
+/** `INVALID_JSON`: the body is not JSON, or not UTF-8. */
+export class InvalidJsonError extends GenRocksError {
+  constructor(reason: string) {
+    super('INVALID_JSON', `the body is not valid JSON: ${reason}`);
+  }
+}
+
+/** `INEXACT_NUMBER`: JSON numbers are doubles here; a longer integer would silently become another number. */
+export class InexactNumberError extends GenRocksError {
+  constructor(literal: string) {
+    const remedy = 'send it as a string, or send the whole value as value_base64';
+    super('INEXACT_NUMBER', `the number ${literal} cannot be kept exactly; ${remedy}`);
+  }
+}
+
+/** `BODY_TOO_LARGE`: more bytes than `http.max_body_bytes` (or, for one NDJSON line, `http.max_line_bytes`). */
+export class BodyTooLargeError extends GenRocksError {
+  constructor(what: string, limitName: string, limit: number, bytes?: number) {
+    const size = bytes === undefined ? `more than ${limit}` : String(bytes);
+    super('BODY_TOO_LARGE', `${what} has ${size} bytes, ${limitName} allows ${limit}; split it`, false, {
+      details: { limit, limit_name: limitName, ...(bytes === undefined ? {} : { bytes }) },
+    });
+  }
+}
+
+/** `BODY_INCOMPLETE`: the connection ended before the body did. Nothing of it was stored. */
+export class BodyIncompleteError extends GenRocksError {
+  constructor() {
+    super(
+      'BODY_INCOMPLETE',
+      'the connection ended before the body was complete; send the request again',
+      true,
+    );
+  }
+}
+
+/** `BODY_TIMEOUT`: the body came too slowly. */
+export class BodyTimeoutError extends GenRocksError {
+  constructor(limitMs: number) {
+    super('BODY_TIMEOUT', `the body did not arrive within ${limitMs} ms (http.body_timeout_ms)`, true, {
+      details: { limit_ms: limitMs },
+    });
+  }
+}
+
+/** `SERVER_BUSY`: too many request bytes are in flight; nothing of this request was read. */
+export class ServerBusyError extends GenRocksError {
+  constructor(limit: number) {
+    super(
+      'SERVER_BUSY',
+      `requests in flight already hold ${limit} bytes (http.max_inflight_bytes); try again in a moment`,
+      true,
+      { details: { limit } },
+    );
+  }
+}
+
+/** `SHUTTING_DOWN`: the broker finishes what it has and takes nothing new. */
+export class ShuttingDownError extends GenRocksError {
+  constructor() {
+    super('SHUTTING_DOWN', 'the broker is shutting down; try again when it is back', true);
+  }
+}

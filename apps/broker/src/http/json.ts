@@ -1,0 +1,77 @@
+import { isUtf8 } from 'node:buffer';
+import { InexactNumberError, InvalidJsonError } from './http.errors.js';
+
+/**
+ * Parses a body or a line as JSON without losing anything: bytes that are not UTF-8 and integers that a double cannot
+ * hold are refused, not replaced by something near.
+ * @throws `INVALID_JSON`, `INEXACT_NUMBER`
+ */
+export function parseJson(bytes: Buffer): unknown {
+  if (!isUtf8(bytes)) throw new InvalidJsonError('it is not UTF-8; send binary values as value_base64');
+  const text = bytes.toString('utf8');
+  let value: unknown;
+  try {
+    value = JSON.parse(text) as unknown;
+  } catch (error) {
+    throw new InvalidJsonError(error instanceof Error ? error.message : String(error));
+  }
+  const inexact = findInexactInteger(text);
+  if (inexact !== undefined) throw new InexactNumberError(inexact);
+  return value;
+}
+
+/** JSON from stored bytes, or undefined where the bytes are not JSON that would be shown exactly. */
+export function tryParseJson(bytes: Buffer): { value: unknown } | undefined {
+  if (!isUtf8(bytes)) return undefined;
+  const text = bytes.toString('utf8');
+  try {
+    const value = JSON.parse(text) as unknown;
+    return findInexactInteger(text) === undefined ? { value } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const LONG_DIGITS = /\d{16}/;
+const INTEGER = /-?\d+(?![\d.eE])/y;
+
+/** The first integer literal of a valid JSON text that parsing turned into another number. */
+export function findInexactInteger(text: string): string | undefined {
+  if (!LONG_DIGITS.test(text)) return undefined;
+  for (let i = 0; i < text.length; i++) {
+    const char = text.charCodeAt(i);
+    if (char === QUOTE) {
+      i = endOfString(text, i);
+    } else if (char === MINUS || (char >= ZERO && char <= NINE)) {
+      const end = endOfNumber(text, i);
+      INTEGER.lastIndex = i;
+      const literal = INTEGER.exec(text)?.[0];
+      if (literal !== undefined && literal.length >= 16 && String(Number(literal)) !== literal)
+        return literal;
+      i = end - 1;
+    }
+  }
+  return undefined;
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const MINUS = 0x2d;
+const ZERO = 0x30;
+const NINE = 0x39;
+
+/** The index of the quote that closes the string opened at `start`. */
+function endOfString(text: string, start: number): number {
+  for (let i = start + 1; i < text.length; i++) {
+    const char = text.charCodeAt(i);
+    if (char === BACKSLASH) i++;
+    else if (char === QUOTE) return i;
+  }
+  return text.length;
+}
+
+function endOfNumber(text: string, start: number): number {
+  let i = start;
+  while (i < text.length && '+-.eE0123456789'.includes(text[i]!)) i++;
+  return i;
+}

@@ -1,0 +1,50 @@
+import { applyDecorators } from '@nestjs/common';
+import {
+  ApiDefaultResponse,
+  ApiExtraModels,
+  ApiProperty,
+  ApiPropertyOptional,
+  getSchemaPath,
+} from '@nestjs/swagger';
+import type { Problem } from './problem.js';
+
+/** Problem details (RFC 9457). */
+export class ProblemDto implements Problem {
+  @ApiProperty({ example: 'urn:genrocks:problem:topic-not-found' })
+  type!: string;
+
+  @ApiProperty({ example: 'Topic not found' })
+  title!: string;
+
+  @ApiProperty({ example: 404 })
+  status!: number;
+
+  @ApiProperty({
+    example: 'there is no topic "orders"',
+    description: 'What happened, and what to do about it',
+  })
+  detail!: string;
+
+  @ApiProperty({ example: 'TOPIC_NOT_FOUND', description: 'Stable; safe to switch on' })
+  code!: string;
+
+  @ApiProperty({ description: 'The very same request may succeed later' })
+  retriable!: boolean;
+
+  @ApiPropertyOptional({ type: [String], description: 'One line per mistake' })
+  problems?: string[];
+
+  @ApiPropertyOptional({ type: 'object', additionalProperties: true, description: 'Facts such as limits' })
+  details?: Record<string, unknown>;
+}
+
+/** Documents that every error of a controller is a problem. */
+export function ApiProblems() {
+  return applyDecorators(
+    ApiExtraModels(ProblemDto),
+    ApiDefaultResponse({
+      description: 'Any error, as problem details with a stable code',
+      content: { 'application/problem+json': { schema: { $ref: getSchemaPath(ProblemDto) } } },
+    }),
+  );
+}

@@ -1,0 +1,151 @@
+import { STATUS_CODES } from 'node:http';
+import { HttpException } from '@nestjs/common';
+import { isGenRocksError } from '@genrocks/storage';
+import { toSnakeCase } from '@genrocks/storage/config';
+
+/** An error answer as RFC 9457 has it, with the error's stable code beside it. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  code: string;
+  /** The very same request may succeed later. */
+  retriable: boolean;
+  /** One line per mistake, where there can be several. */
+  problems?: readonly string[];
+  /** Facts a program may act on, such as a limit. */
+  details?: Record<string, unknown>;
+}
+
+export const PROBLEM_CONTENT_TYPE = 'application/problem+json; charset=utf-8';
+
+/** The one place that says which status a code has. Codes not listed are faults of the broker: 500. */
+export const STATUS_OF_CODE: Readonly<Record<string, number>> = {
+  INVALID_REQUEST: 400,
+  INVALID_JSON: 400,
+  INEXACT_NUMBER: 400,
+  INVALID_MESSAGE: 400,
+  INVALID_ARGUMENT: 400,
+  INVALID_CONFIG: 400,
+  INVALID_TOPIC_NAME: 400,
+  RESERVED_TOPIC_NAME: 400,
+  INVALID_GROUP: 400,
+  CORRUPT_BATCH: 400,
+  ADAPTER_NOT_FOUND: 400,
+  BODY_INCOMPLETE: 400,
+  CODEC_FAILED: 400,
+  FORBIDDEN: 403,
+  NOT_FOUND: 404,
+  TOPIC_NOT_FOUND: 404,
+  PARTITION_NOT_FOUND: 404,
+  GROUP_NOT_FOUND: 404,
+  METHOD_NOT_ALLOWED: 405,
+  BODY_TIMEOUT: 408,
+  REQUEST_TIMEOUT: 408,
+  TOPIC_EXISTS: 409,
+  TOPIC_STOPPED: 409,
+  GROUP_NOT_EMPTY: 409,
+  LOCKED: 409,
+  LIMIT_REACHED: 409,
+  BODY_TOO_LARGE: 413,
+  MESSAGE_TOO_LARGE: 413,
+  TOO_LARGE: 413,
+  URI_TOO_LONG: 414,
+  UNSUPPORTED_MEDIA_TYPE: 415,
+  OFFSET_OUT_OF_RANGE: 416,
+  HEADERS_TOO_LARGE: 431,
+  INTERNAL_ERROR: 500,
+  PARTIALLY_PUBLISHED: 500,
+  LOG_CORRUPT: 500,
+  NOT_SUPPORTED: 501,
+  UNSUPPORTED_COMPRESSION: 501,
+  SERVER_BUSY: 503,
+  BACKPRESSURE: 503,
+  SHUTTING_DOWN: 503,
+  NOT_READY: 503,
+  SERVICE_STOPPED: 503,
+  WAIT_ABORTED: 503,
+  PARTITION_UNAVAILABLE: 503,
+  STORE_CLOSED: 503,
+  NEED_REPAIR: 503,
+  SYNC_FAILED: 503,
+  OWNERSHIP_LOST: 503,
+  RETENTION_FULL: 503,
+  IO_ERROR: 503,
+  LOG_FULL: 507,
+  NO_SPACE: 507,
+};
+
+const CODE_OF_STATUS: Readonly<Record<number, string>> = {
+  400: 'INVALID_REQUEST',
+  403: 'FORBIDDEN',
+  404: 'NOT_FOUND',
+  405: 'METHOD_NOT_ALLOWED',
+  408: 'BODY_TIMEOUT',
+  413: 'BODY_TOO_LARGE',
+  414: 'URI_TOO_LONG',
+  415: 'UNSUPPORTED_MEDIA_TYPE',
+  503: 'NOT_READY',
+};
+
+/** Turns whatever was thrown into a problem. What is not an error of ours tells the client nothing of the inside. */
+export function toProblem(error: unknown): Problem {
+  if (isGenRocksError(error)) {
+    const { problems } = error as { problems?: readonly string[] };
+    const { problems: _listed, ...details } = error.details ?? {};
+    return createProblem(error.code, error.message, {
+      retriable: error.retriable,
+      ...(problems === undefined ? {} : { problems }),
+      ...(Object.keys(details).length === 0 ? {} : { details: snakeKeys(details) }),
+    });
+  }
+  if (error instanceof HttpException) return fromHttpException(error);
+  return createProblem('INTERNAL_ERROR', 'the broker failed to answer; its log says why');
+}
+
+/** A problem with the status, type and title that belong to its code. */
+export function createProblem(code: string, detail: string, more: Partial<Problem> = {}): Problem {
+  return {
+    type: `urn:genrocks:problem:${code.toLowerCase().replaceAll('_', '-')}`,
+    title: titleOf(code),
+    status: STATUS_OF_CODE[code] ?? 500,
+    detail,
+    code,
+    retriable: false,
+    ...more,
+  };
+}
+
+function fromHttpException(exception: HttpException): Problem {
+  const status = exception.getStatus();
+  const code = CODE_OF_STATUS[status] ?? (status < 500 ? 'INVALID_REQUEST' : 'INTERNAL_ERROR');
+  const body = exception.getResponse();
+  const { message, details } = (typeof body === 'object' ? body : {}) as Record<string, unknown>;
+  const problems = Array.isArray(message) ? message.map(String) : undefined;
+  const detail = problems?.join('; ') ?? exception.message ?? STATUS_CODES[status] ?? 'error';
+  return createProblem(code, code === 'UNSUPPORTED_MEDIA_TYPE' ? MEDIA_TYPE_REMEDY : detail, {
+    status,
+    retriable: status === 503 || status === 408,
+    ...(problems === undefined ? {} : { problems }),
+    ...(isPlainObject(details) ? { details } : {}),
+  });
+}
+
+const MEDIA_TYPE_REMEDY =
+  'this content type is not understood here; send application/json (or application/x-ndjson for bulk publishing)';
+
+/** `TOPIC_NOT_FOUND` reads "Topic not found". */
+function titleOf(code: string): string {
+  const words = code.toLowerCase().replaceAll('_', ' ');
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** Details are written for TypeScript; in JSON every name is in snake_case. */
+function snakeKeys(details: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(details).map(([key, value]) => [toSnakeCase(key), value]));
+}
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,128 @@
+import { GenRocksError, isGenRocksError } from '@genrocks/storage';
+import type { PublishMessage, PublishResult } from '@genrocks/topics';
+import { parseJson } from '../http/json.js';
+import { parseMessage } from './message.parser.js';
+import type { NdjsonLine } from './ndjson.js';
+
+/** What was stored in one partition. */
+export interface PartitionReceipt {
+  readonly partition: number;
+  count: number;
+  readonly first_offset: number;
+  last_offset: number;
+}
+
+/** The answer to publishing many messages. */
+export interface Receipt {
+  readonly topic: string;
+  readonly count: number;
+  readonly partitions: readonly PartitionReceipt[];
+}
+
+/** Counts what was acknowledged, with a memory that grows with partitions only. */
+export class ReceiptCounter {
+  private count = 0;
+  private readonly partitions = new Map<number, PartitionReceipt>();
+
+  add(results: readonly (PublishResult | undefined)[]): void {
+    for (const result of results) {
+      if (result === undefined) continue;
+      this.count++;
+      const { partition, offset } = result;
+      const receipt = this.partitions.get(partition);
+      if (receipt === undefined) {
+        this.partitions.set(partition, { partition, count: 1, first_offset: offset, last_offset: offset });
+      } else {
+        receipt.count++;
+        receipt.last_offset = Math.max(receipt.last_offset, offset);
+      }
+    }
+  }
+
+  receipt(topic: string): Receipt {
+    const partitions = [...this.partitions.values()].toSorted((a, b) => a.partition - b.partition);
+    return { topic, count: this.count, partitions };
+  }
+}
+
+/**
+ * An upload that stopped in the middle: the error that stopped it, with the line it stopped at and what was stored
+ * before. Nothing after that line was stored.
+ */
+export class BulkStoppedError extends GenRocksError {
+  constructor(cause: unknown, line: number | undefined, acknowledged: Receipt) {
+    const known = isGenRocksError(cause);
+    const place = line === undefined ? 'the upload stopped' : `line ${line}`;
+    const reason = known ? cause.message : 'the broker failed to store it; its log says why';
+    super(known ? cause.code : 'INTERNAL_ERROR', `${place}: ${reason}`, known && cause.retriable, {
+      cause,
+      details: {
+        ...(known ? cause.details : {}),
+        ...(line === undefined ? {} : { line }),
+        acknowledged,
+      },
+    });
+  }
+}
+
+/** Lines are published in batches of this many at most. */
+const BATCH_LINES = 1000;
+
+/**
+ * Publishes lines as they arrive: a batch is stored before more of the body is read.
+ * @throws {BulkStoppedError} with the code of what went wrong
+ */
+export async function publishLines(
+  topic: string,
+  pages: AsyncIterable<NdjsonLine[]>,
+  publish: (messages: PublishMessage[]) => Promise<readonly PublishResult[]>,
+): Promise<Receipt> {
+  const counter = new ReceiptCounter();
+  let line: number | undefined;
+  const flush = async (lines: readonly NdjsonLine[], messages: PublishMessage[]) => {
+    if (messages.length === 0) return;
+    line = lines[0]!.number;
+    try {
+      counter.add(await publish(messages));
+    } catch (error) {
+      counter.add((error as { results?: PublishResult[] }).results ?? []);
+      throw error;
+    }
+    line = undefined;
+  };
+  try {
+    for await (const page of pages) {
+      for (let start = 0; start < page.length; start += BATCH_LINES) {
+        const lines = page.slice(start, start + BATCH_LINES);
+        const { messages, bad } = parseLines(lines);
+        await flush(lines, messages);
+        if (bad !== undefined) {
+          line = bad.line;
+          throw bad.error;
+        }
+      }
+    }
+  } catch (error) {
+    throw new BulkStoppedError(error, line, counter.receipt(topic));
+  }
+  return counter.receipt(topic);
+}
+
+/** The messages up to the first bad line, and what is wrong with that. */
+function parseLines(lines: readonly NdjsonLine[]): {
+  messages: PublishMessage[];
+  bad?: { line: number; error: unknown };
+} {
+  const messages: PublishMessage[] = [];
+  for (const { number, bytes } of lines) {
+    try {
+      const problems: string[] = [];
+      const message = parseMessage(parseJson(bytes), '', problems);
+      if (message === undefined) throw new GenRocksError('INVALID_MESSAGE', problems.join('; '));
+      messages.push(message);
+    } catch (error) {
+      return { messages, bad: { line: number, error } };
+    }
+  }
+  return { messages };
+}

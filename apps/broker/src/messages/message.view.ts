@@ -1,0 +1,48 @@
+import { isUtf8 } from 'node:buffer';
+import { METADATA_HEADER, type Message } from '@genrocks/topics';
+import { tryParseJson } from '../http/json.js';
+
+/** A message as answers show it. */
+export type MessageView = Record<string, unknown>;
+
+/**
+ * Shows a message so that nothing of it is lost: bytes that are not UTF-8 (or, for values, not JSON that numbers
+ * keep exactly) appear under `key_base64`, `value_base64` and `headers_base64` instead.
+ */
+export function viewMessage(message: Message): MessageView {
+  const { topic, partition, offset, timestamp, keyBytes, valueBytes, metadata } = message;
+  return {
+    topic,
+    partition,
+    offset,
+    timestamp,
+    ...viewKey(keyBytes),
+    ...viewValue(valueBytes),
+    ...viewHeaders(message.headerBytes),
+    ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
+  };
+}
+
+function viewKey(bytes: Buffer | null): MessageView {
+  if (bytes === null) return { key: null };
+  return isUtf8(bytes) ? { key: bytes.toString('utf8') } : { key_base64: bytes.toString('base64') };
+}
+
+function viewValue(bytes: Buffer | null): MessageView {
+  if (bytes === null) return { value: null };
+  return tryParseJson(bytes) ?? { value_base64: bytes.toString('base64') };
+}
+
+function viewHeaders(headers: Message['headerBytes']): MessageView {
+  const text: [string, string | null][] = [];
+  const binary: [string, string][] = [];
+  for (const [name, bytes] of headers) {
+    if (name === METADATA_HEADER) continue;
+    if (bytes === null || isUtf8(bytes)) text.push([name, bytes?.toString('utf8') ?? '']);
+    else binary.push([name, bytes.toString('base64')]);
+  }
+  return {
+    headers: Object.fromEntries(text),
+    ...(binary.length === 0 ? {} : { headers_base64: Object.fromEntries(binary) }),
+  };
+}

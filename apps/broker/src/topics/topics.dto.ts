@@ -1,0 +1,108 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { Allow, IsDefined, IsIn, IsInt, IsOptional, IsString, Max, Min } from 'class-validator';
+import { MAX_PARTITIONS, ROUTINGS, type Routing } from '../config/topic.config.js';
+
+/** Body of `POST /v1/topics`. */
+export class CreateTopicDto {
+  @ApiProperty({ example: 'orders', description: 'Letters, digits, ".", "_", "-"; "/" between segments' })
+  @IsDefined()
+  @IsString()
+  name!: string;
+
+  @ApiPropertyOptional({ example: 4, minimum: 1, maximum: MAX_PARTITIONS })
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(MAX_PARTITIONS)
+  partitions?: number;
+
+  @ApiPropertyOptional({ enum: ROUTINGS, default: 'key_hash' })
+  @IsOptional()
+  @IsIn(ROUTINGS)
+  routing?: Routing;
+
+  @ApiPropertyOptional({
+    type: 'object',
+    additionalProperties: true,
+    example: { adapter: 'disk_log', log_type: 'halt', max_no_bytes: '50MB' },
+    description: 'adapter, and settings of that adapter for this topic alone',
+  })
+  @IsOptional()
+  @Allow()
+  storage?: Record<string, unknown>;
+}
+
+export class PartitionErrorDto {
+  @ApiProperty({ example: 'LOG_CORRUPT' })
+  code!: string;
+
+  @ApiProperty()
+  message!: string;
+}
+
+export class PartitionDto {
+  @ApiProperty({ example: 0 })
+  partition!: number;
+
+  @ApiProperty({ enum: ['open', 'failed', 'closed'] })
+  state!: string;
+
+  @ApiProperty({ example: 0, description: 'Earliest offset that can be read' })
+  start_offset!: number;
+
+  @ApiProperty({ example: 42, description: 'The offset the next message will get' })
+  end_offset!: number;
+
+  @ApiPropertyOptional({ type: PartitionErrorDto, description: 'Why the partition is not open' })
+  error?: PartitionErrorDto;
+
+  @ApiPropertyOptional({ example: 12_345, description: 'Bytes stored (in the description of one topic)' })
+  bytes?: number;
+
+  @ApiPropertyOptional({ example: 7, description: 'Entries stored (in the description of one topic)' })
+  items?: number;
+
+  @ApiPropertyOptional({
+    type: 'object',
+    additionalProperties: true,
+    description: 'What the storage adapter tells of itself: files, current file, last recovery',
+  })
+  storage?: Record<string, unknown>;
+}
+
+export class TopicDto {
+  @ApiProperty({ example: 'orders' })
+  name!: string;
+
+  @ApiProperty({ format: 'uuid' })
+  id!: string;
+
+  @ApiProperty({ enum: ['starting', 'running', 'stopped', 'deleted'] })
+  state!: string;
+
+  @ApiProperty({ example: 'disk_log' })
+  adapter!: string;
+
+  @ApiProperty({ description: 'An acknowledged message survives a crash' })
+  durable!: boolean;
+
+  @ApiProperty({ enum: ['key_hash', 'round_robin', 'custom'] })
+  routing!: string;
+
+  @ApiProperty({ type: 'object', additionalProperties: true, description: 'Settings of this topic alone' })
+  settings!: Record<string, unknown>;
+
+  @ApiProperty({ example: 4 })
+  partition_count!: number;
+
+  @ApiProperty({ example: 1_750_000_000_000, description: 'Milliseconds since 1970' })
+  created_at!: number;
+
+  @ApiProperty({ type: [PartitionDto] })
+  partitions!: PartitionDto[];
+}
+
+export class TopicListDto {
+  @ApiProperty({ type: [TopicDto] })
+  topics!: TopicDto[];
+}
