@@ -1,0 +1,242 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import {
+  assertPartition,
+  assertTopicName,
+  GenRocksError,
+  LockedError,
+  NoSpaceError,
+  type OpenStoreOptions,
+  type PartitionStore,
+  StorageAdapter,
+  StorageIoError,
+  type StorageSupports,
+  StoreClosedError,
+  type StoreEvent,
+  type StoreId,
+} from '@genrocks/storage';
+import { checkOptions } from '@genrocks/storage/config';
+import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
+import { DEFAULT_LOG_DIR, DiskLogOptions, resolveSettings } from './disk-log-options.js';
+import { DiskLogStore, MAX_KEY_BYTES, MAX_VALUE_BYTES } from './disk-log-store.js';
+import { DISK_LOG_OPTIONS } from './disk-log.module-definition.js';
+import { LogNames, wrapNumber } from './engine/names.js';
+import { type FileSystem, isErrno, nodeFileSystem } from './io/file-system.js';
+import { lockDirectory } from './io/lock.js';
+
+const PARTITION_DIRECTORY = /^partition_(\d+)$/;
+/** A store being destroyed is moved to a name that no topic can have, so that a crash leaves all of it or nothing. */
+const DESTROYED = /^~destroyed-/;
+
+/**
+ * Stores on write-ahead disk logs in the file format of Erlang's `disk_log`, one directory a partition:
+ * `logDir/<topic>/partition_<N>/`. Nothing is ever created outside `logDir`.
+ *
+ * @publicApi
+ */
+@Injectable()
+export class DiskLogStorageAdapter extends StorageAdapter {
+  readonly name = 'disk_log';
+
+  readonly supports: StorageSupports = {
+    durable: true,
+    persistent: true,
+    log: 'history',
+    bounded: true,
+    maxKeyBytes: MAX_KEY_BYTES,
+    maxValueBytes: MAX_VALUE_BYTES,
+  };
+
+  private readonly logger = new Logger(DiskLogStorageAdapter.name);
+  private readonly options: DiskLogOptions;
+  private readonly logDir: string;
+  /** Open and opening stores by directory. */
+  private readonly stores = new Map<string, Promise<DiskLogStore>>();
+  private closed = false;
+
+  /**
+   * @param fileSystem where the files are; the real file system unless a test puts another one here
+   * @throws `INVALID_CONFIG`
+   */
+  constructor(
+    @Optional() @Inject(DISK_LOG_OPTIONS) options: DiskLogOptions = {},
+    @Optional() @Inject('GENROCKS_FILE_SYSTEM') private readonly fileSystem: FileSystem = nodeFileSystem,
+  ) {
+    super();
+    this.options = checkOptions(DiskLogOptions, options, { where: 'storage.disk_log' });
+    resolveSettings(this.options);
+    this.logDir = resolve(this.options.logDir ?? DEFAULT_LOG_DIR);
+  }
+
+  async open(topic: string, partition: number, options: OpenStoreOptions = {}): Promise<PartitionStore> {
+    const directory = this.directoryOf(topic, partition);
+    const settings = resolveSettings(this.options, options.settings);
+    if (this.stores.has(directory)) throw new LockedError(directory, process.pid);
+    const logType = options.retain === 'all' ? 'compact' : settings.logType;
+    const store = this.openStore(topic, partition, directory, { ...settings, logType }, options.onEvent);
+    this.stores.set(directory, store);
+    try {
+      return await store;
+    } catch (error) {
+      this.stores.delete(directory);
+      throw this.explain(directory, error);
+    }
+  }
+
+  async list(): Promise<StoreId[]> {
+    this.assertOpen();
+    const found: StoreId[] = [];
+    await this.collect(this.logDir, found);
+    return found;
+  }
+
+  async destroy(topic: string, partition: number): Promise<void> {
+    const directory = this.directoryOf(topic, partition);
+    if (this.stores.has(directory)) throw new LockedError(directory, process.pid);
+    const names = new LogNames(directory);
+    if ((await this.entries(directory)).length === 0) return;
+    const lock = lockDirectory(names.lock, directory);
+    try {
+      const doomed = join(this.logDir, `~destroyed-${process.pid}-${Date.now()}-${this.destroyed++}`);
+      await this.fileSystem.rename(directory, doomed);
+      await this.fileSystem.syncDirectory(dirname(directory));
+      await this.fileSystem.removeTree(doomed);
+      await this.removeEmptyParents(dirname(directory));
+    } catch (error) {
+      throw this.explain(directory, error);
+    } finally {
+      lock.release();
+    }
+  }
+
+  validateSettings(settings: Readonly<Record<string, unknown>>): void {
+    resolveSettings(this.options, settings);
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    const stores = await Promise.allSettled(this.stores.values());
+    const closings = stores.map((store) => (store.status === 'fulfilled' ? store.value.close() : undefined));
+    for (const result of await Promise.allSettled(closings)) {
+      if (result.status === 'rejected') throw result.reason;
+    }
+  }
+
+  private destroyed = 0;
+
+  private async openStore(
+    topic: string,
+    partition: number,
+    directory: string,
+    settings: ReturnType<typeof resolveSettings>,
+    listener: OpenStoreOptions['onEvent'],
+  ): Promise<DiskLogStore> {
+    await mkdir(directory, { recursive: true });
+    const names = new LogNames(directory);
+    const lock = lockDirectory(names.lock, directory);
+    try {
+      const onEvent = (event: StoreEvent) => this.onEvent(event, directory, listener);
+      const onClose = () => this.stores.delete(directory);
+      const { fileSystem: fs, logDir } = this;
+      return await DiskLogStore.open({
+        topic,
+        partition,
+        names,
+        settings,
+        logDir,
+        fs,
+        lock,
+        onEvent,
+        onClose,
+      });
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  private onEvent(event: StoreEvent, directory: string, listener: OpenStoreOptions['onEvent']): void {
+    if (event.type === 'damaged') {
+      const { file, offset, length, reason } = event;
+      this.logger.error({ message: 'damaged log', file, offset, length, reason });
+    } else if (event.type === 'failed') {
+      this.logger.error({ message: event.error.message, directory });
+    } else if (event.type === 'recovered' && event.badBytes > 0) {
+      this.logger.warn({
+        message: 'cut a torn tail',
+        directory,
+        items: event.items,
+        bad_bytes: event.badBytes,
+      });
+    }
+    try {
+      listener?.(event);
+    } catch (error) {
+      this.logger.error({ message: 'a store event listener threw', directory, error: String(error) });
+    }
+  }
+
+  private directoryOf(topic: string, partition: number): string {
+    this.assertOpen();
+    assertTopicName(topic);
+    assertPartition(partition);
+    return join(this.logDir, ...topic.split('/'), `partition_${partition}`);
+  }
+
+  private async collect(directory: string, found: StoreId[]): Promise<void> {
+    for (const { name, directory: isDirectory } of await this.entries(directory)) {
+      if (!isDirectory || DESTROYED.test(name)) continue;
+      const path = join(directory, name);
+      const partition = PARTITION_DIRECTORY.exec(name)?.[1];
+      if (partition === undefined || directory === this.logDir) await this.collect(path, found);
+      else if (await this.holdsLog(path)) {
+        const topic = relative(this.logDir, directory).split(sep).join('/');
+        found.push({ topic, partition: Number(partition) });
+      }
+    }
+  }
+
+  private async holdsLog(directory: string): Promise<boolean> {
+    const entries = await this.entries(directory);
+    return entries.some(({ name }) => name === 'log' || wrapNumber(name) !== undefined);
+  }
+
+  private async entries(directory: string): Promise<{ name: string; directory: boolean }[]> {
+    try {
+      return await this.fileSystem.readdir(directory);
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return [];
+      throw this.explain(directory, error);
+    }
+  }
+
+  /** A topic's directories go with its last partition; one that is not empty stays. */
+  private async removeEmptyParents(directory: string): Promise<void> {
+    for (let path = directory; path !== this.logDir; path = dirname(path)) {
+      if (!(await this.fileSystem.removeDirectory(path))) return;
+    }
+  }
+
+  private explain(directory: string, error: unknown): Error {
+    if (error instanceof GenRocksError) return error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (isErrno(error, 'ENOSPC', 'EDQUOT')) return new NoSpaceError(directory, error);
+    if (isErrno(error, 'ENOTDIR', 'EEXIST')) {
+      return new StorageIoError(
+        `cannot use ${directory}: a part of the path is a file; choose another log_dir`,
+        error,
+      );
+    }
+    if (isErrno(error, 'EACCES', 'EPERM', 'EROFS')) {
+      return new StorageIoError(
+        `cannot write to ${directory} (${code}); make log_dir writable or choose another`,
+        error,
+      );
+    }
+    return new StorageIoError(`cannot use ${directory}: ${message}`, error);
+  }
+
+  private assertOpen(): void {
+    if (this.closed) throw new StoreClosedError('the disk-log storage adapter');
+  }
+}

@@ -1,0 +1,133 @@
+import { fileHead, FILE_HEAD } from '../format/headers.js';
+import type { EntryWrite } from '../format/entry.js';
+import { itemSize, writeItem } from '../format/item.js';
+import type { FileHandle, FileSystem } from '../io/file-system.js';
+import type { LogDirectory } from './log-directory.js';
+import type { LogFile } from './log-file.js';
+import type { LogWriter } from './log-writer.js';
+import { MemoryKeys } from './memory-keys.js';
+import { itemAt, Window } from './scanner.js';
+
+/** What is left to copy when writers are made to wait. */
+const LAST_BYTES = 256 << 10;
+/** A log below this size is not worth compacting by itself. */
+const MIN_BYTES = 1 << 20;
+
+/** Would compaction reclaim most of the log? */
+export function worthCompacting(file: LogFile): boolean {
+  return file.end > MIN_BYTES && file.items > 4 * file.keys.size + 1000;
+}
+
+/**
+ * Rewrites a log of one file so that it holds the newest value of every key and nothing else.
+ *
+ * The old file is read from its start. An entry is copied if it is still its key's newest when it is met; one that is
+ * overwritten later stands again further on, and so does a tombstone that came after a copied value. Tombstones met
+ * before that have nothing left to hide. Writers wait only for the last stretch; then one rename puts the new file in
+ * place. A crash before it leaves the old file as it is.
+ */
+export async function compact(fs: FileSystem, log: LogDirectory, writer: LogWriter): Promise<void> {
+  const source = log.current.file.hold();
+  const copy = new Copy(source, source.generation + 1);
+  try {
+    await copy.open(fs, log.names.unfinished);
+    while (source.end - copy.copiedTo > LAST_BYTES) await copy.upTo(source.end);
+    await writer.exclusive(async () => {
+      // A truncation may have come first; the copy is of a file that is gone then.
+      if (log.current.file !== source) return;
+      await copy.upTo(source.end);
+      const finished = await copy.finish();
+      await log.replace(log.names.unfinished, finished.keys, finished.end, finished.items);
+    });
+  } finally {
+    await copy.close();
+    await source.release();
+    if (log.current.file === source) await fs.unlink(log.names.unfinished);
+  }
+}
+
+/** The new file while it is written. */
+class Copy {
+  copiedTo = FILE_HEAD;
+  private readonly keys = new MemoryKeys();
+  private handle: FileHandle | undefined;
+  private chunks: Buffer[] = [];
+  private buffered = 0;
+  private end = FILE_HEAD;
+  private items = 0;
+
+  constructor(
+    private readonly source: LogFile,
+    private readonly generation: number,
+  ) {}
+
+  async open(fs: FileSystem, path: string): Promise<void> {
+    this.handle = await fs.open(path, { write: true, create: true });
+    await this.write(fileHead('opened'), 0);
+  }
+
+  async upTo(end: number): Promise<void> {
+    const window = new Window(this.source.handle, end);
+    // Fixed before the first item is met: what is overwritten from here on is copied again behind it.
+    while (this.copiedTo < end) {
+      const found = await itemAt(window, this.copiedTo);
+      if ('reason' in found) throw this.source.corrupt(this.copiedTo, end - this.copiedTo, found.reason);
+      const { item, frame } = found;
+      const sequence = item.trailer?.sequence ?? 0;
+      for (let index = 0; index < item.entries.length; index++) {
+        const entry = item.entries[index]!;
+        if (this.isNeeded(entry, frame.start, index)) this.add(entry, entry.timestamp, sequence);
+      }
+      this.copiedTo = frame.end;
+      if (this.buffered >= 1 << 20) await this.flush();
+    }
+    await this.flush();
+  }
+
+  async finish(): Promise<{ keys: MemoryKeys; end: number; items: number }> {
+    await this.flush();
+    await this.handle!.sync();
+    return { keys: this.keys, end: this.end, items: this.items };
+  }
+
+  async close(): Promise<void> {
+    await this.handle?.close();
+  }
+
+  private isNeeded(entry: EntryWrite, at: number, index: number): boolean {
+    const key = entry.key.toString('latin1');
+    const newest = this.source.keys.get(key);
+    if (newest === undefined || newest.at !== at || newest.index !== index) return false;
+    // A tombstone matters only where the copy already holds the value it deletes.
+    return entry.value !== undefined || this.keys.get(key) !== undefined;
+  }
+
+  private add(entry: EntryWrite, timestamp: number, sequence: number): void {
+    const size = itemSize([entry]);
+    const bytes = Buffer.allocUnsafe(size);
+    const at = this.end;
+    writeItem([entry], timestamp, { generation: this.generation, sequence, synced: FILE_HEAD }, bytes, 0);
+    this.chunks.push(bytes);
+    this.buffered += size;
+    this.end += size;
+    this.items++;
+    const key = entry.key.toString('latin1');
+    this.keys.set(key, { at, length: size, index: 0, deleted: entry.value === undefined });
+  }
+
+  private async flush(): Promise<void> {
+    if (this.buffered === 0) return;
+    const bytes = Buffer.concat(this.chunks, this.buffered);
+    await this.write(bytes, this.end - this.buffered);
+    this.chunks = [];
+    this.buffered = 0;
+  }
+
+  private async write(bytes: Buffer, position: number): Promise<void> {
+    for (let at = 0; at < bytes.length;) {
+      const count = await this.handle!.write(bytes, at, bytes.length - at, position + at);
+      if (count === 0) throw Object.assign(new Error('no room for compaction'), { code: 'ENOSPC' });
+      at += count;
+    }
+  }
+}

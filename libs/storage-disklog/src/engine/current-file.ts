@@ -1,0 +1,116 @@
+import { fileHead } from '../format/headers.js';
+import type { FileHandle } from '../io/file-system.js';
+import type { LogFile } from './log-file.js';
+import type { MemoryKeys } from './memory-keys.js';
+
+/** Zeros are written this far ahead at most. */
+const MAX_STEP = 4 << 20;
+/** A file smaller than this stays as it is: a thousand idle partitions must not cost a thousand times the step. */
+const MIN_SIZE = 64 << 10;
+const ZEROS = Buffer.alloc(256 << 10);
+
+/**
+ * The file being written.
+ *
+ * Ahead of its end lies space filled with zeros: overwriting blocks that exist makes a sync far cheaper than growing
+ * the file, which also writes the file system's own records. Zeros are never a valid item; they are cut when the file
+ * is left or closed.
+ */
+export class CurrentFile {
+  /** The end of the zero-filled space. */
+  private zeroedEnd: number;
+  /** Bytes from here on are being zero-filled: a write that reaches them waits. */
+  private filling: { from: number; done: Promise<void> } | undefined;
+  /** The end of what is written or being written. */
+  private writtenEnd: number;
+
+  constructor(
+    readonly file: LogFile,
+    readonly keys: MemoryKeys,
+    /** Every write through it is durable when it resolves, under `sync: always`. */
+    private readonly writer: FileHandle,
+    /** The file's other door, whose writes do not wait; undefined: no zeros are written ahead. */
+    private readonly filler: FileHandle | undefined,
+    /** No zeros are written beyond this. */
+    private readonly maxBytes: number,
+    size: number,
+  ) {
+    this.writtenEnd = file.end;
+    this.zeroedEnd = Math.max(size, file.end);
+  }
+
+  /**
+   * Writes at the end of the committed items.
+   * @throws the system's error; a short count without an error (a full device) as ENOSPC
+   */
+  async write(bytes: Buffer): Promise<void> {
+    const start = this.file.end;
+    const end = start + bytes.length;
+    this.writtenEnd = end;
+    if (this.filling !== undefined && end > this.filling.from) await this.filling.done;
+    this.fillAhead(end);
+    let written = 0;
+    while (written < bytes.length) {
+      const count = await this.writer.write(bytes, written, bytes.length - written, start + written);
+      if (count === 0) throw Object.assign(new Error('write took no bytes'), { code: 'ENOSPC' });
+      written += count;
+    }
+    if (end > this.zeroedEnd) this.zeroedEnd = end;
+  }
+
+  sync(): Promise<void> {
+    return this.writer.sync();
+  }
+
+  /** Takes back what a failed write left behind the committed items. */
+  async cutBack(): Promise<void> {
+    await this.filling?.done;
+    await this.writer.truncate(this.file.end);
+    this.writtenEnd = this.zeroedEnd = this.file.end;
+  }
+
+  /** Cuts the zeros, marks the file closed and makes it durable. Its items stay readable. */
+  async leave(): Promise<void> {
+    await this.filling?.done;
+    await this.writer.truncate(this.file.end);
+    const head = fileHead('closed');
+    await this.writer.write(head, 0, head.length, 0);
+    await this.writer.sync();
+    await this.abandon();
+  }
+
+  /** Lets go of the file as it is. */
+  async abandon(): Promise<void> {
+    await this.filling?.done;
+    await this.writer.close();
+  }
+
+  /** Starts filling the next stretch with zeros once half of the last one is used up. */
+  private fillAhead(end: number): void {
+    if (this.filler === undefined || this.filling !== undefined || end < MIN_SIZE) return;
+    const step = Math.min(MAX_STEP, end);
+    const from = Math.max(this.zeroedEnd, this.writtenEnd);
+    const to = Math.min(from + step, this.maxBytes);
+    if (from - end > step / 2 || to - from < ZEROS.length / 4) return;
+    const done = this.fill(from, to).then(
+      () => {
+        this.zeroedEnd = Math.max(this.zeroedEnd, to);
+        this.filling = undefined;
+      },
+      () => {
+        // No room for zeros: writes go on without them, and say so themselves when there is no room for data either.
+        this.filling = undefined;
+      },
+    );
+    this.filling = { from, done };
+  }
+
+  private async fill(from: number, to: number): Promise<void> {
+    for (let at = from; at < to;) {
+      const count = await this.filler!.write(ZEROS, 0, Math.min(ZEROS.length, to - at), at);
+      if (count === 0) return;
+      at += count;
+    }
+    await this.filler!.sync();
+  }
+}

@@ -1,0 +1,108 @@
+import type { StoreEntry } from '@genrocks/storage';
+import type { Entry } from '../format/entry.js';
+import type { Found } from './cursor.js';
+import type { LogFile } from './log-file.js';
+import type { Slot } from './memory-keys.js';
+
+/** Items up to this size are read on this thread, while the device proves fast enough. */
+const SYNC_READ_BYTES = 64 << 10;
+/** A read that took longer came from the device, and others should not stop the event loop as long. */
+const SLOW_READ_MS = 1;
+const SLOW_PERIOD_MS = 1000;
+/** Items closer than this to each other are read in one go. */
+const MAX_HOLE = 16 << 10;
+const MAX_RUN = 1 << 20;
+
+let slowUntil = 0;
+
+/** The newest value of a key whose slot is known. The buffer is the caller's own. */
+export async function readValue(file: LogFile, key: string, slot: Slot): Promise<Buffer> {
+  const bytes = await readSlot(file, slot);
+  return entryOf(file, file.itemFrom(bytes, 0, slot).entries, key, slot).value;
+}
+
+/**
+ * A read that the page cache answers takes a few microseconds on this thread and ten times that through the thread
+ * pool. One that has to wait for the device sends the reads of the next second through the pool.
+ */
+async function readSlot(file: LogFile, slot: Slot): Promise<Buffer> {
+  if (slot.length > SYNC_READ_BYTES) return file.read(slot.at, slot.length);
+  const started = performance.now();
+  if (started < slowUntil) return file.read(slot.at, slot.length);
+  const bytes = file.readSync(slot.at, slot.length);
+  const ended = performance.now();
+  if (ended - started > SLOW_READ_MS) slowUntil = ended + SLOW_PERIOD_MS;
+  return bytes;
+}
+
+/** The values of a page of keys, neighbours read together. */
+export async function readPage(found: readonly Found[]): Promise<StoreEntry[]> {
+  const entries: StoreEntry[] = [];
+  for (let from = 0; from < found.length;) {
+    const run = runFrom(found, from);
+    await readRun(found, from, run, entries);
+    from = run.next;
+  }
+  return entries;
+}
+
+interface Run {
+  readonly start: number;
+  readonly end: number;
+  /** Index of the first entry behind the run. */
+  readonly next: number;
+}
+
+/** The longest stretch of entries from an index on whose items lie close together in one file. */
+function runFrom(found: readonly Found[], from: number): Run {
+  const { file, slot } = found[from]!;
+  let start = slot.at;
+  let end = slot.at + slot.length;
+  let next = from + 1;
+  for (; next < found.length; next++) {
+    const other = found[next]!;
+    if (other.file !== file) break;
+    const low = Math.min(start, other.slot.at);
+    const high = Math.max(end, other.slot.at + other.slot.length);
+    const near = other.slot.at >= start - other.slot.length - MAX_HOLE && other.slot.at <= end + MAX_HOLE;
+    if (!near || high - low > MAX_RUN) break;
+    start = low;
+    end = high;
+  }
+  return { start, end, next };
+}
+
+async function readRun(
+  found: readonly Found[],
+  from: number,
+  run: Run,
+  entries: StoreEntry[],
+): Promise<void> {
+  const { file } = found[from]!;
+  const bytes = await file.read(run.start, run.end - run.start);
+  // Entries of one batch share an item: it is checked and read once.
+  let lastAt = -1;
+  let decoded: readonly Entry[] = [];
+  for (let i = from; i < run.next; i++) {
+    const { key, slot } = found[i]!;
+    if (slot.at !== lastAt) {
+      decoded = file.itemFrom(bytes, slot.at - run.start, slot).entries;
+      lastAt = slot.at;
+    }
+    entries.push(entryOf(file, decoded, key, slot));
+  }
+}
+
+/** A slot's entry in its item. */
+function entryOf(
+  file: LogFile,
+  entries: readonly Entry[],
+  key: string,
+  slot: Slot,
+): { key: Buffer; value: Buffer } {
+  const { key: bytes, value } = entries[slot.index] ?? {};
+  if (bytes === undefined || value === undefined || bytes.toString('latin1') !== key) {
+    throw file.corrupt(slot.at, slot.length, 'the item does not hold the key it is known for');
+  }
+  return { key: bytes, value };
+}

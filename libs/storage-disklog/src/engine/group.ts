@@ -1,0 +1,111 @@
+import type { EntryWrite } from '../format/entry.js';
+import { type Trailer, sealItem, writeItem } from '../format/item.js';
+
+/** Starting size of a group's buffer; it doubles as writes gather. */
+const INITIAL_BYTES = 64 * 1024;
+/** Buffers up to this size are kept for the next group. */
+const POOLED_BYTES = 4 * 1024 * 1024;
+const POOL_SIZE = 4;
+
+const pool: Buffer[] = [];
+
+/** One write of a group: the key, and its item's place in the group. */
+interface Write {
+  readonly key: string;
+  readonly offset: number;
+  readonly length: number;
+  readonly index: number;
+  readonly deleted: boolean;
+}
+
+/** Where a group stands in the log. */
+export interface Place {
+  /** Position in the file. */
+  readonly start: number;
+  readonly generation: number;
+  /** Sequence of the group's first item. */
+  readonly sequence: number;
+  /** What is known to be on stable storage of the file. */
+  readonly synced: number;
+}
+
+/**
+ * Writes that wait together and go out as one. Items are encoded as they come, for the place the group is going to
+ * take; only if another group failed meanwhile does the place change, and the trailers are written again.
+ *
+ * All writes of a group share its fate and so its promise.
+ */
+export class Group {
+  readonly promise: Promise<void>;
+  readonly writes: Write[] = [];
+  length = 0;
+  items = 0;
+  private resolvePromise!: () => void;
+  private rejectPromise!: (error: Error) => void;
+  private buffer: Buffer;
+
+  constructor(private place: Place) {
+    this.promise = new Promise((resolve, reject) => {
+      this.resolvePromise = resolve;
+      this.rejectPromise = reject;
+    });
+    this.buffer = pool.pop() ?? Buffer.allocUnsafe(INITIAL_BYTES);
+  }
+
+  /** Encodes one item; `size` is its {@link itemSize}. */
+  add(entries: readonly EntryWrite[], size: number, timestamp: number): void {
+    if (this.length + size > this.buffer.length) this.grow(this.length + size);
+    const offset = this.length;
+    writeItem(entries, timestamp, this.trailer(this.items), this.buffer, offset);
+    for (let index = 0; index < entries.length; index++) {
+      const { key, value } = entries[index]!;
+      this.writes.push({
+        key: key.toString('latin1'),
+        offset,
+        length: size,
+        index,
+        deleted: value === undefined,
+      });
+    }
+    this.length += size;
+    this.items++;
+  }
+
+  /** The bytes to write at this place. */
+  bytesFor(place: Place): Buffer {
+    const { start, generation, sequence } = this.place;
+    if (place.start !== start || place.generation !== generation || place.sequence !== sequence) {
+      this.place = place;
+      this.reseal();
+    }
+    return this.buffer.subarray(0, this.length);
+  }
+
+  settle(error?: Error): void {
+    if (this.buffer.length <= POOLED_BYTES && pool.length < POOL_SIZE) pool.push(this.buffer);
+    this.buffer = Buffer.alloc(0);
+    if (error === undefined) this.resolvePromise();
+    else this.rejectPromise(error);
+  }
+
+  private reseal(): void {
+    let offset = -1;
+    let index = 0;
+    for (const write of this.writes) {
+      if (write.offset === offset) continue;
+      offset = write.offset;
+      sealItem(this.trailer(index++), this.buffer, offset, offset + write.length);
+    }
+  }
+
+  private trailer(index: number): Trailer {
+    const { generation, sequence, synced } = this.place;
+    return { generation, sequence: sequence + index, synced };
+  }
+
+  private grow(needed: number): void {
+    const larger = Buffer.allocUnsafe(Math.max(needed, this.buffer.length * 2));
+    this.buffer.copy(larger, 0, 0, this.length);
+    this.buffer = larger;
+  }
+}

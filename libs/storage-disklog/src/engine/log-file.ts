@@ -1,0 +1,92 @@
+import { LogCorruptError, StorageIoError } from '@genrocks/storage';
+import { type Item, MAX_FRAME_HEAD, readFrame, readItem } from '../format/item.js';
+import type { FileHandle } from '../io/file-system.js';
+import type { FileKeys, Slot } from './memory-keys.js';
+import type { Gap } from './scanner.js';
+
+/** A stretch of a log file that cannot be read, and why. */
+export interface Damage extends Pick<Gap, 'start' | 'end' | 'reason' | 'sequenceBefore' | 'sequenceAfter'> {
+  readonly file: string;
+}
+
+/**
+ * One file of a log, open for reading. It stays readable after it was evicted for as long as a reader holds it, since
+ * the name may go while the open file stays.
+ */
+export class LogFile {
+  private holders = 1;
+
+  constructor(
+    readonly path: string,
+    /** The N of `log.N`; 0 for the one file of a halt log. */
+    readonly number: number,
+    readonly generation: number,
+    readonly handle: FileHandle,
+    readonly keys: FileKeys,
+    /** Where the committed items end: nothing behind it is shown to a reader. */
+    public end: number,
+    public items: number,
+    readonly damage: readonly Damage[],
+  ) {}
+
+  /** Keeps the file open until the matching {@link release}. */
+  hold(): this {
+    this.holders++;
+    return this;
+  }
+
+  async release(): Promise<void> {
+    if (--this.holders === 0) await this.handle.close();
+  }
+
+  /** Reads bytes of committed items, all of them. */
+  async read(at: number, length: number): Promise<Buffer> {
+    const target = Buffer.allocUnsafe(length);
+    let filled = 0;
+    while (filled < length) {
+      const count = await this.attempt(() => this.handle.read(target, filled, length - filled, at + filled));
+      if (count === 0) throw this.corrupt(at, length, 'the file is shorter than its items');
+      filled += count;
+    }
+    return target;
+  }
+
+  /** Like {@link read}, on this thread: for short reads that the page cache most likely answers. */
+  readSync(at: number, length: number): Buffer {
+    const target = Buffer.allocUnsafe(length);
+    for (let filled = 0; filled < length;) {
+      const count = this.handle.readSync(target, filled, length - filled, at + filled);
+      if (count === 0) throw this.corrupt(at, length, 'the file is shorter than its items');
+      filled += count;
+    }
+    return target;
+  }
+
+  /** The item a slot points at, out of bytes that hold it. Throws `LOG_CORRUPT` where it fails its checks. */
+  itemFrom(bytes: Buffer, offset: number, slot: Pick<Slot, 'at' | 'length'>): Item {
+    const view = bytes.subarray(offset, offset + slot.length);
+    const frame = readFrame(view.subarray(0, MAX_FRAME_HEAD), 0, Math.min(view.length, MAX_FRAME_HEAD));
+    if (frame === undefined || frame.end !== slot.length)
+      throw this.corrupt(slot.at, slot.length, 'no item starts here');
+    const item = readItem(view, frame);
+    if ('reason' in item) throw this.corrupt(slot.at, slot.length, item.reason);
+    return item;
+  }
+
+  corrupt(offset: number, length: number, reason: string): LogCorruptError {
+    return new LogCorruptError(this.path, `${reason} at offset ${offset}`, {
+      file: this.path,
+      offset,
+      length,
+      reason,
+    });
+  }
+
+  private async attempt<T>(action: () => Promise<T>): Promise<T> {
+    try {
+      return await action();
+    } catch (error) {
+      throw new StorageIoError(`cannot read ${this.path}: ${(error as Error).message}`, error);
+    }
+  }
+}

@@ -1,0 +1,40 @@
+import { join } from 'node:path';
+
+/** The files of one log. Erlang knows `log`, `log.N`, `log.idx` and `log.siz`; the others are ours and it ignores them. */
+export class LogNames {
+  readonly halt: string;
+  readonly index: string;
+  readonly sizes: string;
+  readonly lock: string;
+  /** A file being made; it gets its real name in one step, or is removed on the next open. */
+  readonly unfinished: string;
+  readonly unfinishedIndex: string;
+  /** Stands while a truncation is under way. */
+  readonly truncation: string;
+
+  constructor(readonly directory: string) {
+    this.halt = join(directory, 'log');
+    this.index = join(directory, 'log.idx');
+    this.sizes = join(directory, 'log.siz');
+    this.lock = join(directory, 'log.lock');
+    this.unfinished = join(directory, 'log.new');
+    this.unfinishedIndex = join(directory, 'log.idx.new');
+    this.truncation = join(directory, 'log.truncating');
+  }
+
+  /** `log.N`, or `log` for number 0. */
+  file(number: number): string {
+    return number === 0 ? this.halt : `${this.halt}.${number}`;
+  }
+
+  /** The copy of a damaged file. */
+  quarantine(number: number): string {
+    return `${this.file(number)}.corrupt`;
+  }
+}
+
+/** The N of a wrap log's file name, undefined for every other name. */
+export function wrapNumber(name: string): number | undefined {
+  const match = /^log\.([1-9]\d{0,4})$/.exec(name);
+  return match === null ? undefined : Number(match[1]);
+}

@@ -1,0 +1,109 @@
+import { type FileStatus, FILE_HEAD, readFileHead } from '../format/headers.js';
+import type { FileHandle } from '../io/file-system.js';
+import type { Damage } from './log-file.js';
+import { MemoryKeys } from './memory-keys.js';
+import { type Gap, type OnItem, scanFile, type ScanResult } from './scanner.js';
+
+/** What reading a log file from end to end found. Nothing was changed yet. */
+export interface RecoveredFile {
+  readonly keys: MemoryKeys;
+  readonly items: number;
+  /** Where the next item may go. */
+  readonly end: number;
+  /** The generation its items carry; undefined where none does. */
+  readonly generation: number | undefined;
+  readonly firstSequence: number | undefined;
+  readonly lastSequence: number | undefined;
+  readonly damage: readonly Damage[];
+  /** Bytes behind `end` that an interrupted write left. */
+  readonly badBytes: number;
+  /** Some of them may be more than a torn write, so a copy is due before they are cut. */
+  readonly cutNeedsCopy: boolean;
+  readonly status: FileStatus | undefined;
+}
+
+/**
+ * Reads a file and tells a torn tail from rot.
+ *
+ * Torn: what lies behind the last whole item of a file that was being written. A group goes out as one write whose
+ * sectors may reach the device in any order, so whole items may even lie behind the tear; they carry how much of the
+ * file was on stable storage when they were written, and if that ends before the tear, nobody was ever told that the
+ * bytes in between are stored. Everything else that is no item was stored once and is damage.
+ */
+export async function recoverFile(
+  handle: FileHandle,
+  path: string,
+  size: number,
+  mayBeTorn: boolean,
+): Promise<RecoveredFile> {
+  const head = Buffer.alloc(FILE_HEAD);
+  await handle.read(head, 0, FILE_HEAD, 0);
+  const status = readFileHead(head);
+  const torn = mayBeTorn && status !== 'closed';
+  let scan = new Collector();
+  let result = await scanFile(handle, size, scan.onItem);
+  const tear = torn
+    ? result.gaps.find((gap) => gap.syncedAfter !== undefined && gap.syncedAfter <= gap.start)
+    : undefined;
+  const before = result;
+  if (tear !== undefined) {
+    scan = new Collector();
+    result = await scanFile(handle, tear.start, scan.onItem);
+  }
+  const damage = result.gaps.map((gap) => toDamage(path, gap));
+  if (status === undefined && result.items > 0) damage.unshift(headDamage(path));
+  const tail = tear === undefined ? result.badTail : before.end - tear.start + before.badTail;
+  if (!torn && result.badTail > 0) damage.push(tailDamage(path, result, scan.lastSequence));
+  return {
+    ...scan,
+    items: result.items,
+    // Damage at the end of a closed file stays where it is, and new items go behind it.
+    end: !torn && result.badTail > 0 ? result.end + result.badTail : result.end,
+    damage,
+    badBytes: torn ? tail : 0,
+    // Whole items are cut with the tear; or the file has no log head and no items, so it may not be ours at all.
+    cutNeedsCopy: tear !== undefined || (status === undefined && tail > 0),
+    status,
+  };
+}
+
+/** Gathers what the items of a file say. */
+class Collector {
+  readonly keys = new MemoryKeys();
+  generation: number | undefined;
+  firstSequence: number | undefined;
+  lastSequence: number | undefined;
+
+  readonly onItem: OnItem = (item, frame) => {
+    const length = frame.end - frame.start;
+    item.entries.forEach(({ key, value }, index) => {
+      this.keys.set(key.toString('latin1'), { at: frame.start, length, index, deleted: value === undefined });
+    });
+    if (item.trailer === undefined) return;
+    this.generation = item.trailer.generation;
+    this.firstSequence ??= item.trailer.sequence;
+    this.lastSequence = item.trailer.sequence;
+  };
+}
+
+function toDamage(file: string, gap: Gap): Damage {
+  const { start, end, reason, sequenceBefore, sequenceAfter } = gap;
+  return { file, start, end, reason, sequenceBefore, sequenceAfter };
+}
+
+function tailDamage(file: string, result: ScanResult, sequenceBefore: number | undefined): Damage {
+  const start = result.end;
+  return {
+    file,
+    start,
+    end: start + result.badTail,
+    reason: result.tailReason,
+    sequenceBefore,
+    sequenceAfter: undefined,
+  };
+}
+
+function headDamage(file: string): Damage {
+  const reason = 'the file has no log head';
+  return { file, start: 0, end: FILE_HEAD, reason, sequenceBefore: undefined, sequenceAfter: undefined };
+}

@@ -1,0 +1,147 @@
+import { LogCorruptError } from '@genrocks/storage';
+import {
+  type FileStatus,
+  FILE_HEAD,
+  readFileHead,
+  readIndexFile,
+  type WrapIndex,
+} from '../format/headers.js';
+import { MAX_FRAME_HEAD, readFrame, readTrailer, TRAILER_SIZE } from '../format/item.js';
+import { type FileHandle, type FileSystem, isErrno } from '../io/file-system.js';
+import { type LogNames, wrapNumber } from './names.js';
+
+/** What the first bytes of a wrap log's file say. */
+export interface FileSummary {
+  readonly number: number;
+  readonly size: number;
+  /** Undefined: the head is missing, short or zero. */
+  readonly status: FileStatus | undefined;
+  /** Of its first item; undefined where that is Erlang's, or cannot be read. */
+  readonly generation: number | undefined;
+  readonly empty: boolean;
+}
+
+/** The files of a wrap log in the order they were written, the current one last. */
+export interface WrapOrder {
+  readonly files: readonly FileSummary[];
+  /** `log.idx` does not say so yet: it was lost, damaged, or a crash came before it was switched. */
+  readonly indexIsStale: boolean;
+  readonly index: WrapIndex | undefined;
+}
+
+/**
+ * Finds out which file is current. `log.idx` says it, and has no checksum, so the generations in the items must agree;
+ * where they do not, they win. Files whose creation was never finished are removed.
+ */
+export async function findWrapOrder(fs: FileSystem, names: LogNames): Promise<WrapOrder> {
+  const found = await summarise(fs, names);
+  const index = await readIndex(fs, names);
+  if (found.length === 0) return { files: [], indexIsStale: true, index };
+  const current = currentNumber(found, index, names);
+  const files = [
+    ...found.filter((file) => file.number > current),
+    ...found.filter((file) => file.number <= current),
+  ];
+  return { files, indexIsStale: index?.current !== current, index };
+}
+
+function currentNumber(files: readonly FileSummary[], index: WrapIndex | undefined, names: LogNames): number {
+  const newest = files.reduce<FileSummary | undefined>(
+    (best, file) =>
+      file.generation !== undefined && file.generation > (best?.generation ?? -1) ? file : best,
+    undefined,
+  );
+  const named = files.find((file) => file.number === index?.current);
+  if (named !== undefined && (newest === undefined || agrees(named, newest)))
+    return nextIfCreated(files, named).number;
+  if (newest !== undefined) return nextIfCreated(files, newest).number;
+  if (files.length === 1) return files[0]!.number;
+  const opened = files.filter((file) => file.status === 'opened');
+  if (opened.length === 1) return opened[0]!.number;
+  const reason = 'log.idx is missing or damaged, and the files do not tell which of them is the newest';
+  throw new LogCorruptError(names.directory, reason, { file: names.index });
+}
+
+/** The named file is the newest, or holds nothing that could tell (it is empty, or Erlang wrote it). */
+function agrees(named: FileSummary, newest: FileSummary): boolean {
+  return named.generation === undefined || named.generation === newest.generation;
+}
+
+/** A wrap that was cut short after the next file got its name: that empty file is the current one. */
+function nextIfCreated(files: readonly FileSummary[], current: FileSummary): FileSummary {
+  const following =
+    files.find((file) => file.number === current.number + 1) ?? files.find((file) => file.number === 1);
+  const created =
+    following !== undefined && following !== current && following.empty && following.status === 'opened';
+  return created && !current.empty ? following : current;
+}
+
+async function summarise(fs: FileSystem, names: LogNames): Promise<FileSummary[]> {
+  const files: FileSummary[] = [];
+  for (const { name, directory } of await fs.readdir(names.directory)) {
+    const number = directory ? undefined : wrapNumber(name);
+    if (number === undefined) continue;
+    const summary = await summariseFile(fs, names.file(number), number);
+    if (summary.empty && summary.status === undefined) await fs.unlink(names.file(number));
+    else files.push(summary);
+  }
+  return files.sort((a, b) => a.number - b.number);
+}
+
+async function summariseFile(fs: FileSystem, path: string, number: number): Promise<FileSummary> {
+  const size = (await fs.size(path)) ?? 0;
+  const handle = await fs.open(path, { write: false });
+  try {
+    const head = Buffer.alloc(Math.min(size, FILE_HEAD + MAX_FRAME_HEAD));
+    await handle.read(head, 0, head.length, 0);
+    const status = readFileHead(head);
+    const generation = await firstGeneration(handle, head, size);
+    const empty =
+      generation === undefined && (await isZero(handle, status === undefined ? 0 : FILE_HEAD, size));
+    return { number, size, status, generation, empty: size < FILE_HEAD || empty };
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Reads the first item's trailer without the item, so that opening costs the same however large items are. */
+async function firstGeneration(handle: FileHandle, head: Buffer, size: number): Promise<number | undefined> {
+  const frame = readFrame(head, FILE_HEAD, head.length);
+  if (frame === undefined || frame.end > size || frame.end - frame.start > MAX_CHECKED_ITEM) return undefined;
+  if (frame.end - frame.termStart <= TRAILER_SIZE) return undefined;
+  const bytes = Buffer.alloc(frame.end - frame.start);
+  await handle.read(bytes, 0, bytes.length, frame.start);
+  const trailer = readTrailer(bytes, {
+    ...frame,
+    start: 0,
+    termStart: frame.termStart - frame.start,
+    end: bytes.length,
+  });
+  return trailer === undefined || 'reason' in trailer ? undefined : trailer.generation;
+}
+
+/** Is every byte zero? Answers at the first that is not. */
+async function isZero(handle: FileHandle, from: number, size: number): Promise<boolean> {
+  const chunk = Buffer.alloc(64 << 10);
+  for (let at = from; at < size;) {
+    const count = await handle.read(chunk, 0, Math.min(chunk.length, size - at), at);
+    if (count === 0) return true;
+    if (!chunk.subarray(0, count).equals(ZEROS.subarray(0, count))) return false;
+    at += count;
+  }
+  return true;
+}
+
+const ZEROS = Buffer.alloc(64 << 10);
+
+/** A first item above this size is not read just to learn its generation. */
+const MAX_CHECKED_ITEM = 16 << 20;
+
+async function readIndex(fs: FileSystem, names: LogNames): Promise<WrapIndex | undefined> {
+  try {
+    return readIndexFile(await fs.readFile(names.index));
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,152 @@
+import { createHash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+import { type DecodedTerm, type EntryWrite, readTerm, termSize, writeTerm } from './entry.js';
+
+/**
+ * Items as Erlang's disk_log frames them (`size:u32, "bWLA", [md5], bytes`), with a trailer of ours behind the term.
+ * `binary_to_term` ignores bytes after the term, so Erlang reads items with a trailer, and we read items without one.
+ * Source: Erlang/OTP, kernel, disk_log and disk_log_1.
+ *
+ * Trailer, 24 bytes, big-endian, counted in `size`:
+ *   magic:u16  synced:u48  generation:u32  sequence:u64  crc32:u32
+ * The checksum covers everything before it: size, magic, MD5 where there is one, term, and the trailer's own fields.
+ */
+export const ITEM_HEAD = 8;
+const MAGIC = 0x62574c41;
+const LEGACY_MAGIC = 0x0c212c37;
+/** From this size on, Erlang puts an MD5 of the four size bytes between magic and term. */
+const MD5_FROM = 65528;
+const MD5_SIZE = 16;
+export const TRAILER_SIZE = 24;
+const TRAILER_MAGIC = 0x4754;
+/** No item can be larger: its size is a u32, and buffers of this size are still cheap to index. */
+export const MAX_ITEM_SIZE = 0x7fff_ffff;
+
+/** What an item says of its place in the log, protected by its checksum. */
+export interface Trailer {
+  /** Counts the items of a log from 1. */
+  readonly sequence: number;
+  /** Counts the files of a log; bytes that an older use of the file left behind carry another one. */
+  readonly generation: number;
+  /**
+   * The file was known to be on stable storage up to here when this item was written. After a crash this tells a
+   * torn group from rot: bytes missing below `synced` were acknowledged once, bytes above it were not.
+   */
+  readonly synced: number;
+}
+
+/** Size in bytes of the item that {@link writeItem} writes. */
+export function itemSize(entries: readonly EntryWrite[]): number {
+  const size = termSize(entries) + TRAILER_SIZE;
+  return ITEM_HEAD + (size >= MD5_FROM ? MD5_SIZE : 0) + size;
+}
+
+/** Writes a whole item; answers where it ends. */
+export function writeItem(
+  entries: readonly EntryWrite[],
+  timestamp: number,
+  trailer: Trailer,
+  target: Buffer,
+  start: number,
+): number {
+  const size = termSize(entries) + TRAILER_SIZE;
+  let at = target.writeUInt32BE(size, start);
+  at = target.writeUInt32BE(MAGIC, at);
+  if (size >= MD5_FROM) at += sizeDigest(target.subarray(start, start + 4)).copy(target, at);
+  at = writeTerm(entries, timestamp, target, at);
+  const end = at + TRAILER_SIZE;
+  sealItem(trailer, target, start, end);
+  return end;
+}
+
+/** Writes the trailer of an item whose other bytes stand already. */
+export function sealItem(trailer: Trailer, target: Buffer, start: number, end: number): void {
+  let at = target.writeUInt16BE(TRAILER_MAGIC, end - TRAILER_SIZE);
+  at = target.writeUIntBE(trailer.synced, at, 6);
+  at = target.writeUInt32BE(trailer.generation, at);
+  at = target.writeUInt32BE(Math.floor(trailer.sequence / 0x1_0000_0000), at);
+  at = target.writeUInt32BE(trailer.sequence >>> 0, at);
+  target.writeUInt32BE(crc32(target.subarray(start, at)), at);
+}
+
+/** The frame of an item: where its term starts and where the item ends. */
+export interface Frame {
+  readonly start: number;
+  readonly termStart: number;
+  readonly end: number;
+  readonly legacy: boolean;
+}
+
+/** The length of the head that decides how long an item is: 8 bytes, or 24 with the MD5. */
+export const MAX_FRAME_HEAD = ITEM_HEAD + MD5_SIZE;
+
+/**
+ * Reads a frame whose first {@link MAX_FRAME_HEAD} bytes (or all up to the end of the file) are in the buffer.
+ * Undefined where there is no frame.
+ */
+export function readFrame(buffer: Buffer, start: number, available: number): Frame | undefined {
+  if (available - start < ITEM_HEAD) return undefined;
+  const magic = buffer.readUInt32BE(start + 4);
+  const size = buffer.readUInt32BE(start);
+  if (magic === LEGACY_MAGIC) {
+    return { start, termStart: start + ITEM_HEAD, end: start + ITEM_HEAD + size, legacy: true };
+  }
+  if (magic !== MAGIC || size === 0 || size > MAX_ITEM_SIZE) return undefined;
+  if (size < MD5_FROM)
+    return { start, termStart: start + ITEM_HEAD, end: start + ITEM_HEAD + size, legacy: false };
+  const termStart = start + ITEM_HEAD + MD5_SIZE;
+  if (available < termStart) return undefined;
+  const digest = sizeDigest(buffer.subarray(start, start + 4));
+  if (digest.compare(buffer, start + ITEM_HEAD, termStart) !== 0) return undefined;
+  return { start, termStart, end: termStart + size, legacy: false };
+}
+
+/** A whole item that passed its checks. */
+export interface Item extends DecodedTerm {
+  /** Absent in an item that Erlang wrote: nothing protects it, so it is readable but unverified. */
+  readonly trailer: Trailer | undefined;
+}
+
+/** The reason why bytes are not an item; a value, since scanning damaged files meets many. */
+export interface BadItem {
+  readonly reason: string;
+}
+
+/** Reads and checks the item of a frame that is in the buffer whole. */
+export function readItem(buffer: Buffer, frame: Frame): Item | BadItem {
+  const trailer = readTrailer(buffer, frame);
+  if (trailer === undefined || 'reason' in trailer) {
+    // An item of Erlang's may carry the trailer's magic by chance; its term then reaches to the very end.
+    const bare = readBody(buffer, frame.termStart, frame.end);
+    return 'reason' in bare ? (trailer ?? bare) : { ...bare, trailer: undefined };
+  }
+  const body = readBody(buffer, frame.termStart, frame.end - TRAILER_SIZE);
+  return 'reason' in body ? body : { ...body, trailer };
+}
+
+function readBody(buffer: Buffer, start: number, end: number): DecodedTerm | BadItem {
+  try {
+    const decoded = readTerm(buffer, start, end);
+    return decoded.end === end ? decoded : { reason: 'bytes left over behind the term' };
+  } catch (error) {
+    return { reason: `not a log entry (${(error as Error).message})` };
+  }
+}
+
+/** The trailer, `reason` where its checksum fails, undefined where the item has none. */
+export function readTrailer(buffer: Buffer, frame: Frame): Trailer | BadItem | undefined {
+  const at = frame.end - TRAILER_SIZE;
+  if (frame.legacy || at <= frame.termStart || buffer.readUInt16BE(at) !== TRAILER_MAGIC) return undefined;
+  const crcAt = frame.end - 4;
+  if (crc32(buffer.subarray(frame.start, crcAt)) !== buffer.readUInt32BE(crcAt))
+    return { reason: 'checksum mismatch' };
+  return {
+    synced: buffer.readUIntBE(at + 2, 6),
+    generation: buffer.readUInt32BE(at + 8),
+    sequence: buffer.readUInt32BE(at + 12) * 0x1_0000_0000 + buffer.readUInt32BE(at + 16),
+  };
+}
+
+function sizeDigest(sizeBytes: Buffer): Buffer {
+  return createHash('md5').update(sizeBytes).digest();
+}

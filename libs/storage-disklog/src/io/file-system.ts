@@ -1,0 +1,159 @@
+import * as fs from 'node:fs';
+import { dirname } from 'node:path';
+import { promisify } from 'node:util';
+
+/**
+ * The file calls the log makes, and no others: the seam where tests put faults, and where crash states are recorded.
+ * Every method rejects with the system's error (`code` as in errno).
+ */
+export interface FileSystem {
+  /** `create` makes an empty file, replacing one that is there; `durable` makes every write wait for the device. */
+  open(path: string, options: { write: boolean; create?: boolean; durable?: boolean }): Promise<FileHandle>;
+  readFile(path: string): Promise<Buffer>;
+  readdir(path: string): Promise<{ name: string; directory: boolean }[]>;
+  /** Size in bytes, undefined where there is no such file. */
+  size(path: string): Promise<number | undefined>;
+  /**
+   * Creates a directory and makes its name durable, and those of all directories between it and `base`, which is the
+   * topmost that may be new. They are synced even where they exist: who made them may have died before syncing.
+   */
+  makeDirectory(path: string, base: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  /** Removes a file; nothing happens where there is none. */
+  unlink(path: string): Promise<void>;
+  /** Removes an empty directory; false where it is not empty or not there. */
+  removeDirectory(path: string): Promise<boolean>;
+  /** Removes a directory and all in it. */
+  removeTree(path: string): Promise<void>;
+  copyFile(from: string, to: string): Promise<void>;
+  /** Makes names created, renamed and removed in a directory durable. */
+  syncDirectory(path: string): Promise<void>;
+}
+
+export interface FileHandle {
+  /** Reads up to `length` bytes at a position; a short count means the end of the file. */
+  read(target: Buffer, offset: number, length: number, position: number): Promise<number>;
+  readSync(target: Buffer, offset: number, length: number, position: number): number;
+  /** Writes at a position and answers how many bytes were taken, which may be fewer than asked. */
+  write(source: Buffer, offset: number, length: number, position: number): Promise<number>;
+  /** Makes data and size durable. */
+  sync(): Promise<void>;
+  truncate(size: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+const call = {
+  open: promisify(fs.open),
+  close: promisify(fs.close),
+  fdatasync: promisify(fs.fdatasync),
+  ftruncate: promisify(fs.ftruncate),
+};
+
+/**
+ * O_DSYNC folds write and fdatasync into one trip to the thread pool. Linux only: on macOS it does not reach the
+ * device (fdatasync does, through F_FULLFSYNC), and Windows has no such flag.
+ */
+const DSYNC = process.platform === 'linux' ? fs.constants.O_DSYNC : 0;
+
+class NodeFileHandle implements FileHandle {
+  constructor(
+    private readonly fd: number,
+    private readonly syncEachWrite: boolean,
+  ) {}
+
+  read(target: Buffer, offset: number, length: number, position: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      fs.read(this.fd, target, offset, length, position, (error, count) =>
+        error ? reject(error) : resolve(count),
+      );
+    });
+  }
+
+  readSync(target: Buffer, offset: number, length: number, position: number): number {
+    return fs.readSync(this.fd, target, offset, length, position);
+  }
+
+  async write(source: Buffer, offset: number, length: number, position: number): Promise<number> {
+    const count = await new Promise<number>((resolve, reject) => {
+      fs.write(this.fd, source, offset, length, position, (error, written) =>
+        error ? reject(error) : resolve(written),
+      );
+    });
+    if (this.syncEachWrite) await this.sync();
+    return count;
+  }
+
+  sync(): Promise<void> {
+    return call.fdatasync(this.fd);
+  }
+
+  truncate(size: number): Promise<void> {
+    return call.ftruncate(this.fd, size);
+  }
+
+  close(): Promise<void> {
+    return call.close(this.fd);
+  }
+}
+
+/** The real file system. */
+export const nodeFileSystem: FileSystem = {
+  async open(path, { write, create = false, durable = false }) {
+    const { O_RDONLY, O_RDWR, O_CREAT, O_TRUNC } = fs.constants;
+    const flags = (write ? O_RDWR : O_RDONLY) | (create ? O_CREAT | O_TRUNC : 0) | (durable ? DSYNC : 0);
+    return new NodeFileHandle(await call.open(path, flags, 0o644), durable && DSYNC === 0);
+  },
+  readFile: (path) => fs.promises.readFile(path),
+  async readdir(path) {
+    const entries = await fs.promises.readdir(path, { withFileTypes: true });
+    return entries.map((entry) => ({ name: entry.name, directory: entry.isDirectory() }));
+  },
+  async size(path) {
+    try {
+      return (await fs.promises.stat(path)).size;
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return undefined;
+      throw error;
+    }
+  },
+  makeDirectory,
+  rename: (from, to) => fs.promises.rename(from, to),
+  unlink: (path) => fs.promises.rm(path, { force: true }),
+  async removeDirectory(path) {
+    try {
+      await fs.promises.rmdir(path);
+      return true;
+    } catch (error) {
+      if (isErrno(error, 'ENOTEMPTY', 'EEXIST', 'ENOENT')) return false;
+      throw error;
+    }
+  },
+  removeTree: (path) => fs.promises.rm(path, { recursive: true, force: true }),
+  copyFile: (from, to) => fs.promises.copyFile(from, to),
+  syncDirectory,
+};
+
+/** Is this a system error with one of these codes? */
+export function isErrno(error: unknown, ...codes: string[]): boolean {
+  return error instanceof Error && codes.includes((error as NodeJS.ErrnoException).code ?? '');
+}
+
+async function makeDirectory(path: string, base: string): Promise<void> {
+  const first = await fs.promises.mkdir(path, { recursive: true });
+  const top = first !== undefined && first.length < base.length ? first : base;
+  for (let directory = path; directory.length >= top.length; directory = dirname(directory)) {
+    await syncDirectory(dirname(directory));
+    if (dirname(directory) === directory) return;
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  // Windows cannot open a directory for this; NTFS journals its names by itself.
+  if (process.platform === 'win32') return;
+  const fd = await call.open(path, fs.constants.O_RDONLY);
+  try {
+    await promisify(fs.fsync)(fd);
+  } finally {
+    await call.close(fd);
+  }
+}
