@@ -128,4 +128,23 @@ export const closingTests: TestDefinition[] = [
       await rejectsWith('STORE_CLOSED', () => adapter.destroy('a', 0));
     },
   },
+  {
+    name: 'a store that opens while the adapter closes is closed with it',
+    async run(context) {
+      const { adapter } = context;
+      const opening = [adapter.open('a', 0), adapter.open('a/b', 3)];
+      const closing = adapter.close();
+      const outcomes = await Promise.allSettled(opening);
+      await closing;
+      for (const outcome of outcomes) {
+        if (outcome.status === 'fulfilled') await assertClosed(outcome.value);
+        else assertCode(outcome.reason, 'STORE_CLOSED');
+      }
+      if (!context.supports.persistent) return;
+      // Nothing that was half open may be left locked.
+      await context.reopen();
+      await context.open('a', 0);
+      await context.open('a/b', 3);
+    },
+  },
 ];
