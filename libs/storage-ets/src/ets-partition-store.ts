@@ -1,7 +1,8 @@
 import {
+  assertBatch,
   type BatchOperation,
   type BytesLike,
-  InvalidArgumentError,
+  checkLimit,
   keyFromString,
   keyToString,
   type LogEntry,
@@ -63,7 +64,7 @@ export class EtsPartitionStore extends PartitionStore {
 
   async batch(operations: readonly BatchOperation[]): Promise<void> {
     this.assertOpen();
-    if (!Array.isArray(operations)) throw new InvalidArgumentError('a batch must be a list of operations');
+    assertBatch(operations);
     const writes = operations.map(toWrite);
     if (writes.length > 0) this.write(writes);
   }
@@ -73,7 +74,7 @@ export class EtsPartitionStore extends PartitionStore {
   }
 
   readLogPages(options: ReadLogOptions = {}): AsyncIterable<LogEntry[]> {
-    return this.readLog(toKeyRange({ limit: options.limit }).limit);
+    return this.readLog(checkLimit(options.limit));
   }
 
   async info(): Promise<StoreInfo> {
@@ -168,13 +169,8 @@ export class EtsPartitionStore extends PartitionStore {
 }
 
 function toWrite(operation: BatchOperation): TableWrite {
-  const type: unknown = (operation as BatchOperation | null | undefined)?.type;
-  if (type === 'put') {
-    const { key, value } = operation as Extract<BatchOperation, { type: 'put' }>;
-    return { key: checkedKey(key), value: checkedValue(value) };
-  }
-  if (type === 'delete') return { key: keyToString(operation.key) };
-  throw new InvalidArgumentError(`a batch operation must be of type put or delete, not ${String(type)}`);
+  if (operation.type === 'delete') return { key: keyToString(operation.key) };
+  return { key: checkedKey(operation.key), value: checkedValue(operation.value) };
 }
 
 function checkedKey(key: BytesLike): string {

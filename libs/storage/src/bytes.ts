@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from './errors.js';
-import type { BytesLike, ScanOptions } from './partition-store.js';
+import type { BatchOperation, BytesLike, ScanOptions } from './partition-store.js';
 
 /**
  * A Buffer over the given bytes (a view, not a copy) or over the UTF-8 of a string.
@@ -40,10 +40,8 @@ export interface KeyRange {
  * @throws {InvalidArgumentError} for a limit that is not a whole number from 0
  */
 export function toKeyRange(options: ScanOptions = {}): KeyRange {
-  const { gt, gte, lt, lte, prefix, reverse = false, limit = Infinity } = options;
-  if (limit !== Infinity && (!Number.isInteger(limit) || limit < 0)) {
-    throw new InvalidArgumentError(`limit must be a whole number from 0, not ${String(limit)}`);
-  }
+  const { gt, gte, lt, lte, prefix, reverse = false } = options;
+  const limit = checkLimit(options.limit);
   let lower = '';
   let upper: string | undefined;
   const raise = (key: string) => {
@@ -64,6 +62,32 @@ export function toKeyRange(options: ScanOptions = {}): KeyRange {
   return { lower, upper, reverse, limit };
 }
 
+/**
+ * The limit of a scan or of a reading of the log; Infinity where there is none.
+ * @throws {InvalidArgumentError} for a limit that is not a whole number from 0
+ */
+export function checkLimit(limit = Infinity): number {
+  if (limit === Infinity || (Number.isInteger(limit) && limit >= 0)) return limit;
+  throw new InvalidArgumentError(`limit must be a whole number from 0, not ${String(limit)}`);
+}
+
+/**
+ * Checks that a batch is a list of puts and deletes. Keys and values are left to {@link toBuffer}, which an adapter
+ * calls for each of them before it applies any.
+ * @throws {InvalidArgumentError}
+ */
+export function assertBatch(operations: unknown): asserts operations is readonly BatchOperation[] {
+  if (!Array.isArray(operations)) throw new InvalidArgumentError('a batch must be a list of operations');
+  for (const operation of operations as (BatchOperation | null | undefined)[]) {
+    const type: unknown = operation?.type;
+    if (type !== 'put' && type !== 'delete') {
+      throw new InvalidArgumentError(
+        `a batch operation must be of type put or delete, not ${describe(type)}`,
+      );
+    }
+  }
+}
+
 /** The next key in byte order: the key with a zero byte behind it. */
 function successor(key: string): string {
   return `${key}\0`;
@@ -79,5 +103,6 @@ function afterPrefix(prefix: string): string | undefined {
 }
 
 function describe(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 40));
   return value === null ? 'null' : typeof value;
 }

@@ -50,7 +50,10 @@ export interface StoreInfo {
   readonly partition: number;
   /** A resolved write survives a crash, as this store is configured. */
   readonly durable: boolean;
-  /** Entries stored, tombstones and overwritten values included where the adapter keeps them. */
+  /**
+   * Entries stored, tombstones and overwritten values included where the adapter keeps them. An adapter that writes a
+   * batch as one item may count it as one.
+   */
   readonly items: number;
   /** Bytes used: on disk for a durable store, in memory for one that is not. */
   readonly bytes: number;

@@ -1,11 +1,12 @@
 // An adapter as a third party would write it from the README: everything in one sorted array, persisted by handing
 // the arrays to the next adapter. No helper of the package beyond the public ones.
 import {
+  assertBatch,
   assertPartition,
   assertTopicName,
   type BatchOperation,
   type BytesLike,
-  InvalidArgumentError,
+  checkLimit,
   InvalidConfigError,
   LockedError,
   type LogEntry,
@@ -61,7 +62,7 @@ export class ArrayStore extends PartitionStore {
 
   async batch(operations: readonly BatchOperation[]): Promise<void> {
     this.check();
-    if (!Array.isArray(operations)) throw new InvalidArgumentError('operations must be a list');
+    assertBatch(operations);
     const entries = operations.map(toLogEntry);
     for (const entry of entries) this.apply(entry);
     await Promise.resolve();
@@ -225,10 +226,6 @@ export class ArrayAdapter extends StorageAdapter {
 }
 
 function toLogEntry(operation: BatchOperation): LogEntry {
-  const type: unknown = (operation as BatchOperation | undefined)?.type;
-  if (type !== 'put' && type !== 'delete') {
-    throw new InvalidArgumentError('an operation must be a put or a delete');
-  }
   const timestamp = Date.now();
   const key = copy(operation.key, 'key', MAX_KEY_BYTES);
   if (operation.type === 'delete') return { type: 'delete', key, timestamp };
@@ -261,9 +258,4 @@ function matcher({ gt, gte, lt, lte, prefix }: ScanOptions): (entry: StoreEntry)
     (key: Buffer) => key.subarray(0, start.length).equals(start),
   ];
   return ({ key }) => conditions.every((holds) => holds(key));
-}
-
-function checkLimit(limit = Infinity): number {
-  if (limit === Infinity || (Number.isInteger(limit) && limit >= 0)) return limit;
-  throw new InvalidArgumentError(`limit must be a whole number from 0, not ${String(limit)}`);
 }
