@@ -160,4 +160,23 @@ describe('checkOptions', () => {
     expect(problems(LogOptions, { logType: () => 1 })[0]).toContain('is not allowed');
     expect(problems(LogOptions, { logType: 'x'.repeat(1000) })[0]!.length).toBeLessThan(200);
   });
+
+  it('keeps its answer short, whatever a client sends', () => {
+    const many = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`${i}`.repeat(1000), i]));
+    const found = problems(LogOptions, many);
+    expect(found).toHaveLength(51);
+    expect(found.at(-1)).toBe('and 950 more mistakes');
+    expect(found.every((line) => line.length < 250)).toBe(true);
+  });
+
+  it('does not show secrets', () => {
+    class Login {
+      @IsString()
+      saslPassword!: string;
+    }
+    expect(problems(Login, { saslPassword: 12345 })).toEqual([
+      'saslPassword: the value is not allowed; text',
+    ]);
+    expect(problems(Login, {})).toEqual(['saslPassword: missing; text']);
+  });
 });

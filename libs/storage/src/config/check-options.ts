@@ -31,9 +31,17 @@ export function checkOptions<T extends object>(
 ): T {
   const check = new Check(options);
   const result = check.run(target, values ?? {});
-  if (check.problems.length > 0) throw new InvalidConfigError(check.problems);
+  if (check.problems.length > 0) throw new InvalidConfigError(cut(check.problems));
   return result;
 }
+
+/** Options may come from a client, who should not get megabytes of mistakes back. */
+const MAX_PROBLEMS = 50;
+const MAX_KEY_LENGTH = 80;
+const MAX_VALUE_LENGTH = 100;
+
+/** Values of such options are never shown. */
+const SECRET = /password|secret|token|passphrase|private_?key/i;
 
 interface Given {
   readonly key: string;
@@ -81,7 +89,8 @@ class Check {
     for (const [key, value] of Object.entries(values)) {
       const property = properties.get(key);
       if (property === undefined) {
-        this.problems.push(`${join(where, key)}: ${unknownOption(key, properties.keys())}`);
+        const problem = unknownOption(key, properties.keys());
+        this.problems.push(`${join(where, shorten(key, MAX_KEY_LENGTH))}: ${problem}`);
       } else if (value !== undefined && value !== null) {
         given.set(property, { key, value });
         const at = { where: join(where, key), path: join(path, property) };
@@ -120,7 +129,8 @@ class Check {
       const rules = inList ? [] : (rulesOf(target!.constructor as OptionsClass).get(property) ?? []);
       const allowed = rules.length > 0 ? describeRules(rules, constraints) : 'a group of options';
       const value = given === undefined ? (error.value as unknown) : given.value;
-      const mistake = value === undefined || value === null ? 'missing' : `${show(value)} is not allowed`;
+      const shown = SECRET.test(property) ? 'the value' : show(value);
+      const mistake = value === undefined || value === null ? 'missing' : `${shown} is not allowed`;
       this.problems.push(`${this.names[hereInDto] ?? here}: ${mistake}; ${allowed}`);
     }
     for (const child of children) this.report(child, here, hereInDto);
@@ -155,7 +165,16 @@ function join(where: string, key: string): string {
 
 function show(value: unknown): string {
   const text = typeof value === 'bigint' ? `${value}n` : (safeJson(value) ?? String(value));
-  return text.length > 100 ? `${text.slice(0, 97)}...` : text;
+  return shorten(text, MAX_VALUE_LENGTH);
+}
+
+function shorten(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length - 3)}...` : text;
+}
+
+function cut(problems: readonly string[]): readonly string[] {
+  if (problems.length <= MAX_PROBLEMS) return problems;
+  return [...problems.slice(0, MAX_PROBLEMS), `and ${problems.length - MAX_PROBLEMS} more mistakes`];
 }
 
 /** JSON where the value has one; functions, symbols and cycles do not. */
