@@ -166,7 +166,7 @@ export class DiskLogStore extends PartitionStore {
 
   async *readLogPages(options: ReadLogOptions = {}): AsyncGenerator<LogEntry[]> {
     this.assertOpen();
-    let { limit: left = Infinity } = options;
+    let left = toKeyRange({ limit: options.limit }).limit;
     const files = this.log.files.map((file) => file.hold());
     try {
       for (const file of files) {
@@ -192,7 +192,7 @@ export class DiskLogStore extends PartitionStore {
       topic: this.topic,
       partition: this.partition,
       durable: settings.sync === 'always',
-      items: sum((file) => file.items),
+      items: sum((file) => file.entries),
       bytes: sum((file) => file.end),
       lostItems,
       details: {
@@ -200,6 +200,7 @@ export class DiskLogStore extends PartitionStore {
         log_type: settings.logType,
         sync: settings.sync,
         files: files.length,
+        log_items: sum((file) => file.items),
         current_file: this.log.current.file.number,
         damaged_ranges: files.flatMap((file) => file.damage),
         last_recovery: recovery,
@@ -246,6 +247,9 @@ export class DiskLogStore extends PartitionStore {
   }
 
   private entryFor(operation: BatchOperation): EntryWrite {
+    if (typeof operation !== 'object' || operation === null) {
+      throw new InvalidArgumentError('a batch operation is an object of type "put" or "delete"');
+    }
     const key = toBuffer(operation.key, 'key');
     if (key.length > MAX_KEY_BYTES) throw new TooLargeError('the key', key.length, MAX_KEY_BYTES);
     if (operation.type === 'delete') return { key, value: undefined };

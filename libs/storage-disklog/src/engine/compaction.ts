@@ -15,7 +15,7 @@ const MIN_BYTES = 1 << 20;
 
 /** Would compaction reclaim most of the log? */
 export function worthCompacting(file: LogFile): boolean {
-  return file.end > MIN_BYTES && file.items > 4 * file.keys.size + 1000;
+  return file.end > MIN_BYTES && file.entries > 4 * file.keys.size + 1000;
 }
 
 /**

@@ -12,13 +12,20 @@ const SLOW_PERIOD_MS = 1000;
 /** Items closer than this to each other are read in one go. */
 const MAX_HOLE = 16 << 10;
 const MAX_RUN = 1 << 20;
+/** A larger batch is not kept after one of its entries was read. */
+const MAX_KEPT_BATCH = 4 << 20;
 
 let slowUntil = 0;
 
 /** The newest value of a key whose slot is known. The buffer is the caller's own. */
 export async function readValue(file: LogFile, key: string, slot: Slot): Promise<Buffer> {
-  const bytes = await readSlot(file, slot);
-  return entryOf(file, file.itemFrom(bytes, 0, slot).entries, key, slot).value;
+  let item = file.batchAt(slot.at);
+  if (item === undefined) {
+    item = file.itemFrom(await readSlot(file, slot), 0, slot);
+    if (item.entries.length === 1) return entryOf(file, item.entries, key, slot).value;
+    if (slot.length <= MAX_KEPT_BATCH) file.keepBatch(slot.at, item);
+  }
+  return Buffer.from(entryOf(file, item.entries, key, slot).value);
 }
 
 /**
@@ -39,6 +46,13 @@ async function readSlot(file: LogFile, slot: Slot): Promise<Buffer> {
 export async function readPage(found: readonly Found[]): Promise<StoreEntry[]> {
   const entries: StoreEntry[] = [];
   for (let from = 0; from < found.length;) {
+    const { file, key, slot } = found[from]!;
+    const batch = file.batchAt(slot.at);
+    if (batch !== undefined) {
+      entries.push(ownCopy(entryOf(file, batch.entries, key, slot)));
+      from++;
+      continue;
+    }
     const run = runFrom(found, from);
     await readRun(found, from, run, entries);
     from = run.next;
@@ -80,26 +94,31 @@ async function readRun(
 ): Promise<void> {
   const { file } = found[from]!;
   const bytes = await file.read(run.start, run.end - run.start);
-  // Entries of one batch share an item: it is checked and read once.
+  // Entries of one batch share an item: it is checked and decoded once.
   let lastAt = -1;
   let decoded: readonly Entry[] = [];
+  let shared = false;
   for (let i = from; i < run.next; i++) {
     const { key, slot } = found[i]!;
     if (slot.at !== lastAt) {
-      decoded = file.itemFrom(bytes, slot.at - run.start, slot).entries;
+      const item = file.itemFrom(bytes, slot.at - run.start, slot);
+      decoded = item.entries;
       lastAt = slot.at;
+      shared = decoded.length > 1 && slot.length <= MAX_KEPT_BATCH;
+      if (shared) file.keepBatch(slot.at, item);
     }
-    entries.push(entryOf(file, decoded, key, slot));
+    const entry = entryOf(file, decoded, key, slot);
+    entries.push(shared ? ownCopy(entry) : entry);
   }
 }
 
+/** Entries out of a batch that is kept: what a reader does to its buffers must not show in the next read. */
+function ownCopy({ key, value }: StoreEntry): StoreEntry {
+  return { key: Buffer.from(key), value: Buffer.from(value) };
+}
+
 /** A slot's entry in its item. */
-function entryOf(
-  file: LogFile,
-  entries: readonly Entry[],
-  key: string,
-  slot: Slot,
-): { key: Buffer; value: Buffer } {
+function entryOf(file: LogFile, entries: readonly Entry[], key: string, slot: Slot): StoreEntry {
   const { key: bytes, value } = entries[slot.index] ?? {};
   if (bytes === undefined || value === undefined || bytes.toString('latin1') !== key) {
     throw file.corrupt(slot.at, slot.length, 'the item does not hold the key it is known for');

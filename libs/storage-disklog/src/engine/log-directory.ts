@@ -111,7 +111,7 @@ export class LogDirectory {
     await this.fs.syncDirectory(this.names.directory);
     const handle = await this.fs.open(this.names.halt, { write: true });
     const generation = writer.file.generation + 1;
-    const file = new LogFile(this.names.halt, 0, generation, handle, keys, end, items, []);
+    const file = new LogFile(this.names.halt, 0, generation, handle, keys, end, items, items, []);
     this.current = await this.makeCurrent(file, keys, end);
     this.files = [file];
     await writer.abandon();
@@ -157,7 +157,7 @@ export class LogDirectory {
     let recovered: RecoveredFile | undefined;
     for (const number of numbers) recovered = await this.openExisting(number, number === numbers.at(-1));
     const { badBytes, status } = recovered!;
-    const items = this.files.reduce((sum, file) => sum + file.items, 0);
+    const items = this.files.reduce((sum, file) => sum + file.entries, 0);
     this.recovery = { repaired: status !== 'closed', items, badBytes, ms: performance.now() - started };
     if (this.recovery.repaired) options.onEvent({ type: 'recovered', items, badBytes, ms: this.recovery.ms });
   }
@@ -224,8 +224,8 @@ export class LogDirectory {
     }
     const generation = recovered.generation ?? (this.files.at(-1)?.generation ?? 0) + 1;
     this.sequence = Math.max(this.sequence, (recovered.lastSequence ?? 0) + 1);
-    const { keys, end, items, damage } = recovered;
-    const file = new LogFile(path, number, generation, handle, keys, end, items, damage);
+    const { keys, end, items, entries, damage } = recovered;
+    const file = new LogFile(path, number, generation, handle, keys, end, items, entries, damage);
     this.files.push(file);
     await this.quarantine(file, recovered);
     if (isLast) this.current = await this.resume(file, keys, recovered, size);
@@ -263,7 +263,7 @@ export class LogDirectory {
     const path = this.names.file(number);
     const keys = new MemoryKeys();
     const handle = await this.fs.open(path, { write: true });
-    const file = new LogFile(path, number, generation, handle, keys, FILE_HEAD, 0, []);
+    const file = new LogFile(path, number, generation, handle, keys, FILE_HEAD, 0, 0, []);
     return this.makeCurrent(file, keys, FILE_HEAD);
   }
 
@@ -286,8 +286,8 @@ export class LogDirectory {
   }
 
   private async evict(file: LogFile): Promise<void> {
-    this.lostItems += file.items;
-    this.options.onEvent({ type: 'evicted', items: file.items, bytes: file.end });
+    this.lostItems += file.entries;
+    this.options.onEvent({ type: 'evicted', items: file.entries, bytes: file.end });
     await file.release();
   }
 

@@ -15,6 +15,7 @@ export interface Damage extends Pick<Gap, 'start' | 'end' | 'reason' | 'sequence
  */
 export class LogFile {
   private holders = 1;
+  private lastBatch: { at: number; item: Item } | undefined;
 
   constructor(
     readonly path: string,
@@ -25,7 +26,9 @@ export class LogFile {
     readonly keys: FileKeys,
     /** Where the committed items end: nothing behind it is shown to a reader. */
     public end: number,
+    /** Items in the file, and entries in them: a batch is one item of several entries. */
     public items: number,
+    public entries: number,
     readonly damage: readonly Damage[],
   ) {}
 
@@ -71,6 +74,15 @@ export class LogFile {
     const item = readItem(view, frame);
     if ('reason' in item) throw this.corrupt(slot.at, slot.length, item.reason);
     return item;
+  }
+
+  /** A batch that was read a moment ago: its other entries are asked for next, as a rule. */
+  batchAt(at: number): Item | undefined {
+    return this.lastBatch?.at === at ? this.lastBatch.item : undefined;
+  }
+
+  keepBatch(at: number, item: Item): void {
+    this.lastBatch = { at, item };
   }
 
   corrupt(offset: number, length: number, reason: string): LogCorruptError {

@@ -186,6 +186,7 @@ export class LogWriter {
     }
     file.end = start + group.length;
     file.items += group.items;
+    file.entries += group.writes.length;
     this.sequence += group.items;
     if (this.options.sync === 'always') this.synced = file.end;
     else this.syncLater();

@@ -8,6 +8,7 @@ import { type Gap, type OnItem, scanFile, type ScanResult } from './scanner.js';
 export interface RecoveredFile {
   readonly keys: MemoryKeys;
   readonly items: number;
+  readonly entries: number;
   /** Where the next item may go. */
   readonly end: number;
   /** The generation its items carry; undefined where none does. */
@@ -70,12 +71,14 @@ export async function recoverFile(
 /** Gathers what the items of a file say. */
 class Collector {
   readonly keys = new MemoryKeys();
+  entries = 0;
   generation: number | undefined;
   firstSequence: number | undefined;
   lastSequence: number | undefined;
 
   readonly onItem: OnItem = (item, frame) => {
     const length = frame.end - frame.start;
+    this.entries += item.entries.length;
     item.entries.forEach(({ key, value }, index) => {
       this.keys.set(key.toString('latin1'), { at: frame.start, length, index, deleted: value === undefined });
     });

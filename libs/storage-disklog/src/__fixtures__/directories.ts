@@ -1,0 +1,79 @@
+import { cp, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { LogEntry, PartitionStore } from '@genrocks/storage';
+import { type DiskLogOptions, DiskLogStorageAdapter } from '../index.js';
+
+export const GOLDEN = fileURLToPath(new URL('../../test-data/golden/', import.meta.url));
+
+/** Temporary directories of a spec, removed together. */
+export class Scratch {
+  private readonly made: string[] = [];
+
+  async directory(): Promise<string> {
+    const path = await mkdtemp(join(tmpdir(), 'genrocks-disklog-'));
+    this.made.push(path);
+    return path;
+  }
+
+  /** A log directory in which topic `golden`, partition 0 is a copy of a reference log. */
+  async golden(name: string): Promise<string> {
+    const logDir = await this.directory();
+    await cp(join(GOLDEN, name), partitionOf(logDir, 'golden'), { recursive: true });
+    return logDir;
+  }
+
+  async clear(): Promise<void> {
+    for (const path of this.made.splice(0)) await rm(path, { recursive: true, force: true });
+  }
+}
+
+export function partitionOf(logDir: string, topic = 't'): string {
+  return join(logDir, topic, 'partition_0');
+}
+
+/** Opens one store, lets the test use it, and closes everything. */
+export async function withStore<T>(
+  options: DiskLogOptions,
+  use: (store: PartitionStore) => Promise<T>,
+  topic = 't',
+): Promise<T> {
+  const adapter = new DiskLogStorageAdapter(options);
+  try {
+    return await use(await adapter.open(topic, 0));
+  } finally {
+    await adapter.close();
+  }
+}
+
+export async function logEntries(store: PartitionStore, skipDamaged = false): Promise<LogEntry[]> {
+  const entries: LogEntry[] = [];
+  for await (const entry of store.readLogEntries({ skipDamaged })) entries.push(entry);
+  return entries;
+}
+
+/** Log entries as `key=value@timestamp`, deletions as `key-@timestamp`. */
+export function asText(entries: readonly LogEntry[]): string[] {
+  return entries.map((entry) =>
+    entry.type === 'put'
+      ? `${entry.key.toString()}=${entry.value.toString()}@${entry.timestamp}`
+      : `${entry.key.toString()}-@${entry.timestamp}`,
+  );
+}
+
+export async function scanText(store: PartitionStore): Promise<Record<string, string>> {
+  const result: Record<string, string> = {};
+  for await (const { key, value } of store.scan()) result[key.toString()] = value.toString();
+  return result;
+}
+
+/** Every file of a directory with its bytes. */
+export async function snapshot(directory: string): Promise<Record<string, Buffer>> {
+  const files: Record<string, Buffer> = {};
+  for (const name of await readdir(directory)) {
+    const path = join(directory, name);
+    if ((await stat(path)).isFile()) files[name] = await readFile(path);
+  }
+  return files;
+}
