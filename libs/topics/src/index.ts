@@ -1,11 +1,24 @@
 export * from './errors.js';
 export * from './events.js';
 export * from './groups/group.types.js';
+export { ConsumerGroup } from './groups/consumer-group.js';
+export { GroupRegistry } from './groups/group-registry.js';
 export * from './message.js';
+export {
+  MODULE_OPTIONS_TOKEN as TOPICS_OPTIONS,
+  type FurtherAdapter,
+  type StorageModule,
+  type TopicsModuleAsyncOptions,
+  type TopicsModuleExtras,
+  type TopicsModuleOptions,
+} from './module/topics.module-definition.js';
 export * from './module/topics.module.js';
 export * from './options.js';
+export { Partition } from './partition/partition.js';
 export * from './partition/read.types.js';
-export * from './routing/router.js';
+export type { Routing, RoutedMessage, RoutingFunction } from './routing/router.js';
 export * from './status.types.js';
+export { Topic } from './topic.js';
 export * from './topic.types.js';
 export * from './topics.service.js';
+export { getTopicToken, InjectTopic, TOPICS_ADAPTERS } from './topics.tokens.js';

@@ -1,109 +1,318 @@
-/* eslint-disable @typescript-eslint/no-unused-vars */
-import { Injectable } from '@nestjs/common';
-import type { LogEntry, ReadLogOptions } from '@genrocks/storage';
-import type { TopicsEvents } from './events.js';
-import type * as G from './groups/group.types.js';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type OnModuleDestroy,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { ServiceStoppedError, TopicNotFoundError, messageOf } from './errors.js';
+import { TopicsEvents } from './events.js';
+import { ConsumerGroup, type GroupEnvironment } from './groups/consumer-group.js';
+import { GroupCoordinator } from './groups/group-coordinator.js';
+import { GroupOffsets } from './groups/group-offsets.js';
+import { resolveGroupOptions } from './groups/group-options.js';
+import { GroupRegistry } from './groups/group-registry.js';
+import type { ConsumerGroupOptions } from './groups/group.types.js';
 import type { PublishMessage, PublishResult } from './message.js';
-import type { TopicDefinition, TopicOptions, TopicsAdapters, TopicsOptions } from './options.js';
-import type * as R from './partition/read.types.js';
+import { MetaStore } from './meta/meta-store.js';
+import { MODULE_OPTIONS_TOKEN } from './module/topics.module-definition.js';
+import {
+  resolveOptions,
+  type ResolvedTopicsOptions,
+  type TopicDefinition,
+  type TopicOptions,
+  type TopicsAdapters,
+  type TopicsOptions,
+} from './options.js';
+import { PublishBudget } from './partition/publish-budget.js';
+import { TailCache } from './partition/tail-cache.js';
+import { RetentionGuard } from './retention-guard.js';
 import type { SystemStatus } from './status.types.js';
-import type { PartitionInfo, TopicDescription, TopicInfo, TopicState } from './topic.types.js';
+import { systemStatus } from './system-status.js';
+import type { Topic } from './topic.js';
+import { TopicManager } from './topic-manager.js';
+import type { TopicDescription } from './topic.types.js';
+import { TOPICS_ADAPTERS } from './topics.tokens.js';
+import { Turn } from './turn.js';
 
-export declare class Partition {
-  readonly topic: string;
-  readonly index: number;
-  get state(): R.PartitionState;
-  get startOffset(): number;
-  get endOffset(): number;
-  /** Raw Kafka v2 batch. */
-  append(batch: Uint8Array): Promise<R.AppendResult>;
-  readBatches(options: R.ReadBatchesOptions): Promise<R.ReadBatchesResult>;
-  readMessages<T = unknown>(options: R.ReadMessagesOptions): Promise<R.ReadMessagesResult<T>>;
-  offsetForTimestamp(timestamp: number): Promise<R.OffsetForTimestamp | null>;
-  /** Resolves true as soon as endOffset > offset, false when the wait ended first. */
-  waitForData(offset: number, options?: R.WaitOptions): Promise<boolean>;
-  truncate(): Promise<void>;
-  optimize(): Promise<void>;
-  sync(): Promise<void>;
-  info(): Promise<PartitionInfo>;
-  readLog(options?: ReadLogOptions): AsyncIterable<LogEntry[]>;
-  describe(): R.PartitionDescription;
-}
-export declare class Topic<T = unknown> {
-  readonly name: string;
-  get id(): string;
-  get state(): TopicState;
-  get partitions(): readonly Partition[];
-  get partitionCount(): number;
-  partition(index: number): Partition;
-  publish(message: PublishMessage<T>): Promise<PublishResult>;
-  publishBatch(messages: readonly PublishMessage<T>[]): Promise<PublishResult[]>;
-  truncate(): Promise<void>;
-  optimize(): Promise<void>;
-  sync(): Promise<void>;
-  info(): Promise<TopicInfo>;
-  describe(): TopicDescription;
-}
-export declare class ConsumerGroup {
-  readonly group: string;
-  get state(): G.ConsumerGroupState;
-  stats(): G.ConsumerGroupStats;
-  /** Finishes what is in flight, commits, leaves the group. Idempotent. */
-  stop(): Promise<void>;
-}
-export declare class GroupRegistry {
-  list(): G.GroupSummary[];
-  describe(group: string): Promise<G.GroupDescription>;
-  committed(group: string, topic: string, partition: number): G.CommittedOffset | null;
-  commitOffsets(group: string, commits: readonly G.OffsetCommit[]): Promise<void>;
-  resetOffsets(group: string, options: G.ResetOffsetsOptions): Promise<G.OffsetCommit[]>;
-  delete(group: string): Promise<void>;
-}
+type Phase = 'created' | 'open' | 'bootstrapped' | 'draining' | 'closed';
 
+/**
+ * Topics and consumer groups over storage adapters: everything starts here.
+ *
+ * @publicApi
+ */
 @Injectable()
-export class TopicsService {
-  readonly events!: TopicsEvents;
-  readonly groups!: GroupRegistry;
-  constructor(_adapters: TopicsAdapters, _options: TopicsOptions) {}
-  startTopic<T = unknown>(name: string, options?: TopicOptions): Promise<Topic<T>> {
-    throw new Error();
+export class TopicsService
+  implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown
+{
+  /** What happens by itself: see {@link TopicsEvents}. */
+  readonly events = new TopicsEvents();
+  readonly groups: GroupRegistry;
+  private readonly logger = new Logger('Topics');
+  private readonly options: ResolvedTopicsOptions;
+  private readonly meta = new MetaStore();
+  private readonly offsets: GroupOffsets;
+  private readonly cache: TailCache;
+  private readonly budget: PublishBudget;
+  private readonly manager: TopicManager;
+  private readonly coordinator: GroupCoordinator;
+  private readonly retention: RetentionGuard;
+  private readonly members = new Set<ConsumerGroup>();
+  private readonly features: TopicDefinition[] = [];
+  private readonly groupEnvironment: GroupEnvironment;
+  private phase: Phase = 'created';
+  private startedAt = 0;
+
+  constructor(
+    @Inject(TOPICS_ADAPTERS) private readonly adapters: TopicsAdapters,
+    @Inject(MODULE_OPTIONS_TOKEN) options: TopicsOptions,
+  ) {
+    this.options = resolveOptions(options);
+    const { maxMessageBytes, maxBatchBytes, drainTimeoutMs } = this.options;
+    const turn = new Turn();
+    this.cache = new TailCache(this.options.tailCacheBytes);
+    this.budget = new PublishBudget(this.options.maxPendingBytes);
+    this.offsets = new GroupOffsets(this.meta, this.options.maxGroups);
+    const environment = { cache: this.cache, budget: this.budget, turn, maxMessageBytes, maxBatchBytes };
+    this.manager = new TopicManager(
+      adapters,
+      this.options,
+      environment,
+      this.meta,
+      this.offsets,
+      this.events,
+    );
+    this.coordinator = new GroupCoordinator(
+      (topic) => this.manager.consumable(topic),
+      (group, generation) => this.events.send('rebalance', { group, generation }),
+    );
+    this.groups = new GroupRegistry(this.manager, this.coordinator, this.offsets);
+    this.retention = new RetentionGuard(this.manager, this.offsets, (error) => this.warn('retention', error));
+    this.groupEnvironment = {
+      coordinator: this.coordinator,
+      offsets: this.offsets,
+      events: this.events,
+      turn,
+      drainTimeoutMs,
+      partition: ({ topic, partition }) => this.partitionOf(topic, partition),
+      onStopped: (group) => void this.members.delete(group),
+    };
+    this.connect();
   }
-  startTopicWithDiskLog<T = unknown>(
+
+  /** Opens storage and every topic of the registry, and creates those of the options that are missing. */
+  async onModuleInit(): Promise<void> {
+    if (this.phase !== 'created') return;
+    this.startedAt = Date.now();
+    try {
+      const snapshot = await this.meta.open(this.adapters.default);
+      this.offsets.load(snapshot);
+      await this.manager.load(snapshot);
+      this.phase = 'open';
+      for (const { name, ...options } of [...this.options.topics, ...this.features]) {
+        await this.startConfigured(name, options);
+      }
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+    await this.logStart();
+  }
+
+  /** Consumer groups begin now: every provider of the application is ready. */
+  async onApplicationBootstrap(): Promise<void> {
+    if (this.phase !== 'open') return;
+    this.phase = 'bootstrapped';
+    for (const group of [...this.members]) await this.begin(group);
+  }
+
+  /** Drains and commits every consumer group. Publishing goes on, for requests that are still being answered. */
+  async onModuleDestroy(): Promise<void> {
+    if (this.phase === 'closed') return;
+    this.phase = 'draining';
+    await Promise.all([...this.members].map((group) => group.stop()));
+  }
+
+  /** Closes topics and the service's own store; the adapters close after it. */
+  async onApplicationShutdown(): Promise<void> {
+    await this.onModuleDestroy();
+    await this.close();
+  }
+
+  /**
+   * Creates a topic, or opens it again after {@link stopTopic}. A topic that runs is answered as it is.
+   * @throws `INVALID_TOPIC_NAME`, `RESERVED_TOPIC_NAME`, `TOPIC_EXISTS` if it exists in another shape,
+   *   `ADAPTER_NOT_FOUND`, `INVALID_CONFIG`, `LIMIT_REACHED`, or what the store says
+   */
+  async startTopic<T = unknown>(name: string, options: TopicOptions = {}): Promise<Topic<T>> {
+    this.assertOpen();
+    return (await this.manager.start(name, options)) as Topic<T>;
+  }
+
+  /**
+   * As {@link startTopic} on the adapter `disk_log`, with settings of its own (`logType`, `maxNoFiles`, ...).
+   * @throws as {@link startTopic}; `ADAPTER_NOT_FOUND` where no disk log is plugged in
+   */
+  async startTopicWithDiskLog<T = unknown>(
     name: string,
     partitions: number,
-    settings?: Record<string, unknown>,
+    settings: Readonly<Record<string, unknown>> = {},
   ): Promise<Topic<T>> {
-    throw new Error();
+    return this.startTopic<T>(name, { partitions, storage: { ...settings, adapter: 'disk_log' } });
   }
-  stopTopic(name: string): Promise<void> {
-    throw new Error();
+
+  /**
+   * Closes a topic. Its data stay, and it stays stopped over restarts until {@link startTopic}.
+   * @throws `TOPIC_NOT_FOUND`
+   */
+  async stopTopic(name: string): Promise<void> {
+    this.assertOpen();
+    await this.manager.stop(name);
   }
-  deleteTopic(name: string): Promise<void> {
-    throw new Error();
+
+  /**
+   * Removes a topic with its data and the groups' offsets in it.
+   * @throws `TOPIC_NOT_FOUND`, or what the store says
+   */
+  async deleteTopic(name: string): Promise<void> {
+    this.assertOpen();
+    await this.manager.delete(name);
   }
+
+  /** @throws `TOPIC_NOT_FOUND` */
   topic<T = unknown>(name: string): Topic<T> {
-    throw new Error();
+    return this.manager.get(name) as Topic<T>;
   }
-  resolveTopic<T = unknown>(name: string): Promise<Topic<T>> {
-    throw new Error();
+
+  /**
+   * The topic, created with defaults where it does not exist and `autoCreateTopics` allows it.
+   * @throws `TOPIC_NOT_FOUND`, and as {@link startTopic}
+   */
+  async resolveTopic<T = unknown>(name: string): Promise<Topic<T>> {
+    this.assertOpen();
+    if (this.manager.has(name)) return this.topic<T>(name);
+    if (!this.options.autoCreateTopics) throw new TopicNotFoundError(name);
+    return this.startTopic<T>(name);
   }
+
   hasTopic(name: string): boolean {
-    throw new Error();
+    return this.manager.has(name);
   }
+
   listTopics(): TopicDescription[] {
-    throw new Error();
+    return this.manager.list().map((topic) => topic.describe());
   }
+
+  /** {@link Topic.publish} by name. Creates the topic where that is allowed. */
   publish(topic: string, message: PublishMessage): Promise<PublishResult> {
-    throw new Error();
+    if (this.manager.has(topic)) return this.manager.get(topic).publish(message);
+    return this.resolveTopic(topic).then((created) => created.publish(message));
   }
+
+  /** {@link Topic.publishBatch} by name. Creates the topic where that is allowed. */
   publishBatch(topic: string, messages: readonly PublishMessage[]): Promise<PublishResult[]> {
-    throw new Error();
+    if (this.manager.has(topic)) return this.manager.get(topic).publishBatch(messages);
+    return this.resolveTopic(topic).then((created) => created.publishBatch(messages));
   }
-  startConsumerGroup<T = unknown>(options: G.ConsumerGroupOptions<T>): Promise<ConsumerGroup> {
-    throw new Error();
+
+  /**
+   * Starts a member of a consumer group. Before the application's bootstrap it is only taken down (`held`), and
+   * begins then. Topics that do not exist are created where that is allowed.
+   * @throws `INVALID_GROUP`, `TOPIC_NOT_FOUND`, `SERVICE_STOPPED`
+   */
+  async startConsumerGroup<T = unknown>(options: ConsumerGroupOptions<T>): Promise<ConsumerGroup> {
+    if (this.phase === 'draining' || this.phase === 'closed') {
+      throw new ServiceStoppedError('the service is shutting down; no consumer group can start');
+    }
+    const group = new ConsumerGroup(resolveGroupOptions(options), this.groupEnvironment);
+    if (this.phase === 'bootstrapped') await this.begin(group);
+    this.members.add(group);
+    return group;
   }
-  systemStatus(): Promise<SystemStatus> {
-    throw new Error();
+
+  /** Topics, partitions, groups, adapters, memory, and stores found without a topic that owns them. */
+  async systemStatus(): Promise<SystemStatus> {
+    this.assertOpen();
+    return systemStatus({
+      startedAt: this.startedAt,
+      adapters: this.adapters,
+      topics: this.manager.list(),
+      groups: this.groups.list(),
+      unregistered: await this.manager.findUnregistered(),
+      cache: this.cache,
+      budget: this.budget,
+    });
+  }
+
+  /** A topic to inject before storage is open; the topic itself is there from onModuleInit on. @internal */
+  feature(definition: TopicDefinition): Topic {
+    const topic = this.manager.handle(definition.name);
+    this.features.push(definition);
+    return topic;
+  }
+
+  private async begin(group: ConsumerGroup): Promise<void> {
+    for (const name of group.topics) await this.resolveTopic(name);
+    await group.start();
+  }
+
+  private async startConfigured(name: string, options: TopicOptions): Promise<void> {
+    // What an operator has stopped stays so until somebody starts it.
+    if (this.manager.has(name) && this.manager.get(name).state === 'stopped') return;
+    const given = Object.keys(options).length > 0 || this.options.topics.some((topic) => topic.name === name);
+    if (given) await this.manager.start(name, options);
+    else await this.resolveTopic(name);
+  }
+
+  private connect(): void {
+    this.events.onListenerError = (error) => this.warn('a listener of an event threw', error);
+    this.offsets.onChange = (topic, partition) => this.retention.changed(topic, partition);
+    this.manager.hooks = {
+      afterOpen: (topic) => {
+        this.retention.opened(topic);
+        this.coordinator.topicChanged(topic.name).catch((error: unknown) => this.warn('rebalance', error));
+      },
+      beforeClose: (topic) => this.coordinator.topicChanged(topic.name),
+    };
+  }
+
+  private partitionOf(topic: string, partition: number) {
+    return this.manager.has(topic) ? this.manager.get(topic).partitions[partition] : undefined;
+  }
+
+  private async close(): Promise<void> {
+    if (this.phase === 'closed') return;
+    this.phase = 'closed';
+    await this.manager.closeAll();
+    await this.meta.close();
+  }
+
+  private assertOpen(): void {
+    if (this.phase === 'open' || this.phase === 'bootstrapped' || this.phase === 'draining') return;
+    const reason =
+      this.phase === 'created' ? 'has not started yet; use it from onModuleInit on' : 'is closed';
+    throw new ServiceStoppedError(`the topics service ${reason}`);
+  }
+
+  private async logStart(): Promise<void> {
+    const { default: standard, all } = this.adapters;
+    const names = all.map(({ name, supports }) => `${name}${supports.durable ? '' : ' (not durable)'}`);
+    this.logger.log(
+      `${this.manager.list().length} topic(s) on ${names.join(', ')}; default ${standard.name}`,
+    );
+    const unregistered = await this.manager.findUnregistered();
+    if (unregistered.length === 0) return;
+    const some = unregistered.slice(0, 5).map(({ topic, partition }) => `${topic}/${partition}`);
+    this.logger.warn(
+      `${unregistered.length} store(s) without a registered topic, such as ${some.join(', ')}; ` +
+        'startTopic with their name takes them in',
+    );
+  }
+
+  private warn(what: string, error: unknown): void {
+    this.logger.warn(`${what}: ${messageOf(error)}`);
   }
 }
-export type { TopicDefinition };

@@ -1,7 +1,12 @@
-import { ConfigurableModuleBuilder } from '@nestjs/common';
-import type { DynamicModule, Type } from '@nestjs/common';
+import {
+  type ConfigurableModuleAsyncOptions,
+  ConfigurableModuleBuilder,
+  type DynamicModule,
+  type Type,
+} from '@nestjs/common';
 import type { StorageAdapter } from '@genrocks/storage';
 import type { TopicsOptions } from '../options.js';
+import { StorageHost } from './storage-host.module.js';
 
 /** A module that provides and exports a storage adapter. */
 export type StorageModule = DynamicModule | Type<unknown> | Promise<DynamicModule>;
@@ -13,6 +18,7 @@ export interface FurtherAdapter {
   adapter: Type<StorageAdapter>;
 }
 
+/** What shapes the module itself, and so has to be known before any factory runs. */
 export interface TopicsModuleExtras {
   /** Exports `StorageAdapter`: the default adapter, which also keeps the topic registry and group offsets. */
   storage: StorageModule;
@@ -25,4 +31,26 @@ export interface TopicsModuleExtras {
 export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
   new ConfigurableModuleBuilder<TopicsOptions>({ moduleName: 'Topics' })
     .setClassMethodName('forRoot')
+    .setExtras<Partial<TopicsModuleExtras>>(
+      { storage: undefined, adapters: undefined, isGlobal: true },
+      (definition, { storage, adapters = [], isGlobal }) => ({
+        ...definition,
+        global: isGlobal ?? true,
+        imports: [...(definition.imports ?? []), StorageHost.of(storage, adapters)],
+      }),
+    )
     .build();
+
+export type TopicsModuleOptions = TopicsOptions & TopicsModuleExtras;
+
+/** `storage`, `adapters` and `isGlobal` are given directly; the factory makes the rest of the options. */
+export type TopicsModuleAsyncOptions = ConfigurableModuleAsyncOptions<TopicsOptions> & TopicsModuleExtras;
+
+interface TopicsModuleStatics {
+  new (): object;
+  forRoot(options: TopicsModuleOptions): DynamicModule;
+  forRootAsync(options: TopicsModuleAsyncOptions): DynamicModule;
+}
+
+/** The builder makes every extra optional; without `storage` there is nothing to stand on. */
+export const TopicsModuleBase = ConfigurableModuleClass as unknown as TopicsModuleStatics;

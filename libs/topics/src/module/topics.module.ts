@@ -1,21 +1,37 @@
-import { type DynamicModule, type ConfigurableModuleAsyncOptions, Inject, Module } from '@nestjs/common';
-import type { TopicDefinition, TopicsOptions } from '../options.js';
-import type { TopicsModuleExtras } from './topics.module-definition.js';
+import { type DynamicModule, Module } from '@nestjs/common';
+import type { TopicDefinition } from '../options.js';
+import { TopicsService } from '../topics.service.js';
+import { getTopicToken } from '../topics.tokens.js';
+import { TopicsModuleBase } from './topics.module-definition.js';
 
-export type TopicsModuleOptions = TopicsOptions & TopicsModuleExtras;
-export type TopicsModuleAsyncOptions = ConfigurableModuleAsyncOptions<TopicsOptions> & TopicsModuleExtras;
-
-@Module({})
-export class TopicsModule {
-  static forRoot(_options: TopicsModuleOptions): DynamicModule {
-    throw new Error();
-  }
-  static forRootAsync(_options: TopicsModuleAsyncOptions): DynamicModule {
-    throw new Error();
-  }
-  static forFeature(_topics: readonly (string | TopicDefinition)[]): DynamicModule {
-    throw new Error();
+/**
+ * Topics and consumer groups for a Nest application, on a storage adapter of your choice.
+ *
+ * @example
+ * TopicsModule.forRoot({ storage: DiskLogModule.forRoot({ logDir: './data' }), topics: [{ name: 'orders' }] })
+ *
+ * @publicApi
+ */
+@Module({ providers: [TopicsService], exports: [TopicsService] })
+export class TopicsModule extends TopicsModuleBase {
+  /**
+   * Provides topics for `@InjectTopic`. They are created on start where they are missing: with their definition, or
+   * by name alone where `autoCreateTopics` allows it.
+   */
+  static forFeature(topics: readonly (string | TopicDefinition)[]): DynamicModule {
+    const definitions = topics.map((topic) => (typeof topic === 'string' ? { name: topic } : topic));
+    return {
+      module: TopicsFeatureModule,
+      providers: definitions.map((definition) => ({
+        provide: getTopicToken(definition.name),
+        inject: [TopicsService],
+        useFactory: (service: TopicsService) => service.feature(definition),
+      })),
+      exports: definitions.map(({ name }) => getTopicToken(name)),
+    };
   }
 }
-export const getTopicToken = (name: string): string => `GENROCKS_TOPIC:${name}`;
-export const InjectTopic = (name: string) => Inject(getTopicToken(name));
+
+/** Holds what one `forFeature` call provides. */
+@Module({})
+class TopicsFeatureModule {}

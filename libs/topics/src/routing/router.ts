@@ -1,3 +1,6 @@
+import { PartitionNotFoundError } from '../errors.js';
+import { murmur2 } from './murmur2.js';
+
 /** What a routing function is told of a message. */
 export interface RoutedMessage {
   readonly topic: string;
@@ -14,3 +17,34 @@ export type RoutingFunction = (message: RoutedMessage, partitionCount: number) =
  * `round_robin`: every message to the next partition, whatever its key.
  */
 export type Routing = 'key_hash' | 'round_robin' | RoutingFunction;
+
+/** The name a routing is remembered by; a function cannot be. */
+export function routingName(routing: Routing): 'key_hash' | 'round_robin' | 'custom' {
+  return typeof routing === 'function' ? 'custom' : routing;
+}
+
+/** Chooses the partition of every message of one topic. */
+export class Router {
+  private turn = 0;
+
+  constructor(
+    private readonly topic: string,
+    readonly routing: Routing,
+  ) {}
+
+  /** @throws {PartitionNotFoundError} `PARTITION_NOT_FOUND` for an explicit or computed number that does not exist */
+  partitionFor(key: Uint8Array | null, value: unknown, explicit: number | undefined, count: number): number {
+    if (explicit !== undefined) return this.checked(explicit, count);
+    if (typeof this.routing === 'function') {
+      return this.checked(this.routing({ topic: this.topic, key, value }, count), count);
+    }
+    if (this.routing === 'key_hash' && key !== null) return (murmur2(key) & 0x7fffffff) % count;
+    this.turn = (this.turn + 1) % count;
+    return this.turn;
+  }
+
+  private checked(partition: number, count: number): number {
+    if (Number.isInteger(partition) && partition >= 0 && partition < count) return partition;
+    throw new PartitionNotFoundError(this.topic, partition, count);
+  }
+}

@@ -1,0 +1,22 @@
+import type { TopicsOptions } from '../options.js';
+import { TopicsService } from '../topics.service.js';
+import { MapAdapter, type MapDisk } from './map-adapter.js';
+
+/** A service on a {@link MapAdapter}, started as Nest starts it. */
+export interface Running {
+  readonly adapter: MapAdapter;
+  readonly service: TopicsService;
+  stop(): Promise<void>;
+}
+
+export async function startService(options: TopicsOptions = {}, disk?: MapDisk): Promise<Running> {
+  const adapter = new MapAdapter(disk);
+  const service = new TopicsService({ default: adapter, all: [adapter] }, options);
+  await service.onModuleInit();
+  await service.onApplicationBootstrap();
+  const stop = async () => {
+    await service.onApplicationShutdown();
+    await adapter.close();
+  };
+  return { adapter, service, stop };
+}

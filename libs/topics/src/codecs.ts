@@ -1,0 +1,25 @@
+import {
+  bytesCodec,
+  type Codec,
+  CodecError,
+  jsonCodec,
+  stringCodec,
+  structuredCodec,
+} from '@genrocks/storage';
+
+const BUILT_IN = [jsonCodec, stringCodec, bytesCodec, structuredCodec] as unknown as Codec<unknown>[];
+
+/**
+ * The codec a topic was created with, by its name. One that is not built in can only come from the application; until
+ * it does, values of the topic can be neither encoded nor decoded, but everything else works.
+ */
+export function codecNamed(name: string): Codec<unknown> {
+  return BUILT_IN.find((codec) => codec.name === name) ?? missingCodec(name);
+}
+
+function missingCodec(name: string): Codec<unknown> {
+  const fail = (): never => {
+    throw new CodecError(`the topic uses the codec ${JSON.stringify(name)}; pass it when starting the topic`);
+  };
+  return { name, encode: fail, decode: fail };
+}

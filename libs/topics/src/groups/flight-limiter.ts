@@ -1,0 +1,57 @@
+import { Fifo } from '../fifo.js';
+
+interface Waiter {
+  wake(): void;
+  live: boolean;
+}
+
+/** Permits for messages a consumer may hold at once, shared by its partitions in turn. */
+export class FlightLimiter {
+  private readonly waiting = new Fifo<Waiter>();
+
+  constructor(private free: number) {}
+
+  /** Waits until a permit is free; answers how many were taken, at most `wanted`, and 0 if the signal ended the wait. */
+  async acquire(wanted: number, signal: AbortSignal): Promise<number> {
+    while (this.free === 0 && !signal.aborted) await this.wait(signal);
+    if (signal.aborted) {
+      this.wakeNext();
+      return 0;
+    }
+    const taken = Math.min(wanted, this.free);
+    this.free -= taken;
+    this.wakeNext();
+    return taken;
+  }
+
+  release(permits: number): void {
+    if (permits <= 0) return;
+    this.free += permits;
+    this.wakeNext();
+  }
+
+  private wait(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const waiter: Waiter = {
+        live: true,
+        wake: () => {
+          waiter.live = false;
+          signal.removeEventListener('abort', waiter.wake);
+          resolve();
+        },
+      };
+      signal.addEventListener('abort', waiter.wake, { once: true });
+      this.waiting.push(waiter);
+    });
+  }
+
+  private wakeNext(): void {
+    while (this.free > 0) {
+      const waiter = this.waiting.shift();
+      if (waiter === undefined) return;
+      if (!waiter.live) continue;
+      waiter.wake();
+      return;
+    }
+  }
+}

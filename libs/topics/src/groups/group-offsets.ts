@@ -1,0 +1,129 @@
+import { LimitReachedError } from '../errors.js';
+import { type MetaChange, type MetaSnapshot, type MetaStore, offsetKeyOf } from '../meta/meta-store.js';
+import type { CommittedOffset, OffsetCommit } from './group.types.js';
+
+/** Told which partitions' committed offsets changed, so that stores can learn what is still needed. */
+export type OffsetsListener = (topic: string, partition: number) => void;
+
+/** Committed offsets of all groups: in memory to read, in the meta store to last. */
+export class GroupOffsets {
+  private readonly byPartition = new Map<string, Map<number, Map<string, CommittedOffset>>>();
+  private readonly byGroup = new Map<string, Map<string, Set<number>>>();
+  onChange: OffsetsListener = () => {};
+
+  constructor(
+    private readonly meta: MetaStore,
+    private readonly maxGroups: number,
+  ) {}
+
+  load(snapshot: MetaSnapshot): void {
+    for (const { group, topic, partition, committed } of snapshot.offsets) {
+      this.remember(group, topic, partition, committed);
+    }
+  }
+
+  groups(): string[] {
+    return [...this.byGroup.keys()];
+  }
+
+  has(group: string): boolean {
+    return this.byGroup.has(group);
+  }
+
+  get(group: string, topic: string, partition: number): CommittedOffset | null {
+    return this.byPartition.get(topic)?.get(partition)?.get(group) ?? null;
+  }
+
+  /** Every partition the group has an offset of. */
+  *partitionsOf(group: string): IterableIterator<{ topic: string; partition: number }> {
+    for (const [topic, partitions] of this.byGroup.get(group) ?? []) {
+      for (const partition of partitions) yield { topic, partition };
+    }
+  }
+
+  /** The lowest and the highest offset any group has committed in a partition. */
+  range(topic: string, partition: number): { lowest: number; highest: number } | null {
+    let range: { lowest: number; highest: number } | null = null;
+    for (const { offset } of this.byPartition.get(topic)?.get(partition)?.values() ?? []) {
+      range ??= { lowest: offset, highest: offset };
+      range.lowest = Math.min(range.lowest, offset);
+      range.highest = Math.max(range.highest, offset);
+    }
+    return range;
+  }
+
+  /**
+   * Resolves once the offsets are durable; only then do readers see them.
+   * @throws {LimitReachedError} `LIMIT_REACHED`
+   */
+  async commit(group: string, commits: readonly OffsetCommit[]): Promise<void> {
+    if (!this.byGroup.has(group) && this.byGroup.size >= this.maxGroups) {
+      throw new LimitReachedError('maxGroups', this.maxGroups);
+    }
+    const timestamp = Date.now();
+    const entries = commits.map(({ topic, partition, offset, metadata = '' }) => ({
+      topic,
+      partition,
+      committed: { offset, metadata, timestamp },
+    }));
+    await this.meta.write(
+      entries.map(({ topic, partition, committed }) => ({
+        key: offsetKeyOf(group, topic, partition),
+        value: committed,
+      })),
+    );
+    for (const { topic, partition, committed } of entries) {
+      this.remember(group, topic, partition, committed);
+      this.onChange(topic, partition);
+    }
+  }
+
+  async deleteGroup(group: string): Promise<void> {
+    const gone = [...this.partitionsOf(group)];
+    await this.meta.write(
+      gone.map(({ topic, partition }) => ({ key: offsetKeyOf(group, topic, partition), value: null })),
+    );
+    for (const { topic, partition } of gone) {
+      this.byPartition.get(topic)?.get(partition)?.delete(group);
+      this.onChange(topic, partition);
+    }
+    this.byGroup.delete(group);
+  }
+
+  /** The changes that remove a topic's offsets; to be written with what else goes, then {@link forgetTopic}. */
+  removalOf(topic: string): MetaChange[] {
+    const changes: MetaChange[] = [];
+    for (const [partition, groups] of this.byPartition.get(topic) ?? []) {
+      for (const group of groups.keys())
+        changes.push({ key: offsetKeyOf(group, topic, partition), value: null });
+    }
+    return changes;
+  }
+
+  forgetTopic(topic: string): void {
+    this.byPartition.delete(topic);
+    for (const [group, topics] of this.byGroup) {
+      topics.delete(topic);
+      if (topics.size === 0) this.byGroup.delete(group);
+    }
+  }
+
+  private remember(group: string, topic: string, partition: number, committed: CommittedOffset): void {
+    getOrAdd(
+      getOrAdd(this.byPartition, topic, () => new Map<number, Map<string, CommittedOffset>>()),
+      partition,
+      () => new Map<string, CommittedOffset>(),
+    ).set(group, committed);
+    getOrAdd(
+      getOrAdd(this.byGroup, group, () => new Map<string, Set<number>>()),
+      topic,
+      () => new Set<number>(),
+    ).add(partition);
+  }
+}
+
+function getOrAdd<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) map.set(key, (value = make()));
+  return value;
+}

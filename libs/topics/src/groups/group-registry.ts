@@ -1,0 +1,185 @@
+import {
+  GroupNotEmptyError,
+  GroupNotFoundError,
+  InvalidGroupError,
+  OffsetOutOfRangeError,
+} from '../errors.js';
+import type { Partition } from '../partition/partition.js';
+import type { Topic } from '../topic.js';
+import type { GroupCoordinator } from './group-coordinator.js';
+import type { GroupOffsets } from './group-offsets.js';
+import { assertGroupName, MAX_OFFSET_METADATA_BYTES } from './group-options.js';
+import type {
+  CommittedOffset,
+  GroupDescription,
+  GroupOffsetDescription,
+  GroupSummary,
+  OffsetCommit,
+  ResetOffsetsOptions,
+} from './group.types.js';
+
+/** Finds topics for the registry. @internal */
+export interface TopicFinder {
+  has(name: string): boolean;
+  get(name: string): Topic;
+}
+
+/**
+ * All consumer groups: those with members, and those of which only offsets are kept.
+ *
+ * @publicApi
+ */
+export class GroupRegistry {
+  /** @internal */
+  constructor(
+    private readonly topics: TopicFinder,
+    private readonly coordinator: GroupCoordinator,
+    private readonly offsets: GroupOffsets,
+  ) {}
+
+  list(): GroupSummary[] {
+    const names = new Set([...this.coordinator.groupNames(), ...this.offsets.groups()]);
+    return [...names].sort().map((group) => this.summary(group));
+  }
+
+  /** @throws `GROUP_NOT_FOUND` */
+  async describe(group: string): Promise<GroupDescription> {
+    this.assertExists(group);
+    const members = this.coordinator.members(group);
+    const owners = new Map<string, string>();
+    for (const { memberId, assignment } of members) {
+      for (const { topic, partitions } of assignment) {
+        for (const partition of partitions) owners.set(`${topic}\0${partition}`, memberId);
+      }
+    }
+    const offsets = this.placesOf(group).map(({ topic, partition }) =>
+      this.describeOffset(group, topic, partition, owners.get(`${topic}\0${partition}`) ?? null),
+    );
+    const lag = offsets.reduce((total, offset) => total + offset.lag, 0);
+    const generation = this.coordinator.generation(group);
+    return { ...this.summary(group), generation, members, offsets, lag };
+  }
+
+  /** The committed offset, null where the group has none there. */
+  committed(group: string, topic: string, partition: number): CommittedOffset | null {
+    return this.offsets.get(group, topic, partition);
+  }
+
+  /**
+   * Commits offsets for a group without members; creates the group where there is none.
+   * @throws `GROUP_NOT_EMPTY`, `INVALID_GROUP`, `TOPIC_NOT_FOUND`, `PARTITION_NOT_FOUND`, `OFFSET_OUT_OF_RANGE`,
+   *   `LIMIT_REACHED`, or what the store says
+   */
+  async commitOffsets(group: string, commits: readonly OffsetCommit[]): Promise<void> {
+    assertGroupName(group);
+    this.assertEmpty(group);
+    for (const { topic, partition, offset, metadata = '' } of commits) {
+      const { startOffset, endOffset } = this.topics.get(topic).partition(partition);
+      if (!Number.isInteger(offset) || offset < 0 || offset > endOffset) {
+        throw new OffsetOutOfRangeError(topic, partition, offset, startOffset, endOffset);
+      }
+      if (Buffer.byteLength(metadata) > MAX_OFFSET_METADATA_BYTES) {
+        throw new InvalidGroupError(`offset metadata is limited to ${MAX_OFFSET_METADATA_BYTES} bytes`);
+      }
+    }
+    await this.offsets.commit(group, commits);
+  }
+
+  /**
+   * Moves the committed offsets of a group without members; answers what was (or with `dryRun` would be) committed.
+   * An offset outside of a partition's range becomes the nearest end of it.
+   * @throws `GROUP_NOT_FOUND`, `GROUP_NOT_EMPTY`, `TOPIC_NOT_FOUND`, `PARTITION_NOT_FOUND`
+   */
+  async resetOffsets(group: string, options: ResetOffsetsOptions): Promise<OffsetCommit[]> {
+    this.assertExists(group);
+    if (options.dryRun !== true) this.assertEmpty(group);
+    const topics = options.topics ?? [...new Set(this.placesOf(group).map(({ topic }) => topic))];
+    const commits: OffsetCommit[] = [];
+    for (const name of topics) {
+      const topic = this.topics.get(name);
+      const partitions =
+        options.partition === undefined ? topic.partitions : [topic.partition(options.partition)];
+      for (const partition of partitions) {
+        const offset = await resolveTarget(partition, options.to);
+        commits.push({ topic: name, partition: partition.index, offset });
+      }
+    }
+    if (options.dryRun !== true && commits.length > 0) await this.offsets.commit(group, commits);
+    return commits;
+  }
+
+  /**
+   * Forgets a group and its offsets.
+   * @throws `GROUP_NOT_FOUND`, `GROUP_NOT_EMPTY`
+   */
+  async delete(group: string): Promise<void> {
+    this.assertExists(group);
+    this.assertEmpty(group);
+    await this.offsets.deleteGroup(group);
+  }
+
+  private summary(group: string): GroupSummary {
+    const subscribed = this.coordinator.topics(group);
+    const committed = [...this.offsets.partitionsOf(group)].map(({ topic }) => topic);
+    return {
+      group,
+      state: this.coordinator.state(group),
+      members: this.coordinator.memberCount(group),
+      topics: [...new Set([...subscribed, ...committed])].sort(),
+    };
+  }
+
+  /** Partitions the group has offsets of or is subscribed to, in order. */
+  private placesOf(group: string): { topic: string; partition: number }[] {
+    const places = new Map<string, { topic: string; partition: number }>();
+    const add = (topic: string, partition: number) =>
+      places.set(`${topic}\0${partition}`, { topic, partition });
+    for (const { topic, partition } of this.offsets.partitionsOf(group)) add(topic, partition);
+    for (const topic of this.coordinator.topics(group)) {
+      if (!this.topics.has(topic)) continue;
+      for (const { index } of this.topics.get(topic).partitions) add(topic, index);
+    }
+    return [...places.values()].sort(
+      (a, b) => (a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : 0) || a.partition - b.partition,
+    );
+  }
+
+  private describeOffset(
+    group: string,
+    topic: string,
+    partition: number,
+    memberId: string | null,
+  ): GroupOffsetDescription {
+    const known = this.offsets.get(group, topic, partition);
+    const open = this.topics.has(topic) ? this.topics.get(topic).partitions[partition] : undefined;
+    const committed = known?.offset ?? null;
+    const endOffset = open?.endOffset ?? committed ?? 0;
+    const lag = Math.max(0, endOffset - (committed ?? open?.startOffset ?? 0));
+    return { topic, partition, committed, metadata: known?.metadata ?? '', endOffset, lag, memberId };
+  }
+
+  private assertExists(group: string): void {
+    if (this.coordinator.memberCount(group) === 0 && !this.offsets.has(group))
+      throw new GroupNotFoundError(group);
+  }
+
+  private assertEmpty(group: string): void {
+    const members = this.coordinator.memberCount(group);
+    if (members > 0) throw new GroupNotEmptyError(group, members);
+  }
+}
+
+async function resolveTarget(partition: Partition, to: ResetOffsetsOptions['to']): Promise<number> {
+  const { startOffset, endOffset } = partition;
+  if (to === 'earliest') return startOffset;
+  if (to === 'latest') return endOffset;
+  if ('offset' in to) {
+    if (!Number.isInteger(to.offset))
+      throw new InvalidGroupError('the offset to reset to must be a whole number');
+    return Math.min(Math.max(to.offset, startOffset), endOffset);
+  }
+  if (!Number.isSafeInteger(to.timestamp)) {
+    throw new InvalidGroupError('the timestamp to reset to must be milliseconds since 1970');
+  }
+  return (await partition.offsetForTimestamp(to.timestamp))?.offset ?? endOffset;
+}

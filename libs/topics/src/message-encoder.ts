@@ -1,0 +1,85 @@
+import { type Codec, jsonCodec } from '@genrocks/storage';
+import { InvalidMessageError, MessageTooLargeError } from './errors.js';
+import { METADATA_HEADER, type PublishMessage } from './message.js';
+import {
+  type RecordHeaderInput,
+  type RecordInput,
+  payloadBytes,
+  recordBytes,
+} from './records/batch-writer.js';
+
+const NO_HEADERS: readonly RecordHeaderInput[] = Object.freeze([]);
+const METADATA_NAME = Buffer.from(METADATA_HEADER);
+
+/** Bytes of a batch that are not records, rounded up. */
+const BATCH_OVERHEAD = 64;
+
+/** Limits a record must keep. */
+export interface RecordLimits {
+  readonly maxMessageBytes: number;
+  /** Largest value the store takes. */
+  readonly maxValueBytes: number;
+}
+
+/**
+ * Checks a message and turns it into bytes.
+ * @throws `INVALID_MESSAGE`, `MESSAGE_TOO_LARGE`, `CODEC_FAILED`
+ */
+export function encodeMessage(
+  message: PublishMessage,
+  codec: Codec<unknown>,
+  limits: RecordLimits,
+  now: number,
+): RecordInput {
+  if (typeof message !== 'object' || message === null) {
+    throw new InvalidMessageError('it must be an object with at least a value');
+  }
+  const { value, timestamp = now } = message;
+  if (!Number.isSafeInteger(timestamp) || timestamp < 0 || timestamp > MAX_TIMESTAMP) {
+    throw new InvalidMessageError(`timestamp must be milliseconds since 1970, not ${String(timestamp)}`);
+  }
+  const record: RecordInput = {
+    key: message.key === undefined || message.key === null ? null : bytesOf(message.key, 'key'),
+    value: value === null ? null : value instanceof Uint8Array ? value : codec.encode(value),
+    headers:
+      message.headers === undefined && message.metadata === undefined ? NO_HEADERS : encodeHeaders(message),
+    timestamp,
+  };
+  const bytes = payloadBytes(record);
+  if (bytes > limits.maxMessageBytes) {
+    throw new MessageTooLargeError('the message', bytes, limits.maxMessageBytes);
+  }
+  if (recordBytes(record) + BATCH_OVERHEAD > limits.maxValueBytes) {
+    throw new MessageTooLargeError('the message', bytes, limits.maxValueBytes - BATCH_OVERHEAD);
+  }
+  return record;
+}
+
+/** Far beyond the year 9999, and deltas between any two of them still are exact numbers. */
+const MAX_TIMESTAMP = 2 ** 51;
+
+function encodeHeaders(message: PublishMessage): RecordHeaderInput[] {
+  const headers: RecordHeaderInput[] = [];
+  for (const [name, value] of Object.entries(message.headers ?? {})) {
+    if (name === METADATA_HEADER) {
+      throw new InvalidMessageError(`the header ${METADATA_HEADER} is reserved; use the field metadata`);
+    }
+    headers.push({ name: Buffer.from(name), value: bytesOf(value, `header ${JSON.stringify(name)}`) });
+  }
+  const { metadata } = message;
+  if (metadata !== undefined) {
+    if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
+      throw new InvalidMessageError('metadata must be a JSON object');
+    }
+    headers.push({ name: METADATA_NAME, value: jsonCodec.encode(metadata) });
+  }
+  return headers;
+}
+
+function bytesOf(value: unknown, what: string): Uint8Array {
+  if (typeof value === 'string') return Buffer.from(value);
+  if (value instanceof Uint8Array) return value;
+  throw new InvalidMessageError(
+    `${what} must be a string or a Uint8Array, not ${value === null ? 'null' : typeof value}`,
+  );
+}

@@ -1,0 +1,13 @@
+/** What the registry keeps of a topic. */
+export interface TopicRecord {
+  readonly name: string;
+  readonly id: string;
+  readonly partitions: number;
+  readonly adapter: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly routing: 'key_hash' | 'round_robin' | 'custom';
+  readonly codec: string;
+  /** `deleting`: its data is being removed; a start after a crash goes on with that. */
+  readonly state: 'running' | 'stopped' | 'deleting';
+  readonly createdAt: number;
+}

@@ -1,0 +1,65 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { InvalidConfigError, StorageAdapter } from '@genrocks/storage';
+import type { TopicsAdapters } from '../options.js';
+import { TOPICS_ADAPTERS } from '../topics.tokens.js';
+import type { FurtherAdapter, StorageModule } from './topics.module-definition.js';
+
+const DEFAULT_ADAPTER = Symbol('GENROCKS_DEFAULT_ADAPTER');
+
+/**
+ * Finds the default adapter. It stands in a module of its own, which imports the storage module alone: every adapter's
+ * module exports the token `StorageAdapter`, and among several imports Nest would take any of them.
+ */
+@Module({})
+class DefaultAdapterHost {}
+
+/** Gathers the adapters of a service from the modules that provide them. @internal */
+@Module({})
+export class StorageHost {
+  static of(storage: StorageModule | undefined, further: readonly FurtherAdapter[]): DynamicModule {
+    if (storage === undefined) {
+      throw new InvalidConfigError([
+        'topics.storage: missing; give a module that exports StorageAdapter, such as EtsModule.forRoot()',
+      ]);
+    }
+    return {
+      module: StorageHost,
+      imports: [defaultHost(storage), ...further.map(({ module }) => module)],
+      providers: [
+        {
+          provide: TOPICS_ADAPTERS,
+          inject: [DEFAULT_ADAPTER, ...further.map(({ adapter }) => adapter)],
+          useFactory: (standard: { adapter: StorageAdapter }, ...others: StorageAdapter[]): TopicsAdapters =>
+            checkedAdapters(standard.adapter, others),
+        },
+      ],
+      exports: [TOPICS_ADAPTERS],
+    };
+  }
+}
+
+function defaultHost(storage: StorageModule): DynamicModule {
+  return {
+    module: DefaultAdapterHost,
+    imports: [storage],
+    // Wrapped, so that Nest does not call the adapter's lifecycle hooks a second time for this provider.
+    providers: [
+      {
+        provide: DEFAULT_ADAPTER,
+        inject: [StorageAdapter],
+        useFactory: (adapter: StorageAdapter) => ({ adapter }),
+      },
+    ],
+    exports: [DEFAULT_ADAPTER],
+  };
+}
+
+function checkedAdapters(standard: StorageAdapter, others: readonly StorageAdapter[]): TopicsAdapters {
+  const all = [...new Set([standard, ...others])];
+  const names = all.map(({ name }) => name);
+  const double = names.find((name, i) => names.indexOf(name) !== i);
+  if (double === undefined) return { default: standard, all };
+  throw new InvalidConfigError([
+    `topics.adapters: there are two adapters named ${double}; names must differ`,
+  ]);
+}

@@ -1,0 +1,70 @@
+import { patchBaseOffset, readBatchHeader } from '../records/batch-header.js';
+import { BatchWriter, type RecordInput, recordBytes } from '../records/batch-writer.js';
+
+/** Told what became of one publish inside a batch. */
+export interface AppendCompletion {
+  /** @param baseOffset of the batch */
+  stored(baseOffset: number): void;
+  failed(error: unknown): void;
+}
+
+/** Most records in one batch. */
+const MAX_RECORDS = 65_536;
+
+/** One record batch in the making, or one that came packed, with those who wait for it. */
+export class AppendUnit {
+  readonly completions: AppendCompletion[] = [];
+  /** Bytes of the publish budget it holds. */
+  bytes = 0;
+  /** The next unit belongs to the same call: both are stored, or neither. */
+  joined = false;
+
+  private constructor(
+    private readonly writer: BatchWriter | undefined,
+    private readonly raw: Buffer | undefined,
+  ) {}
+
+  static open(sizeHint: number): AppendUnit {
+    return new AppendUnit(new BatchWriter(sizeHint), undefined);
+  }
+
+  /** @param batch validated, and the unit's own */
+  static raw(batch: Buffer): AppendUnit {
+    const unit = new AppendUnit(undefined, batch);
+    unit.bytes = batch.length;
+    return unit;
+  }
+
+  /** Can it take a record of at most this many bytes? An empty one takes any. */
+  accepts(bound: number, maxBatchBytes: number): boolean {
+    const { writer } = this;
+    if (writer === undefined || this.joined) return false;
+    return writer.count === 0 || (writer.bytes + bound <= maxBatchBytes && writer.count < MAX_RECORDS);
+  }
+
+  /** Packs a record; answers its place in the batch. */
+  append(record: RecordInput, bound: number = recordBytes(record)): number {
+    this.bytes += bound;
+    this.writer!.append(record, bound);
+    return this.writer!.count - 1;
+  }
+
+  get count(): number {
+    return this.writer === undefined ? readBatchHeader(this.raw!).lastOffsetDelta + 1 : this.writer.count;
+  }
+
+  /** The batch at its place in the log. */
+  finish(baseOffset: number): Buffer {
+    if (this.writer !== undefined) return this.writer.finish(baseOffset);
+    patchBaseOffset(this.raw!, baseOffset);
+    return this.raw!;
+  }
+
+  stored(baseOffset: number): void {
+    for (const completion of this.completions) completion.stored(baseOffset);
+  }
+
+  failed(error: unknown): void {
+    for (const completion of this.completions) completion.failed(error);
+  }
+}

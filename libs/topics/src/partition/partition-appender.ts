@@ -1,0 +1,285 @@
+import { isGenRocksError, type PartitionStore } from '@genrocks/storage';
+import { BackpressureError, TopicStoppedError } from '../errors.js';
+import { Fifo } from '../fifo.js';
+import { copyRecord, type RecordInput, recordBytes } from '../records/batch-writer.js';
+import { type AppendCompletion, AppendUnit } from './append-unit.js';
+import { offsetKey } from './offset-key.js';
+import type { Turn } from '../turn.js';
+import type { PublishBudget } from './publish-budget.js';
+
+/** Batches that wait together go to the store in one atomic write of up to about this many bytes. */
+const MAX_WRITE_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Errors after which the store is known to hold nothing of a write, so that its offsets can be given again. After
+ * any other the write may still come to light, and its offsets are never used for anything else.
+ */
+const NOTHING_STORED = new Set([
+  'NO_SPACE',
+  'LOG_FULL',
+  'RETENTION_FULL',
+  'TOO_LARGE',
+  'INVALID_ARGUMENT',
+  'NOT_SUPPORTED',
+]);
+
+/** What the appender tells its partition. */
+export interface AppenderListener {
+  /** Batches are durable and now end at `endOffset`; called before their publishers hear of it. */
+  onStored(batches: readonly Buffer[], endOffset: number, records: number, bytes: number): void;
+  onFailed(records: number, error: unknown): void;
+}
+
+/** What the appenders of a service share. */
+export interface AppenderEnvironment {
+  readonly budget: PublishBudget;
+  readonly turn: Turn;
+  /** Records that wait are packed into batches up to this size. */
+  readonly maxBatchBytes: number;
+}
+
+interface Waiting {
+  readonly records: readonly RecordInput[];
+  readonly bytes: number;
+  readonly completion: GroupCompletion;
+}
+
+/** Makes the completion of records that were packed from `first` on at `delta` of their batch. */
+export interface GroupCompletion {
+  part(first: number, count: number, delta: number): AppendCompletion;
+  failed(error: unknown): void;
+}
+
+type Task = AppendUnit | { run(): Promise<void> };
+
+/**
+ * The one writer of a partition. Publishes that arrive while a write is under way are packed into the next batch,
+ * and the whole of what waits goes out as one write: group commit by packing. Offsets are given in the order of the
+ * calls, and readers see a batch only when its write has resolved.
+ */
+export class PartitionAppender {
+  private readonly tasks = new Fifo<Task>();
+  private readonly waiting = new Fifo<Waiting>();
+  private open: AppendUnit | undefined;
+  private running = false;
+  private closed = false;
+  private lastBatchBytes = 0;
+  private heldBytes = 0;
+  private waitingBytes = 0;
+  private idle: (() => void)[] = [];
+
+  constructor(
+    private readonly topic: string,
+    private readonly partition: number,
+    private readonly store: PartitionStore,
+    private nextOffset: number,
+    private readonly environment: AppenderEnvironment,
+    private readonly listener: AppenderListener,
+  ) {}
+
+  /** The offset the next record will get. */
+  get next(): number {
+    return this.nextOffset;
+  }
+
+  get pendingBytes(): number {
+    return this.heldBytes + this.waitingBytes;
+  }
+
+  /**
+   * Queues records of one call; all of them are stored, or none.
+   * @throws {BackpressureError} `BACKPRESSURE`
+   */
+  append(records: readonly RecordInput[], completion: GroupCompletion): void {
+    this.assertOpen();
+    let bytes = 0;
+    for (const record of records) bytes += recordBytes(record);
+    if (this.waiting.length === 0 && this.hasRoom(bytes)) this.admit(records, bytes, completion);
+    else this.enqueue(records, bytes, completion);
+  }
+
+  /** Queues a batch that came packed. `batch` must be validated and not be changed by anybody else. */
+  appendRaw(batch: Buffer, completion: AppendCompletion): void {
+    this.assertOpen();
+    if (this.waiting.length > 0 || !this.hasRoom(batch.length)) throw this.backpressure();
+    const unit = AppendUnit.raw(batch);
+    unit.completions.push(completion);
+    this.take(unit.bytes);
+    this.open = undefined;
+    this.push(unit);
+  }
+
+  /** Runs an action between two writes, in the order of the calls. */
+  exclusively(action: () => Promise<void>): Promise<void> {
+    this.assertOpen();
+    this.open = undefined;
+    return new Promise((resolve, reject) => {
+      this.push({ run: () => action().then(resolve, reject) });
+    });
+  }
+
+  /** Moves the next offset up, never down. */
+  raiseTo(offset: number): void {
+    if (offset > this.nextOffset) this.nextOffset = offset;
+  }
+
+  /** Refuses further publishes and waits for those accepted. */
+  async close(): Promise<void> {
+    this.closed = true;
+    if (this.running) await new Promise<void>((resolve) => this.idle.push(resolve));
+  }
+
+  private assertOpen(): void {
+    if (this.closed) throw new TopicStoppedError(this.topic);
+  }
+
+  private hasRoom(bytes: number): boolean {
+    // An empty partition always takes one call, however large: nobody would be left to make room for it.
+    if (this.heldBytes === 0) return true;
+    return this.heldBytes + bytes <= this.environment.budget.share && this.environment.budget.hasRoom(bytes);
+  }
+
+  private enqueue(records: readonly RecordInput[], bytes: number, completion: GroupCompletion): void {
+    if (this.waiting.length > 0 && this.waitingBytes + bytes > this.environment.budget.share)
+      throw this.backpressure();
+    // The caller may change its buffers as soon as the call returns.
+    this.waiting.push({ records: records.map(copyRecord), bytes, completion });
+    this.waitingBytes += bytes;
+  }
+
+  private backpressure(): BackpressureError {
+    return new BackpressureError(
+      this.topic,
+      this.partition,
+      this.pendingBytes,
+      this.environment.budget.share,
+    );
+  }
+
+  private admit(records: readonly RecordInput[], bytes: number, completion: GroupCompletion): void {
+    this.take(bytes);
+    let unit = this.open;
+    if (unit === undefined || !unit.accepts(bytes, this.environment.maxBatchBytes))
+      unit = this.openUnit(bytes);
+    let first = 0;
+    let delta = unit.count;
+    for (let i = 0; i < records.length; i++) {
+      const record = records[i]!;
+      const bound = recordBytes(record);
+      if (!unit.accepts(bound, this.environment.maxBatchBytes)) {
+        unit.completions.push(completion.part(first, i - first, delta));
+        unit.joined = true;
+        unit = this.openUnit(bytes);
+        first = i;
+        delta = 0;
+      }
+      unit.append(record, bound);
+    }
+    unit.completions.push(completion.part(first, records.length - first, delta));
+  }
+
+  private openUnit(bytes: number): AppendUnit {
+    const hint = Math.min(Math.max(bytes + 64, this.lastBatchBytes), this.environment.maxBatchBytes + 64);
+    const unit = AppendUnit.open(hint);
+    this.open = unit;
+    this.push(unit);
+    return unit;
+  }
+
+  private push(task: Task): void {
+    this.tasks.push(task);
+    if (this.running) return;
+    this.running = true;
+    // A microtask later, so that publishes of the same turn share the batch.
+    queueMicrotask(() => void this.run());
+  }
+
+  private take(bytes: number): void {
+    this.heldBytes += bytes;
+    this.environment.budget.take(bytes);
+  }
+
+  private async run(): Promise<void> {
+    for (let task = this.tasks.at(0); task !== undefined; task = this.tasks.at(0)) {
+      if (task instanceof AppendUnit) {
+        const units = this.takeUnits();
+        await this.write(units);
+        this.release(units);
+        this.admitWaiting();
+        const over = this.environment.turn.over();
+        if (over !== undefined) await over;
+      } else {
+        this.tasks.shift();
+        await task.run();
+      }
+    }
+    this.running = false;
+    for (const resolve of this.idle.splice(0)) resolve();
+  }
+
+  private takeUnits(): AppendUnit[] {
+    const units: AppendUnit[] = [];
+    let bytes = 0;
+    for (let task = this.tasks.at(0); task instanceof AppendUnit; task = this.tasks.at(0)) {
+      const inSameCall = units[units.length - 1]?.joined === true;
+      if (units.length > 0 && !inSameCall && bytes + task.bytes > MAX_WRITE_BYTES) break;
+      units.push(task);
+      bytes += task.bytes;
+      this.tasks.shift();
+      if (task === this.open) this.open = undefined;
+    }
+    return units;
+  }
+
+  private async write(units: readonly AppendUnit[]): Promise<void> {
+    const firstOffset = this.nextOffset;
+    const bases: number[] = [];
+    const batches: Buffer[] = [];
+    let next = firstOffset;
+    let bytes = 0;
+    for (const unit of units) {
+      bases.push(next);
+      next += unit.count;
+    }
+    try {
+      for (let i = 0; i < units.length; i++) {
+        const batch = units[i]!.finish(bases[i]!);
+        batches.push(batch);
+        bytes += batch.length;
+        this.lastBatchBytes = Math.ceil(batch.length * 1.1);
+      }
+      await this.putAll(bases, batches);
+    } catch (error) {
+      if (!isGenRocksError(error) || !NOTHING_STORED.has(error.code)) this.nextOffset = next;
+      this.listener.onFailed(next - firstOffset, error);
+      for (const unit of units) unit.failed(error);
+      return;
+    }
+    this.nextOffset = next;
+    this.listener.onStored(batches, next, next - firstOffset, bytes);
+    units.forEach((unit, i) => unit.stored(bases[i]!));
+  }
+
+  private putAll(bases: readonly number[], batches: readonly Buffer[]): Promise<void> {
+    if (batches.length === 1) return this.store.put(offsetKey(bases[0]!), batches[0]!);
+    return this.store.batch(
+      batches.map((value, i) => ({ type: 'put', key: offsetKey(bases[i]!), value }) as const),
+    );
+  }
+
+  private release(units: readonly AppendUnit[]): void {
+    let bytes = 0;
+    for (const unit of units) bytes += unit.bytes;
+    this.heldBytes -= bytes;
+    this.environment.budget.give(bytes);
+  }
+
+  private admitWaiting(): void {
+    for (let next = this.waiting.at(0); next !== undefined; next = this.waiting.at(0)) {
+      if (!this.hasRoom(next.bytes)) return;
+      this.waiting.shift();
+      this.waitingBytes -= next.bytes;
+      this.admit(next.records, next.bytes, next.completion);
+    }
+  }
+}

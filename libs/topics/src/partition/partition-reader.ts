@@ -1,0 +1,144 @@
+import type { PartitionStore, ScanOptions, StoreEntry } from '@genrocks/storage';
+import { CorruptBatchError } from '../errors.js';
+import { BatchReader } from '../records/batch-reader.js';
+import { checkCrc, maxTimestampOf, nextOffsetOf, readBatchHeader } from '../records/batch-header.js';
+import { offsetFromKey, offsetKey } from './offset-key.js';
+import type { CachedTail } from './tail-cache.js';
+
+/** The place of one batch in the log. */
+export interface BatchPlace {
+  readonly baseOffset: number;
+  readonly nextOffset: number;
+}
+
+/** Finds batches by offset: in the cached tail where they are there, in the store otherwise. */
+export class PartitionReader {
+  constructor(
+    private readonly store: PartitionStore,
+    private readonly tail: CachedTail,
+  ) {}
+
+  /** First and last batch of the store, undefined where it is empty. Entries of others are refused. */
+  async bounds(): Promise<{ first: BatchPlace; last: BatchPlace } | undefined> {
+    const first = await this.one({});
+    const last = await this.one({ reverse: true });
+    if (first === undefined || last === undefined) return undefined;
+    return { first: place(first), last: place(last) };
+  }
+
+  /** Base offset of the first batch of the store. */
+  async firstBase(): Promise<number | undefined> {
+    const first = await this.one({});
+    return first === undefined ? undefined : place(first).baseOffset;
+  }
+
+  /**
+   * Batches from the one that holds `offset` on (or the next one behind a gap), before `endOffset`, up to
+   * `maxBytes` but at least one where there is one.
+   */
+  async read(offset: number, maxBytes: number, endOffset: number): Promise<Buffer[]> {
+    const cached = this.tail.read(offset, maxBytes);
+    if (cached !== undefined) return cached;
+    const batches = await this.scan(offset, maxBytes, endOffset);
+    const first = batches[0];
+    if (first !== undefined && readBatchHeader(first).baseOffset === offset) return batches;
+    // The offset lies inside a batch, or in a gap.
+    const floor = await this.one({ lte: offsetKey(offset), reverse: true });
+    if (floor === undefined || nextOffsetOf(checked(floor)) <= offset) return batches;
+    if (floor.value.length >= maxBytes) return [floor.value];
+    return [floor.value, ...fitting(batches, maxBytes - floor.value.length)];
+  }
+
+  /** Base offset of the batch that holds `offset`, or of the last one before it. */
+  async floorBase(offset: number): Promise<number | undefined> {
+    const cached = this.tail.floorBase(offset);
+    if (cached !== undefined) return cached;
+    const floor = await this.one({ lte: offsetKey(offset), reverse: true });
+    return floor === undefined ? undefined : offsetFromKey(floor.key);
+  }
+
+  /**
+   * The first record at or after a time, by binary search over the batches' newest timestamps. Where timestamps
+   * were set by hand and run backwards, it is a record near it.
+   */
+  async atTimestamp(
+    timestamp: number,
+    startOffset: number,
+    endOffset: number,
+  ): Promise<{ offset: number; timestamp: number } | null> {
+    let low = startOffset;
+    let high = endOffset;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const [batch] = await this.read(middle, 1, endOffset);
+      if (batch === undefined) high = middle;
+      else if (maxTimestampOf(batch) >= timestamp) high = middle;
+      else low = Math.max(nextOffsetOf(batch), middle + 1);
+    }
+    return this.firstRecordFrom(low, timestamp, endOffset);
+  }
+
+  private async firstRecordFrom(
+    from: number,
+    timestamp: number,
+    endOffset: number,
+  ): Promise<{ offset: number; timestamp: number } | null> {
+    for (let offset = from; offset < endOffset;) {
+      const [batch] = await this.read(offset, 1, endOffset);
+      if (batch === undefined) return null;
+      const reader = new BatchReader(batch, { verify: false });
+      for (let record = reader.next(); record !== undefined; record = reader.next()) {
+        if (record.offset >= from && record.timestamp >= timestamp) {
+          return { offset: record.offset, timestamp: record.timestamp };
+        }
+      }
+      offset = nextOffsetOf(batch);
+    }
+    return null;
+  }
+
+  private async scan(offset: number, maxBytes: number, endOffset: number): Promise<Buffer[]> {
+    const batches: Buffer[] = [];
+    let bytes = 0;
+    for await (const page of this.store.scanPages({ gte: offsetKey(offset), lt: offsetKey(endOffset) })) {
+      for (const entry of page) {
+        if (batches.length > 0 && bytes + entry.value.length > maxBytes) return batches;
+        batches.push(checked(entry));
+        bytes += entry.value.length;
+      }
+      if (bytes >= maxBytes) return batches;
+    }
+    return batches;
+  }
+
+  private async one(options: ScanOptions): Promise<StoreEntry | undefined> {
+    for await (const [entry] of this.store.scanPages({ ...options, limit: 1 })) return entry;
+    return undefined;
+  }
+}
+
+function fitting(batches: readonly Buffer[], maxBytes: number): Buffer[] {
+  let bytes = 0;
+  return batches.filter((batch) => (bytes += batch.length) <= maxBytes);
+}
+
+/** The entry's batch, refused where the store holds something else or the bytes have rotted. */
+function checked(entry: StoreEntry): Buffer {
+  place(entry);
+  checkCrc(entry.value);
+  return entry.value;
+}
+
+function place(entry: StoreEntry): BatchPlace {
+  const baseOffset = offsetFromKey(entry.key);
+  if (baseOffset === undefined) {
+    throw new CorruptBatchError(
+      `the store has a key of ${entry.key.length} bytes, which no partition writes`,
+    );
+  }
+  const header = readBatchHeader(entry.value);
+  if (header.baseOffset !== baseOffset) {
+    throw new CorruptBatchError(`the batch at offset ${baseOffset} says it is at ${header.baseOffset}`);
+  }
+  return { baseOffset, nextOffset: baseOffset + header.lastOffsetDelta + 1 };
+}

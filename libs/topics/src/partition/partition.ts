@@ -1,0 +1,342 @@
+import type { Codec, LogEntry, PartitionStore, ReadLogOptions } from '@genrocks/storage';
+import { isGenRocksError } from '@genrocks/storage';
+import {
+  InvalidMessageError,
+  MessageTooLargeError,
+  OffsetOutOfRangeError,
+  PartitionUnavailableError,
+  TopicStoppedError,
+  messageOf,
+} from '../errors.js';
+import type { Message } from '../message.js';
+import { baseOffsetOf, nextOffsetOf } from '../records/batch-header.js';
+import { BatchReader, validateBatch } from '../records/batch-reader.js';
+import type { RecordInput } from '../records/batch-writer.js';
+import type { PartitionInfo } from '../topic.types.js';
+import { DataWaiters } from './data-waiters.js';
+import { offsetKey } from './offset-key.js';
+import { type GroupCompletion, PartitionAppender } from './partition-appender.js';
+import { PartitionReader } from './partition-reader.js';
+import type { PublishBudget } from './publish-budget.js';
+import type {
+  AppendResult,
+  OffsetForTimestamp,
+  PartitionDescription,
+  PartitionState,
+  ReadBatchesOptions,
+  ReadBatchesResult,
+  ReadMessagesOptions,
+  ReadMessagesResult,
+  WaitOptions,
+} from './read.types.js';
+import { StoredMessage } from './stored-message.js';
+import type { Turn } from '../turn.js';
+import type { CachedTail, TailCache } from './tail-cache.js';
+
+const DEFAULT_MAX_BYTES = 1024 * 1024;
+const DEFAULT_LIMIT = 1000;
+
+/** What partitions share within one service. */
+export interface PartitionEnvironment {
+  readonly cache: TailCache;
+  readonly budget: PublishBudget;
+  readonly turn: Turn;
+  readonly maxMessageBytes: number;
+  readonly maxBatchBytes: number;
+}
+
+/** What the partition's topic decides. */
+export interface PartitionOwner {
+  readonly name: string;
+  readonly codec: Codec<unknown>;
+  /** Stores that the partition now begins at this offset, before anything is dropped. */
+  saveLogStart(partition: number, offset: number): Promise<void>;
+}
+
+/**
+ * One partition: an ordered log of messages with offsets that only ever grow.
+ *
+ * @publicApi
+ */
+export class Partition {
+  private store: PartitionStore | undefined;
+  private appender: PartitionAppender | undefined;
+  private reader: PartitionReader | undefined;
+  private failure: unknown;
+  private closed = false;
+  private start = 0;
+  private end = 0;
+  private startIsStale = false;
+  private readonly tail: CachedTail;
+  private readonly waiters = new DataWaiters();
+  private readonly counters = { messages: 0, batches: 0, bytes: 0, failed: 0 };
+
+  /** @internal */
+  constructor(
+    private readonly owner: PartitionOwner,
+    readonly index: number,
+    private readonly environment: PartitionEnvironment,
+  ) {
+    this.tail = environment.cache.tail();
+  }
+
+  get topic(): string {
+    return this.owner.name;
+  }
+
+  /** `failed`: its store could not be opened; `describe().error` says why. */
+  get state(): PartitionState {
+    if (this.closed) return 'closed';
+    return this.failure === undefined ? 'open' : 'failed';
+  }
+
+  /** The earliest offset that can be read. */
+  get startOffset(): number {
+    return this.start;
+  }
+
+  /** The offset behind the last record that is stored. */
+  get endOffset(): number {
+    return this.end;
+  }
+
+  /**
+   * Takes the store over and finds where the log ends.
+   * @param floor the next offset is never below this, whatever the store holds
+   * @internal
+   */
+  async open(store: PartitionStore, logStart: number, floor: number): Promise<void> {
+    const reader = new PartitionReader(store, this.tail);
+    const bounds = await reader.bounds();
+    this.start = Math.max(logStart, bounds?.first.baseOffset ?? 0);
+    this.end = Math.max(this.start, floor, bounds?.last.nextOffset ?? 0);
+    if (bounds === undefined) this.start = this.end;
+    this.store = store;
+    this.reader = reader;
+    this.appender = new PartitionAppender(this.topic, this.index, store, this.end, this.environment, {
+      onStored: (batches, endOffset, records, bytes) => this.onStored(batches, endOffset, records, bytes),
+      onFailed: (records) => void (this.counters.failed += records),
+    });
+  }
+
+  /** @internal */
+  fail(error: unknown): void {
+    this.failure = error;
+  }
+
+  /** Retention dropped the oldest batches. @internal */
+  onEvicted(): void {
+    this.startIsStale = true;
+  }
+
+  /** Queues records that are packed with others that wait. @internal */
+  publish(records: readonly RecordInput[], completion: GroupCompletion): void {
+    this.opened().appender.append(records, completion);
+  }
+
+  /**
+   * Appends a record batch v2 as its producer packed it: only the base offset is set, everything else is stored as
+   * it came. The bytes are copied.
+   * @throws `CORRUPT_BATCH`, `MESSAGE_TOO_LARGE`, `INVALID_MESSAGE` for a control batch, `BACKPRESSURE`,
+   *   `TOPIC_STOPPED`, or what the store says
+   */
+  async append(batch: Uint8Array): Promise<AppendResult> {
+    const { appender } = this.opened();
+    const { maxBatchBytes, maxMessageBytes } = this.environment;
+    const limit = Math.max(maxBatchBytes, maxMessageBytes);
+    if (batch.length > limit) throw new MessageTooLargeError('the record batch', batch.length, limit);
+    const own = Buffer.from(batch);
+    const header = validateBatch(own);
+    if (header.control) throw new InvalidMessageError('control batches belong to the log itself');
+    return new Promise((resolve, reject) => {
+      appender.appendRaw(own, {
+        stored: (baseOffset) =>
+          resolve({ baseOffset, lastOffset: baseOffset + header.lastOffsetDelta, startOffset: this.start }),
+        failed: reject,
+      });
+    });
+  }
+
+  /**
+   * Record batches as bytes, from the one that holds `offset` on.
+   * @throws `OFFSET_OUT_OF_RANGE`, `CORRUPT_BATCH`, `TOPIC_STOPPED`, or what the store says
+   */
+  async readBatches(options: ReadBatchesOptions): Promise<ReadBatchesResult> {
+    const { offset, maxBytes = DEFAULT_MAX_BYTES, minBytes = 1, waitMs = 0, signal } = options;
+    const deadline = waitMs > 0 ? Date.now() + waitMs : 0;
+    for (;;) {
+      const { reader } = this.opened();
+      await this.refreshStart();
+      if (!Number.isInteger(offset) || offset < this.start || offset > this.end)
+        throw this.outOfRange(offset);
+      const endOffset = this.end;
+      const batches = offset < endOffset ? await reader.read(offset, maxBytes, endOffset) : [];
+      // Retention came in between: what was read may begin behind a hole that must not go unnoticed.
+      if (this.startIsStale) continue;
+      const last = batches[batches.length - 1];
+      const left = deadline - Date.now();
+      if (sizeOf(batches) >= minBytes || left <= 0 || !(await this.waiters.wait(endOffset, left, signal))) {
+        const nextOffset = last === undefined ? endOffset : nextOffsetOf(last);
+        return { batches, nextOffset, endOffset: this.end, startOffset: this.start };
+      }
+    }
+  }
+
+  /**
+   * Messages from `offset` on.
+   * @throws `OFFSET_OUT_OF_RANGE`, `CORRUPT_BATCH`, `UNSUPPORTED_COMPRESSION`, `TOPIC_STOPPED`, or what the store says
+   */
+  async readMessages<T = unknown>(options: ReadMessagesOptions): Promise<ReadMessagesResult<T>> {
+    const { offset, limit = DEFAULT_LIMIT, maxBytes, waitMs, signal } = options;
+    const { batches, nextOffset, endOffset, startOffset } = await this.readBatches({
+      offset,
+      ...(maxBytes === undefined ? {} : { maxBytes }),
+      ...(waitMs === undefined ? {} : { waitMs }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    const messages: Message<T>[] = [];
+    for (const batch of batches) {
+      if (messages.length >= limit)
+        return { messages, nextOffset: baseOffsetOf(batch), endOffset, startOffset };
+      const next = this.decode(batch, offset, limit, messages);
+      if (next !== undefined) return { messages, nextOffset: next, endOffset, startOffset };
+    }
+    return { messages, nextOffset, endOffset, startOffset };
+  }
+
+  /** The first record at or after a time (ms since 1970), null where there is none. */
+  async offsetForTimestamp(timestamp: number): Promise<OffsetForTimestamp | null> {
+    const { reader } = this.opened();
+    await this.refreshStart();
+    return reader.atTimestamp(timestamp, this.start, this.end);
+  }
+
+  /**
+   * True as soon as there is a record at or after `offset`; false where the wait ended first (by `waitMs`, the
+   * signal, or because the partition was closed). Without `waitMs` it waits as long as it takes.
+   */
+  waitForData(offset: number, options: WaitOptions = {}): Promise<boolean> {
+    if (this.end > offset) return Promise.resolve(true);
+    if (this.state !== 'open') return Promise.resolve(false);
+    return this.waiters.wait(offset, options.waitMs, options.signal);
+  }
+
+  /** Removes every record. Offsets go on where they were. Publishes made before the call are removed too. */
+  async truncate(): Promise<void> {
+    const { appender, store } = this.opened();
+    await appender.exclusively(async () => {
+      const next = appender.next;
+      // First the promise that offsets go on from here, then the data: a crash in between keeps both.
+      await this.owner.saveLogStart(this.index, next);
+      await store.truncate();
+      this.tail.clear();
+      this.start = this.end = next;
+    });
+  }
+
+  /** Reclaims space where the adapter can. */
+  async optimize(): Promise<void> {
+    await this.opened().store.optimize();
+  }
+
+  /** Resolves when everything published before the call is on stable storage, as far as the adapter knows one. */
+  async sync(): Promise<void> {
+    const { appender, store } = this.opened();
+    await appender.exclusively(() => store.sync());
+  }
+
+  /** What the store's log holds, in the order of the writes, in pages: keys are base offsets, values batches. */
+  readLog(options?: ReadLogOptions): AsyncIterable<LogEntry[]> {
+    return this.opened().store.readLogPages(options);
+  }
+
+  /** Tells the store the lowest offset some group still needs; null where nobody reads. @internal */
+  async retainFrom(offset: number | null): Promise<void> {
+    const { store, reader } = this.opened();
+    if (offset === null) return store.retainFrom(null);
+    const base = await reader.floorBase(Math.min(offset, this.end));
+    store.retainFrom(offsetKey(base ?? offset));
+  }
+
+  describe(): PartitionDescription {
+    const { index: partition, state, start: startOffset, end: endOffset, failure } = this;
+    const description = { partition, state, startOffset, endOffset };
+    if (failure === undefined) return description;
+    const code = isGenRocksError(failure) ? failure.code : 'UNKNOWN';
+    return { ...description, error: { code, message: messageOf(failure) } };
+  }
+
+  async info(): Promise<PartitionInfo> {
+    if (this.state === 'open') await this.refreshStart();
+    const info = {
+      ...this.describe(),
+      topic: this.topic,
+      backlog: this.end - this.start,
+      published: { ...this.counters },
+      pendingBytes: this.appender?.pendingBytes ?? 0,
+      cachedBytes: this.tail.bytes,
+    };
+    return this.state === 'open' ? { ...info, store: await this.opened().store.info() } : info;
+  }
+
+  /** Finishes the publishes under way and closes the store. @internal */
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    this.waiters.endAll();
+    await this.appender?.close();
+    this.tail.clear();
+    await this.store?.close();
+  }
+
+  private opened(): { store: PartitionStore; appender: PartitionAppender; reader: PartitionReader } {
+    if (this.closed) throw new TopicStoppedError(this.topic);
+    if (this.failure !== undefined) {
+      throw new PartitionUnavailableError(this.topic, this.index, this.failure);
+    }
+    const { store, appender, reader } = this;
+    if (store === undefined || appender === undefined || reader === undefined) {
+      throw new TopicStoppedError(this.topic, 'starting');
+    }
+    return { store, appender, reader };
+  }
+
+  private onStored(batches: readonly Buffer[], endOffset: number, records: number, bytes: number): void {
+    for (const batch of batches) this.tail.push(batch);
+    this.end = endOffset;
+    this.counters.messages += records;
+    this.counters.batches += batches.length;
+    this.counters.bytes += bytes;
+    this.waiters.wake(endOffset);
+  }
+
+  private async refreshStart(): Promise<void> {
+    if (!this.startIsStale) return;
+    this.startIsStale = false;
+    const first = await this.opened().reader.firstBase();
+    if (first !== undefined && first > this.start) this.start = first;
+  }
+
+  private outOfRange(offset: number): OffsetOutOfRangeError {
+    return new OffsetOutOfRangeError(this.topic, this.index, offset, this.start, this.end);
+  }
+
+  /** Adds the messages of a batch from `from` on; answers where to read on if `limit` cut it short. */
+  private decode<T>(batch: Buffer, from: number, limit: number, into: Message<T>[]): number | undefined {
+    const records = new BatchReader(batch, { verify: false });
+    // Transaction markers take up offsets, but are no messages.
+    if (records.header.control) return undefined;
+    for (let record = records.next(); record !== undefined; record = records.next()) {
+      if (record.offset < from) continue;
+      if (into.length >= limit) return record.offset;
+      into.push(new StoredMessage(this.topic, this.index, record, this.owner.codec as Codec<T>));
+    }
+    return undefined;
+  }
+}
+
+function sizeOf(batches: readonly Buffer[]): number {
+  let bytes = 0;
+  for (const batch of batches) bytes += batch.length;
+  return bytes;
+}

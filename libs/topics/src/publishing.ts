@@ -1,0 +1,86 @@
+import { PartiallyPublishedError } from './errors.js';
+import type { PublishResult } from './message.js';
+import type { AppendCompletion } from './partition/append-unit.js';
+import type { GroupCompletion } from './partition/partition-appender.js';
+import type { RecordInput } from './records/batch-writer.js';
+
+/** One published message on its way. It is its own completion, to keep the cost per message at one object. */
+export class SinglePublish implements GroupCompletion, AppendCompletion {
+  private delta = 0;
+
+  constructor(
+    private readonly topic: string,
+    private readonly partition: number,
+    private readonly timestamp: number,
+    private readonly resolve: (result: PublishResult) => void,
+    private readonly reject: (error: unknown) => void,
+  ) {}
+
+  part(_first: number, _count: number, delta: number): AppendCompletion {
+    this.delta = delta;
+    return this;
+  }
+
+  stored(baseOffset: number): void {
+    const { topic, partition, timestamp } = this;
+    this.resolve({ topic, partition, offset: baseOffset + this.delta, timestamp });
+  }
+
+  failed(error: unknown): void {
+    this.reject(error);
+  }
+}
+
+/** One publishBatch call: waits for its part in every partition, and puts the results in the order of the call. */
+export class BatchPublish {
+  private readonly results: (PublishResult | undefined)[];
+  private left: number;
+  private stored = 0;
+  private failure: { readonly error: unknown } | undefined;
+
+  constructor(
+    private readonly topic: string,
+    total: number,
+    private readonly resolve: (results: PublishResult[]) => void,
+    private readonly reject: (error: unknown) => void,
+  ) {
+    this.results = new Array<PublishResult | undefined>(total);
+    this.left = total;
+  }
+
+  /** @param positions of the records within the call, in the order of `records` */
+  forPartition(
+    partition: number,
+    positions: readonly number[],
+    records: readonly RecordInput[],
+  ): GroupCompletion {
+    return {
+      part: (first, count, delta) => ({
+        stored: (baseOffset) => {
+          const base = baseOffset + delta - first;
+          for (let i = first; i < first + count; i++) {
+            const { timestamp } = records[i]!;
+            this.results[positions[i]!] = { topic: this.topic, partition, offset: base + i, timestamp };
+          }
+          this.stored += count;
+          this.settle(count);
+        },
+        failed: (error) => this.fail(count, error),
+      }),
+      failed: (error) => this.fail(positions.length, error),
+    };
+  }
+
+  private fail(count: number, error: unknown): void {
+    this.failure ??= { error };
+    this.settle(count);
+  }
+
+  private settle(count: number): void {
+    this.left -= count;
+    if (this.left > 0) return;
+    if (this.failure === undefined) this.resolve(this.results as PublishResult[]);
+    else if (this.stored === 0) this.reject(this.failure.error);
+    else this.reject(new PartiallyPublishedError(Array.from(this.results), this.failure.error));
+  }
+}

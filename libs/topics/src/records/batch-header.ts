@@ -1,0 +1,164 @@
+import { CorruptBatchError } from '../errors.js';
+import { crc32c } from './crc32c.js';
+
+// Kafka record batch, version 2. Everything before CRC_FROM may be rewritten without a new checksum.
+const BASE_OFFSET = 0;
+const BATCH_LENGTH = 8;
+const LEADER_EPOCH = 12;
+const MAGIC = 16;
+const CRC = 17;
+const CRC_FROM = 21;
+const ATTRIBUTES = 21;
+const LAST_OFFSET_DELTA = 23;
+const BASE_TIMESTAMP = 27;
+const MAX_TIMESTAMP = 35;
+const PRODUCER_ID = 43;
+const PRODUCER_EPOCH = 51;
+const BASE_SEQUENCE = 53;
+const COUNT = 57;
+
+/** Bytes of a batch before its records. */
+export const BATCH_HEADER_BYTES = 61;
+/** Base offset and length, which batchLength does not count. */
+const LOG_OVERHEAD = 12;
+
+export const COMPRESSIONS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
+export type Compression = (typeof COMPRESSIONS)[number];
+
+const COMPRESSION_MASK = 0x07;
+const LOG_APPEND_TIME = 0x08;
+const TRANSACTIONAL = 0x10;
+const CONTROL = 0x20;
+
+/** The fields of a batch before its records. */
+export interface BatchHeader {
+  readonly baseOffset: number;
+  readonly lastOffsetDelta: number;
+  readonly partitionLeaderEpoch: number;
+  readonly compression: Compression;
+  /** Records carry the batch's maxTimestamp instead of their own. */
+  readonly logAppendTime: boolean;
+  readonly transactional: boolean;
+  /** Holds transaction markers, not messages. */
+  readonly control: boolean;
+  readonly baseTimestamp: number;
+  readonly maxTimestamp: number;
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  readonly baseSequence: number;
+  readonly count: number;
+}
+
+/**
+ * Reads the header and checks that the buffer is exactly one batch; `checkCrc` tells whether its bytes are whole.
+ * @throws {CorruptBatchError} `CORRUPT_BATCH`
+ */
+export function readBatchHeader(batch: Buffer): BatchHeader {
+  if (batch.length < BATCH_HEADER_BYTES) {
+    throw new CorruptBatchError(`${batch.length} bytes are less than a header of ${BATCH_HEADER_BYTES}`);
+  }
+  const length = batch.readInt32BE(BATCH_LENGTH);
+  if (length !== batch.length - LOG_OVERHEAD) {
+    throw new CorruptBatchError(
+      `its length field says ${length}, there are ${batch.length - LOG_OVERHEAD} bytes`,
+    );
+  }
+  const magic = batch.readInt8(MAGIC);
+  if (magic !== 2) throw new CorruptBatchError(`its version is ${magic}, only 2 is supported`, { magic });
+  const attributes = batch.readInt16BE(ATTRIBUTES);
+  const compression = COMPRESSIONS[attributes & COMPRESSION_MASK];
+  if (compression === undefined) {
+    throw new CorruptBatchError(`compression codec ${attributes & COMPRESSION_MASK} is unknown`);
+  }
+  const count = batch.readInt32BE(COUNT);
+  const lastOffsetDelta = batch.readInt32BE(LAST_OFFSET_DELTA);
+  if (count < 0 || lastOffsetDelta < 0 || count > lastOffsetDelta + 1) {
+    throw new CorruptBatchError(`${count} records cannot end at offset delta ${lastOffsetDelta}`);
+  }
+  return {
+    baseOffset: readInt64(batch, BASE_OFFSET),
+    lastOffsetDelta,
+    partitionLeaderEpoch: batch.readInt32BE(LEADER_EPOCH),
+    compression,
+    logAppendTime: (attributes & LOG_APPEND_TIME) !== 0,
+    transactional: (attributes & TRANSACTIONAL) !== 0,
+    control: (attributes & CONTROL) !== 0,
+    baseTimestamp: readInt64(batch, BASE_TIMESTAMP),
+    maxTimestamp: readInt64(batch, MAX_TIMESTAMP),
+    producerId: readInt64(batch, PRODUCER_ID),
+    producerEpoch: batch.readInt16BE(PRODUCER_EPOCH),
+    baseSequence: batch.readInt32BE(BASE_SEQUENCE),
+    count,
+  };
+}
+
+/** @throws {CorruptBatchError} `CORRUPT_BATCH` where the checksum does not match the bytes */
+export function checkCrc(batch: Buffer): void {
+  const stored = batch.readUInt32BE(CRC);
+  const actual = crc32c(batch.subarray(CRC_FROM));
+  if (stored !== actual) {
+    throw new CorruptBatchError(`its checksum is ${hex(actual)}, stored was ${hex(stored)}`);
+  }
+}
+
+/** Sets the base offset in place; the checksum does not cover it. */
+export function patchBaseOffset(batch: Buffer, baseOffset: number): void {
+  writeInt64(batch, BASE_OFFSET, baseOffset);
+}
+
+/** Base offset of a batch whose header was checked before. */
+export function baseOffsetOf(batch: Buffer): number {
+  return readInt64(batch, BASE_OFFSET);
+}
+
+/** The offset behind the last record of a batch whose header was checked before. */
+export function nextOffsetOf(batch: Buffer): number {
+  return readInt64(batch, BASE_OFFSET) + batch.readInt32BE(LAST_OFFSET_DELTA) + 1;
+}
+
+/** Newest timestamp of a batch whose header was checked before, as its producer stated it. */
+export function maxTimestampOf(batch: Buffer): number {
+  return readInt64(batch, MAX_TIMESTAMP);
+}
+
+/** What the writer fills in: uncompressed, plain producer. */
+export interface NewBatch {
+  readonly baseOffset: number;
+  readonly count: number;
+  readonly baseTimestamp: number;
+  readonly maxTimestamp: number;
+}
+
+/** Writes header and checksum of a batch whose records lie behind {@link BATCH_HEADER_BYTES} already. */
+export function writeBatchHeader(batch: Buffer, header: NewBatch): void {
+  writeInt64(batch, BASE_OFFSET, header.baseOffset);
+  batch.writeInt32BE(batch.length - LOG_OVERHEAD, BATCH_LENGTH);
+  batch.writeInt32BE(0, LEADER_EPOCH);
+  batch.writeInt8(2, MAGIC);
+  batch.writeInt16BE(0, ATTRIBUTES);
+  batch.writeInt32BE(header.count - 1, LAST_OFFSET_DELTA);
+  writeInt64(batch, BASE_TIMESTAMP, header.baseTimestamp);
+  writeInt64(batch, MAX_TIMESTAMP, header.maxTimestamp);
+  writeInt64(batch, PRODUCER_ID, -1);
+  batch.writeInt16BE(-1, PRODUCER_EPOCH);
+  batch.writeInt32BE(-1, BASE_SEQUENCE);
+  batch.writeInt32BE(header.count, COUNT);
+  batch.writeUInt32BE(crc32c(batch.subarray(CRC_FROM)), CRC);
+}
+
+const TWO_32 = 0x1_0000_0000;
+
+/** A signed 64-bit number; exact within +-2^53, which is all that offsets and timestamps may use. */
+function readInt64(buffer: Buffer, at: number): number {
+  return buffer.readInt32BE(at) * TWO_32 + buffer.readUInt32BE(at + 4);
+}
+
+function writeInt64(buffer: Buffer, at: number, value: number): void {
+  const high = Math.floor(value / TWO_32);
+  buffer.writeInt32BE(high, at);
+  buffer.writeUInt32BE(value - high * TWO_32, at + 4);
+}
+
+function hex(value: number): string {
+  return `0x${value.toString(16).padStart(8, '0')}`;
+}

@@ -1,0 +1,163 @@
+import { CorruptBatchError } from '../errors.js';
+import { BATCH_HEADER_BYTES, type BatchHeader, checkCrc, readBatchHeader } from './batch-header.js';
+import { decompress } from './compression.js';
+import { VarintReader } from './varint.js';
+
+/** Shortest possible record: length, attributes, two deltas, key, value and header count of one byte each. */
+const MIN_RECORD_BYTES = 7;
+
+/** Where the parts of one record lie in `buffer`. A length of -1 is null. */
+export interface RecordView {
+  readonly buffer: Buffer;
+  readonly offset: number;
+  readonly timestamp: number;
+  readonly keyAt: number;
+  readonly keyLength: number;
+  readonly valueAt: number;
+  readonly valueLength: number;
+  /** The header count and the headers behind it. */
+  readonly headersAt: number;
+  readonly end: number;
+}
+
+export interface DecodeOptions {
+  /** Compare the checksum first. Default true. */
+  verify?: boolean;
+}
+
+/**
+ * Walks the records of one batch. Bytes are looked at record by record, never past the batch, and nothing is
+ * copied.
+ */
+export class BatchReader {
+  readonly header: BatchHeader;
+  private readonly varints: VarintReader;
+  private read = 0;
+
+  /** @throws `CORRUPT_BATCH`, `UNSUPPORTED_COMPRESSION` */
+  constructor(batch: Buffer, options: DecodeOptions = {}) {
+    this.header = readBatchHeader(batch);
+    if (options.verify !== false) checkCrc(batch);
+    const records = decompress(this.header.compression, batch.subarray(BATCH_HEADER_BYTES));
+    if (this.header.count * MIN_RECORD_BYTES > records.length) {
+      throw new CorruptBatchError(`${this.header.count} records do not fit in ${records.length} bytes`);
+    }
+    this.varints = new VarintReader(records);
+    this.varints.end = records.length;
+  }
+
+  /**
+   * The next record, or undefined behind the last.
+   * @throws {CorruptBatchError} `CORRUPT_BATCH`
+   */
+  next(): RecordView | undefined {
+    const { varints, header } = this;
+    if (this.read >= header.count) {
+      if (varints.position !== varints.end)
+        throw new CorruptBatchError('there are bytes behind its last record');
+      return undefined;
+    }
+    const limit = varints.end;
+    const length = varints.varint();
+    const end = varints.position + length;
+    if (length < MIN_RECORD_BYTES - 1 || end > limit) {
+      throw new CorruptBatchError(`record ${this.read} says it has ${length} bytes`);
+    }
+    varints.end = end;
+    varints.position++; // record attributes: unused in version 2
+    const timestampDelta = varints.varint();
+    const offsetDelta = varints.varint();
+    if (offsetDelta < 0 || offsetDelta > header.lastOffsetDelta) {
+      throw new CorruptBatchError(`record ${this.read} has offset delta ${offsetDelta}`);
+    }
+    const keyLength = varints.varint();
+    const keyAt = this.skip(keyLength);
+    const valueLength = varints.varint();
+    const valueAt = this.skip(valueLength);
+    const headersAt = varints.position;
+    varints.position = end;
+    varints.end = limit;
+    this.read++;
+    return {
+      buffer: varints.buffer,
+      offset: header.baseOffset + offsetDelta,
+      timestamp: header.logAppendTime ? header.maxTimestamp : header.baseTimestamp + timestampDelta,
+      keyAt,
+      keyLength,
+      valueAt,
+      valueLength,
+      headersAt,
+      end,
+    };
+  }
+
+  private skip(length: number): number {
+    const at = this.varints.position;
+    if (length < -1 || at + length > this.varints.end) {
+      throw new CorruptBatchError(`record ${this.read} has a field of ${length} bytes`);
+    }
+    if (length > 0) this.varints.position = at + length;
+    return at;
+  }
+}
+
+/**
+ * The headers of a record in order.
+ * @throws {CorruptBatchError} `CORRUPT_BATCH`
+ */
+export function readHeaders(record: RecordView): [string, Buffer | null][] {
+  const varints = new VarintReader(record.buffer);
+  varints.position = record.headersAt;
+  varints.end = record.end;
+  const count = varints.varint();
+  // Two bytes are the least a header takes; a hostile count must not make us allocate.
+  if (count < 0 || count * 2 > varints.end - varints.position) {
+    throw new CorruptBatchError(`a record says it has ${count} headers`);
+  }
+  const headers: [string, Buffer | null][] = [];
+  for (let i = 0; i < count; i++) {
+    const name = readField(varints);
+    if (name === null) throw new CorruptBatchError('a header has no name');
+    headers.push([name.toString('utf8'), readField(varints)]);
+  }
+  if (varints.position !== varints.end) throw new CorruptBatchError('there are bytes behind the last header');
+  return headers;
+}
+
+function readField(varints: VarintReader): Buffer | null {
+  const length = varints.varint();
+  if (length === -1) return null;
+  const at = varints.position;
+  if (length < -1 || at + length > varints.end) {
+    throw new CorruptBatchError(`a header has a field of ${length} bytes`);
+  }
+  varints.position = at + length;
+  return varints.buffer.subarray(at, varints.position);
+}
+
+/**
+ * Checks a batch that came from outside in full, so that no reader stumbles over it later: framing, checksum, and
+ * (where it is not compressed) every record. Compressed records are stored unseen, as they came.
+ * @throws {CorruptBatchError} `CORRUPT_BATCH`
+ */
+export function validateBatch(batch: Buffer): BatchHeader {
+  const header = readBatchHeader(batch);
+  checkCrc(batch);
+  if (header.count === 0) throw new CorruptBatchError('it has no records');
+  if (header.lastOffsetDelta !== header.count - 1) {
+    throw new CorruptBatchError(
+      `${header.count} records, but the last has offset delta ${header.lastOffsetDelta}`,
+    );
+  }
+  if (!Number.isSafeInteger(header.baseTimestamp) || !Number.isSafeInteger(header.maxTimestamp)) {
+    throw new CorruptBatchError('its timestamps are out of range');
+  }
+  if (header.compression !== 'none') return header;
+  const reader = new BatchReader(batch, { verify: false });
+  let expected = header.baseOffset;
+  for (let record = reader.next(); record !== undefined; record = reader.next()) {
+    if (record.offset !== expected++) throw new CorruptBatchError('its offset deltas are not 0, 1, 2, ...');
+    readHeaders(record);
+  }
+  return header;
+}

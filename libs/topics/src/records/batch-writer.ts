@@ -1,0 +1,139 @@
+import { BATCH_HEADER_BYTES, writeBatchHeader } from './batch-header.js';
+import { varintSize, writeVarint } from './varint.js';
+
+/** A record ready to be packed: everything is bytes. */
+export interface RecordInput {
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers: readonly RecordHeaderInput[];
+  /** Milliseconds since 1970. */
+  readonly timestamp: number;
+}
+
+export interface RecordHeaderInput {
+  readonly name: Uint8Array;
+  readonly value: Uint8Array | null;
+}
+
+/** Most a record's numbers can take: length, attributes, timestamp and offset deltas, key, value, header count. */
+const MAX_RECORD_OVERHEAD = 5 + 1 + 8 + 5 + 5 + 5 + 5;
+
+const NO_VALUE = -1;
+
+/** An upper bound of the bytes a record takes inside a batch. */
+export function recordBytes(record: RecordInput): number {
+  return MAX_RECORD_OVERHEAD + payloadBytes(record);
+}
+
+/** Bytes of key, value and headers. */
+export function payloadBytes(record: RecordInput): number {
+  let bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0);
+  for (const header of record.headers) bytes += 10 + header.name.length + (header.value?.length ?? 0);
+  return bytes;
+}
+
+/** A copy that shares no bytes with its source. */
+export function copyRecord(record: RecordInput): RecordInput {
+  const copy = (bytes: Uint8Array | null) => (bytes === null ? null : Buffer.from(bytes));
+  return {
+    key: copy(record.key),
+    value: copy(record.value),
+    headers: record.headers.map(({ name, value }) => ({ name, value: copy(value) })),
+    timestamp: record.timestamp,
+  };
+}
+
+/**
+ * Packs records into one batch as they come, straight into the buffer that will be stored. Offsets inside a batch
+ * are relative, so the base offset is needed only at the end.
+ */
+export class BatchWriter {
+  private buffer: Buffer;
+  private position = BATCH_HEADER_BYTES;
+  private baseTimestamp = 0;
+  private maxTimestamp = 0;
+  count = 0;
+
+  /** @param sizeHint bytes expected; the buffer grows where it was too low */
+  constructor(sizeHint: number) {
+    this.buffer = allocate(Math.max(sizeHint, BATCH_HEADER_BYTES));
+  }
+
+  /** Bytes of the batch so far, header included. */
+  get bytes(): number {
+    return this.position;
+  }
+
+  /**
+   * Copies a record in.
+   * @param bound what {@link recordBytes} says of it
+   */
+  append(record: RecordInput, bound: number): void {
+    if (this.position + bound > this.buffer.length) this.grow(this.position + bound);
+    if (this.count === 0) this.baseTimestamp = this.maxTimestamp = record.timestamp;
+    else if (record.timestamp > this.maxTimestamp) this.maxTimestamp = record.timestamp;
+
+    const timestampDelta = record.timestamp - this.baseTimestamp;
+    const length = bodySize(record, timestampDelta, this.count);
+    const { buffer } = this;
+    let at = writeVarint(buffer, this.position, length);
+    buffer[at++] = 0;
+    at = writeVarint(buffer, at, timestampDelta);
+    at = writeVarint(buffer, at, this.count);
+    at = writeBytes(buffer, at, record.key);
+    at = writeBytes(buffer, at, record.value);
+    at = writeVarint(buffer, at, record.headers.length);
+    for (const header of record.headers) {
+      at = writeBytes(buffer, at, header.name);
+      at = writeBytes(buffer, at, header.value);
+    }
+    this.position = at;
+    this.count++;
+  }
+
+  /** The finished batch. The writer must not be used afterwards. */
+  finish(baseOffset: number): Buffer {
+    // A buffer that is mostly slack would sit in the cache at several times its worth.
+    const slack = this.buffer.length > this.position + (this.position >> 2);
+    const batch = slack
+      ? Buffer.from(this.buffer.subarray(0, this.position))
+      : this.buffer.subarray(0, this.position);
+    const { count, baseTimestamp, maxTimestamp } = this;
+    writeBatchHeader(batch, { baseOffset, count, baseTimestamp, maxTimestamp });
+    return batch;
+  }
+
+  private grow(needed: number): void {
+    const larger = allocate(Math.max(needed, this.buffer.length * 2));
+    this.buffer.copy(larger, 0, 0, this.position);
+    this.buffer = larger;
+  }
+}
+
+/** Small buffers come from Node's pool, which is quick; large ones must not, or a cached batch would pin its pool. */
+function allocate(bytes: number): Buffer {
+  return bytes <= 2048 ? Buffer.allocUnsafe(bytes) : Buffer.allocUnsafeSlow(bytes);
+}
+
+function bodySize(record: RecordInput, timestampDelta: number, offsetDelta: number): number {
+  let size =
+    1 +
+    varintSize(timestampDelta) +
+    varintSize(offsetDelta) +
+    bytesSize(record.key) +
+    bytesSize(record.value) +
+    varintSize(record.headers.length);
+  for (const header of record.headers) size += bytesSize(header.name) + bytesSize(header.value);
+  return size;
+}
+
+function bytesSize(bytes: Uint8Array | null): number {
+  return bytes === null ? 1 : varintSize(bytes.length) + bytes.length;
+}
+
+function writeBytes(buffer: Buffer, position: number, bytes: Uint8Array | null): number {
+  if (bytes === null) return writeVarint(buffer, position, NO_VALUE);
+  const at = writeVarint(buffer, position, bytes.length);
+  buffer.set(bytes, at);
+  return at + bytes.length;
+}

@@ -1,0 +1,62 @@
+import { CorruptBatchError } from '../errors.js';
+
+/** Bytes a zigzag varint of this whole number takes. */
+export function varintSize(value: number): number {
+  let rest = zigzag(value);
+  let size = 1;
+  while (rest >= 0x80) {
+    rest = rest < 0x80000000 ? rest >>> 7 : Math.floor(rest / 0x80);
+    size++;
+  }
+  return size;
+}
+
+/** Writes a zigzag varint; answers the position behind it. Good for every safe integer within +-2^52. */
+export function writeVarint(buffer: Uint8Array, position: number, value: number): number {
+  let rest = zigzag(value);
+  while (rest >= 0x80) {
+    buffer[position++] = (rest & 0x7f) | 0x80;
+    // Bit operations see 32 bits only; timestamp deltas of hand-set timestamps can be larger.
+    rest = rest < 0x80000000 ? rest >>> 7 : Math.floor(rest / 0x80);
+  }
+  buffer[position++] = rest;
+  return position;
+}
+
+function zigzag(value: number): number {
+  if (value >= -0x40000000 && value < 0x40000000) return (value << 1) ^ (value >> 31);
+  return value >= 0 ? value * 2 : -value * 2 - 1;
+}
+
+/** Reads varints within a window of a buffer, and never outside it. */
+export class VarintReader {
+  position = 0;
+  end = 0;
+
+  constructor(readonly buffer: Buffer) {}
+
+  /** @throws {CorruptBatchError} at the end of the window, or for more bits than a number holds exactly */
+  varint(): number {
+    const { buffer } = this;
+    let position = this.position;
+    if (position >= this.end) throw new CorruptBatchError('a record ends inside a number');
+    let byte = buffer[position++]!;
+    if (byte < 0x80) {
+      this.position = position;
+      return (byte >>> 1) ^ -(byte & 1);
+    }
+    let value = byte & 0x7f;
+    let scale = 0x80;
+    do {
+      if (position >= this.end) throw new CorruptBatchError('a record ends inside a number');
+      byte = buffer[position++]!;
+      value += (byte & 0x7f) * scale;
+      scale *= 0x80;
+      if (value > Number.MAX_SAFE_INTEGER || scale > 2 ** 70) {
+        throw new CorruptBatchError('a number in a record is too large');
+      }
+    } while (byte >= 0x80);
+    this.position = position;
+    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+  }
+}

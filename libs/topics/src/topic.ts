@@ -1,0 +1,173 @@
+import type { Codec } from '@genrocks/storage';
+import { PartitionNotFoundError, TopicStoppedError } from './errors.js';
+import type { PublishMessage, PublishResult } from './message.js';
+import { encodeMessage, type RecordLimits } from './message-encoder.js';
+import type { Partition } from './partition/partition.js';
+import { BatchPublish, SinglePublish } from './publishing.js';
+import type { RecordInput } from './records/batch-writer.js';
+import type { Router } from './routing/router.js';
+import type { TopicDescription, TopicInfo, TopicState } from './topic.types.js';
+
+/** What a topic is while it is open. @internal */
+export interface OpenTopic {
+  readonly partitions: readonly Partition[];
+  readonly router: Router;
+  readonly codec: Codec<unknown>;
+  readonly limits: RecordLimits;
+}
+
+/** The facts of a topic that do not depend on its being open. @internal */
+export type TopicFacts = Omit<TopicDescription, 'name' | 'state' | 'partitions'>;
+
+/**
+ * A topic: a name over its partitions. One object serves a topic through stops and starts, so it may be injected
+ * before storage is open; its methods fail with `TOPIC_STOPPED` until the topic runs.
+ *
+ * @publicApi
+ */
+export class Topic<T = unknown> {
+  private current: OpenTopic | undefined;
+  private facts: TopicFacts | undefined;
+  private currentState: TopicState = 'starting';
+
+  /** @internal */
+  constructor(readonly name: string) {}
+
+  /** UUID, stable over restarts. */
+  get id(): string {
+    return this.known().id;
+  }
+
+  get state(): TopicState {
+    return this.currentState;
+  }
+
+  /** Empty while the topic is not running. */
+  get partitions(): readonly Partition[] {
+    return this.current?.partitions ?? [];
+  }
+
+  get partitionCount(): number {
+    return this.known().partitionCount;
+  }
+
+  /** @throws `PARTITION_NOT_FOUND`, `TOPIC_STOPPED` */
+  partition(index: number): Partition {
+    const { partitions } = this.running();
+    const partition = partitions[index];
+    if (partition === undefined) throw new PartitionNotFoundError(this.name, index, partitions.length);
+    return partition;
+  }
+
+  /**
+   * Publishes a message. Resolves once it is as durable as the topic's storage promises; messages of one caller to
+   * one partition keep the order of the calls. Waits for room where too much is pending.
+   * @throws `TOPIC_STOPPED`, `PARTITION_NOT_FOUND`, `INVALID_MESSAGE`, `MESSAGE_TOO_LARGE`, `CODEC_FAILED`,
+   *   `BACKPRESSURE`, or what the store says (`NO_SPACE`, `LOG_FULL`, ...)
+   */
+  publish(message: PublishMessage<T>): Promise<PublishResult> {
+    return new Promise((resolve, reject) => {
+      const { partitions, router, codec, limits } = this.running();
+      const record = encodeMessage(message, codec, limits, Date.now());
+      const index = router.partitionFor(record.key, message.value, message.partition, partitions.length);
+      const pending = new SinglePublish(this.name, index, record.timestamp, resolve, reject);
+      partitions[index]!.publish([record], pending);
+    });
+  }
+
+  /**
+   * Publishes many messages; results are in their order. Nothing is stored if one of them is not valid. What goes
+   * to one partition is stored whole or not at all; where only some partitions failed, the call fails with
+   * `PARTIALLY_PUBLISHED`, which tells what is stored.
+   * @throws as {@link publish}, and `PARTIALLY_PUBLISHED`
+   */
+  publishBatch(messages: readonly PublishMessage<T>[]): Promise<PublishResult[]> {
+    return new Promise((resolve, reject) => {
+      const { partitions } = this.running();
+      if (messages.length === 0) return resolve([]);
+      const parts = this.spread(messages);
+      const call = new BatchPublish(this.name, messages.length, resolve, reject);
+      for (const [index, { records, positions }] of parts) {
+        const completion = call.forPartition(index, positions, records);
+        try {
+          partitions[index]!.publish(records, completion);
+        } catch (error) {
+          completion.failed(error);
+        }
+      }
+    });
+  }
+
+  /** Removes every message of every partition. Offsets go on where they were. */
+  async truncate(): Promise<void> {
+    await Promise.all(this.running().partitions.map((partition) => partition.truncate()));
+  }
+
+  /** Reclaims space where the adapter can. */
+  async optimize(): Promise<void> {
+    await Promise.all(this.running().partitions.map((partition) => partition.optimize()));
+  }
+
+  /** Resolves when everything published before the call is on stable storage, as far as the adapter knows one. */
+  async sync(): Promise<void> {
+    await Promise.all(this.running().partitions.map((partition) => partition.sync()));
+  }
+
+  async info(): Promise<TopicInfo> {
+    const partitions = await Promise.all(this.partitions.map((partition) => partition.info()));
+    return { ...this.describe(), partitions };
+  }
+
+  describe(): TopicDescription {
+    return {
+      name: this.name,
+      ...this.known(),
+      state: this.currentState,
+      partitions: this.partitions.map((partition) => partition.describe()),
+    };
+  }
+
+  /** @internal */
+  attach(facts: TopicFacts, current: OpenTopic): void {
+    this.facts = facts;
+    this.current = current;
+    this.currentState = 'running';
+  }
+
+  /** @internal */
+  detach(state: TopicState, facts = this.facts): OpenTopic | undefined {
+    const { current } = this;
+    this.current = undefined;
+    this.facts = facts;
+    this.currentState = state;
+    return current;
+  }
+
+  private running(): OpenTopic {
+    if (this.current === undefined) throw new TopicStoppedError(this.name, this.currentState);
+    return this.current;
+  }
+
+  private known(): TopicFacts {
+    if (this.facts === undefined) throw new TopicStoppedError(this.name, this.currentState);
+    return this.facts;
+  }
+
+  private spread(
+    messages: readonly PublishMessage<T>[],
+  ): Map<number, { records: RecordInput[]; positions: number[] }> {
+    const { partitions, router, codec, limits } = this.running();
+    const parts = new Map<number, { records: RecordInput[]; positions: number[] }>();
+    const now = Date.now();
+    for (let position = 0; position < messages.length; position++) {
+      const message = messages[position]!;
+      const record = encodeMessage(message, codec, limits, now);
+      const index = router.partitionFor(record.key, message.value, message.partition, partitions.length);
+      let part = parts.get(index);
+      if (part === undefined) parts.set(index, (part = { records: [], positions: [] }));
+      part.records.push(record);
+      part.positions.push(position);
+    }
+    return parts;
+  }
+}
