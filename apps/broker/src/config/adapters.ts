@@ -1,6 +1,6 @@
 import type { OptionsClass } from '@genrocks/storage/config';
 import { EtsStoreSettings } from '@genrocks/storage-ets';
-import { DiskLogStoreSettings } from './disk-log-options.js';
+import { DiskLogStoreSettings } from '@genrocks/storage-disklog';
 
 /** Adapters that can be chosen, by the name they have in configuration. */
 export const ADAPTERS = ['disk_log', 'ets'] as const;

@@ -2,7 +2,7 @@ import { InvalidConfigError } from '@genrocks/storage';
 import { checkOptions } from '@genrocks/storage/config';
 import { Type } from 'class-transformer';
 import { IsBoolean, IsIn, IsInt, Max, Min, ValidateNested } from 'class-validator';
-import { DiskLogOptions } from './disk-log-options.js';
+import { DiskLogOptions } from '@genrocks/storage-disklog';
 import { HttpConfig } from './http.config.js';
 import { KafkaConfig } from './kafka.config.js';
 import { LimitsConfig } from './limits.config.js';

@@ -2,7 +2,7 @@ import { EtsOptions } from '@genrocks/storage-ets';
 import { Type } from 'class-transformer';
 import { Allow, IsIn, IsOptional, ValidateNested } from 'class-validator';
 import { type AdapterName, ADAPTERS, allowedAdapters } from './adapters.js';
-import { DiskLogOptions } from './disk-log-options.js';
+import { DiskLogOptions } from '@genrocks/storage-disklog';
 
 /** `storage`: where messages are kept, and the options of each adapter. */
 export class StorageConfig {

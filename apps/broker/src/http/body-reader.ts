@@ -59,7 +59,7 @@ export function readBody(message: IncomingMessage, limits: BodyLimits): Promise<
  * Reads on and keeps nothing, so that a client that sends before it listens gets to read the refusal instead of a
  * reset connection; not for longer than the time limit.
  */
-function discardRest(message: IncomingMessage, timeoutMs: number): void {
+export function discardRest(message: IncomingMessage, timeoutMs: number): void {
   const timer = setTimeout(() => message.destroy(), timeoutMs);
   message.on('error', () => {});
   message.once('close', () => clearTimeout(timer));

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyReply } from 'fastify';
 import type { HttpConfig } from '../config/http.config.js';
 import { registerBodyParsers, rememberResponse } from './body-parsers.js';
 import { ShuttingDownError } from './http.errors.js';
@@ -20,7 +20,10 @@ const CHECK_INTERVAL_MS = 1_000;
  * and no new requests; streams and long polls end; requests in flight finish, or are cut off at the time limit.
  */
 export class BrokerHttpAdapter extends FastifyAdapter {
+  /** Bytes of request bodies in flight. */
   readonly budget: InflightBudget;
+  /** Bytes of answers with messages in flight. */
+  readonly answers: InflightBudget;
   private readonly ending = new AbortController();
   private closing: Promise<void> | undefined;
 
@@ -34,11 +37,12 @@ export class BrokerHttpAdapter extends FastifyAdapter {
       http: { headersTimeout: config.headersTimeoutMs, connectionsCheckingInterval: CHECK_INTERVAL_MS },
       routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
       clientErrorHandler: (error, socket) => answerBrokenRequest(error, socket as Socket),
-      frameworkErrors: (error, _request, reply) => {
+      frameworkErrors: (error: FastifyError, _request: unknown, reply: unknown) => {
         void sendProblem(reply as FastifyReply, routerProblem(error.code, error.message));
       },
     });
     this.budget = new InflightBudget(config.maxInflightBytes);
+    this.answers = new InflightBudget(config.maxInflightBytes);
     this.addHooks();
     this.instance.server.maxConnections = config.maxConnections;
   }

@@ -1,0 +1,102 @@
+import { type DynamicModule, Module, type Type } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
+import { TerminusModule } from '@nestjs/terminus';
+import type { StorageAdapter } from '@genrocks/storage';
+import { DiskLogModule, DiskLogStorageAdapter } from '@genrocks/storage-disklog';
+import { EtsModule, EtsStorageAdapter } from '@genrocks/storage-ets';
+import { type TopicDefinition, TopicsModule, type TopicsModuleOptions } from '@genrocks/topics';
+import type { AdapterName } from './config/adapters.js';
+import { brokerConfig } from './config/broker.config.js';
+import type { BrokerConfig } from './config/broker-config.js';
+import { loadConfig } from './config/load-config.js';
+import { toTopicStorage } from './config/topic-storage.js';
+import { GroupsController } from './groups/groups.controller.js';
+import { HealthController } from './health/health.controller.js';
+import { StorageHealth } from './health/storage.health.js';
+import { HttpRuntime } from './http/http-runtime.js';
+import { ProblemFilter } from './http/problem.filter.js';
+import { PublishController } from './messages/publish.controller.js';
+import { ReadController } from './messages/read.controller.js';
+import { StreamController } from './messages/stream.controller.js';
+import { BrokerMetrics } from './metrics/broker-metrics.js';
+import { MetricsController } from './metrics/metrics.controller.js';
+import { RequestMetrics } from './metrics/request-metrics.js';
+import { TopicsController } from './topics/topics.controller.js';
+
+/**
+ * The whole broker as a module: topics on the configured storage, and the HTTP API over them. Run it on a
+ * `BrokerHttpAdapter`, which brings the limits and the error answers; `createBroker` does both.
+ *
+ * @example
+ * const moduleRef = await Test.createTestingModule({ imports: [BrokerModule.forRoot(config)] })
+ *   .overrideProvider(StorageAdapter)
+ *   .useValue(new EtsStorageAdapter())
+ *   .compile();
+ * const app = moduleRef.createNestApplication(new BrokerHttpAdapter(config.http));
+ *
+ * @publicApi
+ */
+@Module({})
+export class BrokerModule {
+  /** @param config default: `genrocks.yaml` and the environment */
+  static forRoot(config: BrokerConfig = loadConfig().config): DynamicModule {
+    return {
+      module: BrokerModule,
+      imports: [TopicsModule.forRoot(toTopicsOptions(config)), TerminusModule.forRoot({ logger: false })],
+      controllers: [
+        TopicsController,
+        PublishController,
+        ReadController,
+        StreamController,
+        GroupsController,
+        HealthController,
+        MetricsController,
+      ],
+      providers: [
+        { provide: brokerConfig.KEY, useValue: config },
+        { provide: APP_FILTER, useClass: ProblemFilter },
+        HttpRuntime,
+        BrokerMetrics,
+        RequestMetrics,
+        StorageHealth,
+      ],
+      exports: [TopicsModule, brokerConfig.KEY],
+    };
+  }
+}
+
+interface Plugged {
+  readonly name: AdapterName;
+  readonly module: DynamicModule;
+  readonly adapter: Type<StorageAdapter>;
+}
+
+/** The options of TopicsModule that a configuration stands for. */
+export function toTopicsOptions(config: BrokerConfig): TopicsModuleOptions {
+  const { adapter, diskLog, ets } = config.storage;
+  // Choosing memory for one topic is a decision of its own; the warning is for a broker that lives in memory as a whole.
+  const memory = EtsModule.forRoot({ ...ets, allowInProduction: ets.allowInProduction ?? adapter !== 'ets' });
+  const plugged: Plugged[] = [{ name: 'ets', module: memory, adapter: EtsStorageAdapter }];
+  if (diskLog !== undefined) {
+    plugged.push({
+      name: 'disk_log',
+      module: DiskLogModule.forRoot({ ...diskLog }),
+      adapter: DiskLogStorageAdapter,
+    });
+  }
+  return {
+    storage: plugged.find(({ name }) => name === adapter)!.module,
+    adapters: plugged.filter(({ name }) => name !== adapter).map(({ name: _, ...further }) => further),
+    topics: config.topics.map((topic) => toTopicDefinition(topic, config)),
+    autoCreateTopics: config.autoCreateTopics,
+    defaultPartitions: config.defaultPartitions,
+    ...config.limits,
+  };
+}
+
+function toTopicDefinition(topic: BrokerConfig['topics'][number], config: BrokerConfig): TopicDefinition {
+  const { name, partitions, routing, storage } = topic;
+  if (storage === undefined) return { name, partitions, routing };
+  const where = `storage of topic ${name}`;
+  return { name, partitions, routing, storage: toTopicStorage(storage, config.storage.adapter, where) };
+}

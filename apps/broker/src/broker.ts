@@ -1,0 +1,60 @@
+import type { AddressInfo } from 'node:net';
+import { type ConsoleLogger, Logger } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { DEFAULT_LOG_DIR } from '@genrocks/storage-disklog';
+import { resolve } from 'node:path';
+import { BrokerModule } from './broker.module.js';
+import type { BrokerConfig } from './config/broker-config.js';
+import { setupDocs } from './docs.js';
+import { BrokerHttpAdapter } from './http/broker-http.adapter.js';
+
+export interface CreateBrokerOptions {
+  /** Default: Nest's own. */
+  logger?: ConsoleLogger | false;
+}
+
+/**
+ * A broker that is not listening yet.
+ *
+ * @example
+ * const broker = await createBroker(loadConfig().config);
+ * const url = await listen(broker, config);
+ *
+ * @publicApi
+ */
+export async function createBroker(
+  config: BrokerConfig,
+  options: CreateBrokerOptions = {},
+): Promise<NestFastifyApplication> {
+  const app = await NestFactory.create<NestFastifyApplication>(
+    BrokerModule.forRoot(config),
+    new BrokerHttpAdapter(config.http),
+    { abortOnError: false, ...options },
+  );
+  return setupDocs(app);
+}
+
+/** Connections that may wait to be accepted; a burst of new clients is not turned away before it is seen. */
+const BACKLOG = 4096;
+
+/**
+ * Opens storage, then listens.
+ * @returns the base URL of the HTTP API
+ */
+export async function listen(app: NestFastifyApplication, config: BrokerConfig): Promise<string> {
+  const { host, port } = config.http;
+  await app.listen({ host, port, backlog: BACKLOG });
+  const { address, port: taken, family } = app.getHttpServer().address() as AddressInfo;
+  const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${taken}`;
+  new Logger('Broker').log(
+    `GenRocks listens on ${url}, ${describeStorage(config)}; API description at ${url}/docs`,
+  );
+  return url;
+}
+
+/** The active store, and where it is: what an operator must be able to see. */
+export function describeStorage({ storage }: BrokerConfig): string {
+  if (storage.adapter === 'ets') return 'storage ets (in memory: messages are lost when the process ends)';
+  return `storage disk_log in ${resolve(storage.diskLog?.logDir ?? DEFAULT_LOG_DIR)}`;
+}

@@ -1,0 +1,8 @@
+/** What `genrocks` exits with. */
+export const EXIT = {
+  ok: 0,
+  /** A command, option or configuration that is wrong, or a broker that could not start: port taken, storage locked. */
+  failed: 1,
+  /** A second signal ended the process before it had finished. */
+  forced: 130,
+} as const;

@@ -1,0 +1,101 @@
+import { ConsoleLogger, Logger, type LogLevel } from '@nestjs/common';
+import { type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Command, CommandRunner, Option } from 'nest-commander';
+import { createBroker, listen } from '../broker.js';
+import { type BrokerConfig, LOG_LEVELS } from '../config/broker-config.js';
+import { type LoadedConfig, loadConfig } from '../config/load-config.js';
+import { EXIT } from './exit-codes.js';
+import { explainStartFailure } from './explain.js';
+
+interface ServeOptions {
+  config?: string;
+}
+
+/** `genrocks serve`: runs the broker until a signal ends it. */
+@Command({ name: 'serve', description: 'Run the broker: HTTP API over durable topics' })
+export class ServeCommand extends CommandRunner {
+  @Option({
+    flags: '-c, --config <file>',
+    description:
+      'YAML file with the configuration (default: GENROCKS_CONFIG, or genrocks.yaml where there is one)',
+  })
+  parseConfig(file: string): string {
+    return file;
+  }
+
+  override async run(_arguments: string[], options: ServeOptions): Promise<void> {
+    let app: NestFastifyApplication | undefined;
+    let loaded: LoadedConfig | undefined;
+    try {
+      loaded = loadConfig({ file: options.config });
+      const logger = createLogger(loaded.config);
+      Logger.overrideLogger(logger);
+      for (const warning of loaded.warnings) logger.warn(warning, 'Config');
+      app = await createBroker(loaded.config, { logger });
+      closeOnSignal(app);
+      await listen(app, loaded.config);
+    } catch (error) {
+      for (const line of explainStartFailure(error, loaded?.config)) process.stderr.write(`${line}\n`);
+      await app?.close().catch(() => {});
+      process.exit(EXIT.failed);
+    }
+    await new Promise(() => {});
+  }
+}
+
+/** One JSON object a line. What Nest itself tells of its start is of no use to an operator and left out. */
+function createLogger({ logLevel }: BrokerConfig): ConsoleLogger {
+  const levels = LOG_LEVELS.slice(0, LOG_LEVELS.indexOf(logLevel) + 1) as unknown as LogLevel[];
+  return new BrokerLogger({ json: true, colors: false, logLevels: [...levels, 'fatal'] });
+}
+
+/** Contexts that only speak of modules and routes at start. */
+const FRAMEWORK_CONTEXTS = new Set([
+  'NestFactory',
+  'InstanceLoader',
+  'RoutesResolver',
+  'RouterExplorer',
+  'NestApplication',
+]);
+
+class BrokerLogger extends ConsoleLogger {
+  override log(message: unknown, ...rest: unknown[]): void {
+    if (this.isLevelEnabled('debug') || !FRAMEWORK_CONTEXTS.has(rest.at(-1) as string)) {
+      super.log(message, ...(rest as [string]));
+    }
+  }
+
+  /** A failure to start is told once, in plain words, on standard error. */
+  override error(message: unknown, ...rest: unknown[]): void {
+    if (this.isLevelEnabled('debug') || !FRAMEWORK_CONTEXTS.has(rest.at(-1) as string)) {
+      super.error(message, ...(rest as [string]));
+    }
+  }
+}
+
+/**
+ * The first SIGTERM or SIGINT stops the broker in order: no new requests, requests in flight finish, consumers
+ * commit, storage closes last. A second one ends the process at once.
+ */
+function closeOnSignal(app: NestFastifyApplication): void {
+  const logger = new Logger('Broker');
+  let stopping = false;
+  const stop = async (signal: NodeJS.Signals) => {
+    if (stopping) {
+      logger.warn(`${signal} again: ending at once`);
+      process.exit(EXIT.forced);
+    }
+    stopping = true;
+    logger.log(`${signal}: finishing what is in flight`);
+    try {
+      await app.close();
+      logger.log('stopped');
+      process.exit(EXIT.ok);
+    } catch (error) {
+      logger.error(`could not stop in order: ${(error as Error).message}`, (error as Error).stack);
+      process.exit(EXIT.failed);
+    }
+  };
+  process.on('SIGTERM', (signal) => void stop(signal));
+  process.on('SIGINT', (signal) => void stop(signal));
+}

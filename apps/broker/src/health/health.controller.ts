@@ -1,0 +1,31 @@
+import { Controller, Get, Inject } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { HealthCheck, HealthCheckService } from '@nestjs/terminus';
+import { ApiProblems } from '../http/problem.dto.js';
+import { StorageHealth } from './storage.health.js';
+
+@ApiTags('operation')
+@ApiProblems()
+@Controller('health')
+export class HealthController {
+  constructor(
+    @Inject(HealthCheckService) private readonly health: HealthCheckService,
+    @Inject(StorageHealth) private readonly storage: StorageHealth,
+  ) {}
+
+  @Get('live')
+  @ApiOperation({ summary: 'The process answers; restart it where this fails' })
+  live(): { status: 'ok' } {
+    return { status: 'ok' };
+  }
+
+  @Get('ready')
+  @HealthCheck({ swaggerDocumentation: true })
+  @ApiOperation({ summary: 'Messages can be taken and kept; send none where this fails' })
+  ready() {
+    const checks = [() => this.storage.partitions()];
+    return this.health.check(
+      this.storage.usesDiskLog ? [...checks, () => this.storage.logDirectory()] : checks,
+    );
+  }
+}

@@ -1,0 +1,87 @@
+import { isGenRocksError } from '@genrocks/storage';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { findInexactInteger, parseJson, tryParseJson } from './json.js';
+
+const parse = (text: string) => parseJson(Buffer.from(text));
+
+function codeOf(action: () => unknown): string {
+  try {
+    action();
+  } catch (error) {
+    return isGenRocksError(error) ? error.code : String(error);
+  }
+  return 'none';
+}
+
+describe('parseJson', () => {
+  it('reads what JSON.stringify writes', () => {
+    fc.assert(
+      fc.property(fc.json(), (text) => {
+        expect(parse(text)).toEqual(JSON.parse(text));
+      }),
+    );
+  });
+
+  it('keeps keys that objects treat specially', () => {
+    const value = parse('{"__proto__": {"polluted": true}, "constructor": 1}') as object;
+    expect(JSON.stringify(value)).toBe('{"__proto__":{"polluted":true},"constructor":1}');
+    expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
+  });
+
+  it.each(['', '{', '{"a": 1', 'nul', '{"a":1}x', "{'a':1}", '[1,]'])('refuses %j', (text) => {
+    expect(codeOf(() => parse(text))).toBe('INVALID_JSON');
+  });
+
+  it('refuses bytes that are not UTF-8', () => {
+    expect(codeOf(() => parseJson(Buffer.from([0x22, 0xff, 0x22])))).toBe('INVALID_JSON');
+  });
+
+  it('refuses integers that would become another number', () => {
+    expect(codeOf(() => parse('{"id": 12345678901234567890}'))).toBe('INEXACT_NUMBER');
+    expect(codeOf(() => parse('[9007199254740993]'))).toBe('INEXACT_NUMBER');
+    expect(codeOf(() => parse('-9007199254740993'))).toBe('INEXACT_NUMBER');
+  });
+
+  it('takes long digits that are exact, part of a fraction, or in a string', () => {
+    for (const text of [
+      '9007199254740992',
+      '"12345678901234567890"',
+      '{"12345678901234567890": "\\"9007199254740993"}',
+      '0.1234567890123456789',
+      '1e300',
+      '123456789012345678901e-5',
+    ]) {
+      expect(
+        codeOf(() => parse(text)),
+        text,
+      ).toBe('none');
+    }
+  });
+
+  it('finds an inexact integer wherever it stands', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.bigInt({ min: 2n ** 53n + 1n, max: 2n ** 70n }), (value, big) => {
+        const text = `[${JSON.stringify(value)},${big}]`;
+        const exact = String(Number(big)) === String(big);
+        fc.pre(findInexactInteger(JSON.stringify(value)) === undefined);
+        expect(findInexactInteger(text)).toBe(exact ? undefined : String(big));
+      }),
+    );
+  });
+
+  it('goes through a large text without recursion', () => {
+    const text = JSON.stringify({ id: '1'.repeat(5_000_000) });
+    expect(findInexactInteger(text)).toBeUndefined();
+  });
+});
+
+describe('tryParseJson', () => {
+  it('answers undefined for what cannot be shown exactly', () => {
+    expect(tryParseJson(Buffer.from('{"a":1}'))).toEqual({ value: { a: 1 } });
+    expect(tryParseJson(Buffer.from('null'))).toEqual({ value: null });
+    expect(tryParseJson(Buffer.from('plain text'))).toBeUndefined();
+    expect(tryParseJson(Buffer.from([0xff]))).toBeUndefined();
+    expect(tryParseJson(Buffer.from('12345678901234567890'))).toBeUndefined();
+  });
+});

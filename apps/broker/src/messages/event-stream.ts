@@ -1,0 +1,88 @@
+import { type Message, type Partition, TopicStoppedError } from '@genrocks/topics';
+import { viewMessage } from './message.view.js';
+
+export interface EventStreamOptions {
+  /** A comment is sent after this long with nothing to tell, in milliseconds. */
+  readonly heartbeatMs: number;
+  /** Ends the stream: the client is gone, or the broker stops. */
+  readonly signal: AbortSignal;
+  /** Told of messages as they are handed out. */
+  readonly onMessages?: (messages: readonly Message[]) => void;
+}
+
+/** Most messages and bytes taken from one partition before the next one has its turn. */
+const PAGE_MESSAGES = 100;
+const PAGE_BYTES = 64 * 1024;
+
+interface Cursor {
+  readonly partition: Partition;
+  offset: number;
+}
+
+/**
+ * The messages of some partitions as server-sent events, from the offsets given on. Read only as fast as the client
+ * takes them. Where retention has dropped what was to come, the stream goes on at the earliest message kept and says
+ * so with an event `lost`. A failure ends the stream with an event `error`.
+ */
+export async function* eventStream(cursors: Cursor[], options: EventStreamOptions): AsyncGenerator<string> {
+  yield 'retry: 1000\n: connected\n\n';
+  while (!options.signal.aborted) {
+    let idle = true;
+    for (const cursor of cursors) {
+      const text = await nextEvents(cursor, options);
+      if (text === '') continue;
+      idle = false;
+      yield text;
+      if (options.signal.aborted) return;
+    }
+    if (idle && !(await waitForAny(cursors, options))) {
+      if (options.signal.aborted) return;
+      yield ': heartbeat\n\n';
+    }
+  }
+}
+
+async function nextEvents(cursor: Cursor, options: EventStreamOptions): Promise<string> {
+  const { partition } = cursor;
+  // A partition that is closed ends every wait at once; without this the stream would spin on it.
+  if (partition.state !== 'open') throw new TopicStoppedError(partition.topic, partition.state);
+  let lost = '';
+  if (cursor.offset < partition.startOffset) {
+    const gap = {
+      topic: partition.topic,
+      partition: partition.index,
+      from: cursor.offset,
+      to: partition.startOffset,
+    };
+    lost = `event: lost\ndata: ${JSON.stringify(gap)}\n\n`;
+    cursor.offset = partition.startOffset;
+  }
+  if (cursor.offset >= partition.endOffset) return lost;
+  const page = await partition.readMessages({
+    offset: cursor.offset,
+    limit: PAGE_MESSAGES,
+    maxBytes: PAGE_BYTES,
+  });
+  cursor.offset = page.nextOffset;
+  options.onMessages?.(page.messages);
+  return lost + page.messages.map(toEvent).join('');
+}
+
+function toEvent(message: Message): string {
+  return `id: ${message.partition}:${message.offset}\ndata: ${JSON.stringify(viewMessage(message))}\n\n`;
+}
+
+/** True as soon as one of the partitions has more, false after the heartbeat interval or when the stream ends. */
+async function waitForAny(cursors: readonly Cursor[], options: EventStreamOptions): Promise<boolean> {
+  const others = new AbortController();
+  const signal = AbortSignal.any([options.signal, others.signal]);
+  const waits = cursors.map(({ partition, offset }) =>
+    partition.waitForData(offset, { waitMs: options.heartbeatMs, signal }),
+  );
+  try {
+    return await Promise.race(waits);
+  } finally {
+    others.abort();
+    await Promise.allSettled(waits);
+  }
+}
