@@ -27,6 +27,7 @@ for (const [kind, options] of Object.entries(kinds)) {
     });
     const tests = conformanceTests({
       supports: new DiskLogStorageAdapter({ logDir: 'unused' }).supports,
+      tightSettings: { maxNoBytes: 4096, maxNoFiles: 2 },
       create: async () => create(await mkdtemp(join(tmpdir(), 'genrocks-disklog-'))),
       reopen: async (adapter) => create(directories.get(adapter)!),
     });

@@ -1,7 +1,8 @@
 import {
+  assertBatch,
   type BatchOperation,
   type BytesLike,
-  InvalidArgumentError,
+  checkLimit,
   keyToString,
   type LogEntry,
   LogFullError,
@@ -124,7 +125,7 @@ export class DiskLogStore extends PartitionStore {
 
   async batch(operations: readonly BatchOperation[]): Promise<void> {
     this.assertOpen();
-    if (!Array.isArray(operations)) throw new InvalidArgumentError('a batch must be an array of operations');
+    assertBatch(operations);
     if (operations.length === 0) return;
     await this.append(operations.map((operation: BatchOperation) => this.entryFor(operation)));
   }
@@ -166,7 +167,7 @@ export class DiskLogStore extends PartitionStore {
 
   async *readLogPages(options: ReadLogOptions = {}): AsyncGenerator<LogEntry[]> {
     this.assertOpen();
-    let left = toKeyRange({ limit: options.limit }).limit;
+    let left = checkLimit(options.limit);
     const files = this.log.files.map((file) => file.hold());
     try {
       for (const file of files) {
@@ -241,20 +242,16 @@ export class DiskLogStore extends PartitionStore {
     if (size > MAX_BATCH_BYTES) throw new TooLargeError('the batch', size, MAX_BATCH_BYTES);
     const { logType, maxNoBytes } = this.context.settings;
     const end = this.writer.pendingEnd + size;
-    if (logType === 'halt' && end > maxNoBytes)
+    if (logType === 'halt' && end > maxNoBytes) {
       throw new LogFullError(this.context.names.directory, end, maxNoBytes);
+    }
     return this.writer.append(entries, size);
   }
 
   private entryFor(operation: BatchOperation): EntryWrite {
-    if (typeof operation !== 'object' || operation === null) {
-      throw new InvalidArgumentError('a batch operation is an object of type "put" or "delete"');
-    }
     const key = toBuffer(operation.key, 'key');
     if (key.length > MAX_KEY_BYTES) throw new TooLargeError('the key', key.length, MAX_KEY_BYTES);
     if (operation.type === 'delete') return { key, value: undefined };
-    if (operation.type !== 'put')
-      throw new InvalidArgumentError('a batch operation is of type "put" or "delete"');
     const value = toBuffer(operation.value, 'value');
     if (value.length > MAX_VALUE_BYTES) throw new TooLargeError('the value', value.length, MAX_VALUE_BYTES);
     return { key, value };
