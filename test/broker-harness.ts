@@ -1,0 +1,60 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Test } from '@nestjs/testing';
+import {
+  type BrokerConfig,
+  BrokerHttpAdapter,
+  BrokerModule,
+  checkBrokerConfig,
+  setupDocs,
+} from '@genrocks/broker';
+import { StorageAdapter } from '@genrocks/storage';
+import { DiskLogStorageAdapter } from '@genrocks/storage-disklog';
+import { EtsStorageAdapter } from '@genrocks/storage-ets';
+import request from 'supertest';
+
+/** The adapters that every test of the broker runs on. */
+export const ADAPTERS = ['ets', 'disk_log'] as const;
+export type AdapterUnderTest = (typeof ADAPTERS)[number];
+
+export interface RunningBroker {
+  readonly app: NestFastifyApplication;
+  readonly config: BrokerConfig;
+  readonly port: number;
+  readonly url: string;
+  /** Base directory of the disk log; its parent holds nothing else. */
+  readonly logDir: string;
+  readonly http: ReturnType<typeof request>;
+  close(): Promise<void>;
+}
+
+/** A broker on a free port, its default adapter swapped by dependency injection. */
+export async function startBroker(
+  adapter: AdapterUnderTest,
+  options: Record<string, unknown> = {},
+): Promise<RunningBroker> {
+  const parent = await mkdtemp(join(tmpdir(), 'genrocks-broker-'));
+  const logDir = join(parent, 'log');
+  const config = checkBrokerConfig({ storage: { adapter: 'ets' }, ...options });
+  const moduleRef = await Test.createTestingModule({ imports: [BrokerModule.forRoot(config)] })
+    .overrideProvider(StorageAdapter)
+    .useValue(adapter === 'ets' ? new EtsStorageAdapter() : new DiskLogStorageAdapter({ logDir }))
+    .setLogger(false as never)
+    .compile();
+  const app = setupDocs(
+    moduleRef.createNestApplication<NestFastifyApplication>(new BrokerHttpAdapter(config.http), {
+      logger: false,
+    }),
+  );
+  await app.listen({ host: '127.0.0.1', port: 0, backlog: 4096 });
+  const { port } = app.getHttpServer().address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}`;
+  const close = async () => {
+    await app.close();
+    await rm(parent, { recursive: true, force: true });
+  };
+  return { app, config, port, url, logDir, http: request(url), close };
+}
