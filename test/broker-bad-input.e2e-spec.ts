@@ -1,0 +1,372 @@
+import { readdir } from 'node:fs/promises';
+import { request as httpRequest, Agent } from 'node:http';
+import { dirname } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { ADAPTERS, type RunningBroker, startBroker } from './broker-harness.js';
+import { post, rawConnection, readToEnd, readUntil } from './broker-raw.js';
+
+const JSON_TYPE = { 'content-type': 'application/json' };
+const MB = 1024 * 1024;
+
+describe.each(ADAPTERS)('bad input to a broker on %s', (adapter) => {
+  let broker: RunningBroker;
+
+  beforeAll(async () => {
+    broker = await startBroker(adapter, {
+      http: { max_body_bytes: '1MB', max_line_bytes: '64KB', headers_timeout_ms: 500, body_timeout_ms: 500 },
+      limits: { max_topics: 50 },
+      topics: [{ name: 'burst', partitions: 4 }],
+    });
+  });
+
+  // Whatever was sent: the process answers, and nothing is outside the log directory.
+  afterEach(async () => {
+    await broker.http.post('/v1/topics/alive/messages').send({ value: 1 }).expect(201);
+    const outside = await readdir(dirname(broker.logDir));
+    expect(outside.filter((name) => name !== 'log')).toEqual([]);
+  });
+
+  afterAll(() => broker.close());
+
+  describe('topic names', () => {
+    const HOSTILE = [
+      '../x',
+      '../../../../tmp/x',
+      'a/../../x',
+      'a//b',
+      '/abs',
+      'a/',
+      '.',
+      '..',
+      'nul\0byte',
+      'ünïcode',
+      '🦄',
+      'a b',
+      'a\\..\\b',
+      'x'.repeat(300),
+      'partition_0',
+      'a/partition_1/b',
+      '%2e%2e%2fx',
+      'new\nline',
+      'CON:',
+    ];
+
+    it.each(HOSTILE)('refuses to create %j', async (name) => {
+      const answer = await broker.http.post('/v1/topics').send({ name }).expect(400);
+      expect(answer.body.code).toBe('INVALID_TOPIC_NAME');
+    });
+
+    it.each(HOSTILE)('refuses to publish to %j', async (name) => {
+      const path = `/v1/topics/${encodeURIComponent(name)}/messages`;
+      const answer = await broker.http.post(path).send({ value: 1 });
+      expect([400, 404]).toContain(answer.status);
+      expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/);
+      const ndjson = await broker.http
+        .post(path)
+        .set('content-type', 'application/x-ndjson')
+        .send('{"value":1}');
+      expect([400, 404]).toContain(ndjson.status);
+    });
+
+    it('refuses an empty name and one that is no text', async () => {
+      expect((await broker.http.post('/v1/topics').send({ name: '' }).expect(400)).body.code).toBe(
+        'INVALID_TOPIC_NAME',
+      );
+      for (const name of [null, 7, {}, []]) await broker.http.post('/v1/topics').send({ name }).expect(400);
+      await broker.http.get('/v1/topics/').expect(404);
+    });
+
+    it('refuses reserved names', async () => {
+      const answer = await broker.http.post('/v1/topics').send({ name: '__genrocks' }).expect(400);
+      expect(answer.body.code).toBe('RESERVED_TOPIC_NAME');
+      await broker.http.post('/v1/topics/__genrocks/messages').send({ value: 1 }).expect(400);
+      await broker.http.get('/v1/topics/__genrocks/partitions/0/messages').expect(404);
+      await broker.http.delete('/v1/topics/__genrocks').expect(404);
+    });
+
+    it('refuses traversal in a raw path', async () => {
+      for (const path of [
+        '/v1/topics/../x/messages',
+        '/v1/topics/%2e%2e/messages',
+        '/v1/topics/..%5cx/messages',
+      ]) {
+        const socket = await rawConnection(broker.port);
+        socket.write(post(path, { ...JSON_TYPE, 'content-length': 11, connection: 'close' }, '{"value":1}'));
+        expect(await readToEnd(socket)).toMatch(/^HTTP\/1\.1 40[04] /);
+      }
+    });
+
+    it('answers a path that is not valid percent-encoding, or too long, with a problem', async () => {
+      for (const [path, status] of [
+        ['/v1/topics/%zz', 400],
+        ['/v1/topics/%', 400],
+        [`/v1/topics/${'x'.repeat(5000)}`, 414],
+      ] as const) {
+        const socket = await rawConnection(broker.port);
+        socket.write(`GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`);
+        const answer = await readToEnd(socket);
+        expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+        expect(answer).toContain('application/problem+json');
+      }
+    });
+  });
+
+  describe('bodies', () => {
+    it.each([
+      ['{"value": 1', 'INVALID_JSON'],
+      ['not json', 'INVALID_JSON'],
+      ['[]', 'INVALID_REQUEST'],
+      ['7', 'INVALID_REQUEST'],
+      ['null', 'INVALID_REQUEST'],
+      ['{}', 'INVALID_REQUEST'],
+      ['{"value":1,"valeu":2}', 'INVALID_REQUEST'],
+      ['{"messages":7}', 'INVALID_REQUEST'],
+      ['{"messages":[{"value":1},{"val":1}]}', 'INVALID_REQUEST'],
+      ['{"value":12345678901234567890}', 'INEXACT_NUMBER'],
+      ['{"value":1,"headers":{"a":1}}', 'INVALID_REQUEST'],
+      ['{"value":1,"key_base64":"!"}', 'INVALID_REQUEST'],
+    ])('refuses %s with %s', async (body, code) => {
+      const answer = await broker.http
+        .post('/v1/topics/alive/messages')
+        .set(JSON_TYPE)
+        .send(body)
+        .expect(400);
+      expect(answer.body.code).toBe(code);
+    });
+
+    it('stores nothing of a batch with one bad message', async () => {
+      await broker.http.post('/v1/topics').send({ name: 'whole' });
+      await broker.http
+        .post('/v1/topics/whole/messages')
+        .send({ messages: [{ value: 1 }, {}] })
+        .expect(400);
+      const page = await broker.http.get('/v1/topics/whole/partitions/0/messages').expect(200);
+      expect(page.body.messages).toEqual([]);
+    });
+
+    it('refuses other content types, and none', async () => {
+      const path = '/v1/topics/alive/messages';
+      for (const type of [
+        'text/plain',
+        'application/x-www-form-urlencoded',
+        'multipart/form-data',
+        'nonsense',
+      ]) {
+        const answer = await broker.http.post(path).set('content-type', type).send('value=1').expect(415);
+        expect(answer.body.code).toBe('UNSUPPORTED_MEDIA_TYPE');
+      }
+      await broker.http.post(path).expect(400);
+      await broker.http
+        .post('/v1/topics')
+        .set('content-type', 'application/x-ndjson')
+        .send('{"name":"x"}')
+        .expect(400);
+    });
+
+    it('refuses a message larger than the limit', async () => {
+      const value = 'x'.repeat(MB - 1000);
+      const large = await broker.http
+        .post('/v1/topics/alive/messages')
+        .send({ value, headers: { a: 'x'.repeat(990) } });
+      expect([201, 413]).toContain(large.status);
+      const huge = await broker.http
+        .post('/v1/topics/alive/messages')
+        .send({ value: 'x'.repeat(MB) })
+        .expect(413);
+      expect(huge.body).toMatchObject({
+        code: 'BODY_TOO_LARGE',
+        details: { limit_name: 'http.max_body_bytes' },
+      });
+    });
+
+    it('tells a client that goes away in the middle of a JSON body nothing was stored', async () => {
+      await broker.http.post('/v1/topics').send({ name: 'cut' });
+      const socket = await rawConnection(broker.port);
+      const answer = readToEnd(socket);
+      socket.end(post('/v1/topics/cut/messages', { ...JSON_TYPE, 'content-length': 100 }, '{"value": 1'));
+      expect(await answer).toMatch(/^HTTP\/1\.1 400 [^]*BODY_INCOMPLETE/);
+      const gone = await rawConnection(broker.port);
+      gone.write(post('/v1/topics/cut/messages', { ...JSON_TYPE, 'content-length': 100 }, '{"value": 1'));
+      gone.destroy();
+      const page = await broker.http.get('/v1/topics/cut/partitions/0/messages').expect(200);
+      expect(page.body.messages).toEqual([]);
+    });
+
+    it('refuses a 100 MB body without keeping it, declared or in chunks', async () => {
+      for (const declared of [true, false]) {
+        const before = process.memoryUsage().rss;
+        const { status, text } = await upload(broker.port, 100 * MB, declared);
+        expect(status).toBe(413);
+        expect(JSON.parse(text)).toMatchObject({ code: 'BODY_TOO_LARGE', details: { limit: MB } });
+        expect(process.memoryUsage().rss - before).toBeLessThan(80 * MB);
+      }
+    });
+
+    it('refuses an NDJSON line that is too long and keeps what came before', async () => {
+      await broker.http.post('/v1/topics').send({ name: 'long-line' });
+      const answer = await broker.http
+        .post('/v1/topics/long-line/messages')
+        .set('content-type', 'application/x-ndjson')
+        .send(`{"value":1}\n{"value":"${'x'.repeat(100_000)}"}\n{"value":3}`)
+        .expect(413);
+      expect(answer.body).toMatchObject({
+        code: 'BODY_TOO_LARGE',
+        details: { acknowledged: { count: 1 }, limit_name: 'http.max_line_bytes' },
+      });
+    });
+
+    it('keeps what was stored of an NDJSON upload that breaks off', async () => {
+      await broker.http.post('/v1/topics').send({ name: 'broken-off' });
+      const socket = await rawConnection(broker.port);
+      const headers = { 'content-type': 'application/x-ndjson', 'content-length': 1000 };
+      socket.write(post('/v1/topics/broken-off/messages', headers, '{"value":1}\n{"val'));
+      const page = await broker.http
+        .get('/v1/topics/broken-off/partitions/0/messages?wait_ms=10000')
+        .expect(200);
+      expect(page.body.messages).toMatchObject([{ value: 1 }]);
+      socket.destroy();
+    });
+  });
+
+  describe('slow and broken clients', () => {
+    it('ends connections whose headers or bodies never come', async () => {
+      const silent = await rawConnection(broker.port);
+      const headers = await rawConnection(broker.port);
+      headers.write('POST /v1/topics HTTP/1.1\r\nhost: x\r\nx-slow: ');
+      const body = await rawConnection(broker.port);
+      body.write(post('/v1/topics', { ...JSON_TYPE, 'content-length': 100 }, '{"na'));
+      const bulk = await rawConnection(broker.port);
+      bulk.write(
+        post(
+          '/v1/topics/alive/messages',
+          { 'content-type': 'application/x-ndjson', 'content-length': 99 },
+          '{"val',
+        ),
+      );
+      const answers = await Promise.all([silent, headers, body, bulk].map(readToEnd));
+      for (const answer of answers) expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+      expect(answers[2]).toContain('BODY_TIMEOUT');
+    });
+
+    it.each([
+      ['nonsense\r\n\r\n', 400],
+      ['GET / HTTP/9.9\r\n\r\n', 400],
+      ['GET /health/live HTTP/1.1\r\n\r\n', 400],
+      [`GET /health/live HTTP/1.1\r\nhost: x\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`, 431],
+      ['POST /v1/topics HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n', 400],
+      [
+        'POST /v1/topics HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n{}',
+        400,
+      ],
+    ])('answers %j with a status', async (bytes, status) => {
+      const socket = await rawConnection(broker.port);
+      const answer = readToEnd(socket);
+      socket.write(bytes);
+      expect(await answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    });
+
+    it('lets go of a long poll when its client goes away', async () => {
+      const socket = await rawConnection(broker.port);
+      socket.write(
+        'GET /v1/topics/alive/partitions/0/messages?offset=latest&wait_ms=60000 HTTP/1.1\r\nhost: x\r\n\r\n',
+      );
+      socket.destroy();
+      const again = await rawConnection(broker.port);
+      again.write('GET /health/live HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+      expect(await readToEnd(again)).toMatch(/^HTTP\/1\.1 200 /);
+    });
+
+    it('answers requests that come in one packet, in order', async () => {
+      const socket = await rawConnection(broker.port);
+      const get = (path: string, more = '') => `GET ${path} HTTP/1.1\r\nhost: x\r\n${more}\r\n`;
+      socket.write(get('/health/live') + get('/nowhere') + get('/health/live', 'connection: close\r\n'));
+      const answer = await readUntil(socket, /(HTTP\/1\.1 \d+[^]*){3}/);
+      expect([...answer.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status)).toEqual([
+        '200',
+        '404',
+        '200',
+      ]);
+    });
+  });
+
+  describe('limits', () => {
+    it('refuses one topic too many, also by publishing', async () => {
+      const answers = [];
+      for (let i = 0; i < 60; i++) {
+        answers.push(await broker.http.post(`/v1/topics/many-${i}/messages`).send({ value: i }));
+      }
+      expect(answers.at(-1)).toMatchObject({ status: 409, body: { code: 'LIMIT_REACHED' } });
+    });
+
+    it('answers unknown routes and methods with a problem', async () => {
+      for (const answer of await Promise.all([
+        broker.http.get('/'),
+        broker.http.get('/v1'),
+        broker.http.put('/v1/topics/alive'),
+        broker.http.patch('/v1/groups'),
+        broker.http.post('/v1/topics/alive/explode'),
+      ])) {
+        expect(answer.status).toBe(404);
+        expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/);
+        expect(answer.body).toMatchObject({ code: 'NOT_FOUND', retriable: false });
+      }
+    });
+
+    it('answers 10,000 small requests sent at once, and loses none', async () => {
+      const count = 10_000;
+      const agent = new Agent({ keepAlive: true, maxSockets: 1000 });
+      const publish = (i: number) =>
+        send(broker.port, agent, '/v1/topics/burst/messages', JSON.stringify({ key: `k${i}`, value: i }));
+      const statuses = await Promise.all(Array.from({ length: count }, (_, i) => publish(i)));
+      agent.destroy();
+      expect(statuses.filter((status) => status !== 201)).toEqual([]);
+      const { body } = await broker.http.get('/v1/topics/burst').expect(200);
+      const ends = (body.partitions as { end_offset: number }[]).map(({ end_offset }) => end_offset);
+      expect(ends.reduce((sum, end) => sum + end, 0)).toBe(count);
+    });
+  });
+});
+
+function send(port: number, agent: Agent, path: string, body: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const headers = { ...JSON_TYPE, 'content-length': Buffer.byteLength(body) };
+    const outgoing = httpRequest(
+      { port, host: '127.0.0.1', path, method: 'POST', agent, headers },
+      (answer) => {
+        answer.resume().on('end', () => resolve(answer.statusCode!));
+      },
+    );
+    outgoing.on('error', reject);
+    outgoing.end(body);
+  });
+}
+
+/** Sends a body piece by piece, as far as the broker lets it, and returns the answer. */
+function upload(port: number, bytes: number, declared: boolean): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const headers = { ...JSON_TYPE, ...(declared ? { 'content-length': bytes } : {}) };
+    const path = '/v1/topics/alive/messages';
+    const outgoing = httpRequest({ port, host: '127.0.0.1', path, method: 'POST', headers }, (answer) => {
+      let text = '';
+      answer.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      answer.on('end', () => {
+        outgoing.destroy();
+        resolve({ status: answer.statusCode!, text });
+      });
+    });
+    outgoing.on('error', reject);
+    const piece = Buffer.alloc(64 * 1024, 'x');
+    let sent = 0;
+    const pump = () => {
+      while (sent < bytes) {
+        sent += piece.length;
+        if (!outgoing.write(piece)) {
+          outgoing.once('drain', pump);
+          return;
+        }
+      }
+      outgoing.end();
+    };
+    pump();
+  });
+}
