@@ -7,7 +7,7 @@ import {
   structuredCodec,
 } from '@genrocks/storage';
 
-const BUILT_IN = [jsonCodec, stringCodec, bytesCodec, structuredCodec] as unknown as Codec<unknown>[];
+const BUILT_IN = [jsonCodec, stringCodec, bytesCodec, structuredCodec];
 
 /**
  * The codec a topic was created with, by its name. One that is not built in can only come from the application; until

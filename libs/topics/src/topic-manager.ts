@@ -18,7 +18,7 @@ import type { PartitionEnvironment } from './partition/partition.js';
 import { Router, type Routing, routingName } from './routing/router.js';
 import type { UnregisteredStore } from './status.types.js';
 import { StoreInventory } from './store-inventory.js';
-import { type OpenTopic, Topic, type TopicFacts } from './topic.js';
+import { Topic, type TopicFacts } from './topic.js';
 import { TopicOpener } from './topic-opener.js';
 
 /** Topics opened or closed at once. */
@@ -255,7 +255,7 @@ export class TopicManager {
   private async open(managed: Managed, options: TopicOptions, strict: boolean): Promise<void> {
     const { topic, record } = managed;
     const adapter = this.adapterNamed(record.adapter);
-    const codec = (options.codec as OpenTopic['codec'] | undefined) ?? codecNamed(record.codec);
+    const codec = options.codec ?? codecNamed(record.codec);
     const owner = {
       name: record.name,
       codec,

@@ -28,6 +28,8 @@ import {
 } from './options.js';
 import { PublishBudget } from './partition/publish-budget.js';
 import { TailCache } from './partition/tail-cache.js';
+import { BATCH_HEADER_BYTES } from './records/batch-header.js';
+import { ScratchPool } from './records/scratch-pool.js';
 import { RetentionGuard } from './retention-guard.js';
 import type { SystemStatus } from './status.types.js';
 import { systemStatus } from './system-status.js';
@@ -76,7 +78,9 @@ export class TopicsService
     this.cache = new TailCache(this.options.tailCacheBytes);
     this.budget = new PublishBudget(this.options.maxPendingBytes);
     this.offsets = new GroupOffsets(this.meta, this.options.maxGroups);
-    const environment = { cache: this.cache, budget: this.budget, turn, maxMessageBytes, maxBatchBytes };
+    const scratch = new ScratchPool(maxBatchBytes + BATCH_HEADER_BYTES);
+    const { cache, budget } = this;
+    const environment = { cache, budget, turn, scratch, maxMessageBytes, maxBatchBytes };
     this.manager = new TopicManager(
       adapters,
       this.options,
@@ -149,7 +153,7 @@ export class TopicsService
    */
   async startTopic<T = unknown>(name: string, options: TopicOptions = {}): Promise<Topic<T>> {
     this.assertOpen();
-    return (await this.manager.start(name, options)) as Topic<T>;
+    return await this.manager.start(name, options);
   }
 
   /**
@@ -184,7 +188,7 @@ export class TopicsService
 
   /** @throws `TOPIC_NOT_FOUND` */
   topic<T = unknown>(name: string): Topic<T> {
-    return this.manager.get(name) as Topic<T>;
+    return this.manager.get(name);
   }
 
   /**

@@ -1,7 +1,7 @@
 import { Fifo } from '../fifo.js';
 
 interface Waiter {
-  wake(): void;
+  readonly wake: () => void;
   live: boolean;
 }
 

@@ -1,5 +1,6 @@
 import { patchBaseOffset, readBatchHeader } from '../records/batch-header.js';
 import { BatchWriter, type RecordInput, recordBytes } from '../records/batch-writer.js';
+import type { ScratchPool } from '../records/scratch-pool.js';
 
 /** Told what became of one publish inside a batch. */
 export interface AppendCompletion {
@@ -24,8 +25,8 @@ export class AppendUnit {
     private readonly raw: Buffer | undefined,
   ) {}
 
-  static open(sizeHint: number): AppendUnit {
-    return new AppendUnit(new BatchWriter(sizeHint), undefined);
+  static open(sizeHint: number, pool: ScratchPool): AppendUnit {
+    return new AppendUnit(new BatchWriter(sizeHint, pool), undefined);
   }
 
   /** @param batch validated, and the unit's own */

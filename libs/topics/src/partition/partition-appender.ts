@@ -1,7 +1,9 @@
 import { isGenRocksError, type PartitionStore } from '@genrocks/storage';
 import { BackpressureError, TopicStoppedError } from '../errors.js';
 import { Fifo } from '../fifo.js';
+import { BATCH_HEADER_BYTES } from '../records/batch-header.js';
 import { copyRecord, type RecordInput, recordBytes } from '../records/batch-writer.js';
+import type { ScratchPool } from '../records/scratch-pool.js';
 import { type AppendCompletion, AppendUnit } from './append-unit.js';
 import { offsetKey } from './offset-key.js';
 import type { Turn } from '../turn.js';
@@ -34,6 +36,7 @@ export interface AppenderListener {
 export interface AppenderEnvironment {
   readonly budget: PublishBudget;
   readonly turn: Turn;
+  readonly scratch: ScratchPool;
   /** Records that wait are packed into batches up to this size. */
   readonly maxBatchBytes: number;
 }
@@ -63,7 +66,6 @@ export class PartitionAppender {
   private open: AppendUnit | undefined;
   private running = false;
   private closed = false;
-  private lastBatchBytes = 0;
   private heldBytes = 0;
   private waitingBytes = 0;
   private idle: (() => void)[] = [];
@@ -179,8 +181,8 @@ export class PartitionAppender {
   }
 
   private openUnit(bytes: number): AppendUnit {
-    const hint = Math.min(Math.max(bytes + 64, this.lastBatchBytes), this.environment.maxBatchBytes + 64);
-    const unit = AppendUnit.open(hint);
+    const { scratch } = this.environment;
+    const unit = AppendUnit.open(Math.min(bytes + BATCH_HEADER_BYTES, scratch.bytes), scratch);
     this.open = unit;
     this.push(unit);
     return unit;
@@ -246,7 +248,6 @@ export class PartitionAppender {
         const batch = units[i]!.finish(bases[i]!);
         batches.push(batch);
         bytes += batch.length;
-        this.lastBatchBytes = Math.ceil(batch.length * 1.1);
       }
       await this.putAll(bases, batches);
     } catch (error) {

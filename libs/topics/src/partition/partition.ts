@@ -15,9 +15,8 @@ import type { RecordInput } from '../records/batch-writer.js';
 import type { PartitionInfo } from '../topic.types.js';
 import { DataWaiters } from './data-waiters.js';
 import { offsetKey } from './offset-key.js';
-import { type GroupCompletion, PartitionAppender } from './partition-appender.js';
+import { type AppenderEnvironment, type GroupCompletion, PartitionAppender } from './partition-appender.js';
 import { PartitionReader } from './partition-reader.js';
-import type { PublishBudget } from './publish-budget.js';
 import type {
   AppendResult,
   OffsetForTimestamp,
@@ -30,19 +29,15 @@ import type {
   WaitOptions,
 } from './read.types.js';
 import { StoredMessage } from './stored-message.js';
-import type { Turn } from '../turn.js';
 import type { CachedTail, TailCache } from './tail-cache.js';
 
 const DEFAULT_MAX_BYTES = 1024 * 1024;
 const DEFAULT_LIMIT = 1000;
 
 /** What partitions share within one service. */
-export interface PartitionEnvironment {
+export interface PartitionEnvironment extends AppenderEnvironment {
   readonly cache: TailCache;
-  readonly budget: PublishBudget;
-  readonly turn: Turn;
   readonly maxMessageBytes: number;
-  readonly maxBatchBytes: number;
 }
 
 /** What the partition's topic decides. */

@@ -1,4 +1,5 @@
 import { BATCH_HEADER_BYTES, writeBatchHeader } from './batch-header.js';
+import type { ScratchPool } from './scratch-pool.js';
 import { varintSize, writeVarint } from './varint.js';
 
 /** A record ready to be packed: everything is bytes. */
@@ -49,14 +50,21 @@ export function copyRecord(record: RecordInput): RecordInput {
  */
 export class BatchWriter {
   private buffer: Buffer;
+  /** The buffer is the pool's, and goes back to it. */
+  private borrowed: boolean;
   private position = BATCH_HEADER_BYTES;
   private baseTimestamp = 0;
   private maxTimestamp = 0;
   count = 0;
 
-  /** @param sizeHint bytes expected; the buffer grows where it was too low */
-  constructor(sizeHint: number) {
-    this.buffer = allocate(Math.max(sizeHint, BATCH_HEADER_BYTES));
+  /** @param sizeHint bytes expected, for when the pool has no buffer; it grows where that was too low */
+  constructor(
+    sizeHint: number,
+    private readonly pool?: ScratchPool,
+  ) {
+    const scratch = sizeHint <= (pool?.bytes ?? 0) ? pool?.take() : undefined;
+    this.borrowed = scratch !== undefined;
+    this.buffer = scratch ?? allocate(Math.max(sizeHint, BATCH_HEADER_BYTES));
   }
 
   /** Bytes of the batch so far, header included. */
@@ -95,9 +103,12 @@ export class BatchWriter {
   finish(baseOffset: number): Buffer {
     // A buffer that is mostly slack would sit in the cache at several times its worth.
     const slack = this.buffer.length > this.position + (this.position >> 2);
-    const batch = slack
-      ? Buffer.from(this.buffer.subarray(0, this.position))
-      : this.buffer.subarray(0, this.position);
+    let batch = this.buffer.subarray(0, this.position);
+    if (this.borrowed || slack) {
+      batch = allocate(this.position);
+      this.buffer.copy(batch, 0, 0, this.position);
+    }
+    this.giveBack();
     const { count, baseTimestamp, maxTimestamp } = this;
     writeBatchHeader(batch, { baseOffset, count, baseTimestamp, maxTimestamp });
     return batch;
@@ -106,7 +117,13 @@ export class BatchWriter {
   private grow(needed: number): void {
     const larger = allocate(Math.max(needed, this.buffer.length * 2));
     this.buffer.copy(larger, 0, 0, this.position);
+    this.giveBack();
     this.buffer = larger;
+  }
+
+  private giveBack(): void {
+    if (this.borrowed) this.pool!.give(this.buffer);
+    this.borrowed = false;
   }
 }
 

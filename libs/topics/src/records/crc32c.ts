@@ -38,7 +38,7 @@ export function crc32c(bytes: Buffer): number {
 
 function loadNative(): ((bytes: Buffer) => number) | undefined {
   try {
-    const binding = createRequire(import.meta.url)('@node-rs/crc32') as { crc32c(bytes: Buffer): number };
+    const binding = createRequire(import.meta.url)('@node-rs/crc32') as { crc32c: (bytes: Buffer) => number };
     // A binary that answers wrongly would corrupt every batch; this vector is RFC 3720's for "123456789".
     return binding.crc32c(Buffer.from('123456789')) === 0xe3069283 ? binding.crc32c : undefined;
   } catch {

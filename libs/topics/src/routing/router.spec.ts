@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { murmur2 } from './murmur2.js';
+import { Router } from './router.js';
+
+describe('murmur2', () => {
+  it('computes what the Java client computes', () => {
+    // The vectors of Kafka's own test of its hash.
+    expect(murmur2(Buffer.from('21'))).toBe(-973932308);
+    expect(murmur2(Buffer.from('foobar'))).toBe(-790332482);
+    expect(murmur2(Buffer.from('a-little-bit-long-string'))).toBe(-985981536);
+    expect(murmur2(Buffer.from('a-little-bit-longer-string'))).toBe(-1486304829);
+    expect(murmur2(Buffer.from('lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8'))).toBe(-58897971);
+    expect(murmur2(Buffer.from('abc'))).toBe(479470107);
+  });
+});
+
+describe('Router', () => {
+  const key = Buffer.from('foobar');
+
+  it('sends a key where a Java client would', () => {
+    const router = new Router('t', 'key_hash');
+    expect(router.partitionFor(key, 1, undefined, 7)).toBe((-790332482 & 0x7fffffff) % 7);
+    expect(router.partitionFor(Buffer.alloc(0), 1, undefined, 7)).toBe(
+      (murmur2(Buffer.alloc(0)) & 0x7fffffff) % 7,
+    );
+  });
+
+  it('sends messages without a key round', () => {
+    const router = new Router('t', 'key_hash');
+    const turns = Array.from({ length: 6 }, () => router.partitionFor(null, 1, undefined, 3));
+    expect([...turns].sort()).toEqual([0, 0, 1, 1, 2, 2]);
+    expect(turns.slice(0, 3)).toEqual(turns.slice(3));
+  });
+
+  it('round_robin pays no heed to keys', () => {
+    const router = new Router('t', 'round_robin');
+    const turns = Array.from({ length: 4 }, () => router.partitionFor(key, 1, undefined, 4));
+    expect(new Set(turns).size).toBe(4);
+  });
+
+  it('obeys an explicit partition and a function, within the partitions there are', () => {
+    const router = new Router('t', ({ value }) => value as number);
+    expect(router.partitionFor(key, 2, undefined, 3)).toBe(2);
+    expect(router.partitionFor(key, 2, 1, 3)).toBe(1);
+    const missing = expect.objectContaining({ code: 'PARTITION_NOT_FOUND' }) as unknown as Error;
+    for (const partition of [-1, 3, 0.5, NaN]) {
+      expect(() => router.partitionFor(key, partition, undefined, 3)).toThrowError(missing);
+      expect(() => router.partitionFor(key, 0, partition, 3)).toThrowError(missing);
+    }
+  });
+});
