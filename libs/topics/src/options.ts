@@ -17,7 +17,7 @@ export interface TopicOptions {
   /** How a message without an explicit partition finds one. Default: `key_hash`. */
   routing?: Routing;
   /** How values become bytes. Default: JSON. */
-  codec?: Codec<never> | Codec<unknown>;
+  codec?: Codec<unknown>;
 }
 
 export interface TopicDefinition extends TopicOptions {
