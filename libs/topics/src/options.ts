@@ -116,4 +116,6 @@ export interface TopicsAdapters {
   readonly default: StorageAdapter;
   /** All of them, the default one first. Names are unique. */
   readonly all: readonly StorageAdapter[];
+  /** Registers what has to be done before the adapters close. */
+  beforeClose?(action: () => Promise<void>): void;
 }

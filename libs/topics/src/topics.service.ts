@@ -272,6 +272,7 @@ export class TopicsService
   }
 
   private connect(): void {
+    this.adapters.beforeClose?.(() => this.onApplicationShutdown());
     this.events.onListenerError = (error) => this.warn('a listener of an event threw', error);
     this.offsets.onChange = (topic, partition) => this.retention.changed(topic, partition);
     this.manager.hooks = {

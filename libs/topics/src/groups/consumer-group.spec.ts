@@ -265,7 +265,7 @@ describe('handlers', () => {
       handler: async (message) => {
         entered.resolve();
         await release.promise;
-        await service.publish('results', { value: message.value as number });
+        await service.publish('results', { value: message.value });
       },
     });
     await topic.publish({ value: 7 });

@@ -1,4 +1,4 @@
-import { type DynamicModule, Module } from '@nestjs/common';
+import { type DynamicModule, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { InvalidConfigError, StorageAdapter } from '@genrocks/storage';
 import type { TopicsAdapters } from '../options.js';
 import { TOPICS_ADAPTERS } from '../topics.tokens.js';
@@ -12,6 +12,40 @@ const DEFAULT_ADAPTER = Symbol('GENROCKS_DEFAULT_ADAPTER');
  */
 @Module({})
 class DefaultAdapterHost {}
+
+/**
+ * The adapters of a service. A global module shuts down after all others, and so after its own storage; this set
+ * lives between the two, in a module that imports the storage modules, and passes the shutdown on in time.
+ */
+class AdapterSet implements TopicsAdapters, OnApplicationShutdown {
+  readonly all: readonly StorageAdapter[];
+  private readonly closing: (() => Promise<void>)[] = [];
+
+  constructor(
+    readonly standard: StorageAdapter,
+    others: readonly StorageAdapter[],
+  ) {
+    this.all = [...new Set([standard, ...others])];
+    const names = this.all.map(({ name }) => name);
+    const double = names.find((name, i) => names.indexOf(name) !== i);
+    if (double === undefined) return;
+    throw new InvalidConfigError([
+      `topics.adapters: there are two adapters named ${double}; names must differ`,
+    ]);
+  }
+
+  get default(): StorageAdapter {
+    return this.standard;
+  }
+
+  beforeClose(action: () => Promise<void>): void {
+    this.closing.push(action);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    for (const action of this.closing) await action();
+  }
+}
 
 /** Gathers the adapters of a service from the modules that provide them. @internal */
 @Module({})
@@ -30,7 +64,7 @@ export class StorageHost {
           provide: TOPICS_ADAPTERS,
           inject: [DEFAULT_ADAPTER, ...further.map(({ adapter }) => adapter)],
           useFactory: (standard: { adapter: StorageAdapter }, ...others: StorageAdapter[]): TopicsAdapters =>
-            checkedAdapters(standard.adapter, others),
+            new AdapterSet(standard.adapter, others),
         },
       ],
       exports: [TOPICS_ADAPTERS],
@@ -52,14 +86,4 @@ function defaultHost(storage: StorageModule): DynamicModule {
     ],
     exports: [DEFAULT_ADAPTER],
   };
-}
-
-function checkedAdapters(standard: StorageAdapter, others: readonly StorageAdapter[]): TopicsAdapters {
-  const all = [...new Set([standard, ...others])];
-  const names = all.map(({ name }) => name);
-  const double = names.find((name, i) => names.indexOf(name) !== i);
-  if (double === undefined) return { default: standard, all };
-  throw new InvalidConfigError([
-    `topics.adapters: there are two adapters named ${double}; names must differ`,
-  ]);
 }

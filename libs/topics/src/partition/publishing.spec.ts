@@ -227,7 +227,7 @@ describe('backpressure', () => {
       // A refusal is known at once; what waits for the held write is not settled.
       refused = await Promise.race([attempt.catch((error: unknown) => error), settled()]);
     }
-    accepted.pop();
+    await expect(accepted.pop()).rejects.toThrowError(coded('BACKPRESSURE'));
     expect(refused).toMatchObject({ code: 'BACKPRESSURE', retriable: true });
     // A quarter of maxPendingBytes packed, and as much waiting.
     expect(accepted.length).toBeGreaterThan(10);
