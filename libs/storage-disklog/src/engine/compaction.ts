@@ -30,19 +30,20 @@ export async function compact(fs: FileSystem, log: LogDirectory, writer: LogWrit
   const source = log.current.file.hold();
   const copy = new Copy(source, source.generation + 1);
   try {
-    await copy.open(fs, log.names.unfinished);
+    await copy.open(fs, log.names.compacted);
     while (source.end - copy.copiedTo > LAST_BYTES) await copy.upTo(source.end);
     await writer.exclusive(async () => {
       // A truncation may have come first; the copy is of a file that is gone then.
       if (log.current.file !== source) return;
       await copy.upTo(source.end);
       const finished = await copy.finish();
-      await log.replace(log.names.unfinished, finished.keys, finished.end, finished.items);
+      await log.replace(log.names.compacted, finished.keys, finished.end, finished.items);
     });
   } finally {
     await copy.close();
     await source.release();
-    if (log.current.file === source) await fs.unlink(log.names.unfinished);
+    // A name of its own: a truncation meanwhile makes its new file under the name for those.
+    await fs.unlink(log.names.compacted);
   }
 }
 
@@ -106,7 +107,8 @@ class Copy {
     const size = itemSize([entry]);
     const bytes = Buffer.allocUnsafe(size);
     const at = this.end;
-    writeItem([entry], timestamp, { generation: this.generation, sequence, synced: FILE_HEAD }, bytes, 0);
+    // The copy takes the log's place only when all of it is stored, so a gap in it is rot, never a torn write.
+    writeItem([entry], timestamp, { generation: this.generation, sequence, synced: at }, bytes, 0, at);
     this.chunks.push(bytes);
     this.buffered += size;
     this.end += size;

@@ -56,7 +56,7 @@ export class Group {
   add(entries: readonly EntryWrite[], size: number, timestamp: number): void {
     if (this.length + size > this.buffer.length) this.grow(this.length + size);
     const offset = this.length;
-    writeItem(entries, timestamp, this.trailer(this.items), this.buffer, offset);
+    writeItem(entries, timestamp, this.trailer(this.items), this.buffer, offset, this.place.start + offset);
     for (let index = 0; index < entries.length; index++) {
       const { key, value } = entries[index]!;
       this.writes.push({
@@ -94,7 +94,8 @@ export class Group {
     for (const write of this.writes) {
       if (write.offset === offset) continue;
       offset = write.offset;
-      sealItem(this.trailer(index++), this.buffer, offset, offset + write.length);
+      const position = this.place.start + offset;
+      sealItem(this.trailer(index++), this.buffer, offset, offset + write.length, position);
     }
   }
 

@@ -152,7 +152,7 @@ export class LogDirectory {
     await this.refuseOtherType();
     if ((await fs.size(names.truncation)) !== undefined) await this.finishTruncation();
     const numbers = options.type === 'wrap' ? await this.wrapNumbers() : await this.haltNumbers();
-    for (const path of [names.unfinished, names.unfinishedIndex]) await fs.unlink(path);
+    for (const path of [names.unfinished, names.unfinishedIndex, names.compacted]) await fs.unlink(path);
     if (numbers.length === 0) return this.create(started);
     let recovered: RecoveredFile | undefined;
     for (const number of numbers) recovered = await this.openExisting(number, number === numbers.at(-1));

@@ -58,7 +58,9 @@ export class LogFile {
   readSync(at: number, length: number): Buffer {
     const target = Buffer.allocUnsafe(length);
     for (let filled = 0; filled < length;) {
-      const count = this.handle.readSync(target, filled, length - filled, at + filled);
+      const count = this.attemptSync(() =>
+        this.handle.readSync(target, filled, length - filled, at + filled),
+      );
       if (count === 0) throw this.corrupt(at, length, 'the file is shorter than its items');
       filled += count;
     }
@@ -71,7 +73,7 @@ export class LogFile {
     const frame = readFrame(view.subarray(0, MAX_FRAME_HEAD), 0, Math.min(view.length, MAX_FRAME_HEAD));
     if (frame === undefined || frame.end !== slot.length)
       throw this.corrupt(slot.at, slot.length, 'no item starts here');
-    const item = readItem(view, frame);
+    const item = readItem(view, frame, slot.at);
     if ('reason' in item) throw this.corrupt(slot.at, slot.length, item.reason);
     return item;
   }
@@ -98,7 +100,19 @@ export class LogFile {
     try {
       return await action();
     } catch (error) {
-      throw new StorageIoError(`cannot read ${this.path}: ${(error as Error).message}`, error);
+      throw this.unreadable(error);
     }
+  }
+
+  private attemptSync<T>(action: () => T): T {
+    try {
+      return action();
+    } catch (error) {
+      throw this.unreadable(error);
+    }
+  }
+
+  private unreadable(cause: unknown): StorageIoError {
+    return new StorageIoError(`cannot read ${this.path}: ${(cause as Error).message}`, cause);
   }
 }

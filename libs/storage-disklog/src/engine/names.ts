@@ -9,6 +9,8 @@ export class LogNames {
   /** A file being made; it gets its real name in one step, or is removed on the next open. */
   readonly unfinished: string;
   readonly unfinishedIndex: string;
+  /** The new file of a compaction that is under way. */
+  readonly compacted: string;
   /** Stands while a truncation is under way. */
   readonly truncation: string;
 
@@ -19,6 +21,7 @@ export class LogNames {
     this.lock = join(directory, 'log.lock');
     this.unfinished = join(directory, 'log.new');
     this.unfinishedIndex = join(directory, 'log.idx.new');
+    this.compacted = join(directory, 'log.compacted');
     this.truncation = join(directory, 'log.truncating');
   }
 

@@ -87,7 +87,7 @@ export async function itemAt(
   if (frame === undefined) return { reason: isZero(head) ? 'zeros' : 'no item starts here' };
   if (at + frame.end > window.size) return { reason: 'the item is cut short' };
   const bytes = await window.view(at, frame.end);
-  const item = readItem(bytes, frame);
+  const item = readItem(bytes, frame, at);
   if ('reason' in item) return item;
   return { item, frame: { ...frame, start: at, termStart: at + frame.termStart, end: at + frame.end } };
 }

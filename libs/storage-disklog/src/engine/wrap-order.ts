@@ -111,12 +111,8 @@ async function firstGeneration(handle: FileHandle, head: Buffer, size: number): 
   if (frame.end - frame.termStart <= TRAILER_SIZE) return undefined;
   const bytes = Buffer.alloc(frame.end - frame.start);
   await handle.read(bytes, 0, bytes.length, frame.start);
-  const trailer = readTrailer(bytes, {
-    ...frame,
-    start: 0,
-    termStart: frame.termStart - frame.start,
-    end: bytes.length,
-  });
+  const moved = { ...frame, start: 0, termStart: frame.termStart - frame.start, end: bytes.length };
+  const trailer = readTrailer(bytes, moved, frame.start);
   return trailer === undefined || 'reason' in trailer ? undefined : trailer.generation;
 }
 

@@ -9,7 +9,9 @@ import { type DecodedTerm, type EntryWrite, readTerm, termSize, writeTerm } from
  *
  * Trailer, 24 bytes, big-endian, counted in `size`:
  *   magic:u16  synced:u48  generation:u32  sequence:u64  crc32:u32
- * The checksum covers everything before it: size, magic, MD5 where there is one, term, and the trailer's own fields.
+ * The checksum covers everything before it: size, magic, MD5 where there is one, term, and the trailer's own fields. It
+ * starts from the item's position in its file, so that an item found anywhere else (inside a value that holds a copy
+ * of a log, or in a block that the device put in the wrong place) is no item.
  */
 export const ITEM_HEAD = 8;
 const MAGIC = 0x62574c41;
@@ -41,13 +43,14 @@ export function itemSize(entries: readonly EntryWrite[]): number {
   return ITEM_HEAD + (size >= MD5_FROM ? MD5_SIZE : 0) + size;
 }
 
-/** Writes a whole item; answers where it ends. */
+/** Writes a whole item that will stand at `position` of its file; answers where it ends in the buffer. */
 export function writeItem(
   entries: readonly EntryWrite[],
   timestamp: number,
   trailer: Trailer,
   target: Buffer,
   start: number,
+  position: number,
 ): number {
   const size = termSize(entries) + TRAILER_SIZE;
   let at = target.writeUInt32BE(size, start);
@@ -55,18 +58,24 @@ export function writeItem(
   if (size >= MD5_FROM) at += sizeDigest(target.subarray(start, start + 4)).copy(target, at);
   at = writeTerm(entries, timestamp, target, at);
   const end = at + TRAILER_SIZE;
-  sealItem(trailer, target, start, end);
+  sealItem(trailer, target, start, end, position);
   return end;
 }
 
 /** Writes the trailer of an item whose other bytes stand already. */
-export function sealItem(trailer: Trailer, target: Buffer, start: number, end: number): void {
+export function sealItem(
+  trailer: Trailer,
+  target: Buffer,
+  start: number,
+  end: number,
+  position: number,
+): void {
   let at = target.writeUInt16BE(TRAILER_MAGIC, end - TRAILER_SIZE);
   at = target.writeUIntBE(trailer.synced, at, 6);
   at = target.writeUInt32BE(trailer.generation, at);
   at = target.writeUInt32BE(Math.floor(trailer.sequence / 0x1_0000_0000), at);
   at = target.writeUInt32BE(trailer.sequence >>> 0, at);
-  target.writeUInt32BE(crc32(target.subarray(start, at)), at);
+  target.writeUInt32BE(crc32(target.subarray(start, at), seed(position)), at);
 }
 
 /** The frame of an item: where its term starts and where the item ends. */
@@ -112,9 +121,9 @@ export interface BadItem {
   readonly reason: string;
 }
 
-/** Reads and checks the item of a frame that is in the buffer whole. */
-export function readItem(buffer: Buffer, frame: Frame): Item | BadItem {
-  const trailer = readTrailer(buffer, frame);
+/** Reads and checks the item of a frame that is in the buffer whole, and stands at `position` of its file. */
+export function readItem(buffer: Buffer, frame: Frame, position: number): Item | BadItem {
+  const trailer = readTrailer(buffer, frame, position);
   if (trailer === undefined || 'reason' in trailer) {
     // An item of Erlang's may carry the trailer's magic by chance; its term then reaches to the very end.
     const bare = readBody(buffer, frame.termStart, frame.end);
@@ -134,17 +143,25 @@ function readBody(buffer: Buffer, start: number, end: number): DecodedTerm | Bad
 }
 
 /** The trailer, `reason` where its checksum fails, undefined where the item has none. */
-export function readTrailer(buffer: Buffer, frame: Frame): Trailer | BadItem | undefined {
+export function readTrailer(
+  buffer: Buffer,
+  frame: Frame,
+  position: number,
+): Trailer | BadItem | undefined {
   const at = frame.end - TRAILER_SIZE;
   if (frame.legacy || at <= frame.termStart || buffer.readUInt16BE(at) !== TRAILER_MAGIC) return undefined;
   const crcAt = frame.end - 4;
-  if (crc32(buffer.subarray(frame.start, crcAt)) !== buffer.readUInt32BE(crcAt))
+  if (crc32(buffer.subarray(frame.start, crcAt), seed(position)) !== buffer.readUInt32BE(crcAt))
     return { reason: 'checksum mismatch' };
   return {
     synced: buffer.readUIntBE(at + 2, 6),
     generation: buffer.readUInt32BE(at + 8),
     sequence: buffer.readUInt32BE(at + 12) * 0x1_0000_0000 + buffer.readUInt32BE(at + 16),
   };
+}
+
+function seed(position: number): number {
+  return position % 0x1_0000_0000;
 }
 
 function sizeDigest(sizeBytes: Buffer): Buffer {
