@@ -116,7 +116,9 @@ export class DiskLogStorageAdapter extends StorageAdapter {
   async close(): Promise<void> {
     this.closed = true;
     const stores = await Promise.allSettled(this.stores.values());
-    const closings = stores.map((store) => (store.status === 'fulfilled' ? store.value.close() : undefined));
+    const closings = stores.map(async (store) =>
+      store.status === 'fulfilled' ? store.value.close() : undefined,
+    );
     for (const result of await Promise.allSettled(closings)) {
       if (result.status === 'rejected') throw result.reason;
     }

@@ -21,15 +21,11 @@ import {
 } from '@genrocks/storage';
 import type { ResolvedSettings } from './disk-log-options.js';
 import { compact, worthCompacting } from './engine/compaction.js';
-import { MergedCursor } from './engine/cursor.js';
-import { readPage, readValue } from './engine/entry-reader.js';
 import { LogDirectory } from './engine/log-directory.js';
 import type { LogFile } from './engine/log-file.js';
-import { readFileLog } from './engine/log-reader.js';
+import { LogView } from './engine/log-view.js';
 import { LogWriter } from './engine/log-writer.js';
-import type { Slot } from './engine/memory-keys.js';
 import type { LogNames } from './engine/names.js';
-import { FILE_HEAD } from './format/headers.js';
 import type { EntryWrite } from './format/entry.js';
 import { itemSize } from './format/item.js';
 import type { FileSystem } from './io/file-system.js';
@@ -39,8 +35,6 @@ export const MAX_KEY_BYTES = 65_535;
 export const MAX_VALUE_BYTES = 128 << 20;
 /** A batch is one item, and an item is checked as a whole. */
 const MAX_BATCH_BYTES = 512 << 20;
-const PAGE_ENTRIES = 1024;
-const PAGE_BYTES = 1 << 20;
 
 export interface DiskLogStoreContext {
   readonly topic: string;
@@ -58,6 +52,7 @@ export interface DiskLogStoreContext {
 export class DiskLogStore extends PartitionStore {
   readonly topic: string;
   readonly partition: number;
+  private readonly view: LogView;
   private closing: Promise<void> | undefined;
   private compacting: Promise<void> | undefined;
   /** The lowest key still needed: undefined while nobody has said, null where nothing is. */
@@ -69,6 +64,7 @@ export class DiskLogStore extends PartitionStore {
     private readonly writer: LogWriter,
   ) {
     super();
+    this.view = new LogView(log);
     this.topic = context.topic;
     this.partition = context.partition;
   }
@@ -91,7 +87,7 @@ export class DiskLogStore extends PartitionStore {
       get current() {
         return log.current;
       },
-      rotate: () => store!.rotate(),
+      rotate: (lastSequence: number) => store!.rotate(lastSequence),
     };
     const writer = new LogWriter(host, log.sequence, {
       name: names.directory,
@@ -111,7 +107,7 @@ export class DiskLogStore extends PartitionStore {
     try {
       return this.append([this.entryFor({ type: 'put', key, value })]);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return rejected(error);
     }
   }
 
@@ -119,7 +115,7 @@ export class DiskLogStore extends PartitionStore {
     try {
       return this.append([this.entryFor({ type: 'delete', key })]);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return rejected(error);
     }
   }
 
@@ -130,57 +126,25 @@ export class DiskLogStore extends PartitionStore {
     await this.append(operations.map((operation: BatchOperation) => this.entryFor(operation)));
   }
 
-  async get(key: BytesLike, options: ReadOptions = {}): Promise<Buffer | undefined> {
-    const name = keyToString(key);
-    const found = this.find(name, options);
-    if (found === undefined) return undefined;
-    found.file.hold();
-    try {
-      return await readValue(found.file, name, found.slot);
-    } finally {
-      await found.file.release();
-    }
+  async get(key: BytesLike, { skipDamaged = false }: ReadOptions = {}): Promise<Buffer | undefined> {
+    this.assertOpen();
+    return this.view.get(keyToString(key), skipDamaged);
   }
 
-  async exists(key: BytesLike, options: ReadOptions = {}): Promise<boolean> {
-    return this.find(keyToString(key), options) !== undefined;
+  async exists(key: BytesLike, { skipDamaged = false }: ReadOptions = {}): Promise<boolean> {
+    this.assertOpen();
+    return this.view.exists(keyToString(key), skipDamaged);
   }
 
   async *scanPages(options: ScanOptions = {}): AsyncGenerator<StoreEntry[]> {
     this.assertOpen();
-    const range = toKeyRange(options);
-    if (options.skipDamaged !== true) this.refuseDamage();
-    const files = this.log.files.map((file) => file.hold());
-    try {
-      const cursor = new MergedCursor(files, range);
-      for (let left = range.limit; left > 0;) {
-        this.assertOpen();
-        const found = cursor.next(Math.min(PAGE_ENTRIES, left), PAGE_BYTES);
-        if (found.length === 0) return;
-        left -= found.length;
-        yield await readPage(found);
-      }
-    } finally {
-      for (const file of files) await file.release();
-    }
+    yield* this.view.scan(toKeyRange(options), options.skipDamaged === true, () => this.assertOpen());
   }
 
   async *readLogPages(options: ReadLogOptions = {}): AsyncGenerator<LogEntry[]> {
     this.assertOpen();
-    let left = checkLimit(options.limit);
-    const files = this.log.files.map((file) => file.hold());
-    try {
-      for (const file of files) {
-        for await (const page of readFileLog(file, options.skipDamaged === true)) {
-          this.assertOpen();
-          if (left <= 0) return;
-          yield page.length > left ? page.slice(0, left) : page;
-          left -= page.length;
-        }
-      }
-    } finally {
-      for (const file of files) await file.release();
-    }
+    const limit = checkLimit(options.limit);
+    yield* this.view.readLog(limit, options.skipDamaged === true, () => this.assertOpen());
   }
 
   async info(): Promise<StoreInfo> {
@@ -257,27 +221,7 @@ export class DiskLogStore extends PartitionStore {
     return { key, value };
   }
 
-  /** A key's newest entry. Fails where damage may hide a newer one. */
-  private find(key: string, options: ReadOptions): { file: LogFile; slot: Slot } | undefined {
-    this.assertOpen();
-    const { files } = this.log;
-    for (let i = files.length - 1; i >= 0; i--) {
-      const file = files[i]!;
-      const slot = file.keys.get(key);
-      if (options.skipDamaged !== true) this.refuseDamage([file], slot?.at);
-      if (slot !== undefined) return slot.deleted ? undefined : { file, slot };
-    }
-    return undefined;
-  }
-
-  private refuseDamage(files: readonly LogFile[] = this.log.files, from = FILE_HEAD): void {
-    for (const file of files) {
-      const damage = file.damage.find(({ start }) => start >= from);
-      if (damage !== undefined) throw file.corrupt(damage.start, damage.end - damage.start, damage.reason);
-    }
-  }
-
-  private async rotate(): Promise<void> {
+  private async rotate(lastSequence: number): Promise<void> {
     const { overflow } = this.context.settings;
     if (overflow === 'reject') {
       for (const file of this.log.nextEvicted()) {
@@ -287,17 +231,17 @@ export class DiskLogStore extends PartitionStore {
         if (highest !== undefined && needed) throw new RetentionFullError(this.context.names.directory);
       }
     }
-    await this.log.rotate();
+    await this.log.rotate(lastSequence);
   }
 
   private compactIfWorth(): void {
-    if (
-      this.context.settings.logType !== 'compact' ||
-      this.compacting !== undefined ||
-      this.closing !== undefined
-    )
-      return;
+    if (this.context.settings.logType !== 'compact' || this.busy) return;
+    // A failure is not lost: the next write tries again, and optimize() tells the caller.
     if (worthCompacting(this.log.current.file)) this.compact().catch(() => undefined);
+  }
+
+  private get busy(): boolean {
+    return this.compacting !== undefined || this.closing !== undefined;
   }
 
   private compact(): Promise<void> {
@@ -313,7 +257,7 @@ export class DiskLogStore extends PartitionStore {
       await this.writer.exclusive(async () => {
         this.writer.stop();
         // After a failed sync nothing may claim that the log was closed in order.
-        if (this.writer.failed === undefined) await this.log.close();
+        if (this.writer.failed === undefined) await this.log.close(this.writer.lastSequence);
         else await this.log.abandon();
       });
     } finally {
@@ -325,4 +269,8 @@ export class DiskLogStore extends PartitionStore {
   private assertOpen(): void {
     if (this.closing !== undefined) throw new StoreClosedError(`${this.topic}/${this.partition}`);
   }
+}
+
+function rejected(error: unknown): Promise<never> {
+  return Promise.reject(error instanceof Error ? error : new Error(String(error)));
 }

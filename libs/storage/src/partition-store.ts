@@ -66,6 +66,7 @@ export interface StoreInfo {
 /** What happens in a store by itself; see `OpenStoreOptions.onEvent`. */
 export type StoreEvent =
   | { readonly type: 'evicted'; readonly items: number; readonly bytes: number }
+  | { readonly type: 'indexed'; readonly file: string; readonly items: number; readonly ms: number }
   | { readonly type: 'recovered'; readonly items: number; readonly badBytes: number; readonly ms: number }
   | {
       readonly type: 'damaged';

@@ -5,6 +5,7 @@ import type { FileHandle, FileSystem } from '../io/file-system.js';
 import type { LogDirectory } from './log-directory.js';
 import type { LogFile } from './log-file.js';
 import type { LogWriter } from './log-writer.js';
+import { KeyProbe } from './key-probe.js';
 import { MemoryKeys } from './memory-keys.js';
 import { itemAt, Window } from './scanner.js';
 
@@ -97,10 +98,10 @@ class Copy {
 
   private isNeeded(entry: EntryWrite, at: number, index: number): boolean {
     const key = entry.key.toString('latin1');
-    const newest = this.source.keys.get(key);
+    const newest = this.source.keys.get(new KeyProbe(key));
     if (newest === undefined || newest.at !== at || newest.index !== index) return false;
     // A tombstone matters only where the copy already holds the value it deletes.
-    return entry.value !== undefined || this.keys.get(key) !== undefined;
+    return entry.value !== undefined || this.keys.get({ key }) !== undefined;
   }
 
   private add(entry: EntryWrite, timestamp: number, sequence: number): void {

@@ -23,14 +23,15 @@ export class CurrentFile {
   private filling: { from: number; done: Promise<void> } | undefined;
   /** The end of what is written or being written. */
   private writtenEnd: number;
+  private filler: FileHandle | undefined;
 
   constructor(
     readonly file: LogFile,
     readonly keys: MemoryKeys,
     /** Every write through it is durable when it resolves, under `sync: always`. */
     private readonly writer: FileHandle,
-    /** The file's other door, whose writes do not wait; undefined: no zeros are written ahead. */
-    private readonly filler: FileHandle | undefined,
+    /** Opens the file's other door, whose writes do not wait; undefined: no zeros are written ahead. */
+    private readonly openFiller: (() => Promise<FileHandle>) | undefined,
     /** No zeros are written beyond this. */
     private readonly maxBytes: number,
     size: number,
@@ -82,12 +83,13 @@ export class CurrentFile {
   /** Lets go of the file as it is. */
   async abandon(): Promise<void> {
     await this.filling?.done;
+    await this.filler?.close();
     await this.writer.close();
   }
 
   /** Starts filling the next stretch with zeros once half of the last one is used up. */
   private fillAhead(end: number): void {
-    if (this.filler === undefined || this.filling !== undefined || end < MIN_SIZE) return;
+    if (this.openFiller === undefined || this.filling !== undefined || end < MIN_SIZE) return;
     const step = Math.min(MAX_STEP, end);
     const from = Math.max(this.zeroedEnd, this.writtenEnd);
     const to = Math.min(from + step, this.maxBytes);
@@ -106,11 +108,12 @@ export class CurrentFile {
   }
 
   private async fill(from: number, to: number): Promise<void> {
+    const filler = (this.filler ??= await this.openFiller!());
     for (let at = from; at < to;) {
-      const count = await this.filler!.write(ZEROS, 0, Math.min(ZEROS.length, to - at), at);
+      const count = await filler.write(ZEROS, 0, Math.min(ZEROS.length, to - at), at);
       if (count === 0) return;
       at += count;
     }
-    await this.filler!.sync();
+    await filler.sync();
   }
 }

@@ -1,10 +1,14 @@
 import { InvalidConfigError, NeedRepairError, type StoreEvent } from '@genrocks/storage';
 import { fileHead, FILE_HEAD, readFileHead, writeIndexFile, writeSizeFile } from '../format/headers.js';
-import type { FileHandle, FileSystem } from '../io/file-system.js';
+import type { FileSystem } from '../io/file-system.js';
+import { PooledFile } from '../io/handle-pool.js';
 import { CurrentFile } from './current-file.js';
-import { LogFile } from './log-file.js';
+import { replaceFile, writeFresh } from './durable-files.js';
+import { endIsMissing, readLogEnd, writeLogEnd } from './log-end.js';
+import { LeftFiles } from './left-files.js';
+import { type Damage, LogFile } from './log-file.js';
 import { MemoryKeys } from './memory-keys.js';
-import { LogNames, wrapNumber } from './names.js';
+import { type LogNames, wrapNumber } from './names.js';
 import { recoverFile, type RecoveredFile } from './recovery.js';
 import { findWrapOrder } from './wrap-order.js';
 
@@ -29,6 +33,13 @@ export interface Recovery {
   readonly ms: number;
 }
 
+/** A file of the log as the directory knows it before the file is opened. */
+interface KnownFile {
+  readonly number: number;
+  readonly generation: number | undefined;
+  readonly size: number;
+}
+
 /**
  * The files of one log: which there are, in which order, and every step that changes it. Each step is made so that a
  * crash behind any of its calls leaves a directory that opens as before the step or as after it.
@@ -37,16 +48,19 @@ export class LogDirectory {
   current!: CurrentFile;
   /** Oldest first; the last is the current one. */
   files: LogFile[] = [];
-  /** The items' next sequence number. */
+  /** The items' next sequence number, as of the opening. */
   sequence = 1;
   recovery!: Recovery;
   lostItems = 0;
+  readonly left: LeftFiles;
 
   private constructor(
     private readonly fs: FileSystem,
     readonly names: LogNames,
     private readonly options: DirectoryOptions,
-  ) {}
+  ) {
+    this.left = new LeftFiles(fs, names, options.onEvent);
+  }
 
   static async open(fs: FileSystem, names: LogNames, options: DirectoryOptions): Promise<LogDirectory> {
     const directory = new LogDirectory(fs, names, options);
@@ -68,36 +82,44 @@ export class LogDirectory {
     return [...overwritten, ...rest.slice(0, Math.max(0, surplus))];
   }
 
-  /** Makes the next file current; the file it overwrites is gone with that. */
-  async rotate(): Promise<void> {
-    const left = this.current;
+  /**
+   * Makes the next file current; the file it overwrites is gone with that.
+   * @param lastSequence of the file that is left
+   * @throws ENOSPC while nothing has changed yet; any other error leaves the log to be opened anew
+   */
+  async rotate(lastSequence: number): Promise<void> {
+    const { fs, names, current: left } = this;
+    await this.left.settled();
     const number = this.nextNumber;
     const evicted = this.nextEvicted();
-    // Everything that needs room comes first: if there is none, nothing has changed yet.
-    await this.writeFresh(this.names.unfinished, fileHead('opened'));
-    await this.writeFresh(this.names.unfinishedIndex, this.indexBytes(number));
-    await left.leave();
-    await this.fs.rename(this.names.unfinished, this.names.file(number));
-    await this.fs.syncDirectory(this.names.directory);
-    await this.fs.rename(this.names.unfinishedIndex, this.names.index);
-    await this.fs.syncDirectory(this.names.directory);
-    this.current = await this.openEmpty(number, left.file.generation + 1);
-    this.files = [...this.files.filter((file) => !evicted.includes(file)), this.current.file];
-    for (const file of evicted) {
-      if (file.number !== number) await this.fs.unlink(file.path);
-      await this.evict(file);
+    // Everything that needs room comes first.
+    await writeFresh(fs, names.unfinished, fileHead('opened'));
+    await writeFresh(fs, names.unfinishedIndex, this.indexBytes(number));
+    try {
+      await left.leave();
+      for (const file of evicted) file.pin();
+      await fs.rename(names.unfinished, names.file(number));
+      await fs.syncDirectory(names.directory);
+      await fs.rename(names.unfinishedIndex, names.index);
+      await fs.syncDirectory(names.directory);
+      this.current = await this.openEmpty(number, left.file.generation + 1);
+    } catch (error) {
+      throw new Error('the log could not go on to its next file', { cause: error });
     }
+    this.files = [...this.files.filter((file) => !evicted.includes(file)), this.current.file];
+    for (const file of evicted) await this.evict(file, number);
+    if (!evicted.includes(left.file)) this.left.schedule(left.file, left.keys, lastSequence);
   }
 
   /** Removes everything. A marker makes it one step: while it stands, the next open finishes what was begun. */
   async truncate(): Promise<void> {
-    const { generation } = this.current.file;
-    await this.writeFresh(this.names.truncation, Buffer.alloc(0));
-    await this.fs.syncDirectory(this.names.directory);
-    const old = this.files;
-    const writer = this.current;
+    const { fs, names, files: old, current: writer } = this;
+    await this.left.settled();
+    await writeFresh(fs, names.truncation, Buffer.alloc(0));
+    await fs.syncDirectory(names.directory);
+    for (const file of old) file.pin();
     await this.finishTruncation();
-    this.current = await this.openEmpty(this.firstNumber, generation + 1);
+    this.current = await this.openEmpty(this.firstNumber, writer.file.generation + 1);
     this.files = [this.current.file];
     await writer.abandon();
     for (const file of old) await file.release();
@@ -105,28 +127,34 @@ export class LogDirectory {
 
   /** Puts a finished file in the place of the only one (compaction). */
   async replace(path: string, keys: MemoryKeys, end: number, items: number): Promise<void> {
-    const writer = this.current;
-    const [old] = this.files;
-    await this.fs.rename(path, this.names.halt);
-    await this.fs.syncDirectory(this.names.directory);
-    const handle = await this.fs.open(this.names.halt, { write: true });
+    const { fs, names, current: writer } = this;
+    writer.file.pin();
+    await fs.rename(path, names.halt);
+    await fs.syncDirectory(names.directory);
+    const handle = new PooledFile(fs, names.halt);
     const generation = writer.file.generation + 1;
-    const file = new LogFile(this.names.halt, 0, generation, handle, keys, end, items, items, []);
+    const file = new LogFile(names.halt, 0, generation, handle, keys, end, items, items, []);
     this.current = await this.makeCurrent(file, keys, end);
     this.files = [file];
     await writer.abandon();
-    await old!.release();
+    await writer.file.release();
   }
 
   /** Marks the log closed, everything in it durable. */
-  async close(): Promise<void> {
-    await this.current.leave();
-    if (this.options.type === 'wrap') await this.writeIndex(this.current.file.number);
+  async close(lastSequence: number): Promise<void> {
+    const { fs, names, current } = this;
+    await this.left.settled();
+    await current.leave();
+    if (this.options.type === 'wrap') await this.writeIndex(current.file.number);
+    const { number, generation, end, items } = current.file;
+    await this.put(names.end, writeLogEnd({ number, generation, end, items, lastSequence }));
+    await fs.syncDirectory(names.directory);
     await this.release();
   }
 
   /** Lets go of all files as they are. */
   async abandon(): Promise<void> {
+    await this.left.settled();
     await (this.current as CurrentFile | undefined)?.abandon();
     await this.release();
   }
@@ -151,47 +179,60 @@ export class LogDirectory {
     const { fs, names, options } = this;
     await this.refuseOtherType();
     if ((await fs.size(names.truncation)) !== undefined) await this.finishTruncation();
-    const numbers = options.type === 'wrap' ? await this.wrapNumbers() : await this.haltNumbers();
-    for (const path of [names.unfinished, names.unfinishedIndex, names.compacted]) await fs.unlink(path);
-    if (numbers.length === 0) return this.create(started);
-    let recovered: RecoveredFile | undefined;
-    for (const number of numbers) recovered = await this.openExisting(number, number === numbers.at(-1));
-    const { badBytes, status } = recovered!;
+    const known = options.type === 'wrap' ? await this.wrapFiles() : await this.haltFile();
+    for (const path of [names.unfinished, names.unfinishedIndex]) await fs.unlink(path);
+    const current = known.at(-1);
+    if (current === undefined) return this.create(started);
+    for (const file of known.slice(0, -1)) await this.openLeft(file);
+    const { badBytes, status } = await this.openCurrent(current);
     const items = this.files.reduce((sum, file) => sum + file.entries, 0);
     this.recovery = { repaired: status !== 'closed', items, badBytes, ms: performance.now() - started };
     if (this.recovery.repaired) options.onEvent({ type: 'recovered', items, badBytes, ms: this.recovery.ms });
   }
 
-  private async haltNumbers(): Promise<number[]> {
-    const size = await this.fs.size(this.names.halt);
+  private async haltFile(): Promise<KnownFile[]> {
+    const { fs, names } = this;
+    const size = await fs.size(names.halt);
     // Shorter than its head: the file was being created when the process died.
     if (size === undefined || size < FILE_HEAD) return [];
-    if (this.options.repair === false) await this.refuseUnclosed(this.names.halt);
-    return [0];
+    if (this.options.repair === false) await this.refuseUnclosed(names.halt);
+    return [{ number: 0, generation: undefined, size }];
   }
 
-  private async wrapNumbers(): Promise<number[]> {
-    const order = await findWrapOrder(this.fs, this.names);
+  private async wrapFiles(): Promise<readonly KnownFile[]> {
+    const { names } = this;
+    const order = await findWrapOrder(this.fs, names);
     const current = order.files.at(-1);
-    if (current !== undefined && this.options.repair === false)
-      await this.refuseUnclosed(this.names.file(current.number));
-    if (current !== undefined && order.indexIsStale) {
-      const counts = order.index?.counts ?? [];
-      await this.replaceFile(this.names.index, writeIndexFile({ current: current.number, counts }));
+    if (current !== undefined) {
+      if (this.options.repair === false) await this.refuseUnclosed(names.file(current.number));
+      if (order.indexIsStale) {
+        const counts = order.index?.counts ?? [];
+        await this.put(
+          names.index,
+          writeIndexFile({ current: current.number, counts }),
+          names.unfinishedIndex,
+        );
+      }
     }
     await this.writeLimits();
-    return order.files.map((file) => file.number);
+    return order.files;
   }
 
   private async refuseUnclosed(path: string): Promise<void> {
-    const head = (await this.fs.readFile(path)).subarray(0, FILE_HEAD);
+    const head = Buffer.alloc(FILE_HEAD);
+    const handle = await this.fs.open(path, { write: false });
+    try {
+      await handle.read(head, 0, FILE_HEAD, 0);
+    } finally {
+      await handle.close();
+    }
     if (readFileHead(head) !== 'closed') throw new NeedRepairError(path);
   }
 
   private async writeLimits(): Promise<void> {
     const bytes = writeSizeFile({ maxBytes: this.options.maxBytes, maxFiles: this.options.maxFiles });
     const old = await this.fs.readFile(this.names.sizes).catch(() => undefined);
-    if (old === undefined || !old.equals(bytes)) await this.replaceFile(this.names.sizes, bytes);
+    if (old === undefined || !old.equals(bytes)) await this.put(this.names.sizes, bytes);
   }
 
   private async create(started: number): Promise<void> {
@@ -203,74 +244,130 @@ export class LogDirectory {
   }
 
   private async createFirst(): Promise<void> {
-    const { fs, names } = this;
-    if (this.options.type === 'wrap')
-      await this.replaceFile(names.index, writeIndexFile({ current: 1, counts: [0] }));
-    await this.replaceFile(names.file(this.firstNumber), fileHead('opened'));
-    await fs.syncDirectory(names.directory);
+    const { names } = this;
+    const index = writeIndexFile({ current: 1, counts: [0] });
+    if (this.options.type === 'wrap') await this.put(names.index, index, names.unfinishedIndex);
+    await this.put(names.file(this.firstNumber), fileHead('opened'));
   }
 
-  private async openExisting(number: number, isLast: boolean): Promise<RecoveredFile> {
-    const path = this.names.file(number);
-    const handle = await this.fs.open(path, { write: isLast });
-    let recovered: RecoveredFile;
-    let size: number;
+  private async openLeft(known: KnownFile): Promise<void> {
+    const opened = await this.left.open(known.number, known.generation, known.size);
+    if (opened !== undefined) {
+      this.files.push(opened.file);
+      this.sequence = Math.max(this.sequence, opened.lastSequence + 1);
+      return;
+    }
+    const { file, recovered } = await this.recover(known, false);
+    await this.left.rebuild(file, recovered);
+  }
+
+  private async openCurrent(known: KnownFile): Promise<RecoveredFile> {
+    const { file, recovered } = await this.recover(known, true);
+    const { keys, badBytes, end } = recovered;
+    const writer = await this.openWriter(file.path);
     try {
-      size = (await this.fs.size(path)) ?? 0;
-      recovered = await recoverFile(handle, path, size, isLast);
+      // A write that was cut off may sit in the page cache only; from here on it counts as stored.
+      if (badBytes > 0) await writer.truncate(end);
+      const head = fileHead('opened');
+      await writer.write(head, 0, head.length, 0);
+      await writer.sync();
+    } catch (error) {
+      await writer.close();
+      throw error;
+    }
+    const size = badBytes > 0 ? end : known.size;
+    this.current = new CurrentFile(
+      file,
+      keys,
+      writer,
+      this.fillerFor(file.path),
+      this.options.maxBytes,
+      size,
+    );
+    return recovered;
+  }
+
+  /** Reads a file from end to end. */
+  private async recover(
+    known: KnownFile,
+    isCurrent: boolean,
+  ): Promise<{ file: LogFile; recovered: RecoveredFile }> {
+    const { number, size } = known;
+    const path = this.names.file(number);
+    const handle = new PooledFile(this.fs, path);
+    try {
+      const recovered = await recoverFile(handle, path, size, isCurrent);
+      const generation = recovered.generation ?? (this.files.at(-1)?.generation ?? 0) + 1;
+      this.sequence = Math.max(this.sequence, (recovered.lastSequence ?? 0) + 1);
+      const { keys, end, items, entries } = recovered;
+      const damage = [...recovered.damage, ...(await this.missingEnd(known, generation, recovered))];
+      await this.quarantine(number, damage, recovered.cutNeedsCopy);
+      const file = new LogFile(path, number, generation, handle, keys, end, items, entries, damage);
+      this.files.push(file);
+      return { file, recovered };
     } catch (error) {
       await handle.close();
       throw error;
     }
-    const generation = recovered.generation ?? (this.files.at(-1)?.generation ?? 0) + 1;
-    this.sequence = Math.max(this.sequence, (recovered.lastSequence ?? 0) + 1);
-    const { keys, end, items, entries, damage } = recovered;
-    const file = new LogFile(path, number, generation, handle, keys, end, items, entries, damage);
-    this.files.push(file);
-    await this.quarantine(file, recovered);
-    if (isLast) this.current = await this.resume(file, keys, recovered, size);
-    return recovered;
   }
 
-  /** Readies a file that was written before for more: cuts its torn tail, marks it opened, makes all of it durable. */
-  private async resume(
-    file: LogFile,
-    keys: MemoryKeys,
+  /** A log that was closed must reach as far as it did then. */
+  private async missingEnd(
+    known: KnownFile,
+    generation: number,
     recovered: RecoveredFile,
-    size: number,
-  ): Promise<CurrentFile> {
-    // A write that was cut off may sit in the page cache only; from here on it counts as stored.
-    if (recovered.badBytes > 0) await file.handle.truncate(recovered.end);
-    const head = fileHead('opened');
-    await file.handle.write(head, 0, head.length, 0);
-    await file.handle.sync();
-    return this.makeCurrent(file, keys, recovered.badBytes > 0 ? recovered.end : size);
+  ): Promise<Damage[]> {
+    const bytes = await this.fs.readFile(this.names.end).catch(() => undefined);
+    const closed = bytes === undefined ? undefined : readLogEnd(bytes);
+    if (recovered.status !== 'closed' || closed === undefined) return [];
+    return endIsMissing(closed, {
+      number: known.number,
+      generation,
+      end: recovered.end,
+      path: this.names.file(known.number),
+    });
   }
 
-  /** Keeps a copy of a damaged file, once, before anything in it changes. */
-  private async quarantine(file: LogFile, recovered: RecoveredFile): Promise<void> {
-    for (const { start, end, reason } of recovered.damage) {
-      this.options.onEvent({ type: 'damaged', file: file.path, offset: start, length: end - start, reason });
+  /** Reports damage, and keeps a copy of the file, once, before anything in it changes. */
+  private async quarantine(number: number, damage: readonly Damage[], cutNeedsCopy: boolean): Promise<void> {
+    for (const { file, start, end, reason } of damage) {
+      this.options.onEvent({ type: 'damaged', file, offset: start, length: end - start, reason });
     }
-    if (recovered.damage.length === 0 && !recovered.cutNeedsCopy) return;
-    const copy = this.names.quarantine(file.number);
+    if (damage.length === 0 && !cutNeedsCopy) return;
+    const copy = this.names.quarantine(number);
     if ((await this.fs.size(copy)) !== undefined) return;
-    await this.fs.copyFile(file.path, copy);
+    await this.fs.copyFile(this.names.file(number), copy);
     await this.fs.syncDirectory(this.names.directory);
   }
 
   private async openEmpty(number: number, generation: number): Promise<CurrentFile> {
     const path = this.names.file(number);
     const keys = new MemoryKeys();
-    const handle = await this.fs.open(path, { write: true });
-    const file = new LogFile(path, number, generation, handle, keys, FILE_HEAD, 0, 0, []);
+    const file = new LogFile(
+      path,
+      number,
+      generation,
+      new PooledFile(this.fs, path),
+      keys,
+      FILE_HEAD,
+      0,
+      0,
+      [],
+    );
     return this.makeCurrent(file, keys, FILE_HEAD);
   }
 
   private async makeCurrent(file: LogFile, keys: MemoryKeys, size: number): Promise<CurrentFile> {
-    const writer = await this.fs.open(file.path, { write: true, durable: this.options.durable });
-    const filler = this.options.durable ? file.handle : undefined;
-    return new CurrentFile(file, keys, writer, filler, this.options.maxBytes, size);
+    const writer = await this.openWriter(file.path);
+    return new CurrentFile(file, keys, writer, this.fillerFor(file.path), this.options.maxBytes, size);
+  }
+
+  private openWriter(path: string) {
+    return this.fs.open(path, { write: true, durable: this.options.durable });
+  }
+
+  private fillerFor(path: string) {
+    return this.options.durable ? () => this.fs.open(path, { write: true }) : undefined;
   }
 
   private async finishTruncation(): Promise<void> {
@@ -278,14 +375,18 @@ export class LogDirectory {
     await this.createFirst();
     for (const { name } of await fs.readdir(names.directory)) {
       const number = wrapNumber(name);
-      if (number !== undefined && number !== this.firstNumber) await fs.unlink(names.file(number));
+      if (number === undefined || number === this.firstNumber) continue;
+      await fs.unlink(names.file(number));
+      await fs.unlink(names.keyIndex(number));
     }
     await fs.syncDirectory(names.directory);
     await fs.unlink(names.truncation);
     await fs.syncDirectory(names.directory);
   }
 
-  private async evict(file: LogFile): Promise<void> {
+  private async evict(file: LogFile, overwrittenBy: number): Promise<void> {
+    if (file.number !== overwrittenBy) await this.fs.unlink(file.path);
+    await this.fs.unlink(this.names.keyIndex(file.number));
     this.lostItems += file.entries;
     this.options.onEvent({ type: 'evicted', items: file.entries, bytes: file.end });
     await file.release();
@@ -295,34 +396,16 @@ export class LogDirectory {
     const highest = Math.max(current, ...this.files.map((file) => file.number));
     const counts = new Array<number>(highest).fill(0);
     for (const file of this.files) if (file.number !== current) counts[file.number - 1] = file.items;
-    if (this.current?.file.number === current) counts[current - 1] = this.current.file.items;
+    if (this.current.file.number === current) counts[current - 1] = this.current.file.items;
     return writeIndexFile({ current, counts });
   }
 
   private writeIndex(current: number): Promise<void> {
-    return this.replaceFile(this.names.index, this.indexBytes(current));
+    return this.put(this.names.index, this.indexBytes(current), this.names.unfinishedIndex);
   }
 
-  private async replaceFile(path: string, bytes: Buffer): Promise<void> {
-    const temporary = path === this.names.index ? this.names.unfinishedIndex : this.names.unfinished;
-    await this.writeFresh(temporary, bytes);
-    await this.fs.rename(temporary, path);
-    await this.fs.syncDirectory(this.names.directory);
-  }
-
-  /** Writes a new file whole and makes its bytes durable; its name is not, yet. */
-  private async writeFresh(path: string, bytes: Buffer): Promise<void> {
-    const handle: FileHandle = await this.fs.open(path, { write: true, create: true });
-    try {
-      for (let at = 0; at < bytes.length;) {
-        const count = await handle.write(bytes, at, bytes.length - at, at);
-        if (count === 0) throw Object.assign(new Error(`no room for ${path}`), { code: 'ENOSPC' });
-        at += count;
-      }
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+  private put(path: string, bytes: Buffer, temporary = this.names.unfinished): Promise<void> {
+    return replaceFile(this.fs, path, bytes, temporary, this.names.directory);
   }
 
   /** A halt log and a wrap log in one directory would each hide the other's data. */
@@ -333,9 +416,7 @@ export class LogDirectory {
     const hasHalt = entries.some(({ name, directory }) => !directory && name === 'log');
     const found = options.type === 'wrap' ? hasHalt && !hasWrap && 'halt' : hasWrap && 'wrap';
     if (!found) return;
-    const remedy = `open it with log_type: ${found}, or use another directory`;
-    throw new InvalidConfigError([
-      `log_type: "${options.type}" is not allowed; ${names.directory} holds a ${found} log, ${remedy}`,
-    ]);
+    const remedy = `${names.directory} holds a ${found} log, open it with log_type: ${found}, or use another directory`;
+    throw new InvalidConfigError([`log_type: "${options.type}" is not allowed; ${remedy}`]);
   }
 }

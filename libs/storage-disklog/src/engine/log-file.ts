@@ -1,6 +1,6 @@
 import { LogCorruptError, StorageIoError } from '@genrocks/storage';
 import { type Item, MAX_FRAME_HEAD, readFrame, readItem } from '../format/item.js';
-import type { FileHandle } from '../io/file-system.js';
+import type { PooledFile } from '../io/handle-pool.js';
 import type { FileKeys, Slot } from './memory-keys.js';
 import type { Gap } from './scanner.js';
 
@@ -22,8 +22,9 @@ export class LogFile {
     /** The N of `log.N`; 0 for the one file of a halt log. */
     readonly number: number,
     readonly generation: number,
-    readonly handle: FileHandle,
-    readonly keys: FileKeys,
+    readonly handle: PooledFile,
+    /** In memory while the file is written, from its index on disk after it was left. */
+    public keys: FileKeys,
     /** Where the committed items end: nothing behind it is shown to a reader. */
     public end: number,
     /** Items in the file, and entries in them: a batch is one item of several entries. */
@@ -39,7 +40,20 @@ export class LogFile {
   }
 
   async release(): Promise<void> {
-    if (--this.holders === 0) await this.handle.close();
+    if (--this.holders > 0) return;
+    await this.handle.close();
+    await this.keys.close();
+  }
+
+  /** Its name is about to go to another file, or away: readers that hold it must not open it by name again. */
+  pin(): void {
+    if (this.holders === 1) return;
+    this.handle.pin();
+    this.keys.pin();
+  }
+
+  get isReleased(): boolean {
+    return this.holders === 0;
   }
 
   /** Reads bytes of committed items, all of them. */

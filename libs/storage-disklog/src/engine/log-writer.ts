@@ -1,4 +1,4 @@
-import { NoSpaceError, type StoreEvent, SyncFailedError } from '@genrocks/storage';
+import { GenRocksError, NoSpaceError, type StoreEvent, SyncFailedError } from '@genrocks/storage';
 import { FILE_HEAD } from '../format/headers.js';
 import type { EntryWrite } from '../format/entry.js';
 import { isErrno } from '../io/file-system.js';
@@ -24,7 +24,7 @@ export interface WriterOptions {
 export interface WriterHost {
   readonly current: CurrentFile;
   /** Leaves the current file and makes a next one current. May reject with `RETENTION_FULL`. */
-  rotate(): Promise<void>;
+  rotate(lastSequence: number): Promise<void>;
 }
 
 interface Task {
@@ -212,12 +212,11 @@ export class LogWriter {
 
   private async rotate(): Promise<void> {
     try {
-      await this.host.rotate();
+      await this.host.rotate(this.lastSequence);
       this.synced = FILE_HEAD;
     } catch (error) {
-      if (isNoSpace(error)) throw new NoSpaceError(this.options.name, error);
-      if (isErrno(error, 'EIO')) throw this.fail(error);
-      throw error;
+      if (error instanceof GenRocksError) throw error;
+      throw isNoSpace(error) ? new NoSpaceError(this.options.name, error) : this.fail(error);
     }
   }
 

@@ -1,4 +1,5 @@
 import { SortedKeyMap } from '@genrocks/storage';
+import type { KeyProbe } from './key-probe.js';
 
 /** Where the newest entry of a key stands in a log file. */
 export interface Slot {
@@ -13,9 +14,12 @@ export interface Slot {
 /** The keys of one log file, each with its newest entry there. */
 export interface FileKeys {
   readonly size: number;
-  get(key: string): Slot | undefined;
+  get(probe: KeyProbe): Slot | undefined;
   /** Up to `max` keys with `lower <= key < upper`, ascending or descending. */
   page(lower: string, upper: string | undefined, reverse: boolean, max: number): [string, Slot][];
+  /** Keeps the keys readable although the name of their file goes away. */
+  pin(): void;
+  close(): Promise<void>;
 }
 
 /** All keys of a file in memory, ordered. */
@@ -26,7 +30,7 @@ export class MemoryKeys implements FileKeys {
     return this.map.size;
   }
 
-  get(key: string): Slot | undefined {
+  get({ key }: Pick<KeyProbe, 'key'>): Slot | undefined {
     return this.map.get(key);
   }
 
@@ -37,6 +41,10 @@ export class MemoryKeys implements FileKeys {
   page(lower: string, upper: string | undefined, reverse: boolean, max: number): [string, Slot][] {
     return this.map.page(lower, upper, reverse, max);
   }
+
+  pin(): void {}
+
+  async close(): Promise<void> {}
 
   entries(): IterableIterator<[string, Slot]> {
     return this.map.entries();

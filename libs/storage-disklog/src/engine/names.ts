@@ -13,6 +13,8 @@ export class LogNames {
   readonly compacted: string;
   /** Stands while a truncation is under way. */
   readonly truncation: string;
+  /** Where the log ended when it was closed. */
+  readonly end: string;
 
   constructor(readonly directory: string) {
     this.halt = join(directory, 'log');
@@ -21,6 +23,7 @@ export class LogNames {
     this.lock = join(directory, 'log.lock');
     this.unfinished = join(directory, 'log.new');
     this.unfinishedIndex = join(directory, 'log.idx.new');
+    this.end = join(directory, 'log.end');
     this.compacted = join(directory, 'log.compacted');
     this.truncation = join(directory, 'log.truncating');
   }
@@ -28,6 +31,11 @@ export class LogNames {
   /** `log.N`, or `log` for number 0. */
   file(number: number): string {
     return number === 0 ? this.halt : `${this.halt}.${number}`;
+  }
+
+  /** The key index of a file that was left. */
+  keyIndex(number: number): string {
+    return `${this.file(number)}.keys`;
   }
 
   /** The copy of a damaged file. */

@@ -32,7 +32,7 @@ export interface RecoveredFile {
  * bytes in between are stored. Everything else that is no item was stored once and is damage.
  */
 export async function recoverFile(
-  handle: FileHandle,
+  handle: Pick<FileHandle, 'read'>,
   path: string,
   size: number,
   mayBeTorn: boolean,

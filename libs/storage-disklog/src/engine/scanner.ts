@@ -36,7 +36,7 @@ export type OnItem = (item: Item, frame: Frame) => void;
  * Reads a log file from one end to the other in bounded memory, and finds the items on both sides of any damage.
  */
 export async function scanFile(
-  file: FileHandle,
+  file: Pick<FileHandle, 'read'>,
   size: number,
   onItem: OnItem,
   from = FILE_HEAD,

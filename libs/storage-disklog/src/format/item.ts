@@ -143,11 +143,7 @@ function readBody(buffer: Buffer, start: number, end: number): DecodedTerm | Bad
 }
 
 /** The trailer, `reason` where its checksum fails, undefined where the item has none. */
-export function readTrailer(
-  buffer: Buffer,
-  frame: Frame,
-  position: number,
-): Trailer | BadItem | undefined {
+export function readTrailer(buffer: Buffer, frame: Frame, position: number): Trailer | BadItem | undefined {
   const at = frame.end - TRAILER_SIZE;
   if (frame.legacy || at <= frame.termStart || buffer.readUInt16BE(at) !== TRAILER_MAGIC) return undefined;
   const crcAt = frame.end - 4;

@@ -152,9 +152,7 @@ export class TermReader {
   private big(length: number): number | bigint {
     const sign = this.byte();
     const digits = this.bytes(length);
-    let value = 0;
-    if (length <= 6) value = length === 0 ? 0 : digits.readUIntLE(0, length);
-    else {
+    if (length > 6) {
       const exact = BigInt(`0x${Buffer.from(digits).reverse().toString('hex')}`);
       return exact <= BigInt(Number.MAX_SAFE_INTEGER)
         ? Number(exact) * (sign ? -1 : 1)
@@ -162,6 +160,7 @@ export class TermReader {
           ? -exact
           : exact;
     }
+    const value = length === 0 ? 0 : digits.readUIntLE(0, length);
     return sign ? -value : value;
   }
 

@@ -9,6 +9,8 @@ import { promisify } from 'node:util';
 export interface FileSystem {
   /** `create` makes an empty file, replacing one that is there; `durable` makes every write wait for the device. */
   open(path: string, options: { write: boolean; create?: boolean; durable?: boolean }): Promise<FileHandle>;
+  /** Opens a file for reading, at once. */
+  openSync(path: string): FileHandle;
   readFile(path: string): Promise<Buffer>;
   readdir(path: string): Promise<{ name: string; directory: boolean }[]>;
   /** Size in bytes, undefined where there is no such file. */
@@ -25,6 +27,7 @@ export interface FileSystem {
   removeDirectory(path: string): Promise<boolean>;
   /** Removes a directory and all in it. */
   removeTree(path: string): Promise<void>;
+  /** Copies a file; the copy's bytes are durable, its name is not yet. */
   copyFile(from: string, to: string): Promise<void>;
   /** Makes names created, renamed and removed in a directory durable. */
   syncDirectory(path: string): Promise<void>;
@@ -103,6 +106,7 @@ export const nodeFileSystem: FileSystem = {
     const flags = (write ? O_RDWR : O_RDONLY) | (create ? O_CREAT | O_TRUNC : 0) | (durable ? DSYNC : 0);
     return new NodeFileHandle(await call.open(path, flags, 0o644), durable && DSYNC === 0);
   },
+  openSync: (path) => new NodeFileHandle(fs.openSync(path, fs.constants.O_RDONLY), false),
   readFile: (path) => fs.promises.readFile(path),
   async readdir(path) {
     const entries = await fs.promises.readdir(path, { withFileTypes: true });
@@ -129,7 +133,15 @@ export const nodeFileSystem: FileSystem = {
     }
   },
   removeTree: (path) => fs.promises.rm(path, { recursive: true, force: true }),
-  copyFile: (from, to) => fs.promises.copyFile(from, to),
+  async copyFile(from, to) {
+    await fs.promises.copyFile(from, to);
+    const fd = await call.open(to, fs.constants.O_RDWR);
+    try {
+      await call.fdatasync(fd);
+    } finally {
+      await call.close(fd);
+    }
+  },
   syncDirectory,
 };
 

@@ -1,0 +1,89 @@
+import type { StoreEvent } from '@genrocks/storage';
+import { IndexedKeys } from '../index/indexed-keys.js';
+import { type LogFacts, writeIndex } from '../index/index-file.js';
+import type { FileSystem } from '../io/file-system.js';
+import { PooledFile } from '../io/handle-pool.js';
+import { LogFile } from './log-file.js';
+import { MemoryKeys } from './memory-keys.js';
+import type { LogNames } from './names.js';
+import { recoverFile, type RecoveredFile } from './recovery.js';
+
+/**
+ * Files that are no longer written, and the key indexes beside them. An index makes opening and reading a left file
+ * cost next to nothing; it is trusted only if it is sound and of this very file, and built again where it is not.
+ */
+export class LeftFiles {
+  private indexing: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly fs: FileSystem,
+    private readonly names: LogNames,
+    private readonly onEvent: (event: StoreEvent) => void,
+  ) {}
+
+  /** Opens a left file by its index. Undefined: the file has to be read. */
+  async open(number: number, generation: number | undefined, size: number): Promise<OpenedFile | undefined> {
+    // Without a generation of ours in the file, nothing tells whether Erlang wrote it anew since it was indexed.
+    if (generation === undefined) return undefined;
+    const keys = await IndexedKeys.open(this.fs, this.names.keyIndex(number), { generation, logEnd: size });
+    if (keys === undefined) return undefined;
+    const path = this.names.file(number);
+    const { logEnd, items, entries, lastSequence } = keys.footer;
+    const handle = new PooledFile(this.fs, path);
+    return {
+      file: new LogFile(path, number, generation, handle, keys, logEnd, items, entries, []),
+      lastSequence,
+    };
+  }
+
+  /** Writes the index of a file that was read from end to end, and lets go of the keys in memory. */
+  async rebuild(file: LogFile, recovered: RecoveredFile): Promise<void> {
+    if (recovered.generation === undefined) return;
+    const started = performance.now();
+    await this.index(file, recovered.keys, recovered.lastSequence ?? 0);
+    const ms = performance.now() - started;
+    this.onEvent({ type: 'indexed', file: file.path, items: file.entries, ms });
+  }
+
+  /** Builds the index of a file that was just left, behind the writers; {@link settled} waits for it. */
+  schedule(file: LogFile, keys: MemoryKeys, lastSequence: number): void {
+    this.indexing = this.indexing.then(() => this.index(file, keys, lastSequence));
+  }
+
+  /** Resolves when no index is being built: writers that leave files faster than they are indexed wait here. */
+  settled(): Promise<void> {
+    return this.indexing;
+  }
+
+  /** Builds the index of an open file again, out of the file itself; an evicted file has no name to put it under. */
+  async repair(file: LogFile, isStored: boolean): Promise<void> {
+    const recovered = await recoverFile(file.handle, file.path, file.end, false);
+    const damaged = file.keys;
+    file.keys = recovered.keys;
+    await damaged.close();
+    if (isStored) await this.rebuild(file, recovered);
+  }
+
+  private async index(file: LogFile, keys: MemoryKeys, lastSequence: number): Promise<void> {
+    // Damage is not in the index, so a damaged file is read whole on every open and reports it every time.
+    if (file.isReleased || file.damage.length > 0) return;
+    const path = this.names.keyIndex(file.number);
+    const { generation, end: logEnd, items, entries } = file;
+    const facts: LogFacts = { generation, logEnd, items, entries, lastSequence };
+    try {
+      await writeIndex(this.fs, path, keys, facts);
+      const indexed = await IndexedKeys.open(this.fs, path, facts);
+      if (indexed === undefined) return;
+      // Scans that are under way go on with the keys in memory that they hold.
+      if (file.isReleased) await indexed.close();
+      else file.keys = indexed;
+    } catch {
+      // No room, most likely. The keys stay in memory, and the next open builds the index.
+    }
+  }
+}
+
+export interface OpenedFile {
+  readonly file: LogFile;
+  readonly lastSequence: number;
+}

@@ -1,0 +1,125 @@
+import { type KeyRange, type LogEntry, type StoreEntry } from '@genrocks/storage';
+import { FILE_HEAD } from '../format/headers.js';
+import { IndexDamagedError } from '../index/indexed-keys.js';
+import { type Found, MergedCursor } from './cursor.js';
+import { readPage, readValue } from './entry-reader.js';
+import { KeyProbe } from './key-probe.js';
+import type { LogDirectory } from './log-directory.js';
+import type { LogFile } from './log-file.js';
+import { readFileLog } from './log-reader.js';
+
+const PAGE_ENTRIES = 1024;
+const PAGE_BYTES = 1 << 20;
+
+/** Reading a log: its files seen as one map of keys, and as one sequence of entries. */
+export class LogView {
+  constructor(private readonly log: LogDirectory) {}
+
+  async get(key: string, skipDamaged: boolean): Promise<Buffer | undefined> {
+    const found = await this.find(key, skipDamaged);
+    if (found === undefined) return undefined;
+    try {
+      return await readValue(found.file, key, found.slot);
+    } finally {
+      await found.file.release();
+    }
+  }
+
+  async exists(key: string, skipDamaged: boolean): Promise<boolean> {
+    const found = await this.find(key, skipDamaged);
+    await found?.file.release();
+    return found !== undefined;
+  }
+
+  /** Live entries of a range; `check` runs before every page and ends the scan by throwing. */
+  async *scan(range: KeyRange, skipDamaged: boolean, check: () => void): AsyncGenerator<StoreEntry[]> {
+    if (!skipDamaged) refuseDamage(this.log.files, FILE_HEAD);
+    const files = this.log.files.map((file) => file.hold());
+    try {
+      let rest = range;
+      let cursor: MergedCursor | undefined;
+      for (let left = range.limit; left > 0;) {
+        check();
+        const found = await this.healing(files, () => {
+          // Made anew after damage: it goes on behind the last key that was shown.
+          const current = (cursor ??= new MergedCursor(files, rest));
+          cursor = undefined;
+          const page = current.next(Math.min(PAGE_ENTRIES, left), PAGE_BYTES);
+          cursor = current;
+          return page;
+        });
+        if (found.length === 0) return;
+        left -= found.length;
+        rest = behind(rest, found.at(-1)!.key);
+        yield await readPage(found);
+      }
+    } finally {
+      for (const file of files) await file.release();
+    }
+  }
+
+  /** Everything that was written and is still stored, oldest first. */
+  async *readLog(limit: number, skipDamaged: boolean, check: () => void): AsyncGenerator<LogEntry[]> {
+    let left = limit;
+    const files = this.log.files.map((file) => file.hold());
+    try {
+      for (const file of files) {
+        for await (const page of readFileLog(file, skipDamaged)) {
+          check();
+          if (left <= 0) return;
+          yield page.length > left ? page.slice(0, left) : page;
+          left -= page.length;
+        }
+      }
+    } finally {
+      for (const file of files) await file.release();
+    }
+  }
+
+  /** A key's newest entry, its file held for the caller. Fails where damage may hide a newer one. */
+  private find(key: string, skipDamaged: boolean): Promise<Found | undefined> {
+    const probe = new KeyProbe(key);
+    return this.healing(undefined, () => {
+      const { files } = this.log;
+      for (let i = files.length - 1; i >= 0; i--) {
+        const file = files[i]!;
+        const slot = file.keys.get(probe);
+        if (!skipDamaged) refuseDamage([file], slot?.at ?? FILE_HEAD);
+        // Held in the same turn: a rotation may drop the file in the next.
+        if (slot !== undefined) return slot.deleted ? undefined : { key, slot, file: file.hold() };
+      }
+      return undefined;
+    });
+  }
+
+  /** Runs a look at the keys; a damaged index is built again, and the look taken once more. */
+  private async healing<T>(held: readonly LogFile[] | undefined, look: () => T): Promise<T> {
+    for (;;) {
+      try {
+        return look();
+      } catch (error) {
+        const file =
+          error instanceof IndexDamagedError ? this.fileOf(error, held ?? this.log.files) : undefined;
+        if (file === undefined) throw error;
+        file.hold();
+        await this.log.left.repair(file, this.log.files.includes(file)).finally(() => file.release());
+      }
+    }
+  }
+
+  private fileOf({ path }: IndexDamagedError, files: readonly LogFile[]): LogFile | undefined {
+    return files.find((file) => this.log.names.keyIndex(file.number) === path);
+  }
+}
+
+/** Fails if any of the files is damaged at or behind a position: what was lost there may have been newer. */
+function refuseDamage(files: readonly LogFile[], from: number): void {
+  for (const file of files) {
+    const damage = file.damage.find(({ end }) => end > from);
+    if (damage !== undefined) throw file.corrupt(damage.start, damage.end - damage.start, damage.reason);
+  }
+}
+
+function behind(range: KeyRange, key: string): KeyRange {
+  return range.reverse ? { ...range, upper: key } : { ...range, lower: `${key}\0` };
+}

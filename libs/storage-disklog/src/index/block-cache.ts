@@ -1,0 +1,88 @@
+/** A cached block, linked from the most to the least recently used. */
+interface Node {
+  readonly owner: Map<number, Node>;
+  readonly offset: number;
+  readonly block: Buffer;
+  newer: Node | undefined;
+  older: Node | undefined;
+}
+
+/** Bookkeeping of one block besides its bytes. */
+const NODE_BYTES = 120;
+
+/**
+ * Blocks of key indexes that were read lately, of all stores together, within one budget: this is what keeps memory
+ * from growing with the data.
+ */
+export class BlockCache {
+  private newest: Node | undefined;
+  private oldest: Node | undefined;
+  private bytes = 0;
+
+  constructor(private readonly maxBytes: number) {}
+
+  /** The blocks of one file. */
+  section(): CacheSection {
+    return new CacheSection(this);
+  }
+
+  touch(node: Node): void {
+    if (this.newest === node) return;
+    this.unlink(node);
+    this.link(node);
+  }
+
+  add(owner: Map<number, Node>, offset: number, block: Buffer): void {
+    const node: Node = { owner, offset, block, newer: undefined, older: undefined };
+    owner.set(offset, node);
+    this.link(node);
+    this.bytes += block.length + NODE_BYTES;
+    while (this.bytes > this.maxBytes && this.oldest !== undefined && this.oldest !== node)
+      this.remove(this.oldest);
+  }
+
+  remove(node: Node): void {
+    this.unlink(node);
+    node.owner.delete(node.offset);
+    this.bytes -= node.block.length + NODE_BYTES;
+  }
+
+  private link(node: Node): void {
+    node.older = this.newest;
+    node.newer = undefined;
+    if (this.newest !== undefined) this.newest.newer = node;
+    this.newest = node;
+    this.oldest ??= node;
+  }
+
+  private unlink(node: Node): void {
+    if (node.newer !== undefined) node.newer.older = node.older;
+    else if (this.newest === node) this.newest = node.older;
+    if (node.older !== undefined) node.older.newer = node.newer;
+    else if (this.oldest === node) this.oldest = node.newer;
+  }
+}
+
+export class CacheSection {
+  private readonly nodes = new Map<number, Node>();
+
+  constructor(private readonly cache: BlockCache) {}
+
+  get(offset: number): Buffer | undefined {
+    const node = this.nodes.get(offset);
+    if (node === undefined) return undefined;
+    this.cache.touch(node);
+    return node.block;
+  }
+
+  set(offset: number, block: Buffer): void {
+    this.cache.add(this.nodes, offset, block);
+  }
+
+  clear(): void {
+    for (const node of [...this.nodes.values()]) this.cache.remove(node);
+  }
+}
+
+/** One budget for the process. */
+export const sharedBlockCache = new BlockCache(16 << 20);

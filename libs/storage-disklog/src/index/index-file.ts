@@ -1,0 +1,170 @@
+import { crc32 } from 'node:zlib';
+import type { MemoryKeys } from '../engine/memory-keys.js';
+import { hashKey } from '../engine/key-probe.js';
+import type { FileHandle, FileSystem } from '../io/file-system.js';
+import { BlockBuilder, type BlockPlace } from './block.js';
+import { addToBloom, BLOOM_PAGE_BYTES, bloomPages, sealBloom } from './bloom.js';
+
+/**
+ * The key index of a file that was left, `log.N.keys`: a search tree of sorted blocks, a Bloom filter, a footer.
+ *
+ *   leaf blocks in key order, then the nodes above them level by level, the root last
+ *   Bloom pages, each of 512 bytes
+ *   footer, 96 bytes: magic, generation, logEnd, items, entries, lastSequence, keys, rootOffset, leavesEnd, bloomAt,
+ *     rootLength, bloomPages, zeros, crc32 (u32 and u64, big-endian, as written below)
+ *
+ * It is a cache: it says which file it belongs to, every part has a checksum, and it is built again from the log file
+ * where anything is amiss. So it needs no sync of its own.
+ */
+export const FOOTER_BYTES = 96;
+const FOOTER_MAGIC = 0x47524b31;
+
+export interface IndexFooter {
+  /** Of the log file the index belongs to. */
+  readonly generation: number;
+  readonly logEnd: number;
+  readonly items: number;
+  readonly entries: number;
+  readonly lastSequence: number;
+  readonly keys: number;
+  readonly root: BlockPlace;
+  readonly leavesEnd: number;
+  readonly bloomAt: number;
+  readonly bloomPages: number;
+}
+
+/** What the index says of its log file. */
+export type LogFacts = Pick<IndexFooter, 'generation' | 'logEnd' | 'items' | 'entries' | 'lastSequence'>;
+
+function writeFooter(footer: IndexFooter): Buffer {
+  const bytes = Buffer.alloc(FOOTER_BYTES);
+  bytes.writeUInt32BE(FOOTER_MAGIC, 0);
+  bytes.writeUInt32BE(footer.generation, 4);
+  const wide = [
+    footer.logEnd,
+    footer.items,
+    footer.entries,
+    footer.lastSequence,
+    footer.keys,
+    footer.root.offset,
+    footer.leavesEnd,
+    footer.bloomAt,
+  ];
+  wide.forEach((value, i) => bytes.writeBigUInt64BE(BigInt(value), 8 + 8 * i));
+  bytes.writeUInt32BE(footer.root.length, 72);
+  bytes.writeUInt32BE(footer.bloomPages, 76);
+  bytes.writeUInt32BE(crc32(bytes.subarray(0, FOOTER_BYTES - 4)), FOOTER_BYTES - 4);
+  return bytes;
+}
+
+/** Undefined where the bytes are no footer, or a damaged one. */
+export function readFooter(bytes: Buffer): IndexFooter | undefined {
+  if (bytes.length !== FOOTER_BYTES || bytes.readUInt32BE(0) !== FOOTER_MAGIC) return undefined;
+  if (crc32(bytes.subarray(0, FOOTER_BYTES - 4)) !== bytes.readUInt32BE(FOOTER_BYTES - 4)) return undefined;
+  const wide = (i: number) => Number(bytes.readBigUInt64BE(8 + 8 * i));
+  return {
+    generation: bytes.readUInt32BE(4),
+    logEnd: wide(0),
+    items: wide(1),
+    entries: wide(2),
+    lastSequence: wide(3),
+    keys: wide(4),
+    root: { offset: wide(5), length: bytes.readUInt32BE(72) },
+    leavesEnd: wide(6),
+    bloomAt: wide(7),
+    bloomPages: bytes.readUInt32BE(76),
+  };
+}
+
+/** Bytes gathered before a write; each is a pause in which others run. */
+const WRITE_BYTES = 64 << 10;
+
+/**
+ * Writes the index of a file under a temporary name and puts it in place.
+ * @throws the system's error; the index is then missing, which costs time on the next open, not data
+ */
+export async function writeIndex(
+  fs: FileSystem,
+  path: string,
+  keys: MemoryKeys,
+  facts: LogFacts,
+): Promise<void> {
+  const temporary = `${path}.new`;
+  const handle = await fs.open(temporary, { write: true, create: true });
+  try {
+    await new IndexWriter(handle).write(keys, facts);
+  } finally {
+    await handle.close();
+  }
+  await fs.rename(temporary, path);
+}
+
+class IndexWriter {
+  private position = 0;
+  private pending: Buffer[] = [];
+  private pendingBytes = 0;
+
+  constructor(private readonly handle: FileHandle) {}
+
+  async write(keys: MemoryKeys, facts: LogFacts): Promise<void> {
+    const pages = bloomPages(keys.size);
+    const bloom = Buffer.alloc(pages * BLOOM_PAGE_BYTES);
+    let level: [string, BlockPlace][] = [];
+    const leaf = new BlockBuilder();
+    for (const [key, slot] of keys.entries()) {
+      if (leaf.isFullFor(key)) await this.finishBlock(leaf, level);
+      leaf.addSlot(key, slot);
+      addToBloom(bloom, hashKey(key), pages);
+    }
+    await this.finishBlock(leaf, level);
+    const leavesEnd = this.end;
+    while (level.length > 1) level = await this.writeLevel(level);
+    const root = level[0]![1];
+    const bloomAt = this.end;
+    sealBloom(bloom, pages);
+    await this.add(bloom);
+    const layout = { keys: keys.size, root, leavesEnd, bloomAt, bloomPages: pages };
+    await this.add(writeFooter({ ...facts, ...layout }));
+    await this.flush();
+  }
+
+  private async writeLevel(below: [string, BlockPlace][]): Promise<[string, BlockPlace][]> {
+    const level: [string, BlockPlace][] = [];
+    const node = new BlockBuilder();
+    for (const [key, place] of below) {
+      if (node.isFullFor(key)) await this.finishBlock(node, level);
+      node.addChild(key, place);
+    }
+    await this.finishBlock(node, level);
+    return level;
+  }
+
+  private async finishBlock(block: BlockBuilder, level: [string, BlockPlace][]): Promise<void> {
+    const firstKey = block.firstKey ?? '';
+    const bytes = block.finish();
+    level.push([firstKey, { offset: this.end, length: bytes.length }]);
+    await this.add(bytes);
+  }
+
+  private get end(): number {
+    return this.position + this.pendingBytes;
+  }
+
+  private async add(bytes: Buffer): Promise<void> {
+    this.pending.push(bytes);
+    this.pendingBytes += bytes.length;
+    if (this.pendingBytes >= WRITE_BYTES) await this.flush();
+  }
+
+  private async flush(): Promise<void> {
+    const bytes = Buffer.concat(this.pending, this.pendingBytes);
+    for (let at = 0; at < bytes.length;) {
+      const count = await this.handle.write(bytes, at, bytes.length - at, this.position + at);
+      if (count === 0) throw Object.assign(new Error('no room for a key index'), { code: 'ENOSPC' });
+      at += count;
+    }
+    this.position += bytes.length;
+    this.pending = [];
+    this.pendingBytes = 0;
+  }
+}

@@ -1,0 +1,225 @@
+import type { KeyProbe } from '../engine/key-probe.js';
+import type { FileKeys, Slot } from '../engine/memory-keys.js';
+import type { FileSystem } from '../io/file-system.js';
+import { PooledFile } from '../io/handle-pool.js';
+import {
+  blockCount,
+  type BlockPlace,
+  childOf,
+  compareEntry,
+  isIntact,
+  keyOf,
+  lowerBound,
+  slotOf,
+} from './block.js';
+import { sharedBlockCache } from './block-cache.js';
+import { BLOOM_PAGE_BYTES, bloomPageOf, mayHold } from './bloom.js';
+import { FOOTER_BYTES, type IndexFooter, readFooter } from './index-file.js';
+
+/** A key index fails its checks. It is a cache: whoever meets this builds it again and goes on. */
+export class IndexDamagedError extends Error {
+  constructor(
+    readonly path: string,
+    offset: number,
+  ) {
+    super(`the key index ${path} is damaged at offset ${offset}`);
+  }
+}
+
+/** The keys of a left file, read from its index as they are asked for. */
+export class IndexedKeys implements FileKeys {
+  private readonly cache = sharedBlockCache.section();
+  private bounds: { readonly lowest: string; readonly highest: string } | undefined;
+
+  private constructor(
+    private readonly path: string,
+    private readonly file: PooledFile,
+    readonly footer: IndexFooter,
+  ) {}
+
+  /**
+   * Opens an index if it is there, sound, and of a log file of this generation and size. Undefined: build it again.
+   */
+  static async open(
+    fs: FileSystem,
+    path: string,
+    expected: { generation: number; logEnd: number },
+  ): Promise<IndexedKeys | undefined> {
+    const size = await fs.size(path);
+    if (size === undefined || size < FOOTER_BYTES) return undefined;
+    const file = new PooledFile(fs, path);
+    try {
+      const bytes = Buffer.alloc(FOOTER_BYTES);
+      await file.read(bytes, 0, FOOTER_BYTES, size - FOOTER_BYTES);
+      const footer = readFooter(bytes);
+      const fits = footer?.generation === expected.generation && footer.logEnd === expected.logEnd;
+      if (fits) return new IndexedKeys(path, file, footer);
+    } catch {
+      // Whatever is wrong with a cache, the answer is to build it again.
+    }
+    await file.close();
+    return undefined;
+  }
+
+  get size(): number {
+    return this.footer.keys;
+  }
+
+  get(probe: KeyProbe): Slot | undefined {
+    const { key } = probe;
+    if (this.footer.keys === 0) return undefined;
+    this.bounds ??= this.readBounds();
+    if (key < this.bounds.lowest || key > this.bounds.highest) return undefined;
+    if (!mayHold(this.bloomPage(bloomPageOf(probe.hash, this.footer.bloomPages)), probe.hash))
+      return undefined;
+    const leaf = this.block(this.placeFor(probe.bytes));
+    const at = lowerBound(leaf, probe.bytes);
+    if (at === blockCount(leaf) || compareEntry(leaf, at, probe.bytes) !== 0) return undefined;
+    return slotOf(leaf, at);
+  }
+
+  page(lower: string, upper: string | undefined, reverse: boolean, max: number): [string, Slot][] {
+    if (this.footer.keys === 0) return [];
+    return reverse ? this.pageDown(lower, upper, max) : this.pageUp(lower, upper, max);
+  }
+
+  /** Reads every block once and checks it; false where the index does not hold together. */
+  verify(): boolean {
+    try {
+      for (
+        let place: BlockPlace | undefined = this.firstLeaf();
+        place !== undefined;
+        place = this.leafAfter(place)
+      ) {
+        this.block(place);
+      }
+      for (let page = 0; page < this.footer.bloomPages; page++) this.bloomPage(page);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Keeps the index readable although its name goes away. */
+  pin(): void {
+    this.file.pin();
+  }
+
+  async close(): Promise<void> {
+    this.cache.clear();
+    await this.file.close();
+  }
+
+  private pageUp(lower: string, upper: string | undefined, max: number): [string, Slot][] {
+    const page: [string, Slot][] = [];
+    const bytes = Buffer.from(lower, 'latin1');
+    let place: BlockPlace | undefined = this.placeFor(bytes);
+    let at = lowerBound(this.block(place), bytes);
+    while (place !== undefined) {
+      const leaf = this.block(place);
+      for (const count = blockCount(leaf); at < count; at++) {
+        const key = keyOf(leaf, at);
+        if (page.length >= max || (upper !== undefined && key >= upper)) return page;
+        page.push([key, slotOf(leaf, at)]);
+      }
+      place = this.leafAfter(place);
+      at = 0;
+    }
+    return page;
+  }
+
+  private pageDown(lower: string, upper: string | undefined, max: number): [string, Slot][] {
+    const page: [string, Slot][] = [];
+    let bound = upper;
+    for (;;) {
+      const leaf =
+        bound === undefined ? this.lastLeaf() : this.block(this.placeBelow(Buffer.from(bound, 'latin1')));
+      let at = bound === undefined ? blockCount(leaf) : lowerBound(leaf, Buffer.from(bound, 'latin1'));
+      if (at === 0) return page;
+      while (--at >= 0) {
+        const key = keyOf(leaf, at);
+        if (page.length >= max || key < lower) return page;
+        page.push([key, slotOf(leaf, at)]);
+      }
+      bound = keyOf(leaf, 0);
+    }
+  }
+
+  private readBounds(): { lowest: string; highest: string } {
+    const last = this.lastLeaf();
+    return { lowest: keyOf(this.block(this.firstLeaf()), 0), highest: keyOf(last, blockCount(last) - 1) };
+  }
+
+  /** The leaf that holds a key if any does: in every node the last child whose first key is not above it. */
+  private placeFor(key: Buffer): BlockPlace {
+    return this.descend((node) => {
+      const at = lowerBound(node, key);
+      return at < blockCount(node) && compareEntry(node, at, key) === 0 ? at : Math.max(0, at - 1);
+    });
+  }
+
+  /** The leaf with the highest key below a bound. */
+  private placeBelow(bound: Buffer): BlockPlace {
+    return this.descend((node) => Math.max(0, lowerBound(node, bound) - 1));
+  }
+
+  private lastLeaf(): Buffer {
+    return this.block(this.descend((node) => blockCount(node) - 1));
+  }
+
+  private firstLeaf(): BlockPlace {
+    return this.descend(() => 0);
+  }
+
+  private descend(choose: (node: Buffer) => number): BlockPlace {
+    let place = this.footer.root;
+    // Leaves come first in the file, so the level of a block shows in its place.
+    while (place.offset >= this.footer.leavesEnd) {
+      const node = this.block(place);
+      place = childOf(node, choose(node));
+    }
+    return place;
+  }
+
+  /** Leaves follow each other in the file; a block's length stands only in its parent, so the parent is asked. */
+  private leafAfter(place: BlockPlace): BlockPlace | undefined {
+    const next = place.offset + place.length;
+    return next >= this.footer.leavesEnd ? undefined : this.placeAt(next);
+  }
+
+  private placeAt(offset: number): BlockPlace {
+    return this.descend((node) => {
+      let low = 0;
+      let high = blockCount(node) - 1;
+      while (low < high) {
+        const middle = (low + high + 1) >>> 1;
+        if (this.firstOffset(childOf(node, middle)) <= offset) low = middle;
+        else high = middle - 1;
+      }
+      return low;
+    });
+  }
+
+  /** Where the leaves below a block begin. */
+  private firstOffset(place: BlockPlace): number {
+    let at = place;
+    while (at.offset >= this.footer.leavesEnd) at = childOf(this.block(at), 0);
+    return at.offset;
+  }
+
+  private bloomPage(page: number): Buffer {
+    return this.block({ offset: this.footer.bloomAt + page * BLOOM_PAGE_BYTES, length: BLOOM_PAGE_BYTES });
+  }
+
+  private block(place: BlockPlace): Buffer {
+    const { offset, length } = place;
+    const cached = this.cache.get(offset);
+    if (cached !== undefined) return cached;
+    // A block must not keep a whole pool slab alive in the cache.
+    const block = Buffer.allocUnsafeSlow(length);
+    const count = this.file.readSync(block, 0, length, offset);
+    if (count !== length || !isIntact(block)) throw new IndexDamagedError(this.path, offset);
+    this.cache.set(offset, block);
+    return block;
+  }
+}
