@@ -1,7 +1,7 @@
 import type { LogEntry } from '@genrocks/storage';
 import { FILE_HEAD } from '../format/headers.js';
 import type { LogFile } from './log-file.js';
-import { findMagic, itemAt, Window } from './scanner.js';
+import { findMagic, itemAt, Line, Window } from './scanner.js';
 
 /** Bytes read from a file at a time, and about what a page holds. */
 const CHUNK = 64 << 10;
@@ -16,16 +16,21 @@ export async function* readFileLog(file: LogFile, skipDamaged: boolean): AsyncGe
   const window = new Window(file.handle, end, CHUNK);
   let page: LogEntry[] = [];
   let pageStart = FILE_HEAD;
+  const line = new Line();
+  let passing = false;
   for (let at = FILE_HEAD; at < end;) {
-    const found = await itemAt(window, at);
+    const found = await itemAt(window, at, passing ? line : undefined);
     if ('reason' in found) {
       if (page.length > 0) yield page;
       page = [];
       const next = (await findMagic(window, at + 1)) ?? end;
       if (!skipDamaged) throw file.corrupt(at, next - at, found.reason);
       pageStart = at = next;
+      passing = true;
       continue;
     }
+    passing = false;
+    line.add(found.item.trailer);
     for (const { key, value, timestamp } of found.item.entries) {
       page.push(
         value === undefined ? { type: 'delete', key, timestamp } : { type: 'put', key, value, timestamp },

@@ -28,8 +28,8 @@ export interface RecoveredFile {
  *
  * Torn: what lies behind the last whole item of a file that was being written. A group goes out as one write whose
  * sectors may reach the device in any order, so whole items may even lie behind the tear; they carry how much of the
- * file was on stable storage when they were written, and if that ends before the tear, nobody was ever told that the
- * bytes in between are stored. Everything else that is no item was stored once and is damage.
+ * file was on stable storage when they were written, and if none of them says that this reached beyond the tear, nobody
+ * was ever told that the bytes in between are stored. Everything else that is no item was stored once and is damage.
  */
 export async function recoverFile(
   handle: Pick<FileHandle, 'read'>,
@@ -44,7 +44,7 @@ export async function recoverFile(
   let scan = new Collector();
   let result = await scanFile(handle, size, scan.onItem);
   const tear = torn
-    ? result.gaps.find((gap) => gap.syncedAfter !== undefined && gap.syncedAfter <= gap.start)
+    ? result.gaps.find((gap) => gap.syncedAfter !== undefined && result.synced <= gap.start)
     : undefined;
   const before = result;
   if (tear !== undefined) {
@@ -52,14 +52,16 @@ export async function recoverFile(
     result = await scanFile(handle, tear.start, scan.onItem);
   }
   const damage = result.gaps.map((gap) => toDamage(path, gap));
-  if (status === undefined && result.items > 0) damage.unshift(headDamage(path));
+  if (status === undefined && size > FILE_HEAD) damage.unshift(headDamage(path));
   const tail = tear === undefined ? result.badTail : before.end - tear.start + before.badTail;
-  if (!torn && result.badTail > 0) damage.push(tailDamage(path, result, scan.lastSequence));
+  // Only a file that is being written has zeros behind its items; anywhere else they stand where something else stood.
+  const spoilt = torn ? 0 : status === 'opened' ? result.badTail : size - result.end;
+  if (spoilt > 0) damage.push(tailDamage(path, result, spoilt, scan.lastSequence));
   return {
     ...scan,
     items: result.items,
     // Damage at the end of a closed file stays where it is, and new items go behind it.
-    end: !torn && result.badTail > 0 ? result.end + result.badTail : result.end,
+    end: result.end + spoilt,
     damage,
     badBytes: torn ? tail : 0,
     // Whole items are cut with the tear; or the file has no log head and no items, so it may not be ours at all.
@@ -94,12 +96,17 @@ function toDamage(file: string, gap: Gap): Damage {
   return { file, start, end, reason, sequenceBefore, sequenceAfter };
 }
 
-function tailDamage(file: string, result: ScanResult, sequenceBefore: number | undefined): Damage {
+function tailDamage(
+  file: string,
+  result: ScanResult,
+  length: number,
+  sequenceBefore: number | undefined,
+): Damage {
   const start = result.end;
   return {
     file,
     start,
-    end: start + result.badTail,
+    end: start + length,
     reason: result.tailReason,
     sequenceBefore,
     sequenceAfter: undefined,

@@ -1,4 +1,13 @@
-import { type Frame, type Item, MAX_FRAME_HEAD, readFrame, readItem } from '../format/item.js';
+import {
+  type Frame,
+  type Item,
+  MAX_FRAME_HEAD,
+  parseTrailer,
+  readFrame,
+  readItem,
+  type Trailer,
+  TRAILER_SIZE,
+} from '../format/item.js';
 import { FILE_HEAD } from '../format/headers.js';
 import type { FileHandle } from '../io/file-system.js';
 
@@ -27,6 +36,8 @@ export interface ScanResult {
   /** Stretches that are no items, with whole items behind them. */
   readonly gaps: readonly Gap[];
   readonly items: number;
+  /** The highest position that an item says was on stable storage when it was written; 0 where none says so. */
+  readonly synced: number;
 }
 
 /** Called for every whole item in file order. The item's buffers are views that the next call invalidates. */
@@ -46,10 +57,10 @@ export async function scanFile(
   let items = 0;
   let at = from;
   let end = from;
-  let sequence: number | undefined;
   let bad: { start: number; reason: string } | undefined;
+  const line = new Line();
   while (at < size) {
-    const found = await itemAt(window, at);
+    const found = await itemAt(window, at, bad === undefined ? undefined : line);
     if ('reason' in found) {
       bad ??= { start: at, reason: found.reason };
       const next = await findMagic(window, at + 1);
@@ -62,34 +73,73 @@ export async function scanFile(
       gaps.push({
         ...bad,
         end: at,
-        sequenceBefore: sequence,
+        sequenceBefore: line.sequence,
         sequenceAfter: item.trailer?.sequence,
         syncedAfter: item.trailer?.synced,
       });
       bad = undefined;
     }
     onItem(item, frame);
-    sequence = item.trailer?.sequence ?? sequence;
+    line.add(item.trailer);
     items++;
     at = end = frame.end;
   }
   const badTail = bad === undefined ? 0 : await lastNonZero(window, bad.start);
-  return { end, badTail, tailReason: bad?.reason ?? '', gaps, items };
+  return { end, badTail, tailReason: bad?.reason ?? '', gaps, items, synced: line.synced };
 }
 
-/** The item at a file position, its frame in file positions. */
+/**
+ * What the items of a file met so far say, so that behind damage nothing passes for an item of this file that is
+ * none: a value may hold bytes that look like one, and whoever sends values may know the format.
+ */
+export class Line {
+  sequence: number | undefined;
+  synced = 0;
+  private generation: number | undefined;
+  private bareLast = false;
+
+  add(trailer: Trailer | undefined): void {
+    this.bareLast = trailer === undefined;
+    if (trailer === undefined) return;
+    this.generation = trailer.generation;
+    this.sequence = trailer.sequence;
+    this.synced = Math.max(this.synced, trailer.synced);
+  }
+
+  /** Could an item with this trailer (undefined: Erlang's, which has none) come next, at this position? */
+  allows(trailer: Trailer | undefined, at: number): boolean {
+    if (trailer === undefined) return this.generation === undefined || this.bareLast;
+    if (trailer.synced > at) return false;
+    if (this.generation !== undefined && trailer.generation !== this.generation) return false;
+    return this.sequence === undefined || trailer.sequence > this.sequence;
+  }
+}
+
+/** The item at a file position, its frame in file positions. Behind damage it must fit the items before (`line`). */
 export async function itemAt(
   window: Window,
   at: number,
+  line?: Line,
 ): Promise<{ item: Item; frame: Frame } | { reason: string }> {
   const head = await window.view(at, MAX_FRAME_HEAD);
   const frame = readFrame(head, 0, head.length);
   if (frame === undefined) return { reason: isZero(head) ? 'zeros' : 'no item starts here' };
   if (at + frame.end > window.size) return { reason: 'the item is cut short' };
+  // Checked before the item is read whole: damage in a large value may leave many places that look like a head.
+  if (line !== undefined && !line.allows(await trailerAt(window, at, frame), at)) return { reason: MISFIT };
   const bytes = await window.view(at, frame.end);
   const item = readItem(bytes, frame, at);
   if ('reason' in item) return item;
+  if (line?.allows(item.trailer, at) === false) return { reason: MISFIT };
   return { item, frame: { ...frame, start: at, termStart: at + frame.termStart, end: at + frame.end } };
+}
+
+const MISFIT = 'the item does not belong here';
+
+/** The trailer of a frame, not checked yet. */
+async function trailerAt(window: Window, at: number, frame: Frame): Promise<Trailer | undefined> {
+  if (frame.legacy || frame.end - frame.termStart <= TRAILER_SIZE) return undefined;
+  return parseTrailer(await window.peek(at + frame.end - TRAILER_SIZE, TRAILER_SIZE), 0);
 }
 
 /** The next position where an item might start: four bytes before its magic. */
@@ -136,6 +186,15 @@ export class Window {
     readonly size: number,
     private readonly chunk = CHUNK,
   ) {}
+
+  /** Like {@link view}, for a few bytes somewhere ahead: the window stays where it is. */
+  async peek(at: number, length: number): Promise<Buffer> {
+    const offset = at - this.start;
+    if (offset >= 0 && offset + length <= this.buffer.length)
+      return this.buffer.subarray(offset, offset + length);
+    const target = Buffer.alloc(length);
+    return target.subarray(0, await this.file.read(target, 0, length, at));
+  }
 
   /** Up to `length` bytes from a position, fewer only at the end of the file. */
   async view(at: number, length: number): Promise<Buffer> {

@@ -145,10 +145,17 @@ function readBody(buffer: Buffer, start: number, end: number): DecodedTerm | Bad
 /** The trailer, `reason` where its checksum fails, undefined where the item has none. */
 export function readTrailer(buffer: Buffer, frame: Frame, position: number): Trailer | BadItem | undefined {
   const at = frame.end - TRAILER_SIZE;
-  if (frame.legacy || at <= frame.termStart || buffer.readUInt16BE(at) !== TRAILER_MAGIC) return undefined;
+  const trailer = frame.legacy || at <= frame.termStart ? undefined : parseTrailer(buffer, at);
+  if (trailer === undefined) return undefined;
   const crcAt = frame.end - 4;
   if (crc32(buffer.subarray(frame.start, crcAt), seed(position)) !== buffer.readUInt32BE(crcAt))
     return { reason: 'checksum mismatch' };
+  return trailer;
+}
+
+/** A trailer's fields without any check; undefined where its magic is missing. */
+export function parseTrailer(buffer: Buffer, at: number): Trailer | undefined {
+  if (buffer.length < at + TRAILER_SIZE || buffer.readUInt16BE(at) !== TRAILER_MAGIC) return undefined;
   return {
     synced: buffer.readUIntBE(at + 2, 6),
     generation: buffer.readUInt32BE(at + 8),
