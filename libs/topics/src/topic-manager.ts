@@ -1,25 +1,18 @@
-import { randomUUID } from 'node:crypto';
-import { assertTopicName, InvalidConfigError, type StorageAdapter } from '@genrocks/storage';
 import { codecNamed } from './codecs.js';
-import {
-  AdapterNotFoundError,
-  LimitReachedError,
-  ReservedTopicNameError,
-  TopicExistsError,
-  TopicNotFoundError,
-} from './errors.js';
+import { LimitReachedError, TopicNotFoundError } from './errors.js';
 import type { TopicsEvents } from './events.js';
 import type { GroupOffsets } from './groups/group-offsets.js';
 import { KeyedMutex, forEachLimited } from './keyed-mutex.js';
 import { logStartKey, type MetaSnapshot, type MetaStore, topicKey } from './meta/meta-store.js';
 import type { TopicRecord } from './meta/topic-record.js';
-import type { ResolvedTopicsOptions, TopicOptions, TopicsAdapters } from './options.js';
+import type { ResolvedTopicsOptions, TopicDefinition, TopicOptions, TopicsAdapters } from './options.js';
 import type { PartitionEnvironment } from './partition/partition.js';
-import { Router, type Routing, routingName } from './routing/router.js';
+import { Router } from './routing/router.js';
 import type { UnregisteredStore } from './status.types.js';
 import { StoreInventory } from './store-inventory.js';
 import { Topic, type TopicFacts } from './topic.js';
 import { TopicOpener } from './topic-opener.js';
+import { assertUserTopicName, storedRouting, TopicShapes } from './topic-shape.js';
 
 /** Topics opened or closed at once. */
 const PARALLEL_TOPICS = 8;
@@ -34,6 +27,8 @@ export interface TopicHooks {
 interface Managed {
   readonly topic: Topic;
   record: TopicRecord;
+  /** Functions and codecs, which the registry cannot keep: as they were given last. */
+  given: Pick<TopicOptions, 'routing' | 'codec'>;
 }
 
 /** Creates, opens, stops and deletes topics, and keeps the registry of them. */
@@ -45,10 +40,13 @@ export class TopicManager {
   private readonly mutex = new KeyedMutex();
   private readonly opener: TopicOpener;
   private readonly inventory: StoreInventory;
+  private readonly shapes: TopicShapes;
+  /** Topics being created, which count towards the limit already. */
+  private creating = 0;
   hooks: TopicHooks = { afterOpen: () => {}, beforeClose: async () => {} };
 
   constructor(
-    private readonly adapters: TopicsAdapters,
+    adapters: TopicsAdapters,
     private readonly options: ResolvedTopicsOptions,
     environment: PartitionEnvironment,
     private readonly meta: MetaStore,
@@ -57,28 +55,49 @@ export class TopicManager {
   ) {
     this.opener = new TopicOpener(environment, events);
     this.inventory = new StoreInventory(adapters);
+    this.shapes = new TopicShapes(adapters, options);
   }
 
-  /** Opens what the registry knows, and finishes deletions a crash has interrupted. */
-  async load(snapshot: MetaSnapshot): Promise<void> {
+  /**
+   * Opens what the registry knows, with what is new in the application's definitions, and finishes deletions a
+   * crash has interrupted.
+   */
+  async load(snapshot: MetaSnapshot, definitions: readonly TopicDefinition[]): Promise<void> {
     for (const { topicId, partition, offset } of snapshot.logStarts) {
       this.logStarts.set(`${topicId}/${partition}`, offset);
     }
+    const configured = new Map(definitions.map((definition) => [definition.name, definition]));
     for (const record of snapshot.topics) {
-      this.topics.set(record.name, { topic: this.newTopic(record.name), record });
+      const managed = { topic: this.newTopic(record.name), record, given: configured.get(record.name) ?? {} };
+      this.topics.set(record.name, managed);
     }
     await forEachLimited([...this.topics.values()], PARALLEL_TOPICS, async (managed) => {
       const { record, topic } = managed;
       if (record.state === 'deleting') await this.finishDeletion(managed);
       else if (record.state === 'stopped') topic.detach('stopped', this.factsOf(record));
-      else await this.open(managed, this.configuredOptions(record.name), false);
+      else {
+        await this.save(managed, this.shapes.update(record, configured.get(record.name) ?? {}));
+        await this.open(managed, false);
+      }
     });
     await this.findUnregistered();
+  }
+
+  /** Creates the topics of these definitions that are missing. What an operator has stopped stays so. */
+  async startAll(definitions: readonly TopicDefinition[]): Promise<void> {
+    await forEachLimited(definitions, PARALLEL_TOPICS, async ({ name, ...options }) => {
+      if (this.topics.get(name)?.record.state !== 'stopped') await this.start(name, options);
+    });
   }
 
   /** Looks for stores that no topic of the registry owns. */
   findUnregistered(): Promise<readonly UnregisteredStore[]> {
     return this.inventory.refresh([...this.topics.values()].map(({ record }) => record));
+  }
+
+  /** What the last look found. */
+  get unregistered(): readonly UnregisteredStore[] {
+    return this.inventory.unregistered;
   }
 
   /** The topic's object for injection: the same one for ever, and there before the topic is. */
@@ -116,12 +135,16 @@ export class TopicManager {
       const managed = this.topics.get(name);
       if (managed?.record.state === 'deleting') await this.finishDeletion(managed);
       if (managed === undefined || managed.record.state === 'deleting') return this.create(name, options);
-      this.assertSameShape(managed, options);
-      if (managed.topic.state === 'running') return managed.topic;
-      const record = this.updated(managed.record, options);
-      await this.meta.write([{ key: topicKey(name), value: record }]);
-      managed.record = record;
-      await this.open(managed, { ...this.configuredOptions(name), ...options }, true);
+      if (managed.topic.state === 'running') {
+        this.shapes.assertUnchanged(managed.record, options);
+        return managed.topic;
+      }
+      await this.save(managed, { ...this.shapes.update(managed.record, options), state: 'running' });
+      managed.given = {
+        routing: options.routing ?? managed.given.routing,
+        codec: options.codec ?? managed.given.codec,
+      };
+      await this.open(managed, true);
       return managed.topic;
     });
   }
@@ -130,7 +153,7 @@ export class TopicManager {
     return this.mutex.run(name, async () => {
       const managed = this.managed(name);
       if (managed.record.state === 'stopped') return;
-      await this.mark(managed, 'stopped');
+      await this.save(managed, { ...managed.record, state: 'stopped' });
       await this.close(managed, 'stopped');
       this.events.send('topic-stopped', { topic: name });
     });
@@ -139,7 +162,7 @@ export class TopicManager {
   delete(name: string): Promise<void> {
     return this.mutex.run(name, async () => {
       const managed = this.managed(name);
-      await this.mark(managed, 'deleting');
+      await this.save(managed, { ...managed.record, state: 'deleting' });
       await this.close(managed, 'deleted');
       await this.finishDeletion(managed);
       this.events.send('topic-deleted', { topic: name });
@@ -163,99 +186,38 @@ export class TopicManager {
     return this.handles.get(name) ?? new Topic(name);
   }
 
-  private async mark(managed: Managed, state: TopicRecord['state']): Promise<void> {
-    const record: TopicRecord = { ...managed.record, state };
+  private async save(managed: Managed, record: TopicRecord): Promise<void> {
+    if (JSON.stringify(record) === JSON.stringify(managed.record)) return;
     await this.meta.write([{ key: topicKey(record.name), value: record }]);
     managed.record = record;
   }
 
   private async create(name: string, options: TopicOptions): Promise<Topic> {
-    if (this.topics.size >= this.options.maxTopics) {
+    if (this.topics.size + this.creating >= this.options.maxTopics) {
       throw new LimitReachedError('maxTopics', this.options.maxTopics);
     }
-    const record = this.newRecord(name, options);
+    const record = this.shapes.create(name, options);
     this.inventory.assertFits(record);
-    const managed: Managed = { topic: this.newTopic(name), record };
-    await this.meta.write([{ key: topicKey(name), value: record }]);
+    const managed: Managed = { topic: this.newTopic(name), record, given: options };
+    this.creating++;
     try {
-      await this.open(managed, options, true);
+      await this.meta.write([{ key: topicKey(name), value: record }]);
+      await this.open(managed, true);
     } catch (error) {
       await this.meta.write([{ key: topicKey(name), value: null }]);
       throw error;
+    } finally {
+      this.creating--;
     }
     this.inventory.adopt(record);
     this.events.send('topic-created', { topic: name });
     return managed.topic;
   }
 
-  private newRecord(name: string, options: TopicOptions): TopicRecord {
-    const {
-      partitions = this.options.defaultPartitions,
-      storage = {},
-      routing = 'key_hash',
-      codec,
-    } = options;
-    const { adapter: adapterName, ...settings } = storage;
-    const max = this.options.maxPartitionsPerTopic;
-    if (!Number.isInteger(partitions) || partitions < 1) {
-      throw new InvalidConfigError([
-        `topics.${name}.partitions: ${JSON.stringify(partitions)} is not allowed; a whole number from 1 to ${max}`,
-      ]);
-    }
-    if (partitions > max) throw new LimitReachedError('maxPartitionsPerTopic', max);
-    const adapter = this.adapterNamed(adapterName);
-    adapter.validateSettings(settings);
-    return {
-      name,
-      id: randomUUID(),
-      partitions,
-      adapter: adapter.name,
-      settings,
-      routing: routingName(checkRouting(name, routing)),
-      codec: codec?.name ?? 'json',
-      state: 'running',
-      createdAt: Date.now(),
-    };
-  }
-
-  private assertSameShape({ record, topic }: Managed, { partitions, storage }: TopicOptions): void {
-    if (partitions !== undefined && partitions !== record.partitions) {
-      throw new TopicExistsError(record.name, `it has ${record.partitions} partition(s), not ${partitions}`);
-    }
-    const { adapter, ...settings } = storage ?? {};
-    if (adapter !== undefined && this.adapterNamed(adapter).name !== record.adapter) {
-      throw new TopicExistsError(record.name, `it is kept by the adapter ${record.adapter}, not ${adapter}`);
-    }
-    const changed = Object.entries(settings).some(
-      ([key, value]) => JSON.stringify(record.settings[key]) !== JSON.stringify(value),
-    );
-    if (changed && topic.state === 'running') {
-      throw new TopicExistsError(record.name, 'its storage settings differ; stop it first to change them');
-    }
-  }
-
-  private updated(record: TopicRecord, { storage, routing, codec }: TopicOptions): TopicRecord {
-    const { adapter: _, ...given } = storage ?? {};
-    const settings = { ...record.settings, ...given };
-    this.adapterNamed(record.adapter).validateSettings(settings);
-    return {
-      ...record,
-      settings,
-      state: 'running',
-      routing: routing === undefined ? record.routing : routingName(checkRouting(record.name, routing)),
-      codec: codec?.name ?? record.codec,
-    };
-  }
-
-  /** Functions and codecs cannot be remembered, so they come from the options again on every start. */
-  private configuredOptions(name: string): TopicOptions {
-    return this.options.topics.find((definition) => definition.name === name) ?? {};
-  }
-
-  private async open(managed: Managed, options: TopicOptions, strict: boolean): Promise<void> {
-    const { topic, record } = managed;
-    const adapter = this.adapterNamed(record.adapter);
-    const codec = options.codec ?? codecNamed(record.codec);
+  private async open(managed: Managed, strict: boolean): Promise<void> {
+    const { topic, record, given } = managed;
+    const adapter = this.shapes.adapter(record.adapter);
+    const codec = given.codec ?? codecNamed(record.codec);
     const owner = {
       name: record.name,
       codec,
@@ -270,7 +232,7 @@ export class TopicManager {
       maxMessageBytes: this.options.maxMessageBytes,
       maxValueBytes: adapter.supports.maxValueBytes,
     };
-    const router = new Router(record.name, options.routing ?? storedRouting(record));
+    const router = new Router(record.name, given.routing ?? storedRouting(record));
     topic.attach(this.factsOf(record), { partitions, router, codec, limits });
     this.topics.set(record.name, managed);
     this.events.send('topic-started', { topic: record.name });
@@ -284,7 +246,7 @@ export class TopicManager {
   }
 
   private async finishDeletion({ topic, record }: Managed): Promise<void> {
-    const adapter = this.adapterNamed(record.adapter);
+    const adapter = this.shapes.adapter(record.adapter);
     const starts: { key: readonly string[]; value: null }[] = [];
     for (let partition = 0; partition < record.partitions; partition++) {
       await adapter.destroy(record.name, partition);
@@ -304,41 +266,9 @@ export class TopicManager {
     this.logStarts.set(`${topicId}/${partition}`, offset);
   }
 
-  private adapterNamed(name: string | undefined): StorageAdapter {
-    if (name === undefined) return this.adapters.default;
-    const adapter = this.adapters.all.find((candidate) => candidate.name === name);
-    if (adapter !== undefined) return adapter;
-    throw new AdapterNotFoundError(
-      name,
-      this.adapters.all.map((candidate) => candidate.name),
-    );
-  }
-
   private factsOf(record: TopicRecord): TopicFacts {
     const { id, adapter, settings, routing, codec, partitions, createdAt } = record;
-    const { durable } = this.adapterNamed(adapter).supports;
+    const { durable } = this.shapes.adapter(adapter).supports;
     return { id, adapter, durable, settings, routing, codec, partitionCount: partitions, createdAt };
   }
-}
-
-/** @throws `INVALID_TOPIC_NAME`, `RESERVED_TOPIC_NAME` */
-export function assertUserTopicName(name: unknown): asserts name is string {
-  assertTopicName(name);
-  if (name.startsWith('__')) throw new ReservedTopicNameError(name);
-}
-
-function checkRouting(name: string, routing: Routing): Routing {
-  if (typeof routing === 'function' || routing === 'key_hash' || routing === 'round_robin') return routing;
-  throw new InvalidConfigError([
-    `topics.${name}.routing: ${JSON.stringify(routing)} is not allowed; key_hash, round_robin or a function`,
-  ]);
-}
-
-function storedRouting(record: TopicRecord): Routing {
-  if (record.routing !== 'custom') return record.routing;
-  return () => {
-    throw new InvalidConfigError([
-      `topics.${record.name}.routing: the topic routes by a function; pass it when starting the topic`,
-    ]);
-  };
 }

@@ -8,6 +8,7 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { ServiceStoppedError, TopicNotFoundError, messageOf } from './errors.js';
+import { logEvents } from './event-log.js';
 import { TopicsEvents } from './events.js';
 import { ConsumerGroup, type GroupEnvironment } from './groups/consumer-group.js';
 import { GroupCoordinator } from './groups/group-coordinator.js';
@@ -64,6 +65,8 @@ export class TopicsService
   private readonly retention: RetentionGuard;
   private readonly members = new Set<ConsumerGroup>();
   private readonly features: TopicDefinition[] = [];
+  /** Topics that publishes wait for. */
+  private readonly resolving = new Map<string, Promise<Topic>>();
   private readonly groupEnvironment: GroupEnvironment;
   private phase: Phase = 'created';
   private startedAt = 0;
@@ -114,16 +117,16 @@ export class TopicsService
     try {
       const snapshot = await this.meta.open(this.adapters.default);
       this.offsets.load(snapshot);
-      await this.manager.load(snapshot);
+      const definitions = [...this.features, ...this.options.topics];
+      await this.manager.load(snapshot, definitions);
       this.phase = 'open';
-      for (const { name, ...options } of [...this.options.topics, ...this.features]) {
-        await this.startConfigured(name, options);
-      }
+      await this.manager.startAll(this.options.topics);
+      await this.startFeatures();
     } catch (error) {
       await this.close();
       throw error;
     }
-    await this.logStart();
+    this.logStart();
   }
 
   /** Consumer groups begin now: every provider of the application is ready. */
@@ -212,14 +215,14 @@ export class TopicsService
 
   /** {@link Topic.publish} by name. Creates the topic where that is allowed. */
   publish(topic: string, message: PublishMessage): Promise<PublishResult> {
-    if (this.manager.has(topic)) return this.manager.get(topic).publish(message);
-    return this.resolveTopic(topic).then((created) => created.publish(message));
+    if (this.isReady(topic)) return this.manager.get(topic).publish(message);
+    return this.whenReady(topic).then((created) => created.publish(message));
   }
 
   /** {@link Topic.publishBatch} by name. Creates the topic where that is allowed. */
   publishBatch(topic: string, messages: readonly PublishMessage[]): Promise<PublishResult[]> {
-    if (this.manager.has(topic)) return this.manager.get(topic).publishBatch(messages);
-    return this.resolveTopic(topic).then((created) => created.publishBatch(messages));
+    if (this.isReady(topic)) return this.manager.get(topic).publishBatch(messages);
+    return this.whenReady(topic).then((created) => created.publishBatch(messages));
   }
 
   /**
@@ -232,8 +235,13 @@ export class TopicsService
       throw new ServiceStoppedError('the service is shutting down; no consumer group can start');
     }
     const group = new ConsumerGroup(resolveGroupOptions(options), this.groupEnvironment);
-    if (this.phase === 'bootstrapped') await this.begin(group);
     this.members.add(group);
+    try {
+      if (this.phase === 'bootstrapped') await this.begin(group);
+    } catch (error) {
+      this.members.delete(group);
+      throw error;
+    }
     return group;
   }
 
@@ -258,22 +266,38 @@ export class TopicsService
     return topic;
   }
 
+  /** Nobody waits for the topic to be created: whoever does must not be overtaken by later publishes. */
+  private isReady(topic: string): boolean {
+    return (this.resolving.size === 0 || !this.resolving.has(topic)) && this.manager.has(topic);
+  }
+
+  private whenReady(name: string): Promise<Topic> {
+    let topic = this.resolving.get(name);
+    if (topic === undefined) {
+      topic = this.resolveTopic(name);
+      this.resolving.set(name, topic);
+      const settled = () => void this.resolving.delete(name);
+      topic.then(settled, settled);
+    }
+    return topic;
+  }
+
   private async begin(group: ConsumerGroup): Promise<void> {
     for (const name of group.topics) await this.resolveTopic(name);
     await group.start();
   }
 
-  private async startConfigured(name: string, options: TopicOptions): Promise<void> {
-    // What an operator has stopped stays so until somebody starts it.
-    if (this.manager.has(name) && this.manager.get(name).state === 'stopped') return;
-    const given = Object.keys(options).length > 0 || this.options.topics.some((topic) => topic.name === name);
-    if (given) await this.manager.start(name, options);
-    else await this.resolveTopic(name);
+  /** Injected topics: one with options of its own is created with them, one that is only named may not be there. */
+  private async startFeatures(): Promise<void> {
+    for (const { name } of this.features.filter((feature) => Object.keys(feature).length === 1)) {
+      await this.resolveTopic(name);
+    }
+    await this.manager.startAll(this.features.filter((feature) => Object.keys(feature).length > 1));
   }
 
   private connect(): void {
     this.adapters.beforeClose?.(() => this.onApplicationShutdown());
-    this.events.onListenerError = (error) => this.warn('a listener of an event threw', error);
+    logEvents(this.events, this.logger);
     this.offsets.onChange = (topic, partition) => this.retention.changed(topic, partition);
     this.manager.hooks = {
       afterOpen: (topic) => {
@@ -302,13 +326,13 @@ export class TopicsService
     throw new ServiceStoppedError(`the topics service ${reason}`);
   }
 
-  private async logStart(): Promise<void> {
+  private logStart(): void {
     const { default: standard, all } = this.adapters;
     const names = all.map(({ name, supports }) => `${name}${supports.durable ? '' : ' (not durable)'}`);
     this.logger.log(
       `${this.manager.list().length} topic(s) on ${names.join(', ')}; default ${standard.name}`,
     );
-    const unregistered = await this.manager.findUnregistered();
+    const { unregistered } = this.manager;
     if (unregistered.length === 0) return;
     const some = unregistered.slice(0, 5).map(({ topic, partition }) => `${topic}/${partition}`);
     this.logger.warn(

@@ -109,7 +109,8 @@ export class GroupCoordinator {
     if (membership.planned) return membership.tail;
     membership.planned = true;
     membership.state = 'rebalancing';
-    membership.tail = membership.tail.then(async () => {
+    const before = membership.tail.catch(() => {});
+    membership.tail = before.then(async () => {
       membership.planned = false;
       await this.deal(group, membership);
       if (!membership.planned) membership.state = membership.members.size === 0 ? 'empty' : 'stable';

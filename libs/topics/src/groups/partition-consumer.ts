@@ -1,6 +1,7 @@
 import { isGenRocksError } from '@genrocks/storage';
 import type { TopicsEvents } from '../events.js';
 import type { Message } from '../message.js';
+import { MessageCursor } from '../partition/message-cursor.js';
 import type { Partition } from '../partition/partition.js';
 import type { Turn } from '../turn.js';
 import type { TopicPartition } from './assignment.js';
@@ -41,6 +42,8 @@ export class PartitionConsumer {
   /** Tells handlers to give up. */
   private readonly giveUp = new AbortController();
   private abandoned = false;
+  private cursor: MessageCursor | undefined;
+  /** Everything below is handled. */
   private position = 0;
   private running: Promise<void> | undefined;
 
@@ -70,14 +73,16 @@ export class PartitionConsumer {
   }
 
   private async run(): Promise<void> {
-    let started = false;
-    while (!this.stopped) {
+    // A partition that could not be opened has no offsets to begin with; the topic's next start assigns it again.
+    while (!this.stopped && this.partition.state === 'open') {
       try {
-        if (!started) this.position = await this.environment.startAt(this.partition);
-        started = true;
+        if (this.cursor === undefined) {
+          this.position = await this.environment.startAt(this.partition);
+          this.cursor = new MessageCursor(this.partition, this.position);
+        }
         const { signal } = this.stopping;
         if (!(await this.partition.waitForData(this.position, { signal }))) return;
-        await this.fetchAndHandle();
+        await this.fetchAndHandle(this.cursor);
       } catch (error) {
         if (this.recover(error)) continue;
         if (isGenRocksError(error, 'TOPIC_STOPPED')) return;
@@ -99,10 +104,11 @@ export class PartitionConsumer {
     const { group, events } = this.environment;
     events.send('retention-lost', { group, ...this.place, from, to });
     this.moveTo(to);
+    this.cursor = new MessageCursor(this.partition, to);
     return true;
   }
 
-  private async fetchAndHandle(): Promise<void> {
+  private async fetchAndHandle(cursor: MessageCursor): Promise<void> {
     const { flight, batchHandler, batchSize } = this.environment;
     const wanted = this.environment.fetchLimit();
     const limit = batchHandler === undefined ? wanted : Math.min(wanted, batchSize);
@@ -110,11 +116,7 @@ export class PartitionConsumer {
     if (permits === 0) return;
     let held = permits;
     try {
-      const { messages, nextOffset } = await this.partition.readMessages({
-        offset: this.position,
-        limit: permits,
-        maxBytes: this.environment.fetchBytes(),
-      });
+      const messages = await cursor.read(permits, this.environment.fetchBytes());
       this.counters.received += messages.length;
       flight.release(permits - messages.length);
       held = messages.length;
@@ -127,7 +129,7 @@ export class PartitionConsumer {
           held--;
         }
       }
-      if (nextOffset > this.position) this.moveTo(nextOffset);
+      if (cursor.nextOffset > this.position) this.moveTo(cursor.nextOffset);
     } finally {
       flight.release(held);
     }

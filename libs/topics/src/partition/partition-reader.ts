@@ -100,13 +100,18 @@ export class PartitionReader {
   private async scan(offset: number, maxBytes: number, endOffset: number): Promise<Buffer[]> {
     const batches: Buffer[] = [];
     let bytes = 0;
-    for await (const page of this.store.scanPages({ gte: offsetKey(offset), lt: offsetKey(endOffset) })) {
-      for (const entry of page) {
-        if (batches.length > 0 && bytes + entry.value.length > maxBytes) return batches;
-        batches.push(checked(entry));
-        bytes += entry.value.length;
+    try {
+      for await (const page of this.store.scanPages({ gte: offsetKey(offset), lt: offsetKey(endOffset) })) {
+        for (const entry of page) {
+          if (batches.length > 0 && bytes + entry.value.length > maxBytes) return batches;
+          batches.push(checked(entry));
+          bytes += entry.value.length;
+        }
+        if (bytes >= maxBytes) return batches;
       }
-      if (bytes >= maxBytes) return batches;
+    } catch (error) {
+      // What lies before damage is good; a read that begins at the damage fails.
+      if (batches.length === 0) throw error;
     }
     return batches;
   }

@@ -9,8 +9,8 @@ import {
   messageOf,
 } from '../errors.js';
 import type { Message } from '../message.js';
-import { baseOffsetOf, nextOffsetOf } from '../records/batch-header.js';
-import { BatchReader, validateBatch } from '../records/batch-reader.js';
+import { nextOffsetOf } from '../records/batch-header.js';
+import { BatchReader, type RecordView, validateBatch } from '../records/batch-reader.js';
 import type { RecordInput } from '../records/batch-writer.js';
 import type { PartitionInfo } from '../topic.types.js';
 import { DataWaiters } from './data-waiters.js';
@@ -191,12 +191,15 @@ export class Partition {
     });
     const messages: Message<T>[] = [];
     for (const batch of batches) {
-      if (messages.length >= limit)
-        return { messages, nextOffset: baseOffsetOf(batch), endOffset, startOffset };
       const next = this.decode(batch, offset, limit, messages);
       if (next !== undefined) return { messages, nextOffset: next, endOffset, startOffset };
     }
     return { messages, nextOffset, endOffset, startOffset };
+  }
+
+  /** The message of a record of this partition. @internal */
+  message<T>(record: RecordView): Message<T> {
+    return new StoredMessage(this.topic, this.index, record, this.owner.codec as Codec<T>);
   }
 
   /** The first record at or after a time (ms since 1970), null where there is none. */
@@ -316,17 +319,24 @@ export class Partition {
     return new OffsetOutOfRangeError(this.topic, this.index, offset, this.start, this.end);
   }
 
-  /** Adds the messages of a batch from `from` on; answers where to read on if `limit` cut it short. */
+  /** Adds the messages of a batch from `from` on; answers where to read on if it was not read to its end. */
   private decode<T>(batch: Buffer, from: number, limit: number, into: Message<T>[]): number | undefined {
-    const records = new BatchReader(batch, { verify: false });
-    // Transaction markers take up offsets, but are no messages.
-    if (records.header.control) return undefined;
-    for (let record = records.next(); record !== undefined; record = records.next()) {
-      if (record.offset < from) continue;
-      if (into.length >= limit) return record.offset;
-      into.push(new StoredMessage(this.topic, this.index, record, this.owner.codec as Codec<T>));
+    try {
+      const records = new BatchReader(batch, { verify: false });
+      // Transaction markers take up offsets, but are no messages.
+      if (records.header.control) return undefined;
+      for (let record = records.next(); record !== undefined; record = records.next()) {
+        if (record.offset < from) continue;
+        if (into.length >= limit) return record.offset;
+        into.push(this.message<T>(record));
+      }
+      return undefined;
+    } catch (error) {
+      // What came before the damage is good; the next read begins at it, and fails.
+      const last = into[into.length - 1];
+      if (last === undefined) throw error;
+      return last.offset + 1;
     }
-    return undefined;
   }
 }
 

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Running, startService } from '../__fixtures__/service.js';
-import { coded, settled } from '../__fixtures__/waiting.js';
+import { Collector, coded, settled } from '../__fixtures__/waiting.js';
 import { readBatchHeader } from '../records/batch-header.js';
 import { BatchWriter, recordBytes } from '../records/batch-writer.js';
+import { crc32c } from '../records/crc32c.js';
 import type { Topic } from '../topic.js';
 import type { Partition } from './partition.js';
 
@@ -202,5 +203,52 @@ describe('truncate', () => {
     expect((await partition.readMessages({ offset: 1 })).messages.map(({ value }) => value)).toEqual([
       'kept',
     ]);
+  });
+});
+
+describe('a batch nobody can read', () => {
+  /** A batch with a checksum that fits, in a compression that is not supported. */
+  async function appendUnreadable(): Promise<void> {
+    const batch = pack('?');
+    batch.writeInt16BE(4, 21);
+    batch.writeUInt32BE(crc32c(batch.subarray(21)), 17);
+    await partition.append(batch);
+  }
+
+  it('does not hide what lies before it', async () => {
+    await topic.publish({ value: 'good' });
+    await appendUnreadable();
+    const read = await partition.readMessages({ offset: 0 });
+    expect(read.messages.map(({ value }) => value)).toEqual(['good']);
+    expect(read.nextOffset).toBe(1);
+    await expect(partition.readMessages({ offset: 1 })).rejects.toThrowError(
+      coded('UNSUPPORTED_COMPRESSION'),
+    );
+  });
+
+  it('stops a group there, and nothing before it is lost or given twice', async () => {
+    await topic.publishBatch(['a', 'b', 'c'].map((value) => ({ value })));
+    await appendUnreadable();
+    const errors = new Collector<unknown>();
+    running.service.events.on('consumer-error', ({ error }) => errors.push(error));
+    const seen: unknown[] = [];
+    const group = await running.service.startConsumerGroup({
+      group: 'g',
+      topics: ['orders'],
+      handler: ({ value }) => void seen.push(value),
+    });
+    await errors.atLeast(2);
+    await group.stop();
+    expect(seen).toEqual(['a', 'b', 'c']);
+    expect(running.service.groups.committed('g', 'orders', 0)!.offset).toBe(3);
+  });
+
+  it('that rotted in the store is refused, and told from those before it', async () => {
+    await fill(30, 3);
+    const [, rotten] = running.adapter.disk.get('orders:0')!.page('', undefined, false, 2);
+    rotten![1][65]! ^= 1;
+    expect((await partition.readMessages({ offset: 0 })).messages).toHaveLength(3);
+    await expect(partition.readMessages({ offset: 3 })).rejects.toThrowError(coded('CORRUPT_BATCH'));
+    expect((await partition.readMessages({ offset: 6 })).messages.length).toBeGreaterThan(0);
   });
 });

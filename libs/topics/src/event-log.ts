@@ -1,0 +1,27 @@
+import type { Logger } from '@nestjs/common';
+import { messageOf } from './errors.js';
+import type { TopicsEvents } from './events.js';
+
+/** Writes to the log what must not go unseen, whether or not anybody listens. */
+export function logEvents(events: TopicsEvents, logger: Logger): void {
+  // These listeners and those of the application are not a leak, however many there are.
+  events.setMaxListeners(0);
+  events.onListenerError = (error) => logger.warn(`a listener of an event threw: ${messageOf(error)}`);
+  events.on('handler-error', ({ group, topic, partition, offset, attempt, retryInMs, error }) => {
+    const place = `${topic}/${partition} at offset ${offset}`;
+    logger.warn(
+      `group ${group}, ${place}: try ${attempt} failed, again in ${retryInMs} ms: ${messageOf(error)}`,
+    );
+  });
+  events.on('consumer-error', ({ group, topic, partition, error }) => {
+    logger.warn(`group ${group}, ${topic}/${partition}: ${messageOf(error)}`);
+  });
+  events.on('retention-lost', ({ group, topic, partition, from, to }) => {
+    logger.warn(
+      `group ${group} moved from offset ${from} to ${to} of ${topic}/${partition}: what was between is gone`,
+    );
+  });
+  events.on('partition-failed', ({ topic, partition, error }) => {
+    logger.warn(`${topic}/${partition} could not be opened: ${messageOf(error)}`);
+  });
+}

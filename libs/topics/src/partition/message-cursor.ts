@@ -1,0 +1,69 @@
+import type { Message } from '../message.js';
+import { nextOffsetOf } from '../records/batch-header.js';
+import { BatchReader, type RecordView } from '../records/batch-reader.js';
+import type { Partition } from './partition.js';
+
+/**
+ * Reads a partition from one place on, a few messages at a time. It keeps its place inside a batch, so that small
+ * reads of large batches do not look at the same records (or unpack the same bytes) again and again.
+ */
+export class MessageCursor<T = unknown> {
+  private batches: Buffer[] = [];
+  private reader: BatchReader | undefined;
+  private behindReader = 0;
+
+  constructor(
+    private readonly partition: Partition,
+    /** The offset to read next. */
+    private position: number,
+  ) {}
+
+  /**
+   * The next messages, at most `limit`; none where only markers or gaps were read, or at the end.
+   * @throws as `Partition.readBatches`
+   */
+  async read(limit: number, maxBytes: number): Promise<Message<T>[]> {
+    if (this.reader === undefined && this.batches.length === 0) {
+      const { batches, nextOffset } = await this.partition.readBatches({ offset: this.position, maxBytes });
+      if (batches.length === 0) this.position = nextOffset;
+      this.batches = batches;
+    }
+    const messages: Message<T>[] = [];
+    try {
+      while (messages.length < limit) {
+        const record = this.nextRecord();
+        if (record === undefined) break;
+        if (record.offset < this.position) continue;
+        this.position = record.offset + 1;
+        messages.push(this.partition.message<T>(record));
+      }
+    } catch (error) {
+      this.batches = [];
+      this.reader = undefined;
+      // What came before the damage is good; the next read begins at it, and fails.
+      if (messages.length === 0) throw error;
+    }
+    return messages;
+  }
+
+  /** Where to go on; past what was read, and past gaps behind it. */
+  get nextOffset(): number {
+    return this.position;
+  }
+
+  private nextRecord(): RecordView | undefined {
+    for (;;) {
+      const record = this.reader?.next();
+      if (record !== undefined) return record;
+      if (this.reader !== undefined) this.position = Math.max(this.position, this.behindReader);
+      this.reader = undefined;
+      const batch = this.batches.shift();
+      if (batch === undefined) return undefined;
+      this.behindReader = nextOffsetOf(batch);
+      const reader = new BatchReader(batch, { verify: false });
+      // Transaction markers take up offsets, but are no messages.
+      if (reader.header.control) this.position = Math.max(this.position, this.behindReader);
+      else this.reader = reader;
+    }
+  }
+}

@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto';
+import { assertTopicName, InvalidConfigError, type StorageAdapter } from '@genrocks/storage';
+import {
+  AdapterNotFoundError,
+  LimitReachedError,
+  ReservedTopicNameError,
+  TopicExistsError,
+} from './errors.js';
+import type { TopicRecord } from './meta/topic-record.js';
+import type { ResolvedTopicsOptions, TopicOptions, TopicsAdapters } from './options.js';
+import { type Routing, routingName } from './routing/router.js';
+
+/** Checks what is asked of a topic, and turns it into what the registry keeps. */
+export class TopicShapes {
+  constructor(
+    private readonly adapters: TopicsAdapters,
+    private readonly options: ResolvedTopicsOptions,
+  ) {}
+
+  /** @throws `INVALID_CONFIG`, `LIMIT_REACHED`, `ADAPTER_NOT_FOUND` */
+  create(name: string, options: TopicOptions): TopicRecord {
+    const {
+      partitions = this.options.defaultPartitions,
+      storage = {},
+      routing = 'key_hash',
+      codec,
+    } = options;
+    const { adapter: adapterName, ...settings } = storage;
+    const max = this.options.maxPartitionsPerTopic;
+    if (!Number.isInteger(partitions) || partitions < 1) {
+      throw new InvalidConfigError([
+        `topics.${name}.partitions: ${JSON.stringify(partitions)} is not allowed; a whole number from 1 to ${max}`,
+      ]);
+    }
+    if (partitions > max) throw new LimitReachedError('maxPartitionsPerTopic', max);
+    const adapter = this.adapter(adapterName);
+    adapter.validateSettings(settings);
+    return {
+      name,
+      id: randomUUID(),
+      partitions,
+      adapter: adapter.name,
+      settings,
+      routing: routingName(checkRouting(name, routing)),
+      codec: codec?.name ?? 'json',
+      state: 'running',
+      createdAt: Date.now(),
+    };
+  }
+
+  /**
+   * The record of an existing topic with what is new in the options.
+   * @throws `TOPIC_EXISTS` for what cannot change, `INVALID_CONFIG`, `ADAPTER_NOT_FOUND`
+   */
+  update(record: TopicRecord, options: TopicOptions): TopicRecord {
+    this.assertFixed(record, options);
+    const { adapter: _, ...given } = options.storage ?? {};
+    const { routing, codec } = options;
+    const settings = { ...record.settings, ...given };
+    this.adapter(record.adapter).validateSettings(settings);
+    return {
+      ...record,
+      settings,
+      routing: routing === undefined ? record.routing : routingName(checkRouting(record.name, routing)),
+      codec: codec?.name ?? record.codec,
+    };
+  }
+
+  /** @throws `TOPIC_EXISTS` where a running topic would have to change */
+  assertUnchanged(record: TopicRecord, options: TopicOptions): void {
+    const { settings } = this.update(record, options);
+    if (JSON.stringify(settings) === JSON.stringify(record.settings)) return;
+    throw new TopicExistsError(record.name, 'its storage settings differ; stop it first to change them');
+  }
+
+  /** @throws `ADAPTER_NOT_FOUND` */
+  adapter(name: string | undefined): StorageAdapter {
+    if (name === undefined) return this.adapters.default;
+    const adapter = this.adapters.all.find((candidate) => candidate.name === name);
+    if (adapter !== undefined) return adapter;
+    throw new AdapterNotFoundError(
+      name,
+      this.adapters.all.map((candidate) => candidate.name),
+    );
+  }
+
+  private assertFixed(record: TopicRecord, { partitions, storage }: TopicOptions): void {
+    if (partitions !== undefined && partitions !== record.partitions) {
+      throw new TopicExistsError(record.name, `it has ${record.partitions} partition(s), not ${partitions}`);
+    }
+    const adapter = storage?.adapter;
+    if (adapter !== undefined && this.adapter(adapter).name !== record.adapter) {
+      throw new TopicExistsError(record.name, `it is kept by the adapter ${record.adapter}, not ${adapter}`);
+    }
+  }
+}
+
+/** @throws `INVALID_TOPIC_NAME`, `RESERVED_TOPIC_NAME` */
+export function assertUserTopicName(name: unknown): asserts name is string {
+  assertTopicName(name);
+  if (name.startsWith('__')) throw new ReservedTopicNameError(name);
+}
+
+/** The routing a topic was created with. A function can only come from the application, again on every start. */
+export function storedRouting(record: TopicRecord): Routing {
+  if (record.routing !== 'custom') return record.routing;
+  return () => {
+    throw new InvalidConfigError([
+      `topics.${record.name}.routing: the topic routes by a function; pass it when starting the topic`,
+    ]);
+  };
+}
+
+function checkRouting(name: string, routing: Routing): Routing {
+  if (typeof routing === 'function' || routing === 'key_hash' || routing === 'round_robin') return routing;
+  throw new InvalidConfigError([
+    `topics.${name}.routing: ${JSON.stringify(routing)} is not allowed; key_hash, round_robin or a function`,
+  ]);
+}
