@@ -2,8 +2,18 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ADAPTERS, type RunningBroker, startBroker } from './broker-harness.js';
 
+interface SeenEvent {
+  id?: string;
+  event?: string;
+  data: Record<string, unknown>;
+}
+
 /** A client of an event stream that remembers what it saw. */
 class EventClient {
+  readonly events: SeenEvent[] = [];
+  /** Comments seen, one a line. */
+  comments = '';
+  /** What came after the last complete event. */
   private text = '';
   private wake: () => void = () => {};
   private closed = false;
@@ -11,6 +21,7 @@ class EventClient {
   private constructor(readonly answer: IncomingMessage) {
     answer.on('data', (chunk: Buffer) => {
       this.text += chunk.toString();
+      this.parse();
       this.wake();
     });
     answer.on('close', () => {
@@ -28,21 +39,25 @@ class EventClient {
     });
   }
 
-  get events(): { id?: string; event?: string; data: Record<string, unknown> }[] {
-    const blocks = this.text.split('\n\n').slice(0, -1);
-    return blocks.flatMap((block) => {
-      const fields = Object.fromEntries(block.split('\n').map((line) => line.split(/: (.*)/s).slice(0, 2)));
-      const { data, ...rest } = fields as Record<string, string>;
-      return data === undefined ? [] : [{ ...rest, data: JSON.parse(data) as Record<string, unknown> }];
-    });
+  private parse(): void {
+    const blocks = this.text.split('\n\n');
+    this.text = blocks.pop()!;
+    for (const block of blocks) {
+      const lines = block.split('\n');
+      this.comments += lines
+        .filter((line) => line.startsWith(':'))
+        .map((line) => `${line}\n`)
+        .join('');
+      const { data, ...rest } = Object.fromEntries(
+        lines.map((line) => line.split(/: (.*)/s).slice(0, 2)),
+      ) as Record<string, string>;
+      if (data !== undefined)
+        this.events.push({ ...rest, data: JSON.parse(data) as Record<string, unknown> });
+    }
   }
 
   get values(): unknown[] {
     return this.events.map(({ data }) => data['value']);
-  }
-
-  get raw(): string {
-    return this.text;
   }
 
   /** Resolves when the condition holds; it is asked again whenever something arrives. */
@@ -81,7 +96,7 @@ describe.each(ADAPTERS)('event streams on %s', (adapter) => {
   async function open(query = '', headers: Record<string, string> = {}): Promise<EventClient> {
     const client = await EventClient.open(`${broker.url}/v1/topics/orders/stream${query}`, headers);
     clients.push(client);
-    await client.until(({ raw }) => raw.includes(': connected'));
+    await client.until(({ comments }) => comments.includes(': connected'));
     return client;
   }
 
@@ -136,7 +151,7 @@ describe.each(ADAPTERS)('event streams on %s', (adapter) => {
 
   it('sends heartbeats while there is nothing to tell', async () => {
     const client = await open();
-    await client.until(({ raw }) => raw.split(': heartbeat').length > 2);
+    await client.until(({ comments }) => comments.split(': heartbeat').length > 2);
     expect(client.events).toEqual([]);
   });
 

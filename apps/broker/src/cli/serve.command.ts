@@ -32,7 +32,7 @@ export class ServeCommand extends CommandRunner {
       Logger.overrideLogger(logger);
       for (const warning of loaded.warnings) logger.warn(warning, 'Config');
       app = await createBroker(loaded.config, { logger });
-      closeOnSignal(app);
+      closeOnSignal(app, loaded.config.http.shutdownTimeoutMs + STORAGE_GRACE_MS);
       await listen(app, loaded.config);
     } catch (error) {
       for (const line of explainStartFailure(error, loaded?.config)) process.stderr.write(`${line}\n`);
@@ -73,11 +73,14 @@ class BrokerLogger extends ConsoleLogger {
   }
 }
 
+/** After the requests in flight, consumers and storage get this long to finish before the process ends anyway. */
+const STORAGE_GRACE_MS = 30_000;
+
 /**
  * The first SIGTERM or SIGINT stops the broker in order: no new requests, requests in flight finish, consumers
  * commit, storage closes last. A second one ends the process at once.
  */
-function closeOnSignal(app: NestFastifyApplication): void {
+function closeOnSignal(app: NestFastifyApplication, limitMs: number): void {
   const logger = new Logger('Broker');
   let stopping = false;
   const stop = async (signal: NodeJS.Signals) => {
@@ -87,6 +90,10 @@ function closeOnSignal(app: NestFastifyApplication): void {
     }
     stopping = true;
     logger.log(`${signal}: finishing what is in flight`);
+    setTimeout(() => {
+      logger.error(`still not stopped after ${limitMs} ms: ending at once; acknowledged messages are safe`);
+      process.exit(EXIT.failed);
+    }, limitMs);
     try {
       await app.close();
       logger.log('stopped');

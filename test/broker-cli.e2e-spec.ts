@@ -1,0 +1,253 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import request from 'supertest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { post, rawConnection, readToEnd, readUntil } from './broker-raw.js';
+
+const BIN = fileURLToPath(new URL('../apps/broker/bin/genrocks.js', import.meta.url));
+const BUILT = existsSync(fileURLToPath(new URL('../apps/broker/dist/main.js', import.meta.url)));
+
+/** A `genrocks` process and what it said. */
+class Genrocks {
+  out = '';
+  err = '';
+  readonly exit: Promise<number | null>;
+  private wake: () => void = () => {};
+  private ended = false;
+
+  private constructor(readonly child: ChildProcess) {
+    child.stdout!.on('data', (chunk: Buffer) => this.heard((this.out += chunk.toString())));
+    child.stderr!.on('data', (chunk: Buffer) => this.heard((this.err += chunk.toString())));
+    this.exit = new Promise((resolve) =>
+      child.on('close', (code) => {
+        this.ended = true;
+        this.wake();
+        resolve(code);
+      }),
+    );
+  }
+
+  static run(args: string[], cwd: string, env: Record<string, string> = {}): Genrocks {
+    const clean = Object.fromEntries(
+      Object.entries(process.env).filter(([name]) => !name.startsWith('GENROCKS_')),
+    );
+    return new Genrocks(spawn(process.execPath, [BIN, ...args], { cwd, env: { ...clean, ...env } }));
+  }
+
+  /** Waits until it says something on standard output. */
+  async says(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const match = pattern.exec(this.out);
+      if (match !== null) return match;
+      if (this.ended) throw new Error(`ended without ${String(pattern)}: ${this.out}${this.err}`);
+      await new Promise<void>((resolve) => (this.wake = resolve));
+    }
+  }
+
+  async port(): Promise<number> {
+    return Number((await this.says(/listens on http:\/\/127\.0\.0\.1:(\d+)/))[1]);
+  }
+
+  private heard(_text: string): void {
+    this.wake();
+  }
+}
+
+describe.skipIf(!BUILT)('the genrocks command', () => {
+  let cwd: string;
+  const running: Genrocks[] = [];
+
+  beforeEach(async () => {
+    cwd = await mkdtemp(join(tmpdir(), 'genrocks-cli-'));
+  });
+
+  afterEach(async () => {
+    for (const { child, exit } of running.splice(0)) {
+      child.kill('SIGKILL');
+      await exit;
+    }
+    await rm(cwd, { recursive: true, force: true });
+  });
+
+  function run(args: string[], env: Record<string, string> = {}): Genrocks {
+    const genrocks = Genrocks.run(args, cwd, env);
+    running.push(genrocks);
+    return genrocks;
+  }
+
+  const serve = (env: Record<string, string> = {}) => run(['serve'], { GENROCKS_HTTP_PORT: '0', ...env });
+
+  it('shows help, and exits with an error for what it does not know', async () => {
+    const help = run(['--help']);
+    expect(await help.exit).toBe(0);
+    expect(help.out).toContain('serve');
+    const unknown = run(['sreve']);
+    expect(await unknown.exit).toBe(1);
+    expect(unknown.err).toMatch(/unknown command 'sreve'[^]*Usage: genrocks/);
+    expect(await run(['serve', '--nonsense']).exit).toBe(1);
+    expect((await run(['--version']).exit) ?? 1).toBe(0);
+  });
+
+  it('tells every mistake of the configuration, one line each, without a stack', async () => {
+    await writeFile(
+      join(cwd, 'other.yaml'),
+      'http: { prot: 1 }\nstorage: { adapter: floppy }\nkafka: { enabled: true }\n',
+    );
+    const genrocks = run(['serve', '--config', 'other.yaml'], { GENROCKS_MAX_NO_FILES: 'many' });
+    expect(await genrocks.exit).toBe(1);
+    expect(genrocks.err.trimEnd().split('\n')).toEqual([
+      'genrocks: http.prot: unknown option; did you mean port?',
+      'genrocks: storage.adapter: "floppy" is not allowed; one of disk_log, ets',
+      'genrocks: GENROCKS_MAX_NO_FILES: "many" is not allowed; a whole number from 1 to 65000',
+      'genrocks: kafka.enabled: true is not allowed; the Kafka listener is not available in this version',
+    ]);
+    expect(genrocks.out).toBe('');
+  });
+
+  it('names the store, its directory and the address when it starts, as JSON', async () => {
+    const genrocks = serve();
+    await genrocks.port();
+    const lines = genrocks.out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { message: string });
+    expect(lines.length).toBeLessThan(4);
+    expect(lines.at(-1)!.message).toContain(`storage disk_log in ${join(cwd, 'gen_rocks_data')}`);
+  });
+
+  it.each([
+    ['a log_dir that is a file', { GENROCKS_LOG_DIR: 'file' }, /file/],
+    ['a log_dir under a file', { GENROCKS_LOG_DIR: 'file/below' }, /file/],
+    [
+      'a host that is not here',
+      { GENROCKS_HTTP_HOST: '203.0.113.1' },
+      /http\.host 203\.0\.113\.1 is not an address/,
+    ],
+  ])('does not start with %s', async (_what, env, reason) => {
+    await writeFile(join(cwd, 'file'), 'content');
+    const genrocks = serve(env);
+    expect(await genrocks.exit).toBe(1);
+    expect(genrocks.err.trimEnd().split('\n')).toHaveLength(1);
+    expect(genrocks.err).toMatch(/^genrocks: /);
+    expect(genrocks.err).toMatch(reason);
+    expect(genrocks.out).not.toMatch(/listens|"level":"error"|stack/);
+  });
+
+  it.skipIf(process.getuid?.() === 0)('does not start with a log_dir that is read-only', async () => {
+    await chmod(cwd, 0o555);
+    const genrocks = serve({ GENROCKS_LOG_DIR: 'data' });
+    expect(await genrocks.exit).toBe(1);
+    expect(genrocks.err.trimEnd().split('\n')).toHaveLength(1);
+    await chmod(cwd, 0o755);
+  });
+
+  it('does not start on a directory that another broker has open', async () => {
+    const first = serve();
+    await first.port();
+    const second = serve();
+    expect(await second.exit).toBe(1);
+    expect(second.err).toMatch(/^genrocks: LOCKED: .*\n$/);
+    const port = await first.port();
+    await request(`http://127.0.0.1:${port}`).get('/health/ready').expect(200);
+  });
+
+  it('does not start on a port that is taken', async () => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    const { port } = taken.address() as AddressInfo;
+    const genrocks = serve({ GENROCKS_HTTP_PORT: String(port) });
+    expect(await genrocks.exit).toBe(1);
+    expect(genrocks.err).toBe(
+      `genrocks: 127.0.0.1:${port} is taken by another process; stop it, or set http.port (GENROCKS_HTTP_PORT)\n`,
+    );
+    await new Promise((resolve) => taken.close(resolve));
+  });
+
+  it('finishes what is in flight on SIGTERM, takes nothing new, and has kept everything', async () => {
+    const first = serve();
+    const port = await first.port();
+    const http = request(`http://127.0.0.1:${port}`);
+    await http.post('/v1/topics/orders/messages').send({ value: 'before' }).expect(201);
+    const upload = await rawConnection(port);
+    const uploaded = readToEnd(upload);
+    const last = '{"value":"in flight"}';
+    upload.write(
+      post('/v1/topics/orders/messages', {
+        'content-type': 'application/json',
+        'content-length': last.length,
+      }),
+    );
+    upload.write(last.slice(0, 10));
+    const poll = await rawConnection(port);
+    const polled = readToEnd(poll);
+    poll.write(
+      'GET /v1/topics/orders/partitions/0/messages?offset=9999&wait_ms=60000 HTTP/1.1\r\nhost: x\r\n\r\n',
+    );
+    const stream = await rawConnection(port);
+    stream.write('GET /v1/topics/orders/stream HTTP/1.1\r\nhost: x\r\n\r\n');
+    await readUntil(stream, /: connected/);
+    const streamed = readToEnd(stream);
+
+    first.child.kill('SIGTERM');
+    await first.says(/SIGTERM: finishing what is in flight/);
+    await streamed;
+    await polled;
+    upload.write(last.slice(10));
+    expect(await uploaded).toMatch(/^HTTP\/1\.1 201 [^]*"offset":1/);
+    expect(await first.exit).toBe(0);
+    expect(first.err).toBe('');
+
+    const second = serve();
+    const page = await request(`http://127.0.0.1:${await second.port()}`)
+      .get('/v1/topics/orders/partitions/0/messages')
+      .expect(200);
+    expect(page.body.messages.map(({ value }: { value: string }) => value)).toEqual(['before', 'in flight']);
+  });
+
+  it('ends requests that do not finish within the time limit', async () => {
+    const genrocks = serve({ GENROCKS_HTTP_SHUTDOWN_TIMEOUT_MS: '100' });
+    const socket = await rawConnection(await genrocks.port());
+    socket.write(post('/v1/topics', { 'content-type': 'application/json', 'content-length': 100 }, '{'));
+    const alive = await rawConnection(await genrocks.port());
+    alive.write('GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n');
+    await readUntil(alive, /200 OK/);
+    genrocks.child.kill('SIGINT');
+    expect(await genrocks.exit).toBe(0);
+  });
+
+  it('ends at once on a second signal', async () => {
+    const genrocks = serve();
+    const port = await genrocks.port();
+    const socket = await rawConnection(port);
+    socket.write(post('/v1/topics', { 'content-type': 'application/json', 'content-length': 100 }, '{'));
+    const alive = await rawConnection(port);
+    alive.write('GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n');
+    await readUntil(alive, /200 OK/);
+    genrocks.child.kill('SIGTERM');
+    await genrocks.says(/finishing/);
+    genrocks.child.kill('SIGTERM');
+    expect(await genrocks.exit).toBe(130);
+  });
+
+  it('keeps what was acknowledged when it is killed', async () => {
+    const first = serve();
+    const http = request(`http://127.0.0.1:${await first.port()}`);
+    for (let value = 0; value < 20; value++) {
+      await http.post('/v1/topics/orders/messages').send({ value }).expect(201);
+    }
+    first.child.kill('SIGKILL');
+    await first.exit;
+    const second = serve();
+    const page = await request(`http://127.0.0.1:${await second.port()}`)
+      .get('/v1/topics/orders/partitions/0/messages')
+      .expect(200);
+    expect(page.body.messages.map(({ value }: { value: number }) => value)).toEqual(
+      Array.from({ length: 20 }, (_, i) => i),
+    );
+  });
+});
