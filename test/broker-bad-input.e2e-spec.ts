@@ -1,3 +1,4 @@
+/* eslint-disable @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-assignment -- supertest gives bodies as any */
 import { readdir } from 'node:fs/promises';
 import { request as httpRequest, Agent } from 'node:http';
 import { dirname } from 'node:path';

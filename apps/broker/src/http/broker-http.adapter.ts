@@ -22,6 +22,8 @@ const CHECK_INTERVAL_MS = 1_000;
 export class BrokerHttpAdapter extends FastifyAdapter {
   /** Bytes of request bodies in flight. */
   readonly budget: InflightBudget;
+  /** Bytes that NDJSON uploads hold; apart from the rest, because an upload may last for hours. */
+  readonly uploads: InflightBudget;
   /** Bytes of answers with messages in flight. */
   readonly answers: InflightBudget;
   private readonly ending = new AbortController();
@@ -36,12 +38,13 @@ export class BrokerHttpAdapter extends FastifyAdapter {
       requestTimeout: 0,
       http: { headersTimeout: config.headersTimeoutMs, connectionsCheckingInterval: CHECK_INTERVAL_MS },
       routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
-      clientErrorHandler: (error, socket) => answerBrokenRequest(error, socket as Socket),
+      clientErrorHandler: (error, socket) => answerBrokenRequest(error, socket),
       frameworkErrors: (error: FastifyError, _request: unknown, reply: unknown) => {
         void sendProblem(reply as FastifyReply, routerProblem(error.code, error.message));
       },
     });
     this.budget = new InflightBudget(config.maxInflightBytes);
+    this.uploads = new InflightBudget(config.maxInflightBytes);
     this.answers = new InflightBudget(config.maxInflightBytes);
     this.addHooks();
     this.instance.server.maxConnections = config.maxConnections;
@@ -56,6 +59,7 @@ export class BrokerHttpAdapter extends FastifyAdapter {
     registerBodyParsers(this.instance, this.config, this.budget);
   }
 
+  // eslint-disable-next-line @typescript-eslint/no-misused-promises -- Nest awaits it; its type is narrower than that
   override beforeClose(): Promise<void> {
     this.closing ??= this.drain();
     return this.closing;

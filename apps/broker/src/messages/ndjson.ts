@@ -77,9 +77,9 @@ async function* withPauseLimit(body: Readable, pauseMs: number): AsyncGenerator<
     });
     next.catch(() => {});
     try {
-      const { done, value } = await Promise.race([next, pause]);
-      if (done) return;
-      yield value;
+      const result = await Promise.race([next, pause]);
+      if (result.done) return;
+      yield result.value;
     } finally {
       clearTimeout(timer);
     }

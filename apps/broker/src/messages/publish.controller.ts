@@ -83,7 +83,7 @@ export class PublishController {
     const body = request.body as IncomingMessage;
     const { maxLineBytes, bodyTimeoutMs } = this.config.http;
     try {
-      await reserve(request, this.runtime.adapter.budget, 2 * STREAM_CHUNK_BYTES, bodyTimeoutMs);
+      await reserve(request, this.runtime.adapter.uploads, 2 * STREAM_CHUNK_BYTES, bodyTimeoutMs);
       const topic = await this.topics.resolveTopic(name);
       const lines = readLines(body, { maxLineBytes, pauseMs: bodyTimeoutMs });
       return await publishLines(topic.name, lines, (messages) => topic.publishBatch(messages));
