@@ -124,8 +124,10 @@ export class TopicManager {
     return managed?.record.state === 'running' ? managed.topic.partitions.length : 0;
   }
 
+  /** By name. */
   list(): Topic[] {
-    return [...this.topics.values()].map(({ topic }) => topic);
+    const topics = [...this.topics.values()].map(({ topic }) => topic);
+    return topics.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   /** Creates a topic, or reopens it with what is new in the options. */

@@ -1,0 +1,75 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Test } from '@nestjs/testing';
+import { describe, expect, it, vi } from 'vitest';
+import { twoAdapters } from './__fixtures__/readme/adapters.js';
+import { AppModule, Billing, Orders } from './__fixtures__/readme/embed.js';
+import { readEverything } from './__fixtures__/readme/read.js';
+import { testApp } from './__fixtures__/readme/swap.js';
+import { TopicsService } from './topics.service.js';
+
+const here = import.meta.dirname;
+
+describe('the README', () => {
+  it('shows the examples that run below, to the letter', async () => {
+    const readme = await readFile(join(here, '../README.md'), 'utf8');
+    const shown = [...readme.matchAll(/```ts\n([^]*?)```/g)].map(([, code]) => code);
+    const names = ['embed', 'read', 'adapters', 'swap'];
+    const files = names.map((name) => readFile(join(here, '__fixtures__/readme', `${name}.ts`), 'utf8'));
+    expect(shown).toEqual(await Promise.all(files));
+  });
+
+  it('publishes and consumes in an application', async () => {
+    const app = await Test.createTestingModule({ imports: [AppModule] }).compile();
+    await app.init();
+    expect(await app.get(Orders).place({ id: 1, total: 30 })).toBe(0);
+    await vi.waitFor(() => expect(app.get(Billing).billed).toEqual([30]));
+    await app.close();
+  });
+
+  it('reads without a group', async () => {
+    const app = await testApp();
+    const topics = app.get(TopicsService);
+    await topics.publish('orders', { value: 'first', partition: 0 });
+    const abort = new AbortController();
+    const reading = readEverything(topics, abort.signal);
+    await topics.publish('orders', { value: 'second', partition: 0 });
+    const group = await topics.startConsumerGroup({
+      group: 'watch',
+      topics: ['orders'],
+      handler: (message) => {
+        if (message.valueBytes!.toString() === '"second"') setImmediate(() => abort.abort());
+      },
+    });
+    expect(await reading).toEqual(['first', 'second']);
+    await group.stop();
+    await app.close();
+  });
+
+  it('keeps topics on two adapters', async () => {
+    const logDir = await mkdtemp(join(tmpdir(), 'genrocks-topics-'));
+    const start = async () =>
+      (await Test.createTestingModule({ imports: [twoAdapters(logDir)] }).compile()).init();
+    try {
+      const first = await start();
+      const topics = first.get(TopicsService);
+      expect(topics.listTopics().map(({ name, adapter }) => [name, adapter])).toEqual([
+        ['metrics', 'ets'],
+        ['orders', 'disk_log'],
+      ]);
+      for (const topic of ['orders', 'metrics']) await topics.publish(topic, { key: 'k', value: 1 });
+      await first.close();
+      const second = await start();
+      const ends = (topic: string) =>
+        second
+          .get(TopicsService)
+          .topic(topic)
+          .partitions.reduce((sum, { endOffset }) => sum + endOffset, 0);
+      expect([ends('orders'), ends('metrics')]).toEqual([1, 0]);
+      await second.close();
+    } finally {
+      await rm(logDir, { recursive: true, force: true });
+    }
+  });
+});
