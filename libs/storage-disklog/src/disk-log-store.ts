@@ -177,7 +177,9 @@ export class DiskLogStore extends PartitionStore {
   /** Rewrites a halt or compact log so that only the newest value of every key is left; a wrap log reclaims by wrapping. */
   async optimize(): Promise<void> {
     this.assertOpen();
-    if (this.context.settings.logType !== 'wrap') await this.compact();
+    if (this.context.settings.logType === 'wrap') return;
+    this.refuseFailed();
+    await this.compact();
   }
 
   async sync(): Promise<void> {
@@ -187,8 +189,10 @@ export class DiskLogStore extends PartitionStore {
 
   async truncate(): Promise<void> {
     this.assertOpen();
-    if (this.writer.failed !== undefined) throw this.writer.failed;
-    await this.writer.exclusive(() => this.log.truncate());
+    await this.writer.exclusive(async () => {
+      this.refuseFailed();
+      await this.log.truncate();
+    });
   }
 
   close(): Promise<void> {
@@ -245,9 +249,11 @@ export class DiskLogStore extends PartitionStore {
   }
 
   private compact(): Promise<void> {
-    this.compacting ??= compact(this.context.fs, this.log, this.writer).finally(
-      () => (this.compacting = undefined),
-    );
+    this.compacting ??= compact(this.context.fs, this.log, this.writer)
+      .catch((error: unknown) => {
+        throw this.writer.explain(error);
+      })
+      .finally(() => (this.compacting = undefined));
     return this.compacting;
   }
 
@@ -264,6 +270,10 @@ export class DiskLogStore extends PartitionStore {
       this.context.lock.release();
       this.context.onClose();
     }
+  }
+
+  private refuseFailed(): void {
+    if (this.writer.failed !== undefined) throw this.writer.failed;
   }
 
   private assertOpen(): void {

@@ -36,6 +36,7 @@ export async function compact(fs: FileSystem, log: LogDirectory, writer: LogWrit
     await writer.exclusive(async () => {
       // A truncation may have come first; the copy is of a file that is gone then.
       if (log.current.file !== source) return;
+      if (writer.failed !== undefined) throw writer.failed;
       await copy.upTo(source.end);
       const finished = await copy.finish();
       await log.replace(log.names.compacted, finished.keys, finished.end, finished.items);

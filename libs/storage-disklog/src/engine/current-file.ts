@@ -24,6 +24,7 @@ export class CurrentFile {
   /** The end of what is written or being written. */
   private writtenEnd: number;
   private filler: FileHandle | undefined;
+  private abandoned = false;
 
   constructor(
     readonly file: LogFile,
@@ -83,6 +84,9 @@ export class CurrentFile {
   /** Lets go of the file as it is. */
   async abandon(): Promise<void> {
     await this.filling?.done;
+    // A second close would close whatever has got the descriptor's number meanwhile.
+    if (this.abandoned) return;
+    this.abandoned = true;
     await this.filler?.close();
     await this.writer.close();
   }

@@ -1,5 +1,24 @@
 import type { FileSystem } from '../io/file-system.js';
 
+/**
+ * A step that changes several files failed behind its first change. The directory opens as before the step or as after
+ * it, but what is in memory fits neither for certain: the log must take no more writes until it is opened anew.
+ */
+export class UnfinishedStepError extends Error {
+  constructor(override readonly cause: unknown) {
+    super('a change of the log was left unfinished', { cause });
+  }
+}
+
+/** Runs the part of a step from which there is no way back. */
+export async function withoutReturn<T>(action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    throw new UnfinishedStepError(error);
+  }
+}
+
 /** Writes a new file whole and makes its bytes durable. Its name is not, until the directory is synced. */
 export async function writeFresh(fs: FileSystem, path: string, bytes: Buffer): Promise<void> {
   const handle = await fs.open(path, { write: true, create: true });
@@ -13,6 +32,25 @@ export async function writeFresh(fs: FileSystem, path: string, bytes: Buffer): P
   } finally {
     await handle.close();
   }
+}
+
+/** Copies a file, and has the copy on stable storage, whole, before its name stands. */
+export async function copyDurably(
+  fs: FileSystem,
+  from: string,
+  to: string,
+  directory: string,
+): Promise<void> {
+  const temporary = `${to}.new`;
+  await fs.copyFile(from, temporary);
+  const handle = await fs.open(temporary, { write: true });
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await fs.rename(temporary, to);
+  await fs.syncDirectory(directory);
 }
 
 /** Puts a file with these bytes in the place of whatever has the name: after a crash it is the old one or the new. */

@@ -3,6 +3,7 @@ import { IndexedKeys } from '../index/indexed-keys.js';
 import { type LogFacts, writeIndex } from '../index/index-file.js';
 import type { FileSystem } from '../io/file-system.js';
 import { PooledFile } from '../io/handle-pool.js';
+import type { KnownEnd } from './log-end.js';
 import { LogFile } from './log-file.js';
 import { MemoryKeys } from './memory-keys.js';
 import type { LogNames } from './names.js';
@@ -34,6 +35,14 @@ export class LeftFiles {
       file: new LogFile(path, number, generation, handle, keys, logEnd, items, entries, []),
       lastSequence,
     };
+  }
+
+  /** How far a left file reached when it was indexed; undefined where no sound index says so. */
+  async knownEnd(number: number): Promise<KnownEnd | undefined> {
+    const footer = await IndexedKeys.footer(this.fs, this.names.keyIndex(number));
+    if (footer === undefined) return undefined;
+    const { generation, logEnd: end, lastSequence } = footer;
+    return { number, generation, end, lastSequence };
   }
 
   /** Writes the index of a file that was read from end to end, and lets go of the keys in memory. */

@@ -1,10 +1,10 @@
 import { InvalidConfigError, NeedRepairError, type StoreEvent } from '@genrocks/storage';
 import { fileHead, FILE_HEAD, readFileHead, writeIndexFile, writeSizeFile } from '../format/headers.js';
-import type { FileSystem } from '../io/file-system.js';
+import type { FileHandle, FileSystem } from '../io/file-system.js';
 import { PooledFile } from '../io/handle-pool.js';
 import { CurrentFile } from './current-file.js';
-import { replaceFile, writeFresh } from './durable-files.js';
-import { endIsMissing, readLogEnd, writeLogEnd } from './log-end.js';
+import { copyDurably, replaceFile, withoutReturn, writeFresh } from './durable-files.js';
+import { endIsMissing, type KnownEnd, readLogEnd, writeLogEnd } from './log-end.js';
 import { LeftFiles } from './left-files.js';
 import { type Damage, LogFile } from './log-file.js';
 import { MemoryKeys } from './memory-keys.js';
@@ -73,83 +73,118 @@ export class LogDirectory {
     }
   }
 
-  /** The files that the next rotation will drop. */
+  /** The files that the next rotation will drop, oldest first. */
   nextEvicted(): readonly LogFile[] {
     const number = this.nextNumber;
-    const overwritten = this.files.filter((file) => file.number === number);
-    const surplus = this.files.length - overwritten.length + 1 - this.options.maxFiles;
     const rest = this.files.filter((file) => file.number !== number);
-    return [...overwritten, ...rest.slice(0, Math.max(0, surplus))];
+    const surplus = rest.slice(0, Math.max(0, rest.length + 1 - this.options.maxFiles));
+    return this.files.filter((file) => file.number === number || surplus.includes(file));
   }
 
   /**
    * Makes the next file current; the file it overwrites is gone with that.
    * @param lastSequence of the file that is left
-   * @throws ENOSPC while nothing has changed yet; any other error leaves the log to be opened anew
+   * @throws the system's error while nothing has changed yet, `UnfinishedStepError` later
    */
   async rotate(lastSequence: number): Promise<void> {
     const { fs, names, current: left } = this;
     await this.left.settled();
     const number = this.nextNumber;
     const evicted = this.nextEvicted();
-    // Everything that needs room comes first.
+    // Everything that needs room or a descriptor comes first.
     await writeFresh(fs, names.unfinished, fileHead('opened'));
     await writeFresh(fs, names.unfinishedIndex, this.indexBytes(number));
-    try {
+    const writer = await this.openWriter(names.unfinished);
+    await withoutReturn(async () => {
       await left.leave();
+      // Nobody new may open an evicted file by a name that goes to another file next.
       for (const file of evicted) file.pin();
+      this.files = this.files.filter((file) => !evicted.includes(file));
+      // What is dropped goes oldest first, so that no crash can leave a value whose tombstone is gone.
+      const overwritten = evicted.findIndex((file) => file.number === number);
+      for (const file of evicted.slice(0, Math.max(0, overwritten))) await this.remove(file);
       await fs.rename(names.unfinished, names.file(number));
       await fs.syncDirectory(names.directory);
       await fs.rename(names.unfinishedIndex, names.index);
       await fs.syncDirectory(names.directory);
-      this.current = await this.openEmpty(number, left.file.generation + 1);
-    } catch (error) {
-      throw new Error('the log could not go on to its next file', { cause: error });
-    }
-    this.files = [...this.files.filter((file) => !evicted.includes(file)), this.current.file];
-    for (const file of evicted) await this.evict(file, number);
+      this.current = this.emptyFile(number, left.file.generation + 1, writer);
+      this.files.push(this.current.file);
+      for (const file of evicted.slice(overwritten + 1)) await this.remove(file);
+      for (const file of evicted) await this.evicted(file);
+    }).catch(async (error: unknown) => {
+      if (this.current === left) await writer.close().catch(() => undefined);
+      throw error;
+    });
     if (!evicted.includes(left.file)) this.left.schedule(left.file, left.keys, lastSequence);
   }
 
-  /** Removes everything. A marker makes it one step: while it stands, the next open finishes what was begun. */
+  /**
+   * Removes everything. A marker makes it one step: while it stands, the next open finishes what was begun.
+   * @throws the system's error while nothing has changed yet, `UnfinishedStepError` later
+   */
   async truncate(): Promise<void> {
     const { fs, names, files: old, current: writer } = this;
     await this.left.settled();
-    await writeFresh(fs, names.truncation, Buffer.alloc(0));
-    await fs.syncDirectory(names.directory);
-    for (const file of old) file.pin();
-    await this.finishTruncation();
-    this.current = await this.openEmpty(this.firstNumber, writer.file.generation + 1);
-    this.files = [this.current.file];
-    await writer.abandon();
-    for (const file of old) await file.release();
+    try {
+      await writeFresh(fs, names.truncation, Buffer.alloc(0));
+      await fs.syncDirectory(names.directory);
+    } catch (error) {
+      // A marker that stays would make the next open remove what is written from here on.
+      await withoutReturn(async () => {
+        await fs.unlink(names.truncation);
+        await fs.syncDirectory(names.directory);
+      });
+      throw error;
+    }
+    await withoutReturn(async () => {
+      for (const file of old) file.pin();
+      this.files = [];
+      await this.removeFiles();
+      // The room that the files took is free only once nobody has them open.
+      await writer.abandon();
+      for (const file of old) await file.release();
+      await this.finishTruncation();
+      this.current = await this.openEmpty(this.firstNumber, writer.file.generation + 1);
+      this.files = [this.current.file];
+    });
   }
 
   /** Puts a finished file in the place of the only one (compaction). */
   async replace(path: string, keys: MemoryKeys, end: number, items: number): Promise<void> {
-    const { fs, names, current: writer } = this;
-    writer.file.pin();
-    await fs.rename(path, names.halt);
-    await fs.syncDirectory(names.directory);
-    const handle = new PooledFile(fs, names.halt);
-    const generation = writer.file.generation + 1;
-    const file = new LogFile(names.halt, 0, generation, handle, keys, end, items, items, []);
-    this.current = await this.makeCurrent(file, keys, end);
-    this.files = [file];
-    await writer.abandon();
-    await writer.file.release();
+    const { fs, names, current: old } = this;
+    const writer = await this.openWriter(path);
+    await withoutReturn(async () => {
+      old.file.pin();
+      const handle = new PooledFile(fs, names.halt);
+      const generation = old.file.generation + 1;
+      const file = new LogFile(names.halt, 0, generation, handle, keys, end, items, items, []);
+      // Who comes from here on must not open the old file by a name that is about to be the new one's.
+      await fs.rename(path, names.halt);
+      this.current = this.makeCurrent(file, keys, writer, end);
+      this.files = [file];
+      await fs.syncDirectory(names.directory).finally(() => old.abandon());
+      await old.file.release();
+    }).catch(async (error: unknown) => {
+      if (this.current === old) await writer.close().catch(() => undefined);
+      throw error;
+    });
   }
 
   /** Marks the log closed, everything in it durable. */
   async close(lastSequence: number): Promise<void> {
     const { fs, names, current } = this;
     await this.left.settled();
-    await current.leave();
-    if (this.options.type === 'wrap') await this.writeIndex(current.file.number);
-    const { number, generation, end, items } = current.file;
-    await this.put(names.end, writeLogEnd({ number, generation, end, items, lastSequence }));
-    await fs.syncDirectory(names.directory);
-    await this.release();
+    try {
+      await withoutReturn(async () => {
+        await current.leave();
+        if (this.options.type === 'wrap') await this.writeIndex(current.file.number);
+        const { number, generation, end, items } = current.file;
+        await this.put(names.end, writeLogEnd({ number, generation, end, items, lastSequence }));
+        await fs.syncDirectory(names.directory);
+      });
+    } finally {
+      await this.abandon();
+    }
   }
 
   /** Lets go of all files as they are. */
@@ -178,14 +213,20 @@ export class LogDirectory {
     const started = performance.now();
     const { fs, names, options } = this;
     await this.refuseOtherType();
-    if ((await fs.size(names.truncation)) !== undefined) await this.finishTruncation();
+    if ((await fs.size(names.truncation)) !== undefined) {
+      if (options.repair === false) throw new NeedRepairError(names.directory);
+      await this.removeFiles();
+      await this.finishTruncation();
+    }
     const known = options.type === 'wrap' ? await this.wrapFiles() : await this.haltFile();
-    for (const path of [names.unfinished, names.unfinishedIndex]) await fs.unlink(path);
+    for (const path of [names.unfinished, names.unfinishedIndex, names.compacted]) await fs.unlink(path);
     const current = known.at(-1);
     if (current === undefined) return this.create(started);
     for (const file of known.slice(0, -1)) await this.openLeft(file);
     const { badBytes, status } = await this.openCurrent(current);
     const items = this.files.reduce((sum, file) => sum + file.entries, 0);
+    // Names may be in the page cache only, if the last process died before it synced them.
+    if (status !== 'closed') await fs.syncDirectory(names.directory);
     this.recovery = { repaired: status !== 'closed', items, badBytes, ms: performance.now() - started };
     if (this.recovery.repaired) options.onEvent({ type: 'recovered', items, badBytes, ms: this.recovery.ms });
   }
@@ -194,7 +235,10 @@ export class LogDirectory {
     const { fs, names } = this;
     const size = await fs.size(names.halt);
     // Shorter than its head: the file was being created when the process died.
-    if (size === undefined || size < FILE_HEAD) return [];
+    if (size === undefined || size < FILE_HEAD) {
+      await this.reportMissing(names.halt, await this.closedEnd());
+      return [];
+    }
     if (this.options.repair === false) await this.refuseUnclosed(names.halt);
     return [{ number: 0, generation: undefined, size }];
   }
@@ -203,6 +247,12 @@ export class LogDirectory {
     const { names } = this;
     const order = await findWrapOrder(this.fs, names);
     const current = order.files.at(-1);
+    // A file gets its name before the index names it.
+    const missing = order.index?.current;
+    if (missing !== undefined && !order.files.some(({ number }) => number === missing)) {
+      const end = await this.closedEnd();
+      if (current !== undefined || end !== undefined) await this.reportMissing(names.file(missing), end);
+    }
     if (current !== undefined) {
       if (this.options.repair === false) await this.refuseUnclosed(names.file(current.number));
       if (order.indexIsStale) {
@@ -237,6 +287,7 @@ export class LogDirectory {
 
   private async create(started: number): Promise<void> {
     await this.fs.makeDirectory(this.names.directory, this.options.base);
+    await this.fs.unlink(this.names.end);
     await this.createFirst();
     this.current = await this.openEmpty(this.firstNumber, 1);
     this.files = [this.current.file];
@@ -300,7 +351,8 @@ export class LogDirectory {
       const generation = recovered.generation ?? (this.files.at(-1)?.generation ?? 0) + 1;
       this.sequence = Math.max(this.sequence, (recovered.lastSequence ?? 0) + 1);
       const { keys, end, items, entries } = recovered;
-      const damage = [...recovered.damage, ...(await this.missingEnd(known, generation, recovered))];
+      const knownEnd = isCurrent ? await this.closedEnd() : await this.left.knownEnd(number);
+      const damage = [...recovered.damage, ...endIsMissing(knownEnd, path, number, recovered)];
       await this.quarantine(number, damage, recovered.cutNeedsCopy);
       const file = new LogFile(path, number, generation, handle, keys, end, items, entries, damage);
       this.files.push(file);
@@ -311,54 +363,50 @@ export class LogDirectory {
     }
   }
 
-  /** A log that was closed must reach as far as it did then. */
-  private async missingEnd(
-    known: KnownFile,
-    generation: number,
-    recovered: RecoveredFile,
-  ): Promise<Damage[]> {
+  /** Where the log ended when it was closed last. */
+  private async closedEnd(): Promise<KnownEnd | undefined> {
     const bytes = await this.fs.readFile(this.names.end).catch(() => undefined);
-    const closed = bytes === undefined ? undefined : readLogEnd(bytes);
-    if (recovered.status !== 'closed' || closed === undefined) return [];
-    return endIsMissing(closed, {
-      number: known.number,
-      generation,
-      end: recovered.end,
-      path: this.names.file(known.number),
-    });
+    return bytes === undefined ? undefined : readLogEnd(bytes);
   }
 
-  /** Reports damage, and keeps a copy of the file, once, before anything in it changes. */
+  /** A file that should be there is not, or not so much of it that it could be read. */
+  private async reportMissing(path: string, end: KnownEnd | undefined): Promise<void> {
+    if (end === undefined && path === this.names.halt) return;
+    const reason = 'the file is missing';
+    this.options.onEvent({ type: 'damaged', file: path, offset: 0, length: end?.end ?? 0, reason });
+  }
+
+  /**
+   * Reports damage, and keeps a copy of the file before anything in it changes: one of damage that stays in place, one
+   * more each time that something is cut.
+   */
   private async quarantine(number: number, damage: readonly Damage[], cutNeedsCopy: boolean): Promise<void> {
     for (const { file, start, end, reason } of damage) {
       this.options.onEvent({ type: 'damaged', file, offset: start, length: end - start, reason });
     }
     if (damage.length === 0 && !cutNeedsCopy) return;
-    const copy = this.names.quarantine(number);
-    if ((await this.fs.size(copy)) !== undefined) return;
-    await this.fs.copyFile(this.names.file(number), copy);
-    await this.fs.syncDirectory(this.names.directory);
+    const { fs, names } = this;
+    let copy = names.quarantine(number);
+    for (let n = 2; (await fs.size(copy)) !== undefined; n++) {
+      if (!cutNeedsCopy) return;
+      copy = `${names.quarantine(number)}.${n}`;
+    }
+    await copyDurably(fs, names.file(number), copy, names.directory);
   }
 
   private async openEmpty(number: number, generation: number): Promise<CurrentFile> {
-    const path = this.names.file(number);
-    const keys = new MemoryKeys();
-    const file = new LogFile(
-      path,
-      number,
-      generation,
-      new PooledFile(this.fs, path),
-      keys,
-      FILE_HEAD,
-      0,
-      0,
-      [],
-    );
-    return this.makeCurrent(file, keys, FILE_HEAD);
+    return this.emptyFile(number, generation, await this.openWriter(this.names.file(number)));
   }
 
-  private async makeCurrent(file: LogFile, keys: MemoryKeys, size: number): Promise<CurrentFile> {
-    const writer = await this.openWriter(file.path);
+  private emptyFile(number: number, generation: number, writer: FileHandle): CurrentFile {
+    const path = this.names.file(number);
+    const keys = new MemoryKeys();
+    const handle = new PooledFile(this.fs, path);
+    const file = new LogFile(path, number, generation, handle, keys, FILE_HEAD, 0, 0, []);
+    return this.makeCurrent(file, keys, writer, FILE_HEAD);
+  }
+
+  private makeCurrent(file: LogFile, keys: MemoryKeys, writer: FileHandle, size: number): CurrentFile {
     return new CurrentFile(file, keys, writer, this.fillerFor(file.path), this.options.maxBytes, size);
   }
 
@@ -370,23 +418,35 @@ export class LogDirectory {
     return this.options.durable ? () => this.fs.open(path, { write: true }) : undefined;
   }
 
-  private async finishTruncation(): Promise<void> {
+  /** The first half of a truncation, its marker standing. */
+  private async removeFiles(): Promise<void> {
     const { fs, names } = this;
-    await this.createFirst();
+    await fs.unlink(names.end);
+    await fs.unlink(names.halt);
     for (const { name } of await fs.readdir(names.directory)) {
       const number = wrapNumber(name);
-      if (number === undefined || number === this.firstNumber) continue;
+      if (number === undefined) continue;
       await fs.unlink(names.file(number));
       await fs.unlink(names.keyIndex(number));
     }
     await fs.syncDirectory(names.directory);
+  }
+
+  private async finishTruncation(): Promise<void> {
+    const { fs, names } = this;
+    await this.createFirst();
     await fs.unlink(names.truncation);
     await fs.syncDirectory(names.directory);
   }
 
-  private async evict(file: LogFile, overwrittenBy: number): Promise<void> {
-    if (file.number !== overwrittenBy) await this.fs.unlink(file.path);
-    await this.fs.unlink(this.names.keyIndex(file.number));
+  private async remove(file: LogFile): Promise<void> {
+    await this.fs.unlink(file.path);
+    await this.fs.syncDirectory(this.names.directory);
+  }
+
+  private async evicted(file: LogFile): Promise<void> {
+    // Of another generation than what has the name now, so it could stay; but nothing would ever remove it.
+    if (file.number !== this.current.file.number) await this.fs.unlink(this.names.keyIndex(file.number));
     this.lostItems += file.entries;
     this.options.onEvent({ type: 'evicted', items: file.entries, bytes: file.end });
     await file.release();

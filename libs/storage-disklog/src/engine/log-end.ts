@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import type { Damage } from './log-file.js';
+import type { RecoveredFile } from './recovery.js';
 
 /**
  * Where a log ended when it was closed, `log.end`: without it, a closed file that was cut exactly between two items
@@ -43,23 +44,22 @@ export function readLogEnd(bytes: Buffer): LogEnd | undefined {
   };
 }
 
-/** The stretch that a closed file has lost at its end, if it has. */
+/** How far a file is known to have reached; of the log's own end, or of the key index that was made when it was left. */
+export type KnownEnd = Omit<LogEnd, 'items'>;
+
+/** The stretch that a file which is no longer written has lost at its end, if it has. */
 export function endIsMissing(
-  closed: LogEnd,
-  file: { number: number; generation: number; end: number; path: string },
+  known: KnownEnd | undefined,
+  file: string,
+  number: number,
+  found: Pick<RecoveredFile, 'status' | 'generation' | 'items' | 'end'>,
 ): Damage[] {
-  if (closed.number !== file.number || closed.generation !== file.generation || file.end >= closed.end)
-    return [];
-  const reason = 'the file was longer when it was closed';
-  const { end: start, path } = file;
-  return [
-    {
-      file: path,
-      start,
-      end: closed.end,
-      reason,
-      sequenceBefore: undefined,
-      sequenceAfter: closed.lastSequence + 1,
-    },
-  ];
+  // Opened: it was written after that, and what a crash left of it may be less.
+  if (known?.number !== number || found.status === 'opened' || found.end >= known.end) return [];
+  // Without any item a file cannot say of which generation it is.
+  if (known.generation !== found.generation && found.items > 0) return [];
+  const { end: start } = found;
+  const reason = 'the file was longer once';
+  const sequenceAfter = known.lastSequence + 1;
+  return [{ file, start, end: known.end, reason, sequenceBefore: undefined, sequenceAfter }];
 }

@@ -1,9 +1,16 @@
-import { GenRocksError, NoSpaceError, type StoreEvent, SyncFailedError } from '@genrocks/storage';
+import {
+  GenRocksError,
+  NoSpaceError,
+  StorageIoError,
+  type StoreEvent,
+  SyncFailedError,
+} from '@genrocks/storage';
 import { FILE_HEAD } from '../format/headers.js';
 import type { EntryWrite } from '../format/entry.js';
 import { isErrno } from '../io/file-system.js';
 import type { CurrentFile } from './current-file.js';
 import { itemSize } from '../format/item.js';
+import { UnfinishedStepError } from './durable-files.js';
 import { Group } from './group.js';
 
 /** A group is sent off when it has this many bytes, so that one write stays short and its buffer small. */
@@ -41,7 +48,7 @@ export class LogWriter {
   private gathering: Group | undefined;
   private running = false;
   private scheduled = false;
-  private failure: Error | undefined;
+  private failure: GenRocksError | undefined;
   private closed = false;
   /** Where the next item will stand if everything under way succeeds. */
   private plannedEnd: number;
@@ -73,7 +80,7 @@ export class LogWriter {
   }
 
   /** Why the log takes no more writes, if it does not. */
-  get failed(): Error | undefined {
+  get failed(): GenRocksError | undefined {
     return this.failure;
   }
 
@@ -159,7 +166,7 @@ export class LogWriter {
         await (next instanceof Group ? this.commit(next) : next.run());
         next.settle();
       } catch (error) {
-        next.settle(error as Error);
+        next.settle(this.explain(error));
         this.replan();
       }
     }
@@ -211,21 +218,25 @@ export class LogWriter {
   }
 
   private async rotate(): Promise<void> {
-    try {
-      await this.host.rotate(this.lastSequence);
-      this.synced = FILE_HEAD;
-    } catch (error) {
-      if (error instanceof GenRocksError) throw error;
-      throw isNoSpace(error) ? new NoSpaceError(this.options.name, error) : this.fail(error);
-    }
+    await this.host.rotate(this.lastSequence);
+    this.synced = FILE_HEAD;
+  }
+
+  /** Every error that a caller gets has a code; a step that broke off in the middle ends the writing. */
+  explain(error: unknown): GenRocksError {
+    if (error instanceof GenRocksError) return error;
+    if (error instanceof UnfinishedStepError) return this.fail(error.cause);
+    const { name } = this.options;
+    if (isNoSpace(error)) return new NoSpaceError(name, error);
+    return new StorageIoError(`cannot write ${name}: ${(error as Error).message}`, error);
   }
 
   /**
    * A failed sync is final: Linux reports it once and forgets the dirty pages, so trying again on the same descriptor
    * would answer success for data that is gone.
    */
-  private fail(cause: unknown): Error {
-    this.failure = new SyncFailedError(this.options.name, cause);
+  private fail(cause: unknown): GenRocksError {
+    this.failure ??= new SyncFailedError(this.options.name, cause);
     this.options.onEvent({ type: 'failed', error: this.failure });
     return this.failure;
   }

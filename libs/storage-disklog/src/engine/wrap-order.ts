@@ -82,10 +82,16 @@ async function summarise(fs: FileSystem, names: LogNames): Promise<FileSummary[]
     const number = directory ? undefined : wrapNumber(name);
     if (number === undefined) continue;
     const summary = await summariseFile(fs, names.file(number), number);
-    if (summary.empty && summary.status === undefined) await fs.unlink(names.file(number));
+    if (await isUnfinished(fs, names, summary)) await fs.unlink(names.file(number));
     else files.push(summary);
   }
   return files.sort((a, b) => a.number - b.number);
+}
+
+/** A file that has nothing yet, not even its head. One that was indexed was complete once, so it is damaged. */
+async function isUnfinished(fs: FileSystem, names: LogNames, file: FileSummary): Promise<boolean> {
+  if (file.size > FILE_HEAD || file.status !== undefined) return false;
+  return (await fs.size(names.keyIndex(file.number))) === undefined;
 }
 
 async function summariseFile(fs: FileSystem, path: string, number: number): Promise<FileSummary> {

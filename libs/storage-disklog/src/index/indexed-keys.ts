@@ -45,20 +45,28 @@ export class IndexedKeys implements FileKeys {
     path: string,
     expected: { generation: number; logEnd: number },
   ): Promise<IndexedKeys | undefined> {
-    const size = await fs.size(path);
-    if (size === undefined || size < FOOTER_BYTES) return undefined;
-    const file = new PooledFile(fs, path);
+    const footer = await IndexedKeys.footer(fs, path);
+    if (footer?.generation !== expected.generation || footer.logEnd !== expected.logEnd) return undefined;
+    return new IndexedKeys(path, new PooledFile(fs, path), footer);
+  }
+
+  /** What an index says of its log file; undefined where there is none, or none that is sound. */
+  static async footer(fs: FileSystem, path: string): Promise<IndexFooter | undefined> {
+    // Whatever is wrong with a cache, the answer is to build it again.
     try {
-      const bytes = Buffer.alloc(FOOTER_BYTES);
-      await file.read(bytes, 0, FOOTER_BYTES, size - FOOTER_BYTES);
-      const footer = readFooter(bytes);
-      const fits = footer?.generation === expected.generation && footer.logEnd === expected.logEnd;
-      if (fits) return new IndexedKeys(path, file, footer);
+      const size = await fs.size(path);
+      if (size === undefined || size < FOOTER_BYTES) return undefined;
+      const file = await fs.open(path, { write: false });
+      try {
+        const bytes = Buffer.alloc(FOOTER_BYTES);
+        await file.read(bytes, 0, FOOTER_BYTES, size - FOOTER_BYTES);
+        return readFooter(bytes);
+      } finally {
+        await file.close();
+      }
     } catch {
-      // Whatever is wrong with a cache, the answer is to build it again.
+      return undefined;
     }
-    await file.close();
-    return undefined;
   }
 
   get size(): number {
