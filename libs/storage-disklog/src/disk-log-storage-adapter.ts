@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import {
   assertPartition,
@@ -21,6 +20,7 @@ import { DEFAULT_LOG_DIR, DiskLogOptions, resolveSettings } from './disk-log-opt
 import { DiskLogStore, MAX_KEY_BYTES, MAX_VALUE_BYTES } from './disk-log-store.js';
 import { DISK_LOG_OPTIONS } from './disk-log.module-definition.js';
 import { LogNames, wrapNumber } from './engine/names.js';
+import { makeDirectories } from './io/directories.js';
 import { type FileSystem, isErrno, nodeFileSystem } from './io/file-system.js';
 import { lockDirectory } from './io/lock.js';
 
@@ -53,6 +53,8 @@ export class DiskLogStorageAdapter extends StorageAdapter {
   /** Open and opening stores by directory. */
   private readonly stores = new Map<string, Promise<DiskLogStore>>();
   private closed = false;
+  private destroyed = 0;
+  private cleaned: Promise<void> | undefined;
 
   /**
    * @param fileSystem where the files are; the real file system unless a test puts another one here
@@ -124,8 +126,6 @@ export class DiskLogStorageAdapter extends StorageAdapter {
     }
   }
 
-  private destroyed = 0;
-
   private async openStore(
     topic: string,
     partition: number,
@@ -133,7 +133,7 @@ export class DiskLogStorageAdapter extends StorageAdapter {
     settings: ReturnType<typeof resolveSettings>,
     listener: OpenStoreOptions['onEvent'],
   ): Promise<DiskLogStore> {
-    await mkdir(directory, { recursive: true });
+    await this.prepare(directory);
     const names = new LogNames(directory);
     const lock = lockDirectory(names.lock, directory);
     try {
@@ -155,6 +155,21 @@ export class DiskLogStorageAdapter extends StorageAdapter {
       lock.release();
       throw error;
     }
+  }
+
+  private async prepare(directory: string): Promise<void> {
+    await makeDirectories(this.fileSystem, this.logDir, relative(this.logDir, directory).split(sep));
+    await this.removeDestroyed();
+  }
+
+  /** Finishes, once, what a crash interrupted. */
+  private removeDestroyed(): Promise<void> {
+    this.cleaned ??= (async () => {
+      for (const { name } of await this.entries(this.logDir)) {
+        if (DESTROYED.test(name)) await this.fileSystem.removeTree(join(this.logDir, name));
+      }
+    })();
+    return this.cleaned;
   }
 
   private onEvent(event: StoreEvent, directory: string, listener: OpenStoreOptions['onEvent']): void {

@@ -3,43 +3,23 @@ import type { Entry } from '../format/entry.js';
 import type { Found } from './cursor.js';
 import type { LogFile } from './log-file.js';
 import type { Slot } from './memory-keys.js';
+import { readBytes } from './read-policy.js';
 
-/** Items up to this size are read on this thread, while the device proves fast enough. */
-const SYNC_READ_BYTES = 64 << 10;
-/** A read that took longer came from the device, and others should not stop the event loop as long. */
-const SLOW_READ_MS = 1;
-const SLOW_PERIOD_MS = 1000;
 /** Items closer than this to each other are read in one go. */
 const MAX_HOLE = 16 << 10;
 const MAX_RUN = 1 << 20;
 /** A larger batch is not kept after one of its entries was read. */
 const MAX_KEPT_BATCH = 4 << 20;
 
-let slowUntil = 0;
-
 /** The newest value of a key whose slot is known. The buffer is the caller's own. */
 export async function readValue(file: LogFile, key: string, slot: Slot): Promise<Buffer> {
   let item = file.batchAt(slot.at);
   if (item === undefined) {
-    item = file.itemFrom(await readSlot(file, slot), 0, slot);
+    item = file.itemFrom(await readBytes(file, slot.at, slot.length), 0, slot);
     if (item.entries.length === 1) return entryOf(file, item.entries, key, slot).value;
     if (slot.length <= MAX_KEPT_BATCH) file.keepBatch(slot.at, item);
   }
   return Buffer.from(entryOf(file, item.entries, key, slot).value);
-}
-
-/**
- * A read that the page cache answers takes a few microseconds on this thread and ten times that through the thread
- * pool. One that has to wait for the device sends the reads of the next second through the pool.
- */
-async function readSlot(file: LogFile, slot: Slot): Promise<Buffer> {
-  if (slot.length > SYNC_READ_BYTES) return file.read(slot.at, slot.length);
-  const started = performance.now();
-  if (started < slowUntil) return file.read(slot.at, slot.length);
-  const bytes = file.readSync(slot.at, slot.length);
-  const ended = performance.now();
-  if (ended - started > SLOW_READ_MS) slowUntil = ended + SLOW_PERIOD_MS;
-  return bytes;
 }
 
 /** The values of a page of keys, neighbours read together. */
@@ -93,7 +73,7 @@ async function readRun(
   entries: StoreEntry[],
 ): Promise<void> {
   const { file } = found[from]!;
-  const bytes = await file.read(run.start, run.end - run.start);
+  const bytes = await readBytes(file, run.start, run.end - run.start);
   // Entries of one batch share an item: it is checked and decoded once.
   let lastAt = -1;
   let decoded: readonly Entry[] = [];

@@ -19,7 +19,7 @@ export interface DirectoryOptions {
   readonly repair: 'truncate' | false;
   /** Every write waits for the device. */
   readonly durable: boolean;
-  /** The topmost directory that may have to be created. */
+  /** The topmost directory whose name belongs to the log. */
   readonly base: string;
   readonly onEvent: (event: StoreEvent) => void;
 }
@@ -286,8 +286,12 @@ export class LogDirectory {
   }
 
   private async create(started: number): Promise<void> {
+<<<<<<< /tmp/brief/theirs.ts
+    await this.fs.syncNames(this.names.directory, this.options.base);
+=======
     await this.fs.makeDirectory(this.names.directory, this.options.base);
     await this.fs.unlink(this.names.end);
+>>>>>>> /tmp/brief/mine.ts
     await this.createFirst();
     this.current = await this.openEmpty(this.firstNumber, 1);
     this.files = [this.current.file];

@@ -16,10 +16,10 @@ export interface FileSystem {
   /** Size in bytes, undefined where there is no such file. */
   size(path: string): Promise<number | undefined>;
   /**
-   * Creates a directory and makes its name durable, and those of all directories between it and `base`, which is the
-   * topmost that may be new. They are synced even where they exist: who made them may have died before syncing.
+   * Makes the name of a directory durable, and those of all directories between it and `base`, that included. Done
+   * when a log is created, even where they existed: who made them may have died before syncing.
    */
-  makeDirectory(path: string, base: string): Promise<void>;
+  syncNames(path: string, base: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   /** Removes a file; nothing happens where there is none. */
   unlink(path: string): Promise<void>;
@@ -120,7 +120,7 @@ export const nodeFileSystem: FileSystem = {
       throw error;
     }
   },
-  makeDirectory,
+  syncNames,
   rename: (from, to) => fs.promises.rename(from, to),
   unlink: (path) => fs.promises.rm(path, { force: true }),
   async removeDirectory(path) {
@@ -150,10 +150,8 @@ export function isErrno(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && codes.includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
-async function makeDirectory(path: string, base: string): Promise<void> {
-  const first = await fs.promises.mkdir(path, { recursive: true });
-  const top = first !== undefined && first.length < base.length ? first : base;
-  for (let directory = path; directory.length >= top.length; directory = dirname(directory)) {
+async function syncNames(path: string, base: string): Promise<void> {
+  for (let directory = path; directory.length >= base.length; directory = dirname(directory)) {
     await syncDirectory(dirname(directory));
     if (dirname(directory) === directory) return;
   }

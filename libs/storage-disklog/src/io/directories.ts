@@ -1,0 +1,58 @@
+import { lstat, mkdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { type FileSystem, isErrno } from './file-system.js';
+
+/**
+ * Makes `base` and the directories below it that `segments` name.
+ *
+ * Below `base` no link is followed: it could lead anywhere. (Step by step instead of `mkdir -p`, which does not end
+ * on file systems like /proc.)
+ *
+ * @throws the system's error; ENOTDIR where a part of the path is something else
+ */
+export async function makeDirectories(
+  fs: FileSystem,
+  base: string,
+  segments: readonly string[],
+): Promise<void> {
+  await makeBase(fs, base);
+  let path = base;
+  for (const segment of segments) {
+    path = join(path, segment);
+    if (!(await makeOne(path)) && !(await lstat(path)).isDirectory()) throw notADirectory(path);
+  }
+}
+
+async function makeBase(fs: FileSystem, path: string): Promise<void> {
+  try {
+    if (!(await makeOne(path)) && !(await stat(path)).isDirectory()) throw notADirectory(path);
+  } catch (error) {
+    const parent = dirname(path);
+    if (!isErrno(error, 'ENOENT') || parent === path || (await exists(parent))) throw error;
+    await makeBase(fs, parent);
+    await makeOne(path);
+    await fs.syncDirectory(parent);
+  }
+}
+
+/** False where the name exists already. */
+async function makeOne(path: string): Promise<boolean> {
+  try {
+    await mkdir(path);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) return false;
+    throw error;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function notADirectory(path: string): Error {
+  return Object.assign(new Error(`${path} is not a directory`), { code: 'ENOTDIR' });
+}
