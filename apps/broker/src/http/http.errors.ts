@@ -12,7 +12,7 @@ export class InvalidRequestError extends GenRocksError {
 /** `INVALID_JSON`: the body is not JSON, or not UTF-8. */
 export class InvalidJsonError extends GenRocksError {
   constructor(reason: string) {
-    super('INVALID_JSON', `the body is not valid JSON: ${reason}`);
+    super('INVALID_JSON', `not valid JSON: ${reason}`);
   }
 }
 

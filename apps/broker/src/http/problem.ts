@@ -138,7 +138,8 @@ const MEDIA_TYPE_REMEDY =
 /** `TOPIC_NOT_FOUND` reads "Topic not found". */
 function titleOf(code: string): string {
   const words = code.toLowerCase().replaceAll('_', ' ');
-  return words.charAt(0).toUpperCase() + words.slice(1);
+  const spelled = words.replace(/\b(json|uri|io)\b/g, (word) => word.toUpperCase());
+  return spelled.charAt(0).toUpperCase() + spelled.slice(1);
 }
 
 /** Details are written for TypeScript; in JSON every name is in snake_case. */

@@ -114,8 +114,12 @@ export class StatusMetrics {
     if (store === undefined) return;
     this.bytes.set({ ...labels, adapter }, store.bytes);
     this.items.set(labels, store.items);
-    const { files } = store.details;
+    const { files, last_recovery: recovery } = store.details as {
+      files?: unknown;
+      last_recovery?: { ms?: unknown };
+    };
     if (typeof files === 'number') this.files.set(labels, files);
+    if (typeof recovery?.ms === 'number') this.recovery.set(labels, recovery.ms / 1000);
   }
 
   private async setLag(topics: TopicsService, { groups }: SystemStatus): Promise<void> {
