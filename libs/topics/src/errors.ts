@@ -207,13 +207,6 @@ export class ServiceStoppedError extends TopicsError {
   }
 }
 
-/** `WAIT_ABORTED`: the caller's AbortSignal ended the wait. */
-export class WaitAbortedError extends TopicsError {
-  constructor() {
-    super('WAIT_ABORTED', 'the wait was ended by its AbortSignal', true);
-  }
-}
-
 /** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -8,7 +8,7 @@ describe('rangeAssign', () => {
   it('deals every partition to exactly one subscriber, as evenly as can be', () => {
     const member = fc.record({
       memberId: fc.string({ minLength: 1 }),
-      topics: fc.uniqueArray(fc.constantFrom('a', 'b', 'c'), { minLength: 1 }),
+      topics: fc.uniqueArray(fc.constantFrom<string[]>('a', 'b', 'c'), { minLength: 1 }),
     });
     const members = fc.uniqueArray(member, {
       selector: ({ memberId }) => memberId,

@@ -35,7 +35,7 @@ export class MessageCursor<T = unknown> {
         if (record === undefined) break;
         if (record.offset < this.position) continue;
         this.position = record.offset + 1;
-        messages.push(this.partition.message<T>(record));
+        messages.push(this.partition.decoder.message<T>(record));
       }
     } catch (error) {
       this.batches = [];

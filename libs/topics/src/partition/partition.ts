@@ -10,10 +10,11 @@ import {
 } from '../errors.js';
 import type { Message } from '../message.js';
 import { nextOffsetOf } from '../records/batch-header.js';
-import { BatchReader, type RecordView, validateBatch } from '../records/batch-reader.js';
+import { validateBatch } from '../records/batch-reader.js';
 import type { RecordInput } from '../records/batch-writer.js';
 import type { PartitionInfo } from '../topic.types.js';
 import { DataWaiters } from './data-waiters.js';
+import { MessageDecoder } from './message-decoder.js';
 import { offsetKey } from './offset-key.js';
 import { type AppenderEnvironment, type GroupCompletion, PartitionAppender } from './partition-appender.js';
 import { PartitionReader } from './partition-reader.js';
@@ -28,10 +29,11 @@ import type {
   ReadMessagesResult,
   WaitOptions,
 } from './read.types.js';
-import { StoredMessage } from './stored-message.js';
 import type { CachedTail, TailCache } from './tail-cache.js';
 
 const DEFAULT_MAX_BYTES = 1024 * 1024;
+/** More is never read at once, whatever is asked for. */
+const MAX_READ_BYTES = 64 * 1024 * 1024;
 const DEFAULT_LIMIT = 1000;
 
 /** What partitions share within one service. */
@@ -63,6 +65,8 @@ export class Partition {
   private end = 0;
   private startIsStale = false;
   private readonly tail: CachedTail;
+  /** @internal */
+  readonly decoder: MessageDecoder;
   private readonly waiters = new DataWaiters();
   private readonly counters = { messages: 0, batches: 0, bytes: 0, failed: 0 };
 
@@ -73,6 +77,7 @@ export class Partition {
     private readonly environment: PartitionEnvironment,
   ) {
     this.tail = environment.cache.tail();
+    this.decoder = new MessageDecoder(owner.name, index, owner.codec);
   }
 
   get topic(): string {
@@ -157,7 +162,8 @@ export class Partition {
    * @throws `OFFSET_OUT_OF_RANGE`, `CORRUPT_BATCH`, `TOPIC_STOPPED`, or what the store says
    */
   async readBatches(options: ReadBatchesOptions): Promise<ReadBatchesResult> {
-    const { offset, maxBytes = DEFAULT_MAX_BYTES, minBytes = 1, waitMs = 0, signal } = options;
+    const { offset, minBytes = 1, waitMs = 0, signal } = options;
+    const maxBytes = readLimit(options.maxBytes);
     const deadline = waitMs > 0 ? Date.now() + waitMs : 0;
     for (;;) {
       const { reader } = this.opened();
@@ -169,9 +175,11 @@ export class Partition {
       // Retention came in between: what was read may begin behind a hole that must not go unnoticed.
       if (this.startIsStale) continue;
       const last = batches[batches.length - 1];
+      const nextOffset = last === undefined ? endOffset : nextOffsetOf(last);
       const left = deadline - Date.now();
-      if (sizeOf(batches) >= minBytes || left <= 0 || !(await this.waiters.wait(endOffset, left, signal))) {
-        const nextOffset = last === undefined ? endOffset : nextOffsetOf(last);
+      // What did not fit into maxBytes is there too: waiting would not make the answer larger.
+      const enough = sizeOf(batches) >= minBytes || nextOffset < endOffset;
+      if (enough || left <= 0 || !(await this.waiters.wait(endOffset, left, signal))) {
         return { batches, nextOffset, endOffset: this.end, startOffset: this.start };
       }
     }
@@ -191,15 +199,10 @@ export class Partition {
     });
     const messages: Message<T>[] = [];
     for (const batch of batches) {
-      const next = this.decode(batch, offset, limit, messages);
+      const next = this.decoder.decode(batch, offset, limit, messages);
       if (next !== undefined) return { messages, nextOffset: next, endOffset, startOffset };
     }
     return { messages, nextOffset, endOffset, startOffset };
-  }
-
-  /** The message of a record of this partition. @internal */
-  message<T>(record: RecordView): Message<T> {
-    return new StoredMessage(this.topic, this.index, record, this.owner.codec as Codec<T>);
   }
 
   /** The first record at or after a time (ms since 1970), null where there is none. */
@@ -318,26 +321,11 @@ export class Partition {
   private outOfRange(offset: number): OffsetOutOfRangeError {
     return new OffsetOutOfRangeError(this.topic, this.index, offset, this.start, this.end);
   }
+}
 
-  /** Adds the messages of a batch from `from` on; answers where to read on if it was not read to its end. */
-  private decode<T>(batch: Buffer, from: number, limit: number, into: Message<T>[]): number | undefined {
-    try {
-      const records = new BatchReader(batch, { verify: false });
-      // Transaction markers take up offsets, but are no messages.
-      if (records.header.control) return undefined;
-      for (let record = records.next(); record !== undefined; record = records.next()) {
-        if (record.offset < from) continue;
-        if (into.length >= limit) return record.offset;
-        into.push(this.message<T>(record));
-      }
-      return undefined;
-    } catch (error) {
-      // What came before the damage is good; the next read begins at it, and fails.
-      const last = into[into.length - 1];
-      if (last === undefined) throw error;
-      return last.offset + 1;
-    }
-  }
+/** A limit that is no number, or beyond all memory, must not mean to read everything there is. */
+function readLimit(maxBytes: number = DEFAULT_MAX_BYTES): number {
+  return maxBytes >= 0 ? Math.min(maxBytes, MAX_READ_BYTES) : DEFAULT_MAX_BYTES;
 }
 
 function sizeOf(batches: readonly Buffer[]): number {

@@ -11,7 +11,7 @@ export interface WaitOptions {
 export interface ReadBatchesOptions extends WaitOptions {
   /** First offset wanted. The first batch may begin below it. */
   offset: number;
-  /** Stop before passing this size, in bytes; at least one batch is always given. Default 1 MiB. */
+  /** Stop before passing this size, in bytes; at least one batch is always given. Default 1 MiB, at most 64 MiB. */
   maxBytes?: number;
   /** With `waitMs`: wait until there is this much, in bytes. Default 1. */
   minBytes?: number;
