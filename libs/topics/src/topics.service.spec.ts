@@ -2,7 +2,7 @@ import { stringCodec, StorageIoError } from '@genrocks/storage';
 import { afterEach, describe, expect, it } from 'vitest';
 import { MapAdapter, type MapDisk } from './__fixtures__/map-adapter.js';
 import { type Running, startService } from './__fixtures__/service.js';
-import { coded } from './__fixtures__/waiting.js';
+import { coded, settled } from './__fixtures__/waiting.js';
 import { TopicsService } from './topics.service.js';
 
 const started: Running[] = [];
@@ -89,6 +89,14 @@ describe('topics', () => {
     expect(await open.service.publishBatch('newer', [{ value: 1 }])).toHaveLength(1);
     const closed = await start({ autoCreateTopics: false });
     await expect(closed.service.publish('new', { value: 1 })).rejects.toThrowError(coded('TOPIC_NOT_FOUND'));
+  });
+
+  it('created by publishing keep the order of the calls', async () => {
+    const { service } = await start();
+    const calls = [service.publish('new', { value: 0 }), service.publish('new', { value: 1 })];
+    service.events.once('topic-started', () => calls.push(service.publish('new', { value: 2 })));
+    await calls[0];
+    expect((await Promise.all(calls)).map(({ offset }) => offset)).toEqual([0, 1, 2]);
   });
 
   it('stop, refuse work, and start again as the same object', async () => {
@@ -182,6 +190,41 @@ describe('a restart', () => {
     disk.get('orders:0')!.clear();
     const third = await start({}, disk);
     expect((await third.service.publish('orders', { value: 1 })).offset).toBe(6);
+  });
+
+  it('takes storage settings that changed in the application, and refuses a shape that cannot change', async () => {
+    const disk: MapDisk = new Map();
+    const definition = (limit: number) => ({ topics: [{ name: 'orders', storage: { maxNoFiles: limit } }] });
+    const first = await startService(definition(10), disk);
+    const { id } = first.service.topic('orders');
+    await first.stop();
+    const second = await startService(definition(20), disk);
+    expect(second.service.topic('orders').describe()).toMatchObject({ id, settings: { maxNoFiles: 20 } });
+    await second.stop();
+    const third = await startService({}, disk);
+    expect(third.service.topic('orders').describe().settings).toEqual({ maxNoFiles: 20 });
+    await third.stop();
+    await expect(startService({ topics: [{ name: 'orders', partitions: 2 }] }, disk)).rejects.toThrowError(
+      coded('TOPIC_EXISTS'),
+    );
+  });
+
+  it('does not let a group begin in a partition that could not be opened', async () => {
+    const disk: MapDisk = new Map();
+    const first = await startService({}, disk);
+    await first.service.publish('orders', { value: 1 });
+    await first.stop();
+    disk.get('orders:0')!.set('not a partition', Buffer.from('x'));
+    const { service } = await start({}, disk);
+    const group = await service.startConsumerGroup({
+      group: 'g',
+      topics: ['orders'],
+      from: 'latest',
+      handler: () => {},
+    });
+    await settled();
+    await group.stop();
+    expect(service.groups.committed('g', 'orders', 0)).toBeNull();
   });
 
   it('finishes a deletion that was interrupted', async () => {

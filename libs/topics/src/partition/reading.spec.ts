@@ -78,6 +78,18 @@ describe('reading messages', () => {
     });
   });
 
+  it('never reads without a limit', async () => {
+    await fill(60, 7);
+    for (const maxBytes of [NaN, -1, 0]) {
+      const { batches } = await partition.readBatches({ offset: 0, maxBytes });
+      expect(batches.length).toBe(maxBytes === 0 ? 1 : 60);
+    }
+    expect(await partition.readMessages({ offset: 3, limit: 0 })).toMatchObject({
+      messages: [],
+      nextOffset: 3,
+    });
+  });
+
   it('finds the first message at or after a time', async () => {
     await fill(20, 7);
     for (const timestamp of [0, 1, 10, 345, 700, 1390]) {
