@@ -135,6 +135,28 @@ describe.each(ADAPTERS)('bad input to a broker on %s', (adapter) => {
       expect(answer.body.code).toBe(code);
     });
 
+    it('refuses JSON that is nested too deep, on every route', async () => {
+      const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+      for (const [path, body] of [
+        ['topics/alive/messages', `{"value":${deep}}`],
+        ['topics/alive/messages', `{"value":1,"metadata":{"a":${deep}}}`],
+        ['topics', `{"name":"x","storage":{"a":${deep}}}`],
+        ['groups/g/offsets', `{"offsets":${deep}}`],
+      ]) {
+        const answer = await broker.http.post(`/v1/${path}`).set(JSON_TYPE).send(body).expect(400);
+        expect(answer.body.code).toBe('INVALID_JSON');
+      }
+    });
+
+    it('refuses compressed bodies', async () => {
+      const answer = await broker.http
+        .post('/v1/topics/alive/messages')
+        .set({ ...JSON_TYPE, 'content-encoding': 'gzip' })
+        .send('{"value":1}')
+        .expect(415);
+      expect(answer.body.code).toBe('UNSUPPORTED_MEDIA_TYPE');
+    });
+
     it('stores nothing of a batch with one bad message', async () => {
       await broker.http.post('/v1/topics').send({ name: 'whole' });
       await broker.http

@@ -1,7 +1,8 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { HttpConfig } from '../config/http.config.js';
 import { declaredLength, readBody } from './body-reader.js';
+import { ContentEncodingError } from './http.errors.js';
 import type { InflightBudget } from './inflight-budget.js';
 import { parseJson } from './json.js';
 
@@ -17,6 +18,11 @@ export function registerBodyParsers(
   budget: InflightBudget,
 ): void {
   instance.removeAllContentTypeParsers();
+  instance.addHook('preParsing', (request, _reply, payload, done) => {
+    const encoding = request.headers['content-encoding'];
+    const plain = encoding === undefined || encoding === 'identity';
+    done(plain ? null : new ContentEncodingError(encoding), payload);
+  });
   instance.addContentTypeParser(
     'application/json',
     async (request: FastifyRequest, payload: IncomingMessage) => {
@@ -44,14 +50,14 @@ export async function reserve(
   const release = await budget.reserve(bytes, timeoutMs);
   const socket = request.raw.socket;
   const response = responses.get(request.raw);
-  if (socket.destroyed || response === undefined) release();
+  if (socket.destroyed || response === undefined || response.destroyed) release();
   else response.once('close', release);
 }
 
 /** Fastify gives parsers the request alone; the response is needed to see when it is over. */
-const responses = new WeakMap<IncomingMessage, NodeJS.EventEmitter>();
+const responses = new WeakMap<IncomingMessage, ServerResponse>();
 
 /** Remembers the response of a request; call it from an `onRequest` hook. */
-export function rememberResponse(request: IncomingMessage, response: NodeJS.EventEmitter): void {
+export function rememberResponse(request: IncomingMessage, response: ServerResponse): void {
   responses.set(request, response);
 }

@@ -72,3 +72,13 @@ export class ShuttingDownError extends GenRocksError {
     super('SHUTTING_DOWN', 'the broker is shutting down; try again when it is back', true);
   }
 }
+
+/** `UNSUPPORTED_MEDIA_TYPE` for a compressed body: it could grow without bound when it is unpacked. */
+export class ContentEncodingError extends GenRocksError {
+  constructor(encoding: string) {
+    super(
+      'UNSUPPORTED_MEDIA_TYPE',
+      `content-encoding ${encoding} is not understood here; send the body as it is`,
+    );
+  }
+}

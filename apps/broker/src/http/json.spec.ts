@@ -1,7 +1,7 @@
 import { isGenRocksError } from '@genrocks/storage';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { findInexactInteger, parseJson, tryParseJson } from './json.js';
+import { findInexactInteger, MAX_DEPTH, parseJson, tryParseJson } from './json.js';
 
 const parse = (text: string) => parseJson(Buffer.from(text));
 
@@ -68,6 +68,16 @@ describe('parseJson', () => {
         expect(findInexactInteger(text)).toBe(exact ? undefined : String(big));
       }),
     );
+  });
+
+  it('refuses what is nested too deep, wherever', () => {
+    const nested = (depth: number) => `${'[{"a":'.repeat(depth / 2)}1${'}]'.repeat(depth / 2)}`;
+    expect(codeOf(() => parse(nested(MAX_DEPTH)))).toBe('none');
+    expect(codeOf(() => parse(nested(MAX_DEPTH + 2)))).toBe('INVALID_JSON');
+    expect(codeOf(() => parse(nested(1_000_000)))).toBe('INVALID_JSON');
+    expect(codeOf(() => parse(JSON.stringify('[{'.repeat(10_000))))).toBe('none');
+    expect(codeOf(() => parse(`[${'[],'.repeat(10_000)}[]]`))).toBe('none');
+    expect(tryParseJson(Buffer.from(nested(1_000_000)))).toBeUndefined();
   });
 
   it('goes through a large text without recursion', () => {

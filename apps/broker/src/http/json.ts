@@ -3,7 +3,8 @@ import { InexactNumberError, InvalidJsonError } from './http.errors.js';
 
 /**
  * Parses a body or a line as JSON without losing anything: bytes that are not UTF-8 and integers that a double cannot
- * hold are refused, not replaced by something near.
+ * hold are refused, not replaced by something near. What is nested too deep is refused, too: parsing takes it, but
+ * whatever walks through it recursively would run out of stack.
  * @throws `INVALID_JSON`, `INEXACT_NUMBER`
  */
 export function parseJson(bytes: Buffer): unknown {
@@ -15,6 +16,7 @@ export function parseJson(bytes: Buffer): unknown {
   } catch (error) {
     throw new InvalidJsonError(error instanceof Error ? error.message : String(error));
   }
+  if (isDeep(text)) throw new InvalidJsonError(`it is nested deeper than ${MAX_DEPTH} levels`);
   const inexact = findInexactInteger(text);
   if (inexact !== undefined) throw new InexactNumberError(inexact);
   return value;
@@ -26,10 +28,27 @@ export function tryParseJson(bytes: Buffer): { value: unknown } | undefined {
   const text = bytes.toString('utf8');
   try {
     const value = JSON.parse(text) as unknown;
-    return findInexactInteger(text) === undefined ? { value } : undefined;
+    return isDeep(text) || findInexactInteger(text) !== undefined ? undefined : { value };
   } catch {
     return undefined;
   }
+}
+
+/** Deepest nesting of objects and arrays. */
+export const MAX_DEPTH = 500;
+
+/** Is a valid JSON text nested deeper than that? */
+function isDeep(text: string): boolean {
+  if (text.length <= 2 * MAX_DEPTH) return false;
+  let depth = 0;
+  for (let i = 0; i < text.length; i++) {
+    const char = text.charCodeAt(i);
+    if (char === QUOTE) i = endOfString(text, i);
+    else if (char === OPEN_ARRAY || char === OPEN_OBJECT) {
+      if (++depth > MAX_DEPTH) return true;
+    } else if (char === CLOSE_ARRAY || char === CLOSE_OBJECT) depth--;
+  }
+  return false;
 }
 
 const LONG_DIGITS = /\d{16}/;
@@ -55,6 +74,10 @@ export function findInexactInteger(text: string): string | undefined {
 }
 
 const QUOTE = 0x22;
+const OPEN_ARRAY = 0x5b;
+const CLOSE_ARRAY = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
 const BACKSLASH = 0x5c;
 const MINUS = 0x2d;
 const ZERO = 0x30;
