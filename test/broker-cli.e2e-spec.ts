@@ -157,6 +157,16 @@ describe.skipIf(!BUILT)('the genrocks command', () => {
     await request(`http://127.0.0.1:${port}`).get('/health/ready').expect(200);
   });
 
+  it('is alive but not ready when its log directory is gone', async () => {
+    const genrocks = serve();
+    const http = request(`http://127.0.0.1:${await genrocks.port()}`);
+    await http.get('/health/ready').expect(200);
+    await rm(join(cwd, 'gen_rocks_data'), { recursive: true });
+    const answer = await http.get('/health/ready').expect(503);
+    expect(answer.body).toMatchObject({ code: 'NOT_READY', details: { log_dir: { status: 'down' } } });
+    await http.get('/health/live').expect(200);
+  });
+
   it('does not start on a port that is taken', async () => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));

@@ -1,9 +1,10 @@
 import { PassThrough, Readable } from 'node:stream';
 import { GenRocksError, isGenRocksError } from '@genrocks/storage';
-import type { PublishMessage, PublishResult } from '@genrocks/topics';
+import { PartiallyPublishedError, type PublishMessage, type PublishResult } from '@genrocks/topics';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { publishLines } from './bulk-publisher.js';
+import { toProblem } from '../http/problem.js';
+import { PartialBatchError, publishLines } from './bulk-publisher.js';
 import { type NdjsonLimits, readLines } from './ndjson.js';
 
 const LIMITS: NdjsonLimits = { maxLineBytes: 1000, pauseMs: 60_000 };
@@ -116,6 +117,25 @@ describe('publishLines', () => {
       code: 'NO_SPACE',
       retriable: true,
       details: { line: 1001, acknowledged: { count: 1000 } },
+    });
+  });
+});
+
+describe('PartialBatchError', () => {
+  it('names the messages that were not stored', () => {
+    const stored = { topic: 't', partition: 1, offset: 7, timestamp: 0 };
+    const cause = new GenRocksError('NO_SPACE', 'the device is full', true);
+    const error = new PartialBatchError(
+      't',
+      new PartiallyPublishedError([undefined, stored, undefined], cause),
+    );
+    expect(toProblem(error)).toMatchObject({
+      code: 'PARTIALLY_PUBLISHED',
+      detail: expect.stringContaining('the device is full') as string,
+      details: {
+        missing: [0, 2],
+        acknowledged: { count: 1, partitions: [{ partition: 1, last_offset: 7 }] },
+      },
     });
   });
 });

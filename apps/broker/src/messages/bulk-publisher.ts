@@ -1,5 +1,5 @@
 import { GenRocksError, isGenRocksError } from '@genrocks/storage';
-import type { PublishMessage, PublishResult } from '@genrocks/topics';
+import type { PartiallyPublishedError, PublishMessage, PublishResult } from '@genrocks/topics';
 import { parseJson } from '../http/json.js';
 import { parseMessage } from './message.parser.js';
 import type { NdjsonLine } from './ndjson.js';
@@ -62,6 +62,23 @@ export class BulkStoppedError extends GenRocksError {
         acknowledged,
       },
     });
+  }
+}
+
+/** A `{"messages": [...]}` body of which only a part was stored, with the places of the messages that were not. */
+export class PartialBatchError extends GenRocksError {
+  constructor(topic: string, error: PartiallyPublishedError) {
+    const counter = new ReceiptCounter();
+    counter.add(error.results);
+    const missing = error.results.flatMap((result, index) => (result === undefined ? [index] : []));
+    const reason = error.cause instanceof Error ? error.cause.message : 'its log says why';
+    super(
+      error.code,
+      `${missing.length} of ${error.results.length} messages were not stored: ${reason}; ` +
+        'publish again those that details.missing names',
+      error.retriable,
+      { cause: error.cause, details: { acknowledged: counter.receipt(topic), missing } },
+    );
   }
 }
 

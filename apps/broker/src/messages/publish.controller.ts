@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { type PublishMessage, TopicsService } from '@genrocks/topics';
+import { PartiallyPublishedError, type PublishMessage, TopicsService } from '@genrocks/topics';
 import { Controller, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
 import { type ConfigType } from '@nestjs/config';
 import {
@@ -19,7 +19,7 @@ import { discardRest } from '../http/body-reader.js';
 import { InvalidRequestError } from '../http/http.errors.js';
 import { HttpRuntime } from '../http/http-runtime.js';
 import { ApiProblems } from '../http/problem.dto.js';
-import { publishLines, type Receipt, ReceiptCounter } from './bulk-publisher.js';
+import { PartialBatchError, publishLines, type Receipt, ReceiptCounter } from './bulk-publisher.js';
 import { parseMessage } from './message.parser.js';
 import {
   BatchReceiptDto,
@@ -73,7 +73,9 @@ export class PublishController {
     const messages = parseBody(request.body);
     const topic = await this.topics.resolveTopic(name);
     if (!Array.isArray(messages)) return topic.publish(messages);
-    const results = await topic.publishBatch(messages);
+    const results = await topic.publishBatch(messages).catch((error: unknown) => {
+      throw error instanceof PartiallyPublishedError ? new PartialBatchError(topic.name, error) : error;
+    });
     const counter = new ReceiptCounter();
     counter.add(results);
     return { ...counter.receipt(topic.name), results };
