@@ -286,12 +286,8 @@ export class LogDirectory {
   }
 
   private async create(started: number): Promise<void> {
-<<<<<<< /tmp/brief/theirs.ts
     await this.fs.syncNames(this.names.directory, this.options.base);
-=======
-    await this.fs.makeDirectory(this.names.directory, this.options.base);
     await this.fs.unlink(this.names.end);
->>>>>>> /tmp/brief/mine.ts
     await this.createFirst();
     this.current = await this.openEmpty(this.firstNumber, 1);
     this.files = [this.current.file];
