@@ -7,17 +7,13 @@ import {
   type OnModuleDestroy,
   type OnModuleInit,
 } from '@nestjs/common';
-import { ServiceStoppedError, TopicNotFoundError, messageOf } from './errors.js';
-import { logEvents } from './event-log.js';
-import { TopicsEvents } from './events.js';
+import { ServiceStoppedError, TopicNotFoundError } from './errors.js';
+import type { TopicsEvents } from './events.js';
 import { ConsumerGroup, type GroupEnvironment } from './groups/consumer-group.js';
-import { GroupCoordinator } from './groups/group-coordinator.js';
-import { GroupOffsets } from './groups/group-offsets.js';
 import { resolveGroupOptions } from './groups/group-options.js';
-import { GroupRegistry } from './groups/group-registry.js';
+import type { GroupRegistry } from './groups/group-registry.js';
 import type { ConsumerGroupOptions } from './groups/group.types.js';
 import type { PublishMessage, PublishResult } from './message.js';
-import { MetaStore } from './meta/meta-store.js';
 import { MODULE_OPTIONS_TOKEN } from './module/topics.module-definition.js';
 import {
   resolveOptions,
@@ -27,18 +23,13 @@ import {
   type TopicsAdapters,
   type TopicsOptions,
 } from './options.js';
-import { PublishBudget } from './partition/publish-budget.js';
-import { TailCache } from './partition/tail-cache.js';
-import { BATCH_HEADER_BYTES } from './records/batch-header.js';
-import { ScratchPool } from './records/scratch-pool.js';
-import { RetentionGuard } from './retention-guard.js';
 import type { SystemStatus } from './status.types.js';
 import { systemStatus } from './system-status.js';
 import type { Topic } from './topic.js';
-import { TopicManager } from './topic-manager.js';
+import type { TopicManager } from './topic-manager.js';
 import type { TopicDescription } from './topic.types.js';
+import { TopicsCore } from './topics-core.js';
 import { TOPICS_ADAPTERS } from './topics.tokens.js';
-import { Turn } from './turn.js';
 
 type Phase = 'created' | 'open' | 'bootstrapped' | 'draining' | 'closed';
 
@@ -52,22 +43,17 @@ export class TopicsService
   implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown
 {
   /** What happens by itself: see {@link TopicsEvents}. */
-  readonly events = new TopicsEvents();
+  readonly events: TopicsEvents;
   readonly groups: GroupRegistry;
   private readonly logger = new Logger('Topics');
   private readonly options: ResolvedTopicsOptions;
-  private readonly meta = new MetaStore();
-  private readonly offsets: GroupOffsets;
-  private readonly cache: TailCache;
-  private readonly budget: PublishBudget;
+  private readonly core: TopicsCore;
   private readonly manager: TopicManager;
-  private readonly coordinator: GroupCoordinator;
-  private readonly retention: RetentionGuard;
+  private readonly groupEnvironment: GroupEnvironment;
   private readonly members = new Set<ConsumerGroup>();
   private readonly features: TopicDefinition[] = [];
   /** Topics that publishes wait for. */
   private readonly resolving = new Map<string, Promise<Topic>>();
-  private readonly groupEnvironment: GroupEnvironment;
   private phase: Phase = 'created';
   private startedAt = 0;
 
@@ -76,38 +62,12 @@ export class TopicsService
     @Inject(MODULE_OPTIONS_TOKEN) options: TopicsOptions,
   ) {
     this.options = resolveOptions(options);
-    const { maxMessageBytes, maxBatchBytes, drainTimeoutMs } = this.options;
-    const turn = new Turn();
-    this.cache = new TailCache(this.options.tailCacheBytes);
-    this.budget = new PublishBudget(this.options.maxPendingBytes);
-    this.offsets = new GroupOffsets(this.meta, this.options.maxGroups);
-    const scratch = new ScratchPool(maxBatchBytes + BATCH_HEADER_BYTES);
-    const { cache, budget } = this;
-    const environment = { cache, budget, turn, scratch, maxMessageBytes, maxBatchBytes };
-    this.manager = new TopicManager(
-      adapters,
-      this.options,
-      environment,
-      this.meta,
-      this.offsets,
-      this.events,
-    );
-    this.coordinator = new GroupCoordinator(
-      (topic) => this.manager.consumable(topic),
-      (group, generation) => this.events.send('rebalance', { group, generation }),
-    );
-    this.groups = new GroupRegistry(this.manager, this.coordinator, this.offsets);
-    this.retention = new RetentionGuard(this.manager, this.offsets, (error) => this.warn('retention', error));
-    this.groupEnvironment = {
-      coordinator: this.coordinator,
-      offsets: this.offsets,
-      events: this.events,
-      turn,
-      drainTimeoutMs,
-      partition: ({ topic, partition }) => this.partitionOf(topic, partition),
-      onStopped: (group) => void this.members.delete(group),
-    };
-    this.connect();
+    this.core = new TopicsCore(adapters, this.options, this.logger);
+    this.events = this.core.events;
+    this.groups = this.core.groups;
+    this.manager = this.core.manager;
+    this.groupEnvironment = this.core.groupEnvironment((group) => void this.members.delete(group));
+    adapters.beforeClose?.(() => this.onApplicationShutdown());
   }
 
   /** Opens storage and every topic of the registry, and creates those of the options that are missing. */
@@ -115,10 +75,7 @@ export class TopicsService
     if (this.phase !== 'created') return;
     this.startedAt = Date.now();
     try {
-      const snapshot = await this.meta.open(this.adapters.default);
-      this.offsets.load(snapshot);
-      const definitions = [...this.features, ...this.options.topics];
-      await this.manager.load(snapshot, definitions);
+      await this.core.open([...this.features, ...this.options.topics]);
       this.phase = 'open';
       await this.manager.startAll(this.options.topics);
       await this.startFeatures();
@@ -254,8 +211,8 @@ export class TopicsService
       topics: this.manager.list(),
       groups: this.groups.list(),
       unregistered: await this.manager.findUnregistered(),
-      cache: this.cache,
-      budget: this.budget,
+      cache: this.core.cache,
+      budget: this.core.budget,
     });
   }
 
@@ -289,34 +246,15 @@ export class TopicsService
 
   /** Injected topics: one with options of its own is created with them, one that is only named may not be there. */
   private async startFeatures(): Promise<void> {
-    for (const { name } of this.features.filter((feature) => Object.keys(feature).length === 1)) {
-      await this.resolveTopic(name);
-    }
-    await this.manager.startAll(this.features.filter((feature) => Object.keys(feature).length > 1));
-  }
-
-  private connect(): void {
-    this.adapters.beforeClose?.(() => this.onApplicationShutdown());
-    logEvents(this.events, this.logger);
-    this.offsets.onChange = (topic, partition) => this.retention.changed(topic, partition);
-    this.manager.hooks = {
-      afterOpen: (topic) => {
-        this.retention.opened(topic);
-        this.coordinator.topicChanged(topic.name).catch((error: unknown) => this.warn('rebalance', error));
-      },
-      beforeClose: (topic) => this.coordinator.topicChanged(topic.name),
-    };
-  }
-
-  private partitionOf(topic: string, partition: number) {
-    return this.manager.has(topic) ? this.manager.get(topic).partitions[partition] : undefined;
+    const isNameOnly = (feature: TopicDefinition) => Object.keys(feature).length === 1;
+    await this.manager.startAll(this.features.filter((feature) => !isNameOnly(feature)));
+    for (const { name } of this.features.filter(isNameOnly)) await this.resolveTopic(name);
   }
 
   private async close(): Promise<void> {
     if (this.phase === 'closed') return;
     this.phase = 'closed';
-    await this.manager.closeAll();
-    await this.meta.close();
+    await this.core.close();
   }
 
   private assertOpen(): void {
@@ -339,9 +277,5 @@ export class TopicsService
       `${unregistered.length} store(s) without a registered topic, such as ${some.join(', ')}; ` +
         'startTopic with their name takes them in',
     );
-  }
-
-  private warn(what: string, error: unknown): void {
-    this.logger.warn(`${what}: ${messageOf(error)}`);
   }
 }

@@ -1,0 +1,102 @@
+import type { Logger } from '@nestjs/common';
+import { messageOf } from './errors.js';
+import { logEvents } from './event-log.js';
+import { TopicsEvents } from './events.js';
+import type { TopicPartition } from './groups/assignment.js';
+import type { ConsumerGroup, GroupEnvironment } from './groups/consumer-group.js';
+import { GroupCoordinator } from './groups/group-coordinator.js';
+import { GroupOffsets } from './groups/group-offsets.js';
+import { GroupRegistry } from './groups/group-registry.js';
+import { MetaStore } from './meta/meta-store.js';
+import type { ResolvedTopicsOptions, TopicDefinition, TopicsAdapters } from './options.js';
+import type { Partition } from './partition/partition.js';
+import { PublishBudget } from './partition/publish-budget.js';
+import { TailCache } from './partition/tail-cache.js';
+import { BATCH_HEADER_BYTES } from './records/batch-header.js';
+import { ScratchPool } from './records/scratch-pool.js';
+import { RetentionGuard } from './retention-guard.js';
+import { TopicManager } from './topic-manager.js';
+import { Turn } from './turn.js';
+
+/** The parts of a service and how they hang together; the service on top adds the life cycle. */
+export class TopicsCore {
+  readonly events = new TopicsEvents();
+  readonly cache: TailCache;
+  readonly budget: PublishBudget;
+  readonly manager: TopicManager;
+  readonly groups: GroupRegistry;
+  private readonly meta = new MetaStore();
+  private readonly turn = new Turn();
+  private readonly offsets: GroupOffsets;
+  private readonly coordinator: GroupCoordinator;
+  private readonly retention: RetentionGuard;
+
+  constructor(
+    private readonly adapters: TopicsAdapters,
+    private readonly options: ResolvedTopicsOptions,
+    private readonly logger: Logger,
+  ) {
+    const { meta, events, turn } = this;
+    const { maxMessageBytes, maxBatchBytes } = options;
+    const cache = (this.cache = new TailCache(options.tailCacheBytes));
+    const budget = (this.budget = new PublishBudget(options.maxPendingBytes));
+    const scratch = new ScratchPool(maxBatchBytes + BATCH_HEADER_BYTES);
+    const environment = { cache, budget, turn, scratch, maxMessageBytes, maxBatchBytes };
+    this.offsets = new GroupOffsets(meta, options.maxGroups);
+    this.manager = new TopicManager(adapters, options, environment, meta, this.offsets, events);
+    this.coordinator = new GroupCoordinator(
+      (topic) => this.manager.consumable(topic),
+      (group, generation) => events.send('rebalance', { group, generation }),
+    );
+    this.groups = new GroupRegistry(this.manager, this.coordinator, this.offsets);
+    this.retention = new RetentionGuard(this.manager, this.offsets, (error) => this.warn('retention', error));
+    this.connect();
+  }
+
+  /** Opens the service's own store, and every topic of the registry. */
+  async open(definitions: readonly TopicDefinition[]): Promise<void> {
+    const snapshot = await this.meta.open(this.adapters.default);
+    this.offsets.load(snapshot);
+    await this.manager.load(snapshot, definitions);
+  }
+
+  async close(): Promise<void> {
+    await this.manager.closeAll();
+    await this.meta.close();
+  }
+
+  /** What members of groups need. */
+  groupEnvironment(onStopped: (group: ConsumerGroup) => void): GroupEnvironment {
+    const { coordinator, offsets, events, turn } = this;
+    const { drainTimeoutMs } = this.options;
+    return {
+      coordinator,
+      offsets,
+      events,
+      turn,
+      drainTimeoutMs,
+      onStopped,
+      partition: (at) => this.partition(at),
+    };
+  }
+
+  private partition({ topic, partition }: TopicPartition): Partition | undefined {
+    return this.manager.has(topic) ? this.manager.get(topic).partitions[partition] : undefined;
+  }
+
+  private connect(): void {
+    logEvents(this.events, this.logger);
+    this.offsets.onChange = (topic, partition) => this.retention.changed(topic, partition);
+    this.manager.hooks = {
+      afterOpen: (topic) => {
+        this.retention.opened(topic);
+        this.coordinator.topicChanged(topic.name).catch((error: unknown) => this.warn('rebalance', error));
+      },
+      beforeClose: (topic) => this.coordinator.topicChanged(topic.name),
+    };
+  }
+
+  private warn(what: string, error: unknown): void {
+    this.logger.warn(`${what}: ${messageOf(error)}`);
+  }
+}
