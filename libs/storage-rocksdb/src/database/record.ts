@@ -1,0 +1,61 @@
+import { promisify } from 'node:util';
+import { deflateRaw, inflateRaw } from 'node:zlib';
+import { LogCorruptError } from '@genrocks/storage';
+import { readUInt, writeUInt } from './layout.js';
+
+/*
+ * An entry as it is stored: flags (1 byte), time of the write in ms (6 bytes), number of the write (8 bytes), value.
+ */
+const TIMESTAMP_AT = 1;
+const SEQUENCE_AT = 7;
+export const RECORD_HEAD = 15;
+
+const DEFLATED = 0x01;
+/** Below this deflating costs more than it saves. */
+const DEFLATE_FROM = 256;
+
+const deflate = promisify(deflateRaw);
+const inflate = promisify(inflateRaw);
+
+/** A record with room for its head and a copy of the value, which the caller may go on changing. */
+export function newRecord(value: Uint8Array): Buffer {
+  const record = Buffer.allocUnsafe(RECORD_HEAD + value.length);
+  record[0] = 0;
+  record.set(value, RECORD_HEAD);
+  return record;
+}
+
+/** The record with its value deflated, or the same where that does not make it smaller. */
+export async function deflateRecord(record: Buffer): Promise<Buffer> {
+  if (record.length - RECORD_HEAD < DEFLATE_FROM) return record;
+  const deflated = await deflate(record.subarray(RECORD_HEAD), { level: 1 });
+  if (RECORD_HEAD + deflated.length >= record.length) return record;
+  const smaller = newRecord(deflated);
+  smaller[0] = DEFLATED;
+  return smaller;
+}
+
+/** Fills in what is known only when the write's turn comes. */
+export function stampRecord(record: Buffer, sequence: number, timestamp: number): void {
+  record.writeUIntBE(timestamp, TIMESTAMP_AT, 6);
+  writeUInt(record, sequence, SEQUENCE_AT);
+}
+
+export function sequenceOf(record: Buffer): number {
+  return readUInt(record, SEQUENCE_AT);
+}
+
+export function timestampOf(record: Buffer): number {
+  return record.readUIntBE(TIMESTAMP_AT, 6);
+}
+
+/** The value of a record; `what` names the store in the error. Throws `LOG_CORRUPT`. */
+export async function valueOf(record: Buffer, what: string): Promise<Buffer> {
+  const value = record.subarray(RECORD_HEAD);
+  if ((record[0]! & DEFLATED) === 0) return value;
+  try {
+    return await inflate(value);
+  } catch (cause) {
+    throw new LogCorruptError(what, `a deflated value cannot be read (${(cause as Error).message})`);
+  }
+}

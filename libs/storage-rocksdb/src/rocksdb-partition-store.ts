@@ -1,0 +1,184 @@
+import {
+  assertBatch,
+  type BatchOperation,
+  type BytesLike,
+  checkLimit,
+  keyToString,
+  type LogEntry,
+  PartitionStore,
+  type ReadLogOptions,
+  type ScanOptions,
+  StoreClosedError,
+  type StoreEntry,
+  type StoreInfo,
+  toBuffer,
+  TooLargeError,
+  toKeyRange,
+} from '@genrocks/storage';
+import type { Task } from './database/committer.js';
+import type { Database } from './database/database.js';
+import type { EntryWrite } from './database/plan.js';
+import { newRecord, valueOf } from './database/record.js';
+import type { StoreState } from './database/store-state.js';
+import { readLog, scan } from './store-reader.js';
+
+export const MAX_KEY_BYTES = 64 * 1024;
+export const MAX_VALUE_BYTES = 64 * 1024 * 1024;
+
+/** What `info` tells of the whole database, which all stores share. */
+const PROPERTIES = [
+  'total-sst-files-size',
+  'live-sst-files-size',
+  'cur-size-all-mem-tables',
+  'estimate-num-keys',
+  'estimate-pending-compaction-bytes',
+  'num-running-compactions',
+  'num-running-flushes',
+  'background-errors',
+  'block-cache-usage',
+];
+
+/** An open store. Made by `RocksDbStorageAdapter.open`. */
+export class RocksDbPartitionStore extends PartitionStore {
+  private closing: Promise<void> | undefined;
+
+  constructor(
+    private readonly database: Database,
+    private readonly state: StoreState,
+    private readonly onClose: () => void,
+  ) {
+    super();
+  }
+
+  get topic(): string {
+    return this.state.id.topic;
+  }
+
+  get partition(): number {
+    return this.state.id.partition;
+  }
+
+  async put(key: BytesLike, value: BytesLike): Promise<void> {
+    this.assertOpen();
+    await this.write([toPut(key, value)]);
+  }
+
+  async get(key: BytesLike): Promise<Buffer | undefined> {
+    this.assertOpen();
+    const record = await this.read(keyToString(key));
+    return record === null ? undefined : valueOf(record, this.state.name);
+  }
+
+  async delete(key: BytesLike): Promise<void> {
+    this.assertOpen();
+    await this.write([{ key: keyToString(key) }]);
+  }
+
+  async exists(key: BytesLike): Promise<boolean> {
+    this.assertOpen();
+    return (await this.read(keyToString(key))) !== null;
+  }
+
+  async batch(operations: readonly BatchOperation[]): Promise<void> {
+    this.assertOpen();
+    assertBatch(operations);
+    const writes = operations.map(toWrite);
+    if (writes.length > 0) await this.write(writes);
+  }
+
+  scanPages(options?: ScanOptions): AsyncIterable<StoreEntry[]> {
+    return scan(this.database, this.state, toKeyRange(options), () => this.assertOpen());
+  }
+
+  readLogPages(options: ReadLogOptions = {}): AsyncIterable<LogEntry[]> {
+    return readLog(this.database, this.state, checkLimit(options.limit), () => this.assertOpen());
+  }
+
+  async info(): Promise<StoreInfo> {
+    this.assertOpen();
+    const { counters, sync, numberInCatalogue } = this.state;
+    const { path, writeBufferSize, compression } = this.database.options;
+    const [approximateBytes, rocksdb] = await Promise.all([
+      this.database.sizeOf(this.state),
+      this.database.properties(PROPERTIES),
+    ]);
+    return {
+      adapter: 'rocksdb',
+      topic: this.topic,
+      partition: this.partition,
+      durable: true,
+      items: counters.items,
+      bytes: counters.bytes,
+      lostItems: 0,
+      details: {
+        path,
+        store: numberInCatalogue,
+        sync,
+        writeBufferSize,
+        compression,
+        approximateBytes,
+        rocksdb,
+      },
+    };
+  }
+
+  /** Writes the database's memory to table files, and merges the files that this store lies in. */
+  async optimize(): Promise<void> {
+    this.assertOpen();
+    await this.database.compact(this.state);
+  }
+
+  async sync(): Promise<void> {
+    this.assertOpen();
+    await this.submit({ type: 'barrier', state: this.state }, true);
+  }
+
+  async truncate(): Promise<void> {
+    this.assertOpen();
+    await this.submit({ type: 'truncate', state: this.state });
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.release();
+    return this.closing;
+  }
+
+  private async release(): Promise<void> {
+    // Its place in the queue is behind every write of this store; whether they succeeded is the writers' affair.
+    await this.database.committer
+      .submit({ type: 'barrier', state: this.state }, false)
+      .catch(() => undefined);
+    this.onClose();
+  }
+
+  private write(writes: readonly EntryWrite[]): Promise<void> {
+    return this.submit({ type: 'write', state: this.state, writes });
+  }
+
+  private submit(task: Task, sync = this.state.sync === 'always'): Promise<void> {
+    return this.database.committer.submit(task, sync);
+  }
+
+  private async read(key: string): Promise<Buffer | null> {
+    const [record] = await this.database.get([this.state.keys.entry(key)]);
+    await this.database.committer.settled(this.state, key);
+    return record!;
+  }
+
+  private assertOpen(): void {
+    if (this.closing !== undefined) throw new StoreClosedError(this.state.name);
+  }
+}
+
+function toWrite(operation: BatchOperation): EntryWrite {
+  if (operation.type === 'delete') return { key: keyToString(operation.key) };
+  return toPut(operation.key, operation.value);
+}
+
+function toPut(key: BytesLike, value: BytesLike): EntryWrite {
+  const text = keyToString(key);
+  if (text.length > MAX_KEY_BYTES) throw new TooLargeError('the key', text.length, MAX_KEY_BYTES);
+  const bytes = toBuffer(value);
+  if (bytes.length > MAX_VALUE_BYTES) throw new TooLargeError('the value', bytes.length, MAX_VALUE_BYTES);
+  return { key: text, record: newRecord(bytes) };
+}
