@@ -163,7 +163,7 @@ export class Committer {
       if (task.type !== 'write') continue;
       const { state } = task;
       let known = found.get(state);
-      if (known === undefined) found.set(state, (known = new Map()));
+      if (known === undefined) found.set(state, (known = new Map<string, Buffer | null>()));
       for (const { key } of task.writes) {
         if ((state.highestKey !== undefined && key > state.highestKey) || known.has(key)) continue;
         known.set(key, null);
