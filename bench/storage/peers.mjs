@@ -1,0 +1,194 @@
+/**
+ * The stores that are compared, behind one face:
+ * `{ name, open(directory, mode) -> { put(i), batch(from, count), get(i), scan() -> count, close() } }`,
+ * mode `durable` (acknowledged when on stable storage) or `os` (acknowledged when with the operating system).
+ */
+import { execFileSync } from 'node:child_process';
+import { closeSync, existsSync, fdatasyncSync, fsyncSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const peersRoot = fileURLToPath(new URL('../peers/', import.meta.url));
+const require = createRequire(join(peersRoot, 'package.json'));
+
+/** Keys as a log writes them: ascending, eight bytes. */
+export function keyOf(i) {
+  const key = Buffer.allocUnsafe(8);
+  key.writeUInt32BE(Math.floor(i / 0x1_0000_0000), 0);
+  key.writeUInt32BE(i >>> 0, 4);
+  return key;
+}
+
+async function diskLog() {
+  const { DiskLogStorageAdapter } = await import('@genrocks/storage-disklog');
+  return {
+    name: 'GenRocks disk_log',
+    async open(directory, mode, value, options = {}) {
+      const settings = {
+        sync: mode === 'durable' ? 'always' : 'os',
+        maxNoBytes: '256MB',
+        maxNoFiles: 1000,
+        ...options,
+      };
+      const adapter = new DiskLogStorageAdapter({ logDir: directory, ...settings });
+      const store = await adapter.open('bench', 0);
+      return {
+        put: (i) => store.put(keyOf(i), value),
+        batch: (from, count) =>
+          store.batch(
+            Array.from({ length: count }, (_, j) => ({ type: 'put', key: keyOf(from + j), value })),
+          ),
+        get: (i) => store.get(keyOf(i)),
+        async scan() {
+          let count = 0;
+          for await (const page of store.scanPages()) count += page.length;
+          return count;
+        },
+        close: () => adapter.close(),
+      };
+    },
+  };
+}
+
+async function lmdb() {
+  const { open } = require('lmdb');
+  return {
+    name: 'lmdb',
+    async open(directory, mode, value) {
+      // Without overlapping syncs a put resolves when it is on the device, like everything else that is compared here.
+      const settings =
+        mode === 'durable' ? { overlappingSync: false } : { noSync: true, overlappingSync: false };
+      const db = open({
+        path: directory,
+        keyEncoding: 'binary',
+        encoding: 'binary',
+        mapSize: 2 ** 36,
+        ...settings,
+      });
+      return {
+        put: (i) => db.put(keyOf(i), value),
+        batch: (from, count) =>
+          db.batch(() => {
+            for (let j = 0; j < count; j++) db.put(keyOf(from + j), value);
+          }),
+        get: (i) => db.getBinary(keyOf(i)),
+        async scan() {
+          let count = 0;
+          for (const entry of db.getRange()) if (entry.value.length > 0) count++;
+          return count;
+        },
+        close: () => db.close(),
+      };
+    },
+  };
+}
+
+async function level() {
+  const { ClassicLevel } = require('classic-level');
+  return {
+    name: 'classic-level',
+    async open(directory, mode, value) {
+      const db = new ClassicLevel(directory, { keyEncoding: 'buffer', valueEncoding: 'buffer' });
+      await db.open();
+      const options = { sync: mode === 'durable' };
+      return {
+        put: (i) => db.put(keyOf(i), value, options),
+        batch: (from, count) =>
+          db.batch(
+            Array.from({ length: count }, (_, j) => ({ type: 'put', key: keyOf(from + j), value })),
+            options,
+          ),
+        get: (i) => db.get(keyOf(i)),
+        async scan() {
+          let count = 0;
+          const iterator = db.iterator();
+          for (let page = await iterator.nextv(1000); page.length > 0; page = await iterator.nextv(1000)) {
+            count += page.length;
+          }
+          await iterator.close();
+          return count;
+        },
+        close: () => db.close(),
+      };
+    },
+  };
+}
+
+async function sqlite() {
+  const Database = require('better-sqlite3');
+  return {
+    name: 'SQLite (WAL)',
+    async open(directory, mode, value) {
+      mkdirSync(directory, { recursive: true });
+      const db = new Database(join(directory, 'bench.db'));
+      db.pragma('journal_mode = WAL');
+      db.pragma(`synchronous = ${mode === 'durable' ? 'FULL' : 'OFF'}`);
+      db.exec('CREATE TABLE IF NOT EXISTS kv (k BLOB PRIMARY KEY, v BLOB) WITHOUT ROWID');
+      const insert = db.prepare('INSERT OR REPLACE INTO kv VALUES (?, ?)');
+      const select = db.prepare('SELECT v FROM kv WHERE k = ?').pluck();
+      const many = db.transaction((from, count) => {
+        for (let j = 0; j < count; j++) insert.run(keyOf(from + j), value);
+      });
+      return {
+        put: async (i) => insert.run(keyOf(i), value),
+        batch: async (from, count) => many(from, count),
+        get: async (i) => select.get(keyOf(i)),
+        async scan() {
+          let count = 0;
+          for (const row of db.prepare('SELECT k, v FROM kv').raw().iterate()) if (row.length > 0) count++;
+          return count;
+        },
+        close: async () => db.close(),
+      };
+    },
+  };
+}
+
+/** Peers that load here; those that do not are named. */
+export async function loadPeers(log) {
+  const peers = [];
+  for (const load of [diskLog, lmdb, level, sqlite]) {
+    try {
+      peers.push(await load());
+    } catch (error) {
+      log(`left out: ${load.name} (${error.message.split('\n')[0]})`);
+    }
+  }
+  return peers;
+}
+
+/**
+ * The most that any store could reach: a plain loop of write and fdatasync into space that was zero-filled before,
+ * with the bytes that one sync of the disk log carries.
+ */
+export function ceiling(directory, bytesPerSync, ms) {
+  mkdirSync(directory, { recursive: true });
+  const space = 256 << 20;
+  const fd = openSync(join(directory, 'ceiling'), 'w+');
+  const zeros = Buffer.alloc(1 << 20);
+  for (let at = 0; at < space; at += zeros.length) writeSync(fd, zeros, 0, zeros.length, at);
+  fsyncSync(fd);
+  const chunk = Buffer.alloc(bytesPerSync, 7);
+  let syncs = 0;
+  const began = performance.now();
+  while (performance.now() - began < ms) {
+    const at = (syncs * bytesPerSync) % (space - bytesPerSync);
+    writeSync(fd, chunk, 0, bytesPerSync, at);
+    fdatasyncSync(fd);
+    syncs++;
+  }
+  const seconds = (performance.now() - began) / 1000;
+  closeSync(fd);
+  return syncs / seconds;
+}
+
+/** Erlang's own disk_log with a sync after every write; undefined where `erl` is not installed. */
+export function erlangDiskLog(directory, { writers, batch, bytes, ms, sync }) {
+  mkdirSync(directory, { recursive: true });
+  const script = fileURLToPath(new URL('./disk_log.escript', import.meta.url));
+  const found = ['/usr/bin/escript', '/usr/local/bin/escript'].find((path) => existsSync(path));
+  if (found === undefined) return undefined;
+  const args = [script, join(directory, 'log'), ...[writers, batch, bytes, ms, sync ? 1 : 0].map(String)];
+  return Number(execFileSync(found, args, { encoding: 'utf8' }).trim());
+}

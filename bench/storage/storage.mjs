@@ -1,0 +1,234 @@
+/**
+ * npm run bench:storage -- [--rounds 5] [--ms 1000] [--gb 1] [--only writes,reads,open] [--write-results]
+ *
+ * Compares the disk log with other stores in one run. Rounds go over all stores of a workload in turn; medians, the
+ * slowest and the fastest round are printed, and what the disk log is of each peer.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { ceiling, erlangDiskLog, keyOf, loadPeers } from './peers.mjs';
+
+const { values: flags } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    ms: { type: 'string', default: '1000' },
+    gb: { type: 'string', default: '1' },
+    only: { type: 'string', default: 'writes,reads,open' },
+    'write-results': { type: 'boolean', default: false },
+  },
+});
+const rounds = Number(flags.rounds);
+const ms = Number(flags.ms);
+const log = (text) => process.stderr.write(`${text}\n`);
+const scratch = mkdtempSync(join(process.env.BENCH_DIR ?? tmpdir(), 'genrocks-bench-'));
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
+process.on('SIGINT', () => process.exit(130));
+let directories = 0;
+const freshDirectory = () => join(scratch, String(directories++));
+
+const OURS = 'GenRocks disk_log';
+const tables = [];
+
+function report(title, samples) {
+  const rows = [...samples].map(([name, values]) => {
+    const sorted = [...values].sort((a, b) => a - b);
+    return { name, median: sorted[sorted.length >> 1], min: sorted[0], max: sorted.at(-1) };
+  });
+  const ours = rows.find(({ name }) => name === OURS)?.median;
+  const unit = title.includes('ms') ? 'ms' : '/s';
+  const lines = [`### ${title}`, '', '| store | median | slowest - fastest | ours is |', '|---|---|---|---|'];
+  for (const { name, median, min, max } of rows) {
+    const ratio = name === OURS || ours === undefined ? '' : `${(ours / median).toFixed(2)} x`;
+    lines.push(`| ${name} | ${number(median)} ${unit} | ${number(min)} - ${number(max)} | ${ratio} |`);
+  }
+  tables.push(lines.join('\n'));
+  console.log(`\n${lines.join('\n')}`);
+}
+
+function number(value) {
+  return value >= 1000 ? Math.round(value).toLocaleString('en') : value.toFixed(value < 10 ? 2 : 1);
+}
+
+/** Runs every contender once a round, in turning order. */
+async function interleave(title, contenders, times = rounds) {
+  const samples = new Map(contenders.map(({ name }) => [name, []]));
+  for (let round = 0; round < times; round++) {
+    for (let i = 0; i < contenders.length; i++) {
+      const { name, run } = contenders[(i + round) % contenders.length];
+      const value = await run();
+      if (value !== undefined) samples.get(name).push(value);
+    }
+    log(`${title}: round ${round + 1} of ${times}`);
+  }
+  for (const [name, values] of samples) if (values.length === 0) samples.delete(name);
+  report(title, samples);
+}
+
+/** Entries a second that `writers` writers get acknowledged, each waiting for its own before it goes on. */
+async function write(peer, mode, writers, batch, bytes) {
+  const directory = freshDirectory();
+  const store = await peer.open(directory, mode, Buffer.alloc(bytes, 'v'));
+  let next = 0;
+  const began = performance.now();
+  const end = began + ms;
+  const writer = async () => {
+    while (performance.now() < end) {
+      const from = next;
+      next += batch;
+      await (batch === 1 ? store.put(from) : store.batch(from, batch));
+    }
+  };
+  await Promise.all(Array.from({ length: writers }, writer));
+  const perSecond = (next / (performance.now() - began)) * 1000;
+  await store.close();
+  rmSync(directory, { recursive: true, force: true });
+  return perSecond;
+}
+
+async function writes(peers) {
+  const cells = [
+    ['durable put, 64 writers', 'durable', 64, 1],
+    ['durable put, 1 writer', 'durable', 1, 1],
+    ['durable batches of 100, 1 writer', 'durable', 1, 100],
+    ['sync: os, batches of 100, 1 writer', 'os', 1, 100],
+  ];
+  for (const bytes of [1024, 100]) {
+    for (const [title, mode, writers, batch] of cells) {
+      const contenders = peers.map((peer) => ({
+        name: peer.name,
+        run: () => write(peer, mode, writers, batch, bytes),
+      }));
+      const erlang = () =>
+        erlangDiskLog(freshDirectory(), { writers, batch, bytes, ms, sync: mode === 'durable' });
+      contenders.push({ name: 'Erlang disk_log', run: async () => erlang() });
+      if (mode === 'durable') {
+        const perSync = writers * batch;
+        const run = async () => {
+          const directory = freshDirectory();
+          const syncs = ceiling(directory, perSync * (bytes + 64), ms);
+          rmSync(directory, { recursive: true, force: true });
+          return syncs * perSync;
+        };
+        contenders.push({ name: 'ceiling (write + fdatasync)', run });
+      }
+      await interleave(`${title}, ${bytes} B`, contenders);
+    }
+  }
+  await manyPartitions();
+}
+
+async function manyPartitions() {
+  const { DiskLogStorageAdapter } = await import('@genrocks/storage-disklog');
+  const run = async () => {
+    const directory = freshDirectory();
+    const adapter = new DiskLogStorageAdapter({ logDir: directory, maxNoBytes: '64MB' });
+    const stores = await Promise.all(Array.from({ length: 64 }, (_, i) => adapter.open('bench', i)));
+    const value = Buffer.alloc(1024, 'v');
+    let count = 0;
+    const end = performance.now() + ms;
+    const writer = async (store) => {
+      for (let i = 0; performance.now() < end; i++, count++) await store.put(keyOf(i), value);
+    };
+    await Promise.all(stores.map(writer));
+    await adapter.close();
+    rmSync(directory, { recursive: true, force: true });
+    return (count / ms) * 1000;
+  };
+  await interleave('durable put, 64 writers, one of 64 partitions each, 1024 B', [{ name: OURS, run }]);
+}
+
+async function reads(peers) {
+  const count = Math.round(Number(flags.gb) * 2 ** 20);
+  const value = Buffer.alloc(1024, 'v');
+  const opened = [];
+  for (const peer of peers) {
+    const directory = freshDirectory();
+    const store = await peer.open(directory, 'os', value);
+    for (let i = 0; i < count; i += 1000) await store.batch(i, Math.min(1000, count - i));
+    await store.close();
+    opened.push({ name: peer.name, store: await peer.open(directory, 'os', value) });
+    log(`filled ${peer.name} with ${count} values`);
+  }
+  const random = (store) => async () => {
+    const gets = 50_000;
+    const began = performance.now();
+    for (let i = 0; i < gets; i++) {
+      const found = await store.get(Math.floor(Math.random() * count));
+      if (found?.length !== 1024) throw new Error('a value is missing');
+    }
+    return (gets / (performance.now() - began)) * 1000;
+  };
+  const scan = (store) => async () => {
+    const began = performance.now();
+    const found = await store.scan();
+    if (found !== count) throw new Error(`the scan found ${found} of ${count}`);
+    return (found / (performance.now() - began)) * 1000;
+  };
+  await interleave(
+    `random get over ${flags.gb} GB, batches of 1000 written`,
+    opened.map(({ name, store }) => ({ name, run: random(store) })),
+  );
+  await interleave(
+    `full scan of ${flags.gb} GB`,
+    opened.map(({ name, store }) => ({ name, run: scan(store) })),
+    Math.min(3, rounds),
+  );
+  for (const { store } of opened) await store.close();
+}
+
+/** How long opening takes after the writer was killed, and what memory it takes, by the size of the log. */
+async function opening() {
+  const child = fileURLToPath(new URL('./fill.mjs', import.meta.url));
+  for (const gb of [0.1, Number(flags.gb), 10 * Number(flags.gb)]) {
+    const directory = freshDirectory();
+    mkdirSync(directory);
+    const filler = spawn(process.execPath, [child, 'fill', directory, String(gb)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(filler.stdout, 'data');
+    filler.kill('SIGKILL');
+    await once(filler, 'exit');
+    const opens = [];
+    let rss = 0;
+    for (let i = 0; i < rounds; i++) {
+      const opener = spawn(process.execPath, [child, 'open', directory], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      const [text] = await once(opener.stdout, 'data');
+      const result = JSON.parse(String(text));
+      await once(opener, 'exit');
+      opens.push(result.ms);
+      rss = result.rss;
+    }
+    report(`open after kill -9, ${gb} GB, in ms (resident memory then ${rss} MB)`, new Map([[OURS, opens]]));
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+const peers = await loadPeers(log);
+const only = flags.only.split(',');
+if (only.includes('writes')) await writes(peers);
+if (only.includes('reads')) await reads(peers);
+if (only.includes('open')) await opening();
+
+if (flags['write-results']) {
+  const facts = [
+    `- command: npm run bench:storage -- --rounds ${rounds} --ms ${ms} --gb ${flags.gb}`,
+    `- cpus: ${cpus().length}, node ${process.version}, file system type 0x${statfsSync(scratch).type.toString(16)}`,
+    '- lmdb without overlapping syncs, SQLite in WAL mode with synchronous = FULL, classic-level with sync: true',
+  ];
+  const text = [
+    '# Storage: the disk log beside other stores',
+    '',
+    ...facts,
+    '',
+    tables.join('\n\n'),
+    '',
+  ].join('\n');
+  writeFileSync(fileURLToPath(new URL('../results/storage.md', import.meta.url)), text);
+}
