@@ -347,11 +347,11 @@ export class LogDirectory {
     const path = this.names.file(number);
     const handle = new PooledFile(this.fs, path);
     try {
-      const recovered = await recoverFile(handle, path, size, isCurrent);
+      const knownEnd = isCurrent ? await this.closedEnd() : await this.left.knownEnd(number);
+      const recovered = await recoverFile(handle, path, size, isCurrent, knownEnd?.number === number);
       const generation = recovered.generation ?? (this.files.at(-1)?.generation ?? 0) + 1;
       this.sequence = Math.max(this.sequence, (recovered.lastSequence ?? 0) + 1);
       const { keys, end, items, entries } = recovered;
-      const knownEnd = isCurrent ? await this.closedEnd() : await this.left.knownEnd(number);
       const damage = [...recovered.damage, ...endIsMissing(knownEnd, path, number, recovered)];
       await this.quarantine(number, damage, recovered.cutNeedsCopy);
       const file = new LogFile(path, number, generation, handle, keys, end, items, entries, damage);

@@ -23,7 +23,9 @@ export async function* readFileLog(file: LogFile, skipDamaged: boolean): AsyncGe
     if ('reason' in found) {
       if (page.length > 0) yield page;
       page = [];
-      const next = (await findMagic(window, at + 1)) ?? end;
+      const position = at;
+      const known = file.damage.find((damage) => damage.start <= position && position < damage.end);
+      const next = known?.end ?? (await findMagic(window, at + 1)) ?? end;
       if (!skipDamaged) throw file.corrupt(at, next - at, found.reason);
       pageStart = at = next;
       passing = true;

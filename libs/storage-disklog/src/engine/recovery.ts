@@ -36,20 +36,26 @@ export async function recoverFile(
   path: string,
   size: number,
   mayBeTorn: boolean,
+  knownOurs = false,
 ): Promise<RecoveredFile> {
   const head = Buffer.alloc(FILE_HEAD);
   await handle.read(head, 0, FILE_HEAD, 0);
   const status = readFileHead(head);
   const torn = mayBeTorn && status !== 'closed';
   let scan = new Collector();
-  let result = await scanFile(handle, size, scan.onItem);
+  let result = await scanFile(handle, size, scan.onItem, knownOurs);
+  const ours = knownOurs || result.isMixed;
+  if (result.isMixed) {
+    scan = new Collector();
+    result = await scanFile(handle, size, scan.onItem, ours);
+  }
   const tear = torn
     ? result.gaps.find((gap) => gap.syncedAfter !== undefined && result.synced <= gap.start)
     : undefined;
   const before = result;
   if (tear !== undefined) {
     scan = new Collector();
-    result = await scanFile(handle, tear.start, scan.onItem);
+    result = await scanFile(handle, tear.start, scan.onItem, ours);
   }
   const damage = result.gaps.map((gap) => toDamage(path, gap));
   if (status === undefined && size > FILE_HEAD) damage.unshift(headDamage(path));

@@ -38,6 +38,8 @@ export interface ScanResult {
   readonly items: number;
   /** The highest position that an item says was on stable storage when it was written; 0 where none says so. */
   readonly synced: number;
+  /** An item without a trailer was taken behind damage, and later ones have trailers: it may be no item at all. */
+  readonly isMixed: boolean;
 }
 
 /** Called for every whole item in file order. The item's buffers are views that the next call invalidates. */
@@ -50,15 +52,15 @@ export async function scanFile(
   file: Pick<FileHandle, 'read'>,
   size: number,
   onItem: OnItem,
-  from = FILE_HEAD,
+  knownOurs = false,
 ): Promise<ScanResult> {
   const window = new Window(file, size);
   const gaps: Gap[] = [];
   let items = 0;
-  let at = from;
-  let end = from;
+  let at = FILE_HEAD;
+  let end = FILE_HEAD;
   let bad: { start: number; reason: string } | undefined;
-  const line = new Line();
+  const line = new Line(knownOurs);
   while (at < size) {
     const found = await itemAt(window, at, bad === undefined ? undefined : line);
     if ('reason' in found) {
@@ -85,7 +87,15 @@ export async function scanFile(
     at = end = frame.end;
   }
   const badTail = bad === undefined ? 0 : await lastNonZero(window, bad.start);
-  return { end, badTail, tailReason: bad?.reason ?? '', gaps, items, synced: line.synced };
+  return {
+    end,
+    badTail,
+    tailReason: bad?.reason ?? '',
+    gaps,
+    items,
+    synced: line.synced,
+    isMixed: line.isMixed,
+  };
 }
 
 /**
@@ -97,6 +107,14 @@ export class Line {
   synced = 0;
   private generation: number | undefined;
   private bareLast = false;
+  private guessed = false;
+
+  /** @param knownOurs the file's items have trailers, although none was met yet */
+  constructor(private readonly knownOurs = false) {}
+
+  get isMixed(): boolean {
+    return this.guessed && this.generation !== undefined;
+  }
 
   add(trailer: Trailer | undefined): void {
     this.bareLast = trailer === undefined;
@@ -108,7 +126,11 @@ export class Line {
 
   /** Could an item with this trailer (undefined: Erlang's, which has none) come next, at this position? */
   allows(trailer: Trailer | undefined, at: number): boolean {
-    if (trailer === undefined) return this.generation === undefined || this.bareLast;
+    if (trailer === undefined) {
+      if (this.bareLast) return true;
+      if (this.knownOurs || this.generation !== undefined) return false;
+      return (this.guessed = true);
+    }
     if (trailer.synced > at) return false;
     if (this.generation !== undefined && trailer.generation !== this.generation) return false;
     return this.sequence === undefined || trailer.sequence > this.sequence;

@@ -1,0 +1,204 @@
+import type { BatchOperation, LogEntry, PartitionStore } from '@genrocks/storage';
+import { itemSize } from '../format/item.js';
+import { FILE_HEAD } from '../format/headers.js';
+
+/** One call that changes a store. */
+export type Operation =
+  | { readonly type: 'write'; readonly writes: readonly Write[] }
+  | { readonly type: 'truncate' }
+  | { readonly type: 'optimize' };
+
+export interface Write {
+  readonly key: string;
+  /** Undefined: the key is deleted. */
+  readonly value: string | undefined;
+}
+
+export interface Limits {
+  readonly logType: 'halt' | 'wrap' | 'compact';
+  readonly maxNoBytes: number;
+  readonly maxNoFiles: number;
+}
+
+export async function perform(store: PartitionStore, operation: Operation): Promise<void> {
+  if (operation.type === 'truncate') return store.truncate();
+  if (operation.type === 'optimize') return store.optimize();
+  const [first] = operation.writes;
+  if (operation.writes.length > 1) {
+    return store.batch(
+      operation.writes.map(({ key, value }): BatchOperation =>
+        value === undefined ? { type: 'delete', key } : { type: 'put', key, value },
+      ),
+    );
+  }
+  return first!.value === undefined ? store.delete(first!.key) : store.put(first!.key, first!.value);
+}
+
+export function writeText({ key, value }: Write): string {
+  return value === undefined ? `${key}-` : `${key}=${value}`;
+}
+
+export function entryText(entry: LogEntry): string {
+  return entry.type === 'delete'
+    ? `${entry.key.toString()}-`
+    : `${entry.key.toString()}=${entry.value.toString()}`;
+}
+
+interface ModelFile {
+  number: number;
+  bytes: number;
+  items: Write[][];
+}
+
+/**
+ * What a log holds after a sequence of operations, by the rules alone: an item goes to the next file when it would
+ * pass the limit, the file with that number is overwritten, and files beyond the limit of files go, oldest first.
+ */
+export class ExpectedLog {
+  private files: ModelFile[] = [];
+
+  constructor(private limits: Limits) {
+    this.clear();
+  }
+
+  /** Other limits, as after a reopen. */
+  setLimits(limits: Limits): void {
+    this.limits = limits;
+  }
+
+  /** False where a halt log is full and the write is to be refused. */
+  apply(operation: Operation): boolean {
+    if (operation.type === 'optimize') return true;
+    if (operation.type === 'truncate') {
+      this.clear();
+      return true;
+    }
+    const size = sizeOf(operation.writes);
+    const { logType, maxNoBytes } = this.limits;
+    if (logType === 'halt' && this.current.bytes + size > maxNoBytes) return false;
+    if (logType === 'wrap' && this.current.bytes + size > maxNoBytes && this.current.bytes > FILE_HEAD)
+      this.rotate();
+    this.current.items.push([...operation.writes]);
+    this.current.bytes += size;
+    return true;
+  }
+
+  /** Everything written and retained, oldest first. */
+  log(): string[] {
+    return this.files.flatMap((file) => file.items.flat().map(writeText));
+  }
+
+  /** The live keys in byte order, with their values. */
+  live(): [string, string][] {
+    return liveOf(this.files.flatMap((file) => file.items.flat()));
+  }
+
+  private get current(): ModelFile {
+    return this.files.at(-1)!;
+  }
+
+  private rotate(): void {
+    const { maxNoFiles } = this.limits;
+    const number = this.current.number >= maxNoFiles ? 1 : this.current.number + 1;
+    const rest = this.files.filter((file) => file.number !== number);
+    this.files = rest.slice(Math.max(0, rest.length + 1 - maxNoFiles));
+    this.files.push({ number, bytes: FILE_HEAD, items: [] });
+  }
+
+  private clear(): void {
+    this.files = [{ number: 1, bytes: FILE_HEAD, items: [] }];
+  }
+}
+
+export function liveOf(writes: readonly Write[]): [string, string][] {
+  const map = new Map<string, string>();
+  for (const { key, value } of writes) {
+    if (value === undefined) map.delete(key);
+    else map.set(key, value);
+  }
+  return [...map].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+}
+
+export function sizeOf(writes: readonly Write[]): number {
+  return itemSize(
+    writes.map(({ key, value }) => ({
+      key: Buffer.from(key),
+      value: value === undefined ? undefined : Buffer.from(value),
+    })),
+  );
+}
+
+/** What a store answers: its log in order, and its live keys by scan and by get. */
+export interface Contents {
+  readonly log: string[];
+  readonly live: [string, string][];
+}
+
+export async function contentsOf(store: PartitionStore): Promise<Contents> {
+  const log: string[] = [];
+  const keys = new Set<string>();
+  for await (const entry of store.readLogEntries()) {
+    log.push(entryText(entry));
+    keys.add(entry.key.toString());
+  }
+  const live: [string, string][] = [];
+  for await (const { key, value } of store.scan()) live.push([key.toString(), value.toString()]);
+  const scanned = new Map(live);
+  for (const key of keys) {
+    const value = (await store.get(key))?.toString();
+    if (value !== scanned.get(key))
+      throw new Error(`get and scan differ on ${key}: ${value} and ${scanned.get(key)}`);
+    if ((await store.exists(key)) !== scanned.has(key)) throw new Error(`exists and scan differ on ${key}`);
+  }
+  return { log, live };
+}
+
+/**
+ * Is this what a log may hold after a crash? All acknowledged operations, in order, batches whole, and of those that
+ * were attempted a prefix. Answers what is wrong, or undefined.
+ *
+ * @param acknowledged how many of the operations, from the first on, were acknowledged
+ * @param compacted the log may have been rewritten, so only live keys are compared
+ */
+export function crashProblem(
+  contents: Contents,
+  operations: readonly Operation[],
+  acknowledged: number,
+  limits: Limits,
+  compacted: boolean,
+): string | undefined {
+  const model = new ExpectedLog(limits);
+  // Evictions of writes that were under way may have happened without them.
+  const furthest = new ExpectedLog(limits);
+  for (const operation of operations) furthest.apply(operation);
+  const needed = new Set(furthest.log());
+  for (let done = 0; ; done++) {
+    if (done >= acknowledged && matches(contents, model, needed, compacted)) return undefined;
+    if (done === operations.length) break;
+    model.apply(operations[done]!);
+  }
+  return (
+    `acknowledged ${acknowledged} of ${operations.length} operations, but the log holds ` +
+    `${contents.log.slice(0, 3).join(' ')} ... ${contents.log.slice(-3).join(' ')} (${contents.log.length} entries), ` +
+    `live ${JSON.stringify(contents.live).slice(0, 200)}; expected, with all of them, ` +
+    `${furthest.log().slice(0, 3).join(' ')} ... ${furthest.log().slice(-3).join(' ')}`
+  );
+}
+
+function matches(contents: Contents, model: ExpectedLog, needed: Set<string>, compacted: boolean): boolean {
+  if (compacted) return JSON.stringify(model.live()) === JSON.stringify(contents.live);
+  const expected = model.log();
+  const { log } = contents;
+  const missing = expected.length - log.length;
+  if (missing < 0 || log.some((text, i) => text !== expected[missing + i])) return false;
+  if (expected.slice(0, missing).some((text) => needed.has(text))) return false;
+  const kept = log.map(parseText);
+  return JSON.stringify(liveOf(kept)) === JSON.stringify(contents.live);
+}
+
+function parseText(text: string): Write {
+  const at = text.indexOf('=');
+  return at < 0
+    ? { key: text.slice(0, -1), value: undefined }
+    : { key: text.slice(0, at), value: text.slice(at + 1) };
+}

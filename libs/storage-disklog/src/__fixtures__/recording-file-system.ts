@@ -1,0 +1,144 @@
+import { basename, relative } from 'node:path';
+import { type FileHandle, type FileSystem, nodeFileSystem } from '../io/file-system.js';
+
+/**
+ * A change of the files, as it was issued. `done` is the time at which it resolved: a sync counts from there on,
+ * everything else may be on the device from its beginning, or not until it is synced.
+ */
+export type Change =
+  | { type: 'create'; path: string; inode: number }
+  | { type: 'write'; inode: number; at: number; bytes: Buffer; durable: boolean; done?: number }
+  | { type: 'truncate'; inode: number; size: number }
+  | { type: 'copy'; path: string; inode: number; bytes: Buffer }
+  | { type: 'rename'; from: string; to: string }
+  | { type: 'unlink'; path: string }
+  | { type: 'sync'; inode: number; done?: number }
+  | { type: 'syncDirectory'; done?: number };
+
+/**
+ * Works on a real directory and writes down every change, so that afterwards every state can be made that a power cut
+ * could have left. Only one directory is watched, the one that holds the log; paths in changes are names in it.
+ */
+export class RecordingFileSystem implements FileSystem {
+  readonly changes: Change[] = [];
+  private readonly names = new Map<string, number>();
+  private inodes = 0;
+
+  /** @param directory the log's; another one after {@link moveTo} */
+  constructor(private directory: string) {}
+
+  /** The record goes on in a copy of the directory, as after the death of the process. */
+  moveTo(directory: string): void {
+    this.directory = directory;
+  }
+
+  async open(
+    path: string,
+    options: { write: boolean; create?: boolean; durable?: boolean },
+  ): Promise<FileHandle> {
+    const handle = await nodeFileSystem.open(path, options);
+    if (!options.write) return handle;
+    const name = this.nameOf(path);
+    let inode = this.names.get(name);
+    if (options.create === true) {
+      if (inode === undefined) {
+        inode = this.newInode(name);
+        this.changes.push({ type: 'create', path: name, inode });
+      } else this.changes.push({ type: 'truncate', inode, size: 0 });
+    }
+    if (inode === undefined) throw new Error(`${name} was not made by the log`);
+    return this.record(handle, inode, options.durable === true);
+  }
+
+  openSync(path: string): FileHandle {
+    return nodeFileSystem.openSync(path);
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    const [source, target] = [this.nameOf(from), this.nameOf(to)];
+    this.changes.push({ type: 'rename', from: source, to: target });
+    this.names.set(target, this.names.get(source)!);
+    this.names.delete(source);
+    await nodeFileSystem.rename(from, to);
+  }
+
+  async unlink(path: string): Promise<void> {
+    const name = this.nameOf(path);
+    if (this.names.delete(name)) this.changes.push({ type: 'unlink', path: name });
+    await nodeFileSystem.unlink(path);
+  }
+
+  async copyFile(from: string, to: string): Promise<void> {
+    await nodeFileSystem.copyFile(from, to);
+    const name = this.nameOf(to);
+    const bytes = await nodeFileSystem.readFile(to);
+    this.changes.push({ type: 'copy', path: name, inode: this.newInode(name), bytes });
+  }
+
+  async syncDirectory(path: string): Promise<void> {
+    if (path !== this.directory) return;
+    const change: Change = { type: 'syncDirectory' };
+    this.changes.push(change);
+    await Promise.resolve();
+    change.done = this.changes.length;
+  }
+
+  readFile = (path: string) => nodeFileSystem.readFile(path);
+  readdir = (path: string) => nodeFileSystem.readdir(path);
+  size = (path: string) => nodeFileSystem.size(path);
+  /** The directory's own name is taken as durable. */
+  syncNames = async () => {};
+  removeDirectory = (path: string) => nodeFileSystem.removeDirectory(path);
+  removeTree = (path: string) => nodeFileSystem.removeTree(path);
+
+  private record(handle: FileHandle, inode: number, durable: boolean): FileHandle {
+    const { changes } = this;
+    return {
+      read: (target, offset, length, position) => handle.read(target, offset, length, position),
+      readSync: (target, offset, length, position) => handle.readSync(target, offset, length, position),
+      async write(source, offset, length, position) {
+        const bytes = Buffer.from(source.subarray(offset, offset + length));
+        const change: Change = { type: 'write', inode, at: position, bytes, durable };
+        changes.push(change);
+        const count = await handle.write(source, offset, length, position);
+        change.done = changes.length;
+        return count;
+      },
+      async sync() {
+        const change: Change = { type: 'sync', inode };
+        changes.push(change);
+        await Promise.resolve();
+        change.done = changes.length;
+      },
+      async truncate(size) {
+        changes.push({ type: 'truncate', inode, size });
+        await handle.truncate(size);
+      },
+      close: () => handle.close(),
+    };
+  }
+
+  private newInode(name: string): number {
+    const inode = ++this.inodes;
+    this.names.set(name, inode);
+    return inode;
+  }
+
+  private nameOf(path: string): string {
+    const name = relative(this.directory, path);
+    if (name !== basename(path)) throw new Error(`${path} is outside the log's directory`);
+    return name;
+  }
+}
+
+/** The real files without waiting for the device: for opening states, of which there are many. */
+export const fastFileSystem: FileSystem = {
+  ...nodeFileSystem,
+  async open(path, options) {
+    const handle = await nodeFileSystem.open(path, { ...options, durable: false });
+    handle.sync = async () => {};
+    return handle;
+  },
+  syncDirectory: async () => {},
+  syncNames: async () => {},
+};

@@ -1,0 +1,34 @@
+import { Logger } from '@nestjs/common';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { Policy } from './__fixtures__/crash-states.js';
+import { Recorder, scenarios, stateProblem } from './__fixtures__/crash-scenarios.js';
+import { Scratch } from './__fixtures__/directories.js';
+import { newSeed, Random } from './__fixtures__/random.js';
+
+// Opening after a crash warns, and these are thousands.
+Logger.overrideLogger(false);
+
+const scratch = new Scratch();
+afterAll(() => scratch.clear());
+
+const POLICIES: Policy[] = ['all kept', 'all dropped', 'random', 'random'];
+
+describe('every state that a power cut can leave opens, with all that was acknowledged', () => {
+  for (const { name, options, compacted = false, run } of scenarios) {
+    it(name, async () => {
+      const seed = newSeed();
+      const random = new Random(seed);
+      const recorder = await Recorder.start(scratch, options, random);
+      await run(recorder);
+      const recording = await recorder.finish(name, compacted);
+      const logDir = await scratch.directory();
+      const stride = Math.max(1, Math.floor(recording.changes.length / 24));
+      for (let moment = random.int(stride); moment <= recording.changes.length; moment += stride) {
+        for (const policy of POLICIES) {
+          const problem = await stateProblem(recording, moment, policy, random, logDir);
+          expect(problem, `GENROCKS_SEED=${seed}, change ${moment}, ${policy}`).toBeUndefined();
+        }
+      }
+    });
+  }
+});
