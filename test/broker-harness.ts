@@ -14,10 +14,11 @@ import {
 import { StorageAdapter } from '@genrocks/storage';
 import { DiskLogStorageAdapter } from '@genrocks/storage-disklog';
 import { EtsStorageAdapter } from '@genrocks/storage-ets';
+import { RocksDbStorageAdapter } from '@genrocks/storage-rocksdb';
 import request from 'supertest';
 
 /** The adapters that every test of the broker runs on. */
-export const ADAPTERS = ['ets', 'disk_log'] as const;
+export const ADAPTERS = ['ets', 'disk_log', 'rocksdb'] as const;
 export type AdapterUnderTest = (typeof ADAPTERS)[number];
 
 export interface RunningBroker {
@@ -31,6 +32,12 @@ export interface RunningBroker {
   close(): Promise<void>;
 }
 
+function newAdapter(adapter: AdapterUnderTest, directory: string): StorageAdapter {
+  if (adapter === 'ets') return new EtsStorageAdapter();
+  if (adapter === 'disk_log') return new DiskLogStorageAdapter({ logDir: directory });
+  return new RocksDbStorageAdapter({ path: directory });
+}
+
 /** A broker on a free port, its default adapter swapped by dependency injection. */
 export async function startBroker(
   adapter: AdapterUnderTest,
@@ -41,7 +48,7 @@ export async function startBroker(
   const config = checkBrokerConfig({ storage: { adapter: 'ets' }, ...options });
   const moduleRef = await Test.createTestingModule({ imports: [BrokerModule.forRoot(config)] })
     .overrideProvider(StorageAdapter)
-    .useValue(adapter === 'ets' ? new EtsStorageAdapter() : new DiskLogStorageAdapter({ logDir }))
+    .useValue(newAdapter(adapter, logDir))
     .setLogger(false as never)
     .compile();
   const app = setupDocs(

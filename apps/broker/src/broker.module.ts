@@ -4,6 +4,7 @@ import { TerminusModule } from '@nestjs/terminus';
 import type { StorageAdapter } from '@genrocks/storage';
 import { DiskLogModule, DiskLogStorageAdapter } from '@genrocks/storage-disklog';
 import { EtsModule, EtsStorageAdapter } from '@genrocks/storage-ets';
+import { RocksDbModule, RocksDbStorageAdapter } from '@genrocks/storage-rocksdb';
 import { type TopicDefinition, TopicsModule, type TopicsModuleOptions } from '@genrocks/topics';
 import type { AdapterName } from './config/adapters.js';
 import { brokerConfig } from './config/broker.config.js';
@@ -73,7 +74,7 @@ interface Plugged {
 
 /** The options of TopicsModule that a configuration stands for. */
 export function toTopicsOptions(config: BrokerConfig): TopicsModuleOptions {
-  const { adapter, diskLog, ets } = config.storage;
+  const { adapter, diskLog, ets, rocksdb } = config.storage;
   // Choosing memory for one topic is a decision of its own; the warning is for a broker that lives in memory as a whole.
   const memory = EtsModule.forRoot({ ...ets, allowInProduction: ets.allowInProduction ?? adapter !== 'ets' });
   const plugged: Plugged[] = [{ name: 'ets', module: memory, adapter: EtsStorageAdapter }];
@@ -82,6 +83,13 @@ export function toTopicsOptions(config: BrokerConfig): TopicsModuleOptions {
       name: 'disk_log',
       module: DiskLogModule.forRoot({ ...diskLog }),
       adapter: DiskLogStorageAdapter,
+    });
+  }
+  if (rocksdb !== undefined) {
+    plugged.push({
+      name: 'rocksdb',
+      module: RocksDbModule.forRoot({ ...rocksdb }),
+      adapter: RocksDbStorageAdapter,
     });
   }
   return {

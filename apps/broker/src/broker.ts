@@ -2,10 +2,9 @@ import type { AddressInfo } from 'node:net';
 import { type ConsoleLogger, Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { DEFAULT_LOG_DIR } from '@genrocks/storage-disklog';
-import { resolve } from 'node:path';
 import { BrokerModule } from './broker.module.js';
 import type { BrokerConfig } from './config/broker-config.js';
+import { storageDirectory } from './config/storage.config.js';
 import { setupDocs } from './docs.js';
 import { BrokerHttpAdapter } from './http/broker-http.adapter.js';
 
@@ -55,6 +54,7 @@ export async function listen(app: NestFastifyApplication, config: BrokerConfig):
 
 /** The active store, and where it is: what an operator must be able to see. */
 export function describeStorage({ storage }: BrokerConfig): string {
-  if (storage.adapter === 'ets') return 'storage ets (in memory: messages are lost when the process ends)';
-  return `storage disk_log in ${resolve(storage.diskLog?.logDir ?? DEFAULT_LOG_DIR)}`;
+  const directory = storageDirectory(storage);
+  if (directory === undefined) return 'storage ets (in memory: messages are lost when the process ends)';
+  return `storage ${storage.adapter} in ${directory}`;
 }

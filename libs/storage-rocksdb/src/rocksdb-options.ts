@@ -76,7 +76,8 @@ export interface ResolvedOptions {
   readonly sync: SyncMode;
 }
 
-export const DEFAULT_PATH = './gen_rocks_data/rocksdb';
+/** Default of `path`. */
+export const DEFAULT_ROCKSDB_PATH = './gen_rocks_data/rocksdb';
 
 const WHERE = 'storage.rocksdb';
 
@@ -84,7 +85,7 @@ const WHERE = 'storage.rocksdb';
 export function resolveOptions(options: RocksDbOptions): ResolvedOptions {
   const given = checkOptions(RocksDbOptions, options, { where: WHERE });
   return {
-    path: given.path ?? DEFAULT_PATH,
+    path: given.path ?? DEFAULT_ROCKSDB_PATH,
     createIfMissing: given.createIfMissing ?? true,
     writeBufferSize: parseSize(given.writeBufferSize ?? 64 * 1024 * 1024),
     maxWriteBufferNumber: given.maxWriteBufferNumber ?? 2,

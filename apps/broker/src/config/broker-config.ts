@@ -3,6 +3,8 @@ import { checkOptions } from '@genrocks/storage/config';
 import { Type } from 'class-transformer';
 import { IsBoolean, IsIn, IsInt, Max, Min, ValidateNested } from 'class-validator';
 import { DiskLogOptions } from '@genrocks/storage-disklog';
+import { RocksDbOptions } from '@genrocks/storage-rocksdb';
+import type { AdapterName } from './adapters.js';
 import { HttpConfig } from './http.config.js';
 import { KafkaConfig } from './kafka.config.js';
 import { LimitsConfig } from './limits.config.js';
@@ -73,11 +75,14 @@ export function checkBrokerConfig(tree: unknown, names: Record<string, string> =
   const given = (tree ?? {}) as Record<string, unknown>;
   problems.push(...refuseUnavailable(given, names), ...checkTopics(given['topics'], adapterOf(given)));
   if (problems.length > 0 || config === undefined) throw new InvalidConfigError(problems);
-  const diskLogIsUsed =
-    config.storage.adapter === 'disk_log' ||
-    config.topics.some(({ storage }) => storage?.['adapter'] === 'disk_log');
-  if (diskLogIsUsed) config.storage.diskLog ??= new DiskLogOptions();
+  if (uses(config, 'disk_log')) config.storage.diskLog ??= new DiskLogOptions();
+  if (uses(config, 'rocksdb')) config.storage.rocksdb ??= new RocksDbOptions();
   return config;
+}
+
+/** Does any topic of this configuration, or the default, name the adapter? */
+function uses({ storage, topics }: BrokerConfig, adapter: AdapterName): boolean {
+  return storage.adapter === adapter || topics.some((topic) => topic.storage?.['adapter'] === adapter);
 }
 
 /** The default adapter as given, checked or not. */
@@ -94,10 +99,6 @@ function refuseUnavailable(tree: Record<string, unknown>, names: Record<string, 
   if (enabled === true || (typeof enabled === 'string' && TRUE.test(enabled.trim()))) {
     const key = names['kafka.enabled'] ?? 'kafka.enabled';
     problems.push(`${key}: true is not allowed; the Kafka listener is not available in this version`);
-  }
-  const { rocksdb } = (tree['storage'] ?? {}) as { rocksdb?: unknown };
-  if (rocksdb !== undefined && rocksdb !== null) {
-    problems.push('storage.rocksdb: the RocksDB adapter is not available in this version; remove it');
   }
   return problems;
 }

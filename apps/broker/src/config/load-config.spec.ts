@@ -171,7 +171,7 @@ describe('loadConfig', () => {
       'http.hots: unknown option; did you mean host?',
       'http.port: 70000 is not allowed; a whole number from 0 to 65535',
       'http.max_body_bytes: "huge" is not allowed; a size in bytes or with a unit, such as 10MB, from 1KB to 1GB',
-      'storage.adapter: "disk" is not allowed; one of disk_log, ets',
+      'storage.adapter: "disk" is not allowed; one of disk_log, ets, rocksdb',
       'storage.disk_log.log_dirr: unknown option; did you mean log_dir?',
       'topics[0].name: "../x" is not allowed; "." and ".." are not names',
       'topics[1].partitions: 0 is not allowed; a whole number from 1 to 10000',
@@ -204,7 +204,9 @@ describe('loadConfig', () => {
     `);
     expect(found).toHaveLength(5);
     expect(found[0]).toMatch(/^topics\[0\]\.storage\.log_type: unknown option/);
-    expect(found[1]).toBe('topics[1].storage.adapter: "floppy" is not allowed; one of disk_log, ets');
+    expect(found[1]).toBe(
+      'topics[1].storage.adapter: "floppy" is not allowed; one of disk_log, ets, rocksdb',
+    );
     expect(found[2]).toMatch(/^topics\[2\]\.storage\.max_no_files: "none" is not allowed/);
     expect(found[3]).toBe('topics[3].storage: 7 is not allowed; a group of options');
     expect(found[4]).toMatch(/^topics\[4\]\.storage\.log_dir: unknown option/);
@@ -217,16 +219,28 @@ describe('loadConfig', () => {
       /^GENROCKS_KAFKA_ENABLED: true/,
     );
     expect(problems('kafka: { enabled: false, port: 9 }')).toEqual([]);
-    const rocksdb = /RocksDB adapter is not available in this version/;
-    expect(problems('storage: { adapter: rocksdb }')[0]).toMatch(rocksdb);
-    expect(problems('storage: { rocksdb: { path: x } }')[0]).toMatch(rocksdb);
-    expect(problems('topics: [{ name: a, storage: { adapter: rocksdb } }]')[0]).toMatch(rocksdb);
   });
 
-  it('plugs in the disk log only where something uses it', () => {
-    expect(load('storage: { adapter: ets }').config.storage.diskLog).toBeUndefined();
-    const yaml = 'storage: { adapter: ets }\ntopics: [{ name: a, storage: { adapter: disk_log } }]';
-    expect(load(yaml).config.storage.diskLog).toBeDefined();
+  it('plugs in the disk log and RocksDB only where something uses them', () => {
+    const { diskLog, rocksdb } = load('storage: { adapter: ets }').config.storage;
+    expect([diskLog, rocksdb]).toEqual([undefined, undefined]);
+    const using = (adapter: string) =>
+      load(`storage: { adapter: ets }\ntopics: [{ name: a, storage: { adapter: ${adapter} } }]`).config
+        .storage;
+    expect(using('disk_log').diskLog).toBeDefined();
+    expect(using('rocksdb').rocksdb).toBeDefined();
+    expect(load('storage: { adapter: rocksdb }').config.storage.rocksdb).toBeDefined();
+  });
+
+  it('reads the options of RocksDB from the file and the environment', () => {
+    const yaml = 'storage: { adapter: rocksdb, rocksdb: { path: ./here, write_buffer_size: 1MB } }';
+    const { rocksdb } = load(yaml, { GENROCKS_ROCKSDB_SYNC: 'os' }).config.storage;
+    expect(rocksdb).toMatchObject({ path: './here', writeBufferSize: 1024 * 1024, sync: 'os' });
+    expect(problems('storage: { rocksdb: { write_bufer_size: 1 } }')).toEqual([
+      'storage.rocksdb.write_bufer_size: unknown option; did you mean write_buffer_size?',
+    ]);
+    const topic = 'topics: [{ name: a, storage: { adapter: rocksdb, path: /elsewhere } }]';
+    expect(problems(topic)[0]).toMatch(/^topics\[0\]\.storage\.path: unknown option/);
   });
 
   it('says what is wrong with a file', () => {

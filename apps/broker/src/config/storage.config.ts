@@ -1,13 +1,15 @@
+import { resolve } from 'node:path';
 import { EtsOptions } from '@genrocks/storage-ets';
 import { Type } from 'class-transformer';
-import { Allow, IsIn, IsOptional, ValidateNested } from 'class-validator';
-import { type AdapterName, ADAPTERS, allowedAdapters } from './adapters.js';
-import { DiskLogOptions } from '@genrocks/storage-disklog';
+import { IsIn, IsOptional, ValidateNested } from 'class-validator';
+import { type AdapterName, ADAPTERS } from './adapters.js';
+import { DEFAULT_LOG_DIR, DiskLogOptions } from '@genrocks/storage-disklog';
+import { DEFAULT_ROCKSDB_PATH, RocksDbOptions } from '@genrocks/storage-rocksdb';
 
 /** `storage`: where messages are kept, and the options of each adapter. */
 export class StorageConfig {
   /** The adapter of every topic that does not name another one. */
-  @IsIn(ADAPTERS, { message: ({ value }) => allowedAdapters(value) })
+  @IsIn(ADAPTERS)
   adapter: AdapterName = 'disk_log';
 
   /** Filled in where the disk log is used; absent where nothing asks for it, and no directory is made then. */
@@ -20,8 +22,17 @@ export class StorageConfig {
   @Type(() => EtsOptions)
   ets: EtsOptions = new EtsOptions();
 
-  /** Known by name only, so that giving it is refused with a reason instead of as a spelling mistake. */
+  /** Filled in where RocksDB is used; absent where nothing asks for it, and no database is made then. */
   @IsOptional()
-  @Allow()
-  rocksdb?: unknown;
+  @ValidateNested()
+  @Type(() => RocksDbOptions)
+  rocksdb?: RocksDbOptions;
+}
+
+/** Where the default adapter keeps its files; undefined where it keeps none. */
+export function storageDirectory({ adapter, diskLog, rocksdb }: StorageConfig): string | undefined {
+  if (adapter === 'ets') return undefined;
+  return resolve(
+    adapter === 'rocksdb' ? (rocksdb?.path ?? DEFAULT_ROCKSDB_PATH) : (diskLog?.logDir ?? DEFAULT_LOG_DIR),
+  );
 }

@@ -22,7 +22,7 @@ export function toTopicStorage(
   const { adapter = defaultAdapter, ...settings } = tree;
   if (!isAdapterName(adapter)) {
     throw new InvalidConfigError([
-      `${where}.adapter: ${JSON.stringify(adapter)} is not allowed; ${allowedAdapters(adapter)}`,
+      `${where}.adapter: ${JSON.stringify(adapter)} is not allowed; ${allowedAdapters()}`,
     ]);
   }
   const checked = checkOptions(STORE_SETTINGS[adapter], settings, { where, naming: 'snake' });

@@ -25,7 +25,7 @@ export class HealthController {
   ready() {
     const checks = [() => this.storage.partitions()];
     return this.health.check(
-      this.storage.usesDiskLog ? [...checks, () => this.storage.logDirectory()] : checks,
+      this.storage.usesDirectory ? [...checks, () => this.storage.directory()] : checks,
     );
   }
 }

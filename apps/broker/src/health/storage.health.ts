@@ -1,17 +1,16 @@
 import { constants } from 'node:fs';
 import { access, statfs } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { DEFAULT_LOG_DIR } from '@genrocks/storage-disklog';
 import { type SystemStatus, TopicsService } from '@genrocks/topics';
 import { Inject, Injectable } from '@nestjs/common';
 import { type ConfigType } from '@nestjs/config';
 import { HealthIndicatorService } from '@nestjs/terminus';
 import { brokerConfig } from '../config/broker.config.js';
+import { storageDirectory } from '../config/storage.config.js';
 
 /** A check that takes longer than this has failed. */
 const TIMEOUT_MS = 5_000;
 
-/** Below this much free space a log directory is as good as full, in bytes. */
+/** Below this much free space a directory is as good as full, in bytes. */
 const MIN_FREE_BYTES = 1024 * 1024;
 
 /** Can messages be taken and kept? */
@@ -34,12 +33,12 @@ export class StorageHealth {
       .withTimeout(TIMEOUT_MS);
   }
 
-  /** The log directory can be written to and has room. */
-  logDirectory() {
+  /** The directory of the storage can be written to and has room. */
+  directory() {
     return this.indicators
-      .check('log_dir')
+      .check(this.config.storage.adapter === 'rocksdb' ? 'rocksdb' : 'log_dir')
       .attempt(async () => {
-        const directory = resolve(this.config.storage.diskLog?.logDir ?? DEFAULT_LOG_DIR);
+        const directory = storageDirectory(this.config.storage)!;
         await access(directory, constants.R_OK | constants.W_OK | constants.X_OK);
         const { bavail, bsize } = await statfs(directory);
         const freeBytes = bavail * bsize;
@@ -50,8 +49,8 @@ export class StorageHealth {
       .withTimeout(TIMEOUT_MS);
   }
 
-  get usesDiskLog(): boolean {
-    return this.config.storage.adapter === 'disk_log';
+  get usesDirectory(): boolean {
+    return storageDirectory(this.config.storage) !== undefined;
   }
 }
 
