@@ -68,7 +68,10 @@ export class ExpectedLog {
 
   /** False where a halt log is full and the write is to be refused. */
   apply(operation: Operation): boolean {
-    if (operation.type === 'optimize') return true;
+    if (operation.type === 'optimize') {
+      this.compact();
+      return true;
+    }
     if (operation.type === 'truncate') {
       this.clear();
       return true;
@@ -91,6 +94,18 @@ export class ExpectedLog {
   /** The live keys in byte order, with their values. */
   live(): [string, string][] {
     return liveOf(this.files.flatMap((file) => file.items.flat()));
+  }
+
+  /** Every live key's newest entry stays, an item each, in the order of the writes. */
+  private compact(): void {
+    if (this.limits.logType === 'wrap') return;
+    const writes = this.current.items.flat();
+    const newest = new Map(writes.map((write, index) => [write.key, index]));
+    const items = writes
+      .filter(({ key, value }, index) => value !== undefined && newest.get(key) === index)
+      .map((write) => [write]);
+    const bytes = items.reduce((sum, item) => sum + sizeOf(item), FILE_HEAD);
+    this.files = [{ number: 1, bytes, items }];
   }
 
   private get current(): ModelFile {

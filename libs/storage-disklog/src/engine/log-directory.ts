@@ -162,8 +162,10 @@ export class LogDirectory {
       await fs.rename(path, names.halt);
       this.current = this.makeCurrent(file, keys, writer, end);
       this.files = [file];
-      await fs.syncDirectory(names.directory).finally(() => old.abandon());
-      await old.file.release();
+      await fs.syncDirectory(names.directory).finally(async () => {
+        await old.abandon();
+        await old.file.release();
+      });
     }).catch(async (error: unknown) => {
       if (this.current === old) await writer.close().catch(() => undefined);
       throw error;

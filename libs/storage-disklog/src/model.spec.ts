@@ -1,0 +1,18 @@
+import { Logger } from '@nestjs/common';
+import { afterAll, describe, expect, it } from 'vitest';
+import { Scratch } from './__fixtures__/directories.js';
+import { runModel } from './__fixtures__/model-run.js';
+import { newSeed } from './__fixtures__/random.js';
+
+Logger.overrideLogger(false);
+
+const scratch = new Scratch();
+afterAll(() => scratch.clear());
+
+describe('random operations, reopenings, crashes and limits against a plain model', () => {
+  it.each(['wrap', 'halt', 'compact'] as const)('%s', async (logType) => {
+    const seed = newSeed();
+    const problem = await runModel(scratch, logType, seed, 250);
+    expect(problem, `GENROCKS_SEED=${seed}`).toBeUndefined();
+  });
+});
