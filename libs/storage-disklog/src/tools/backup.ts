@@ -1,0 +1,150 @@
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join, relative, resolve, sep } from 'node:path';
+import { isErrno, nodeFileSystem } from '../io/file-system.js';
+import { PartitionBackup } from './backup-partition.js';
+import { exists, StagedDirectory, writeDurably } from './durable.js';
+import { NotALogError, TargetNotEmptyError } from './errors.js';
+import { LogSnapshot } from './log-snapshot.js';
+import { type BackupManifest, type BackupPartition, MANIFEST, readManifest, writeManifest } from './manifest.js';
+import { findPartitions, type PartitionDirectory } from './partitions.js';
+
+export interface BackupOptions {
+  /** Called for every partition that is in the copy. */
+  readonly onPartition?: (partition: BackupPartition, reusedFiles: number) => void;
+}
+
+export interface BackupReport {
+  readonly directory: string;
+  readonly partitions: readonly BackupPartition[];
+  readonly bytes: number;
+  /** Files that the backup before this one had already, and that were not copied again. */
+  readonly reusedFiles: number;
+  readonly copiedFiles: number;
+  /** Partitions that were deleted while the backup ran. */
+  readonly vanished: readonly string[];
+}
+
+/**
+ * Copies a log directory (one partition, a topic, or a whole log_dir) while it is in use or not. The copy opens by
+ * itself and holds, of every partition, a gap-free stretch of its log with everything that was acknowledged before the
+ * copying of that partition began, less what retention had dropped.
+ *
+ * Partitions are copied one after the other, so each is from a moment of its own. Stores of the service's own state
+ * (names that begin with `__`) come last: offsets in them never go back behind the data.
+ *
+ * A backup that is at the target already gives the files that have not changed since, and stays whole until the new one
+ * takes its place.
+ *
+ * @throws `NOT_A_LOG`, `TARGET_NOT_EMPTY` where the target holds anything but a backup, `LOG_CHANGING`
+ */
+export async function backupLogs(source: string, target: string, options: BackupOptions = {}): Promise<BackupReport> {
+  const from = resolve(source);
+  const to = resolve(target);
+  refuseNesting(from, to);
+  const startedAt = Date.now();
+  await recoverPrevious(to);
+  const previous = await previousBackup(to);
+  const found = inOrder(await findPartitions(from));
+  const staged = await StagedDirectory.create(to, 'unfinished', { mayReplace: previous !== undefined, remedy: REMEDY });
+  try {
+    const run = new Run(to, staged.path, previous, options);
+    for (const partition of found) await run.add(partition);
+    const { partitions } = run;
+    const manifest = writeManifest({ source: from, startedAt, finishedAt: Date.now(), partitions });
+    await writeDurably(join(staged.path, MANIFEST), manifest);
+    await takePlace(staged, to, previous !== undefined);
+    return run.report();
+  } catch (error) {
+    await staged.abandon();
+    throw error;
+  }
+}
+
+const REMEDY = 'name a new directory, or that of an earlier backup';
+
+class Run {
+  readonly partitions: BackupPartition[] = [];
+  private readonly vanished: string[] = [];
+  private reused = 0;
+  private copied = 0;
+
+  constructor(
+    private readonly target: string,
+    private readonly staged: string,
+    private readonly previous: BackupManifest | undefined,
+    private readonly options: BackupOptions,
+  ) {}
+
+  async add(source: PartitionDirectory): Promise<void> {
+    const path = source.path.split(sep).join('/');
+    const directory = join(this.staged, path);
+    await mkdir(directory, { recursive: true });
+    const takenAt = Date.now();
+    const snapshot = await LogSnapshot.open(source.directory).catch((error: unknown) => {
+      if (error instanceof NotALogError || isErrno(error, 'ENOENT')) return undefined;
+      throw error;
+    });
+    if (snapshot === undefined) {
+      this.vanished.push(source.directory);
+      await rm(directory, { recursive: true, force: true });
+      return;
+    }
+    try {
+      const before = this.previous?.partitions.find((partition) => partition.path === path);
+      const backup = new PartitionBackup(snapshot, directory, join(this.target, path), before?.files ?? []);
+      const { files, damagedRanges, reused } = await backup.run();
+      const { topic, partition } = source;
+      const openIn = snapshot.owner === undefined ? {} : { openIn: snapshot.owner };
+      const entry = { topic, partition, path, type: snapshot.type, ...openIn, takenAt, damagedRanges, files };
+      this.partitions.push(entry);
+      this.reused += reused;
+      this.copied += files.length - reused;
+      this.options.onPartition?.(entry, reused);
+    } finally {
+      await snapshot.close();
+    }
+  }
+
+  report(): BackupReport {
+    const bytes = this.partitions.flatMap(({ files }) => files).reduce((sum, file) => sum + file.bytes, 0);
+    const { partitions, reused: reusedFiles, copied: copiedFiles, vanished } = this;
+    return { directory: this.target, partitions, bytes, reusedFiles, copiedFiles, vanished };
+  }
+}
+
+function inOrder(partitions: readonly PartitionDirectory[]): PartitionDirectory[] {
+  const isOwnState = ({ topic }: PartitionDirectory) => topic.startsWith('__');
+  return [...partitions.filter((partition) => !isOwnState(partition)), ...partitions.filter(isOwnState)];
+}
+
+function refuseNesting(from: string, to: string): void {
+  const below = relative(from, to);
+  const above = relative(to, from);
+  const isNested = (path: string) => path === '' || (!path.startsWith('..') && !path.startsWith(sep));
+  if (isNested(below) || isNested(above)) {
+    throw new TargetNotEmptyError(to, `it lies within ${from}, or holds it; name a directory elsewhere`);
+  }
+}
+
+/** The backup that is at the target; undefined where there is nothing. Anything else is refused. */
+async function previousBackup(target: string): Promise<BackupManifest | undefined> {
+  if (!(await exists(join(target, MANIFEST)))) return undefined;
+  return readManifest(target);
+}
+
+const OLD = 'old';
+
+/** An earlier run may have ended between the two renames: its predecessor is whole, under the other name. */
+async function recoverPrevious(target: string): Promise<void> {
+  if (!(await exists(`${target}.${OLD}`))) return;
+  if (await exists(target)) await rm(`${target}.${OLD}`, { recursive: true, force: true });
+  else await rename(`${target}.${OLD}`, target);
+}
+
+async function takePlace(staged: StagedDirectory, target: string, replaces: boolean): Promise<void> {
+  const replaced = await staged.publish(OLD);
+  if (!replaces || replaced === undefined) return;
+  // The new backup holds all that was still of use in the old one.
+  await rm(replaced, { recursive: true, force: true });
+  await nodeFileSystem.syncDirectory(join(target, '..'));
+}

@@ -1,0 +1,48 @@
+import type { Entry } from '../format/entry.js';
+import type { Damage } from '../engine/log-file.js';
+import { extentOf, stepsOf } from './file-steps.js';
+import type { LogSnapshot } from './log-snapshot.js';
+
+export interface DumpOptions {
+  /** Entries at most. */
+  readonly limit?: number;
+  /** Only entries whose key begins with these bytes. */
+  readonly prefix?: Buffer;
+  /** Only entries whose key is not below this one, bytewise. */
+  readonly fromKey?: Buffer;
+}
+
+/** What a dump meets, in log order. The buffers of an entry are views that the next step invalidates. */
+export type DumpStep =
+  | { readonly type: 'entry'; readonly entry: Entry }
+  | { readonly type: 'damage'; readonly damage: Damage }
+  /** What an interrupted write left at the end; it was never acknowledged, and is no damage. */
+  | { readonly type: 'torn'; readonly file: string; readonly offset: number; readonly bytes: number };
+
+/** Every entry of a log in the order of writing, and what could not be read, in bounded memory. */
+export async function* dumpLog(snapshot: LogSnapshot, options: DumpOptions = {}): AsyncGenerator<DumpStep> {
+  let left = options.limit ?? Infinity;
+  for (const file of snapshot.files) {
+    if (left <= 0) return;
+    const { end, tornBytes } = await extentOf(file);
+    for await (const step of stepsOf(file, end)) {
+      if (step.type === 'damage') {
+        yield step;
+        continue;
+      }
+      for (const entry of step.item.entries) {
+        if (!matches(entry.key, options)) continue;
+        if (left-- <= 0) return;
+        yield { type: 'entry', entry };
+      }
+    }
+    // In a running log it is a write under way.
+    if (tornBytes > 0 && snapshot.owner === undefined)
+      yield { type: 'torn', file: file.path, offset: end, bytes: tornBytes };
+  }
+}
+
+function matches(key: Buffer, { prefix, fromKey }: DumpOptions): boolean {
+  if (prefix !== undefined && !key.subarray(0, prefix.length).equals(prefix)) return false;
+  return fromKey === undefined || key.compare(fromKey) >= 0;
+}

@@ -1,0 +1,142 @@
+import { type FileHandle, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { nodeFileSystem } from '../io/file-system.js';
+import { TargetNotEmptyError } from './errors.js';
+
+/** Bytes copied at a time. */
+export const COPY_BYTES = 1 << 20;
+
+/** A new file, written front to back in large writes, durable when it is finished. */
+export class DurableWriter {
+  private pending: Buffer[] = [];
+  private pendingBytes = 0;
+  private written = 0;
+
+  private constructor(private readonly handle: FileHandle) {}
+
+  /** The file must not exist yet. */
+  static async create(path: string): Promise<DurableWriter> {
+    return new DurableWriter(await open(path, 'wx', 0o644));
+  }
+
+  /** Where the next bytes will stand. */
+  get position(): number {
+    return this.written + this.pendingBytes;
+  }
+
+  /** The bytes must not change until the next write has resolved; `copy` them if they are a view. */
+  async write(bytes: Buffer): Promise<void> {
+    this.pending.push(bytes);
+    this.pendingBytes += bytes.length;
+    if (this.pendingBytes >= COPY_BYTES) await this.flush();
+  }
+
+  /** Overwrites bytes at the beginning. */
+  async writeHead(bytes: Buffer): Promise<void> {
+    await this.flush();
+    await this.handle.write(bytes, 0, bytes.length, 0);
+  }
+
+  async finish(): Promise<void> {
+    try {
+      await this.flush();
+      await this.handle.sync();
+    } finally {
+      await this.handle.close();
+    }
+  }
+
+  async abandon(): Promise<void> {
+    await this.handle.close().catch(() => undefined);
+  }
+
+  private async flush(): Promise<void> {
+    const bytes = Buffer.concat(this.pending, this.pendingBytes);
+    for (let at = 0; at < bytes.length;) {
+      const { bytesWritten } = await this.handle.write(bytes, at, bytes.length - at, this.written + at);
+      if (bytesWritten === 0) throw Object.assign(new Error('no space left on the device'), { code: 'ENOSPC' });
+      at += bytesWritten;
+    }
+    this.written += bytes.length;
+    this.pending = [];
+    this.pendingBytes = 0;
+  }
+}
+
+/** Writes a small new file and makes its bytes durable. */
+export async function writeDurably(path: string, bytes: Buffer): Promise<void> {
+  const writer = await DurableWriter.create(path);
+  await writer.write(bytes);
+  await writer.finish();
+}
+
+/**
+ * A directory that is filled under another name and takes its own in one step, so that it is there whole or not at
+ * all. What an earlier attempt has left under that name is removed.
+ */
+export class StagedDirectory {
+  private constructor(
+    readonly path: string,
+    private readonly target: string,
+    private readonly mayReplace: boolean,
+  ) {}
+
+  /**
+   * @param mayReplace move away what has the name, at the end
+   * @throws {TargetNotEmptyError} `TARGET_NOT_EMPTY`
+   */
+  static async create(
+    target: string,
+    suffix: string,
+    options: { mayReplace: boolean; remedy: string },
+  ): Promise<StagedDirectory> {
+    const { mayReplace, remedy } = options;
+    if (!mayReplace && !(await isMissingOrEmpty(target))) throw new TargetNotEmptyError(target, remedy);
+    const path = `${target}.${suffix}`;
+    await rm(path, { recursive: true, force: true });
+    await mkdir(path, { recursive: true });
+    return new StagedDirectory(path, target, mayReplace);
+  }
+
+  /** Gives the directory its name. Answers where the one before it is now, if there was one: under its name and a suffix. */
+  async publish(suffix = 'replaced'): Promise<string | undefined> {
+    await syncTree(this.path);
+    const parent = dirname(this.target);
+    let replaced: string | undefined;
+    if (!(await isMissingOrEmpty(this.target))) {
+      if (!this.mayReplace) throw new TargetNotEmptyError(this.target, 'it came to be meanwhile');
+      replaced = `${this.target}.${suffix}`;
+      for (let n = 2; await exists(replaced); n++) replaced = `${this.target}.${suffix}.${n}`;
+      await rename(this.target, replaced);
+    } else await rm(this.target, { recursive: true, force: true });
+    await rename(this.path, this.target);
+    await nodeFileSystem.syncDirectory(parent);
+    return replaced;
+  }
+
+  /** Removes what was made so far. */
+  async abandon(): Promise<void> {
+    await rm(this.path, { recursive: true, force: true });
+  }
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function isMissingOrEmpty(path: string): Promise<boolean> {
+  if (!(await exists(path))) return true;
+  if (!(await lstat(path)).isDirectory()) return false;
+  return (await readdir(path)).length === 0;
+}
+
+/** Makes the names in a directory, and in all below it, durable. */
+async function syncTree(directory: string): Promise<void> {
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    if (entry.isDirectory()) await syncTree(join(directory, entry.name));
+  }
+  await nodeFileSystem.syncDirectory(directory);
+}

@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto';
+import { join, resolve } from 'node:path';
+import { fileHead, writeIndexFile, writeSizeFile } from '../format/headers.js';
+import { TRAILER_SIZE } from '../format/item.js';
+import { DurableWriter, StagedDirectory, writeDurably } from './durable.js';
+import { type FileStep, extentOf, stepsOf } from './file-steps.js';
+import type { LogSnapshot, SnapshotFile } from './log-snapshot.js';
+import { limitsOf } from './repair.js';
+import type { Damage } from '../engine/log-file.js';
+
+export interface ExportReport {
+  readonly directory: string;
+  readonly type: 'wrap' | 'halt';
+  readonly files: number;
+  readonly items: number;
+  readonly entries: number;
+  /** The limits to open a wrap log with: `{size, {MaxNoBytes, MaxNoFiles}}`. */
+  readonly limits?: { readonly maxNoBytes: number; readonly maxNoFiles: number };
+  /** What could not be read, and is not in the copy. */
+  readonly damage: readonly Damage[];
+}
+
+/**
+ * Writes the log into a new directory as Erlang's own `disk_log` would have: plain items, closed, nothing of ours. It
+ * opens there without repair. A halt or compact log becomes a halt log, a wrap log a wrap log of the same files.
+ *
+ * @throws {TargetNotEmptyError} `TARGET_NOT_EMPTY`, the system's error
+ */
+export async function exportLog(snapshot: LogSnapshot, target: string): Promise<ExportReport> {
+  const remedy = 'name a new directory';
+  const staged = await StagedDirectory.create(resolve(target), 'exporting', { mayReplace: false, remedy });
+  try {
+    const report = await new Export(snapshot, staged.path).run();
+    await staged.publish();
+    return { ...report, directory: resolve(target) };
+  } catch (error) {
+    await staged.abandon();
+    throw error;
+  }
+}
+
+class Export {
+  private readonly damage: Damage[] = [];
+  private readonly counts: number[] = [];
+  private entries = 0;
+  private largest = 0;
+
+  constructor(
+    private readonly snapshot: LogSnapshot,
+    private readonly target: string,
+  ) {}
+
+  async run(): Promise<Omit<ExportReport, 'directory'>> {
+    const { snapshot, counts, damage } = this;
+    const isWrap = snapshot.type === 'wrap' || (snapshot.type === 'empty' && snapshot.limits !== undefined);
+    for (const file of snapshot.files) await this.write(file, isWrap ? `log.${counts.length + 1}` : 'log');
+    if (counts.length === 0) await this.writeEmpty(isWrap ? 'log.1' : 'log');
+    const items = counts.reduce((sum, count) => sum + count, 0);
+    const type = isWrap ? ('wrap' as const) : ('halt' as const);
+    const report = { type, files: counts.length, items, entries: this.entries, damage };
+    return isWrap ? { ...report, limits: await this.writeWrapFiles() } : report;
+  }
+
+  private async write(file: SnapshotFile, name: string): Promise<void> {
+    const { end } = await extentOf(file);
+    const writer = await DurableWriter.create(join(this.target, name));
+    let count = 0;
+    try {
+      await writer.write(fileHead('closed'));
+      for await (const step of stepsOf(file, end)) {
+        if (step.type === 'damage') {
+          this.damage.push(step.damage);
+          continue;
+        }
+        await writer.write(plainItem(step));
+        this.entries += step.item.entries.length;
+        count++;
+      }
+      await writer.finish();
+    } catch (error) {
+      await writer.abandon();
+      throw error;
+    }
+    this.counts.push(count);
+    this.largest = Math.max(this.largest, writer.position);
+  }
+
+  private async writeEmpty(name: string): Promise<void> {
+    await writeDurably(join(this.target, name), fileHead('closed'));
+    this.counts.push(0);
+  }
+
+  private async writeWrapFiles(): Promise<{ maxNoBytes: number; maxNoFiles: number }> {
+    const { counts } = this;
+    const limits = limitsOf(this.snapshot);
+    const maxFiles = Math.max(limits.maxFiles, counts.length);
+    await writeDurably(join(this.target, 'log.idx'), writeIndexFile({ current: counts.length, counts }));
+    await writeDurably(join(this.target, 'log.siz'), writeSizeFile({ maxBytes: limits.maxBytes, maxFiles }));
+    return { maxNoBytes: limits.maxBytes, maxNoFiles: maxFiles };
+  }
+}
+
+const MAGIC = Buffer.from('bWLA', 'latin1');
+/** From this size on, Erlang puts an MD5 of the size between magic and term. */
+const MD5_FROM = 65528;
+
+/** An item as Erlang writes it: the term alone. */
+function plainItem({ item, frame, bytes }: Extract<FileStep, { type: 'item' }>): Buffer {
+  const end = bytes.length - (item.trailer === undefined ? 0 : TRAILER_SIZE);
+  const term = bytes.subarray(frame.termStart - frame.start, end);
+  const size = Buffer.alloc(4);
+  size.writeUInt32BE(term.length);
+  if (term.length < MD5_FROM) return Buffer.concat([size, MAGIC, term]);
+  return Buffer.concat([size, MAGIC, createHash('md5').update(size).digest(), term]);
+}

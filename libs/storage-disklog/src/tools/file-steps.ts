@@ -1,0 +1,78 @@
+import { FILE_HEAD } from '../format/headers.js';
+import type { Frame, Item } from '../format/item.js';
+import type { Damage } from '../engine/log-file.js';
+import { findMagic, itemAt, Line, scanFile, Window } from '../engine/scanner.js';
+import type { SnapshotFile } from './log-snapshot.js';
+
+/** What a file holds, told item by item in file order. */
+export type FileStep =
+  | {
+      readonly type: 'item';
+      /** Its buffers, and `bytes`, are views that the next step invalidates. */
+      readonly item: Item;
+      readonly frame: Frame;
+      /** The whole item as it stands in the file. */
+      readonly bytes: Buffer;
+    }
+  | { readonly type: 'damage'; readonly damage: Damage };
+
+/** How far a file counts, and what an interrupted write left behind that. */
+export interface FileExtent {
+  readonly end: number;
+  /** Bytes of a torn tail, or of a write that is under way; they were never acknowledged. */
+  readonly tornBytes: number;
+}
+
+/**
+ * Tells a torn tail from rot, by the rule of the engine's recovery: only the newest file of an unclosed log can be
+ * torn, and only behind what its items say was on stable storage.
+ */
+export async function extentOf(file: SnapshotFile): Promise<FileExtent> {
+  const { handle, size, status, isCurrent } = file;
+  if (status === 'closed' || size <= FILE_HEAD) return { end: size, tornBytes: 0 };
+  const scan = await scanFile(handle, size, () => undefined);
+  if (!isCurrent) return { end: status === 'opened' ? scan.end + scan.badTail : size, tornBytes: 0 };
+  const tear = scan.gaps.find((gap) => gap.syncedAfter !== undefined && scan.synced <= gap.start);
+  if (tear === undefined) return { end: scan.end, tornBytes: scan.badTail };
+  return { end: tear.start, tornBytes: scan.end - tear.start + scan.badTail };
+}
+
+/** Walks a file up to `end` in bounded memory: its items, and the stretches that are none. */
+export async function* stepsOf(
+  { handle, path, status, size }: Pick<SnapshotFile, 'handle' | 'path' | 'status' | 'size'>,
+  end: number,
+): AsyncGenerator<FileStep> {
+  if (status === undefined && size > 0) yield headDamage(path, Math.min(FILE_HEAD, size));
+  const window = new Window(handle, end);
+  const line = new Line();
+  let bad: { start: number; reason: string } | undefined;
+  const damage = (until: number, sequenceAfter: number | undefined): FileStep => {
+    const { start, reason } = bad!;
+    return { type: 'damage', damage: { file: path, start, end: until, reason, sequenceBefore: line.sequence, sequenceAfter } };
+  };
+  for (let at = FILE_HEAD; at < end;) {
+    const found = await itemAt(window, at, bad === undefined ? undefined : line);
+    if ('reason' in found) {
+      bad ??= { start: at, reason: found.reason };
+      const next = await findMagic(window, at + 1);
+      if (next === undefined) break;
+      at = next;
+      continue;
+    }
+    const { item, frame } = found;
+    if (bad !== undefined) yield damage(at, item.trailer?.sequence);
+    bad = undefined;
+    line.add(item.trailer);
+    yield { type: 'item', item, frame, bytes: await window.view(frame.start, frame.end - frame.start) };
+    at = frame.end;
+  }
+  if (bad !== undefined) yield damage(end, undefined);
+}
+
+function headDamage(file: string, end: number): FileStep {
+  const reason = 'the file has no log head';
+  return {
+    type: 'damage',
+    damage: { file, start: 0, end, reason, sequenceBefore: undefined, sequenceAfter: undefined },
+  };
+}

@@ -1,0 +1,12 @@
+export { type DumpOptions, type DumpStep, dumpLog } from './dump.js';
+export { type EntryJson, entryToJson } from './entry-json.js';
+export { BackupInvalidError, LogChangingError, NotALogError, TargetNotEmptyError } from './errors.js';
+export { type ExportReport, exportLog } from './export.js';
+export { LogSnapshot, type SnapshotFile, type SnapshotRemark } from './log-snapshot.js';
+export { findPartitions, type PartitionDirectory } from './partitions.js';
+export { repairLog, type RepairOptions, type RepairReport } from './repair.js';
+export type { RewrittenFile } from './rewrite.js';
+export { type Finding, verifyLog, type VerifyReport } from './verify.js';
+export { backupLogs, type BackupOptions, type BackupReport } from './backup.js';
+export { type BackupFile, type BackupManifest, type BackupPartition, readManifest } from './manifest.js';
+export { restoreBackup, type RestoreOptions, type RestoreReport } from './restore.js';

@@ -1,0 +1,73 @@
+import { readdir } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { wrapNumber } from '../engine/names.js';
+import { isErrno } from '../io/file-system.js';
+import { NotALogError } from './errors.js';
+
+/** A partition's directory, and which partition of which topic it is by its path. */
+export interface PartitionDirectory {
+  readonly directory: string;
+  /** Path below the directory that was named; empty for that directory itself. */
+  readonly path: string;
+  readonly topic: string;
+  readonly partition: number;
+}
+
+const PARTITION = /^partition_(\d+)$/;
+const DESTROYED = /^~destroyed-/;
+
+/**
+ * The partitions at or below a directory, by path: it may be a partition's own, a topic's, or a whole log_dir.
+ * Links are not followed.
+ * @throws {NotALogError} `NOT_A_LOG` where there are none
+ */
+export async function findPartitions(directory: string): Promise<PartitionDirectory[]> {
+  const base = resolve(directory);
+  const names = await list(base);
+  if (names === undefined) throw new NotALogError(directory, 'does not exist or is no directory');
+  if (holdsLog(names)) return [describe(base, base)];
+  const found: PartitionDirectory[] = [];
+  await collect(base, base, found);
+  if (found.length === 0) throw new NotALogError(directory, 'holds no log');
+  return found.sort((a, b) => (a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : a.partition - b.partition));
+}
+
+async function collect(base: string, directory: string, found: PartitionDirectory[]): Promise<void> {
+  for (const { name, isDirectory } of (await list(directory)) ?? []) {
+    if (!isDirectory || DESTROYED.test(name)) continue;
+    const path = join(directory, name);
+    if (PARTITION.test(name)) {
+      const names = await list(path);
+      if (names !== undefined && holdsLog(names)) found.push(describe(base, path));
+    } else await collect(base, path, found);
+  }
+}
+
+function describe(base: string, directory: string): PartitionDirectory {
+  const parent = dirname(directory);
+  const below = relative(base, parent);
+  const topic = below === '' || below.startsWith('..') ? basename(parent) : below.split(sep).join('/');
+  const number = PARTITION.exec(basename(directory))?.[1];
+  return { directory, path: relative(base, directory), topic, partition: Number(number ?? 0) };
+}
+
+interface Name {
+  readonly name: string;
+  readonly isDirectory: boolean;
+}
+
+async function list(directory: string): Promise<Name[] | undefined> {
+  try {
+    const entries = await readdir(directory, { withFileTypes: true });
+    return entries.map((entry) => ({ name: entry.name, isDirectory: entry.isDirectory() }));
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    throw error;
+  }
+}
+
+/** A truncation under way may have removed every file but its marker. */
+function holdsLog(names: readonly Name[]): boolean {
+  const isLog = (name: string) => name === 'log' || name === 'log.truncating' || wrapNumber(name) !== undefined;
+  return names.some(({ name, isDirectory }) => !isDirectory && isLog(name));
+}

@@ -1,0 +1,105 @@
+import { type FileHandle, open, readdir, readFile, stat } from 'node:fs/promises';
+import type { FileHandle as EngineHandle, FileSystem } from '../io/file-system.js';
+import { isErrno } from '../io/file-system.js';
+
+/** A file open for reading: it stays what it was, whatever its name comes to mean. */
+export class ReadHandle {
+  private constructor(
+    readonly path: string,
+    private readonly handle: FileHandle,
+  ) {}
+
+  static async open(path: string): Promise<ReadHandle> {
+    return new ReadHandle(path, await open(path, 'r'));
+  }
+
+  async read(target: Buffer, offset: number, length: number, position: number): Promise<number> {
+    return (await this.handle.read(target, offset, length, position)).bytesRead;
+  }
+
+  async size(): Promise<number> {
+    return (await this.handle.stat()).size;
+  }
+
+  /** Does the file still have its name? */
+  async isNamed(): Promise<boolean> {
+    const own = await this.handle.stat();
+    const named = await stat(this.path).catch(() => undefined);
+    return named !== undefined && named.ino === own.ino && named.dev === own.dev;
+  }
+
+  close(): Promise<void> {
+    return this.handle.close();
+  }
+}
+
+/**
+ * The real file system for parts of the engine that look at a log: every file they open is kept open, so that what
+ * they found out about it holds for what is read later; and nothing is ever changed.
+ */
+export class CapturingFileSystem {
+  readonly opened = new Map<string, ReadHandle>();
+
+  async open(path: string): Promise<EngineHandle> {
+    const handle = await ReadHandle.open(path);
+    this.opened.set(path, handle);
+    return {
+      read: (target, offset, length, position) => handle.read(target, offset, length, position),
+      close: () => Promise.resolve(),
+    } as Partial<EngineHandle> as EngineHandle;
+  }
+
+  readFile(path: string): Promise<Buffer> {
+    return readFile(path);
+  }
+
+  async readdir(path: string): Promise<{ name: string; directory: boolean }[]> {
+    const entries = await readdir(path, { withFileTypes: true });
+    return entries.map((entry) => ({ name: entry.name, directory: entry.isDirectory() }));
+  }
+
+  async size(path: string): Promise<number | undefined> {
+    return sizeOf(path);
+  }
+
+  /** A file whose creation was never finished is left out, and left where it is. */
+  unlink(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  asFileSystem(): FileSystem {
+    return this as Partial<FileSystem> as FileSystem;
+  }
+
+  async close(): Promise<void> {
+    for (const handle of this.opened.values()) await handle.close();
+    this.opened.clear();
+  }
+}
+
+/** Size in bytes, undefined where there is no such file. */
+export async function sizeOf(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+/** The bytes of a small file, undefined where there is none. Larger than `limit`: cut there. */
+export async function readSmall(path: string, limit: number): Promise<Buffer | undefined> {
+  let handle: ReadHandle;
+  try {
+    handle = await ReadHandle.open(path);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+  try {
+    const bytes = Buffer.alloc(Math.min(await handle.size(), limit));
+    return bytes.subarray(0, await handle.read(bytes, 0, bytes.length, 0));
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,171 @@
+import { appendFile } from 'node:fs/promises';
+import { replaceFile } from '../engine/durable-files.js';
+import { LogDirectory } from '../engine/log-directory.js';
+import { LogNames } from '../engine/names.js';
+import { writeSizeFile, type WrapLimits, writeIndexFile } from '../format/headers.js';
+import { nodeFileSystem } from '../io/file-system.js';
+import { lockDirectory } from '../io/lock.js';
+import { LogSnapshot } from './log-snapshot.js';
+import { repairRecordOf, type Loss } from './repair-record.js';
+import { extentOf } from './file-steps.js';
+import { type RewrittenFile, rewriteFile, quarantine } from './rewrite.js';
+import { type Finding, verifyLog, type VerifyReport } from './verify.js';
+
+export interface RepairOptions {
+  /** Only say what would be done. */
+  readonly dryRun?: boolean;
+}
+
+export interface RepairReport {
+  readonly directory: string;
+  readonly dryRun: boolean;
+  /** What was wrong. */
+  readonly findings: readonly Finding[];
+  /** Files written anew, each with a copy of what it was. */
+  readonly rewritten: readonly RewrittenFile[];
+  /** Bytes of a torn tail that were cut. */
+  readonly cutBytes: number;
+  /** The log as it is now; as it was, for a dry run. */
+  readonly after: VerifyReport;
+}
+
+/**
+ * Makes a damaged log whole again: every file keeps its good items and loses its damaged stretches, log.idx, log.siz,
+ * log.end and the key indexes are made anew. What cannot be brought back is recorded in `log.repaired`.
+ *
+ * Nothing is destroyed: a file is copied as `log.N.corrupt` before its successor takes its name, in one step. A crash
+ * leaves each file as it was or as it will be, and running it again ends the work.
+ *
+ * @throws `LOCKED` while a process has the log open, `NOT_A_LOG`, the system's error
+ */
+export async function repairLog(directory: string, options: RepairOptions = {}): Promise<RepairReport> {
+  const dryRun = options.dryRun === true;
+  if (dryRun) return inspect(directory);
+  const names = new LogNames(directory);
+  // A directory that holds no log must not get a lock file.
+  await (await LogSnapshot.open(directory)).close();
+  const lock = lockDirectory(names.lock, directory);
+  try {
+    return await new Repair(names).run();
+  } finally {
+    lock.release();
+  }
+}
+
+async function inspect(directory: string): Promise<RepairReport> {
+  const snapshot = await LogSnapshot.open(directory);
+  try {
+    const after = await verifyLog(snapshot);
+    return { directory, dryRun: true, findings: after.findings, rewritten: [], cutBytes: 0, after };
+  } finally {
+    await snapshot.close();
+  }
+}
+
+class Repair {
+  private readonly rewritten: RewrittenFile[] = [];
+  private cutBytes = 0;
+
+  constructor(private readonly names: LogNames) {}
+
+  async run(): Promise<RepairReport> {
+    const { directory } = this.names;
+    const { findings, clean } = await this.verified();
+    const needed = !clean || findings.some(({ severity, offset }) => severity === 'note' && offset !== undefined);
+    if (needed) await this.repair(findings);
+    const after = needed ? await this.recordLosses() : await this.verified();
+    return { directory, dryRun: false, findings, rewritten: this.rewritten, cutBytes: this.cutBytes, after };
+  }
+
+  private async repair(findings: readonly Finding[]): Promise<void> {
+    const { names } = this;
+    const snapshot = await LogSnapshot.open(names.directory, true);
+    try {
+      if (snapshot.type === 'empty' || snapshot.files.length === 0) return;
+      const isNoted = (path: string) => findings.some(({ file, reason }) => file === path && !/^item|^\d+ item/.test(reason));
+      // These only say where files ended; they are made again at the close below.
+      await nodeFileSystem.unlink(names.end);
+      for (const file of snapshot.files) {
+        const { end, tornBytes } = await extentOf(file);
+        if (!isNoted(file.path) && tornBytes === 0) {
+          if (isNoted(names.keyIndex(file.number))) await nodeFileSystem.unlink(names.keyIndex(file.number));
+          continue;
+        }
+        const copy = await quarantine(names, file);
+        const result = await rewriteFile(names, file, end);
+        this.rewritten.push({ ...result, copy, cutBytes: tornBytes });
+        this.cutBytes += tornBytes;
+      }
+      if (snapshot.type === 'wrap') await this.restoreWrapFiles(snapshot);
+      await this.openAndClose(snapshot);
+    } finally {
+      await snapshot.close();
+    }
+  }
+
+  /** The engine refuses to guess the order where log.idx is gone, so it must be there before it opens. */
+  private async restoreWrapFiles(snapshot: LogSnapshot): Promise<void> {
+    const { names } = this;
+    const current = snapshot.files.at(-1)!.number;
+    if (snapshot.index?.current !== current) {
+      const counts = snapshot.index?.counts ?? [];
+      const bytes = writeIndexFile({ current, counts });
+      await replaceFile(nodeFileSystem, names.index, bytes, names.unfinishedIndex, names.directory);
+    }
+    if (snapshot.limits !== undefined) return;
+    const bytes = writeSizeFile(limitsOf(snapshot));
+    await replaceFile(nodeFileSystem, names.sizes, bytes, names.unfinished, names.directory);
+  }
+
+  /** Opening builds indexes and log.idx, closing marks the log closed and notes its end. */
+  private async openAndClose(snapshot: LogSnapshot): Promise<void> {
+    const { names } = this;
+    const limits = limitsOf(snapshot);
+    const log = await LogDirectory.open(nodeFileSystem, names, {
+      type: snapshot.type === 'wrap' ? 'wrap' : 'halt',
+      maxBytes: snapshot.type === 'wrap' ? limits.maxBytes : Infinity,
+      maxFiles: limits.maxFiles,
+      repair: 'truncate',
+      durable: false,
+      base: names.directory,
+      onEvent: () => undefined,
+    });
+    await log.close(log.sequence - 1);
+  }
+
+  /** What is still missing now cannot be brought back: recorded, so that it is not taken for new damage. */
+  private async recordLosses(): Promise<VerifyReport> {
+    const { findings, clean } = await this.verified();
+    if (clean) return this.verified();
+    const losses = findings.filter(({ severity, file, reason, sequenceBefore, sequenceAfter }) => {
+      const isHole = sequenceBefore !== undefined && sequenceAfter !== undefined && sequenceAfter > sequenceBefore;
+      return severity === 'damage' && (isHole || (file === this.names.directory && reason.includes('missing')));
+    });
+    const lines = losses.map(({ file, reason, sequenceBefore = null, sequenceAfter = null }) => {
+      const loss: Loss = { at: Date.now(), file, reason, sequenceBefore, sequenceAfter };
+      return `${JSON.stringify(loss)}\n`;
+    });
+    if (lines.length > 0) {
+      await appendFile(repairRecordOf(this.names.directory), lines.join(''), { flush: true });
+      await nodeFileSystem.syncDirectory(this.names.directory);
+    }
+    return this.verified();
+  }
+
+  private async verified(): Promise<VerifyReport> {
+    const snapshot = await LogSnapshot.open(this.names.directory, true);
+    try {
+      return await verifyLog(snapshot);
+    } finally {
+      await snapshot.close();
+    }
+  }
+}
+
+/** Of the log, or, where log.siz is lost, limits within which all of it has room. */
+export function limitsOf(snapshot: Pick<LogSnapshot, 'limits' | 'files'>): WrapLimits {
+  if (snapshot.limits !== undefined && snapshot.limits.maxFiles > 0) return snapshot.limits;
+  const largest = Math.max(0, ...snapshot.files.map(({ size }) => size));
+  const highest = Math.max(0, ...snapshot.files.map(({ number }) => number));
+  return { maxBytes: Math.max(10 << 20, largest), maxFiles: Math.max(10, highest) };
+}

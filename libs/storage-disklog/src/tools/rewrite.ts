@@ -1,0 +1,74 @@
+import { copyDurably } from '../engine/durable-files.js';
+import type { LogNames } from '../engine/names.js';
+import { fileHead } from '../format/headers.js';
+import { sealItem } from '../format/item.js';
+import { nodeFileSystem } from '../io/file-system.js';
+import { DurableWriter } from './durable.js';
+import { stepsOf } from './file-steps.js';
+import type { SnapshotFile } from './log-snapshot.js';
+import { sizeOf } from './read-handle.js';
+
+/** A file that was written anew. */
+export interface RewrittenFile {
+  readonly file: string;
+  /** The file as it was. */
+  readonly copy: string;
+  readonly itemsKept: number;
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+  readonly cutBytes: number;
+}
+
+/** Copies a file aside under the next free name, `log.N.corrupt`, `log.N.corrupt.2`, ... */
+export async function quarantine(names: LogNames, file: SnapshotFile): Promise<string> {
+  let copy = names.quarantine(file.number);
+  for (let n = 2; (await sizeOf(copy)) !== undefined; n++) copy = `${names.quarantine(file.number)}.${n}`;
+  await copyDurably(nodeFileSystem, file.path, copy, names.directory);
+  return copy;
+}
+
+/**
+ * Puts a file with the good items of this one in its place. Items keep their generation and sequence; their checksums
+ * are made anew, for the places they have now.
+ */
+export async function rewriteFile(
+  names: LogNames,
+  file: SnapshotFile,
+  end: number,
+): Promise<Omit<RewrittenFile, 'copy' | 'cutBytes'>> {
+  // The engine removes a file of this name on open, so a crash leaves nothing behind.
+  await nodeFileSystem.unlink(names.unfinished);
+  const writer = await DurableWriter.create(names.unfinished);
+  let itemsKept = 0;
+  try {
+    await writer.write(fileHead('closed'));
+    for await (const step of stepsOf(file, end)) {
+      if (step.type === 'damage') continue;
+      await writer.write(moved(step, writer.position));
+      itemsKept++;
+    }
+    await writer.finish();
+  } catch (error) {
+    await writer.abandon();
+    await nodeFileSystem.unlink(names.unfinished);
+    throw error;
+  }
+  // It belongs to the file as it was, and would say that the new one came short.
+  await nodeFileSystem.unlink(names.keyIndex(file.number));
+  await nodeFileSystem.syncDirectory(names.directory);
+  await nodeFileSystem.rename(names.unfinished, file.path);
+  await nodeFileSystem.syncDirectory(names.directory);
+  return { file: file.path, itemsKept, bytesBefore: file.size, bytesAfter: writer.position };
+}
+
+type ItemStep = Extract<Awaited<ReturnType<ReturnType<typeof stepsOf>['next']>>['value'], { type: 'item' }>;
+
+/** An item's bytes for another place in its file. */
+function moved({ item, frame, bytes }: ItemStep, position: number): Buffer {
+  const copy = Buffer.from(bytes);
+  // All of the new file is stored before it gets its name, so a gap before this item would be rot, not a torn write.
+  if (item.trailer !== undefined) {
+    sealItem({ ...item.trailer, synced: position }, copy, 0, frame.end - frame.start, position);
+  }
+  return copy;
+}
