@@ -116,7 +116,8 @@ class Copy {
     this.end += size;
     this.items++;
     const key = entry.key.toString('latin1');
-    this.keys.set(key, { at, length: size, index: 0, deleted: entry.value === undefined });
+    const deleted = entry.value === undefined;
+    this.keys.set(key, { at, length: size, index: 0, deleted, inner: 0, innerLength: 0, crc: 0 });
   }
 
   private async flush(): Promise<void> {

@@ -1,5 +1,6 @@
-import type { EntryWrite } from '../format/entry.js';
-import { type Trailer, sealItem, writeItem } from '../format/item.js';
+import { entryPlaces, type EntryWrite } from '../format/entry.js';
+import { type Trailer, sealItem, termOffset, writeItem } from '../format/item.js';
+import type { Slot } from './memory-keys.js';
 
 /** Starting size of a group's buffer; it doubles as writes gather. */
 const INITIAL_BYTES = 64 * 1024;
@@ -9,13 +10,10 @@ const POOL_SIZE = 4;
 
 const pool: Buffer[] = [];
 
-/** One write of a group: the key, and its item's place in the group. */
+/** One write of a group. Its slot counts from the start of the group until that is known. */
 interface Write {
   readonly key: string;
-  readonly offset: number;
-  readonly length: number;
-  readonly index: number;
-  readonly deleted: boolean;
+  readonly slot: Slot;
 }
 
 /** Where a group stands in the log. */
@@ -57,15 +55,13 @@ export class Group {
     if (this.length + size > this.buffer.length) this.grow(this.length + size);
     const offset = this.length;
     writeItem(entries, timestamp, this.trailer(this.items), this.buffer, offset, this.place.start + offset);
+    const places = entryPlaces(entries, this.buffer, offset, termOffset(size));
     for (let index = 0; index < entries.length; index++) {
       const { key, value } = entries[index]!;
-      this.writes.push({
-        key: key.toString('latin1'),
-        offset,
-        length: size,
-        index,
-        deleted: value === undefined,
-      });
+      const { inner, innerLength, crc } = places[index]!;
+      const deleted = value === undefined;
+      const slot: Slot = { at: offset, length: size, index, deleted, inner, innerLength, crc };
+      this.writes.push({ key: key.toString('latin1'), slot });
     }
     this.length += size;
     this.items++;
@@ -91,11 +87,11 @@ export class Group {
   private reseal(): void {
     let offset = -1;
     let index = 0;
-    for (const write of this.writes) {
-      if (write.offset === offset) continue;
-      offset = write.offset;
+    for (const { slot } of this.writes) {
+      if (slot.at === offset) continue;
+      offset = slot.at;
       const position = this.place.start + offset;
-      sealItem(this.trailer(index++), this.buffer, offset, offset + write.length, position);
+      sealItem(this.trailer(index++), this.buffer, offset, offset + slot.length, position);
     }
   }
 

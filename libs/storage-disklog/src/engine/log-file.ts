@@ -15,7 +15,6 @@ export interface Damage extends Pick<Gap, 'start' | 'end' | 'reason' | 'sequence
  */
 export class LogFile {
   private holders = 1;
-  private lastBatch: { at: number; item: Item } | undefined;
 
   constructor(
     readonly path: string,
@@ -90,15 +89,6 @@ export class LogFile {
     const item = readItem(view, frame, slot.at);
     if ('reason' in item) throw this.corrupt(slot.at, slot.length, item.reason);
     return item;
-  }
-
-  /** A batch that was read a moment ago: its other entries are asked for next, as a rule. */
-  batchAt(at: number): Item | undefined {
-    return this.lastBatch?.at === at ? this.lastBatch.item : undefined;
-  }
-
-  keepBatch(at: number, item: Item): void {
-    this.lastBatch = { at, item };
   }
 
   corrupt(offset: number, length: number, reason: string): LogCorruptError {

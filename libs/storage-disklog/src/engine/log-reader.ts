@@ -1,31 +1,47 @@
 import type { LogEntry } from '@genrocks/storage';
 import { FILE_HEAD } from '../format/headers.js';
+import type { Entry } from '../format/entry.js';
 import type { LogFile } from './log-file.js';
 import { findMagic, itemAt, Line, Window } from './scanner.js';
 
 /** Bytes read from a file at a time, and about what a page holds. */
-const CHUNK = 64 << 10;
+const CHUNK = 256 << 10;
 
 /**
- * The entries of one file in the order they were written, a chunk a page. At damage it fails with `LOG_CORRUPT`, or
- * goes on behind it.
+ * The entries of one file in the order they were written, deletions included; what is committed after the call is left
+ * out.
  */
-export async function* readFileLog(file: LogFile, skipDamaged: boolean): AsyncGenerator<LogEntry[]> {
-  // What is committed after the reading began is left out.
-  const { end } = file;
-  const window = new Window(file.handle, end, CHUNK);
-  let page: LogEntry[] = [];
-  let pageStart = FILE_HEAD;
+export function readFileLog(file: LogFile, skipDamaged: boolean): AsyncGenerator<LogEntry[]> {
+  return readFileEntries(file, FILE_HEAD, file.end, skipDamaged, ({ key, value, timestamp }) =>
+    value === undefined ? { type: 'delete', key, timestamp } : { type: 'put', key, value, timestamp },
+  );
+}
+
+/**
+ * What `pick` makes of the entries of one file, in the order they were written, a chunk a page; it answers undefined
+ * for an entry to leave out. At damage it fails with `LOG_CORRUPT`, or goes on behind it.
+ */
+export async function* readFileEntries<T>(
+  file: LogFile,
+  from: number,
+  to: number,
+  skipDamaged: boolean,
+  pick: (entry: Entry) => T | undefined,
+): AsyncGenerator<T[]> {
+  const window = new Window(file.handle, to, CHUNK);
   const line = new Line();
+  let page: T[] = [];
+  let pageStart = from;
   let passing = false;
-  for (let at = FILE_HEAD; at < end;) {
-    const found = await itemAt(window, at, passing ? line : undefined);
+  for (let at = from; at < to;) {
+    const looked = itemAt(window, at, passing ? line : undefined);
+    const found = looked instanceof Promise ? await looked : looked;
     if ('reason' in found) {
       if (page.length > 0) yield page;
       page = [];
       const position = at;
       const known = file.damage.find((damage) => damage.start <= position && position < damage.end);
-      const next = known?.end ?? (await findMagic(window, at + 1)) ?? end;
+      const next = known?.end ?? (await findMagic(window, at + 1)) ?? to;
       if (!skipDamaged) throw file.corrupt(at, next - at, found.reason);
       pageStart = at = next;
       passing = true;
@@ -33,14 +49,13 @@ export async function* readFileLog(file: LogFile, skipDamaged: boolean): AsyncGe
     }
     passing = false;
     line.add(found.item.trailer);
-    for (const { key, value, timestamp } of found.item.entries) {
-      page.push(
-        value === undefined ? { type: 'delete', key, timestamp } : { type: 'put', key, value, timestamp },
-      );
+    for (const entry of found.item.entries) {
+      const picked = pick(entry);
+      if (picked !== undefined) page.push(picked);
     }
     at = found.frame.end;
     if (at - pageStart < CHUNK) continue;
-    yield page;
+    if (page.length > 0) yield page;
     page = [];
     pageStart = at;
   }

@@ -7,6 +7,7 @@ import { KeyProbe } from './key-probe.js';
 import type { LogDirectory } from './log-directory.js';
 import type { LogFile } from './log-file.js';
 import { readFileLog } from './log-reader.js';
+import { orderedStretches, scanOrdered } from './ordered-scan.js';
 
 const PAGE_ENTRIES = 1024;
 const PAGE_BYTES = 1 << 20;
@@ -36,6 +37,14 @@ export class LogView {
     if (!skipDamaged) refuseDamage(this.log.files, FILE_HEAD);
     const files = this.log.files.map((file) => file.hold());
     try {
+      const ordered = await this.healing(files, () => orderedStretches(files, range));
+      if (ordered !== undefined) {
+        for await (const page of scanOrdered(ordered, range, skipDamaged)) {
+          check();
+          yield page;
+        }
+        return;
+      }
       let rest = range;
       let cursor: MergedCursor | undefined;
       for (let left = range.limit; left > 0;) {

@@ -188,8 +188,9 @@ export class LogWriter {
     const { generation } = file;
     const synced = this.syncedFor(start, generation);
     await this.write(current, group.bytesFor({ start, generation, sequence: this.sequence, synced }));
-    for (const { key, offset, length, index, deleted } of group.writes) {
-      keys.set(key, { at: start + offset, length, index, deleted });
+    for (const { key, slot } of group.writes) {
+      slot.at += start;
+      keys.set(key, slot);
     }
     file.end = start + group.length;
     file.items += group.items;

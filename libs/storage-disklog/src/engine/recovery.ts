@@ -1,3 +1,4 @@
+import { entryPlaces } from '../format/entry.js';
 import { type FileStatus, FILE_HEAD, readFileHead } from '../format/headers.js';
 import type { FileHandle } from '../io/file-system.js';
 import type { Damage } from './log-file.js';
@@ -84,11 +85,16 @@ class Collector {
   firstSequence: number | undefined;
   lastSequence: number | undefined;
 
-  readonly onItem: OnItem = (item, frame) => {
-    const length = frame.end - frame.start;
+  readonly onItem: OnItem = (item, frame, bytes) => {
+    const at = frame.start;
+    const length = frame.end - at;
     this.entries += item.entries.length;
+    // Erlang may lay its terms out in other ways, so only items of ours have entries that can be read alone.
+    const places = item.trailer && entryPlaces(item.entries, bytes, 0, frame.termStart - at);
     item.entries.forEach(({ key, value }, index) => {
-      this.keys.set(key.toString('latin1'), { at: frame.start, length, index, deleted: value === undefined });
+      const { inner, innerLength, crc } = places?.[index] ?? { inner: 0, innerLength: 0, crc: 0 };
+      const deleted = value === undefined;
+      this.keys.set(key.toString('latin1'), { at, length, index, deleted, inner, innerLength, crc });
     });
     if (item.trailer === undefined) return;
     this.generation = item.trailer.generation;

@@ -43,7 +43,7 @@ export interface ScanResult {
 }
 
 /** Called for every whole item in file order. The item's buffers are views that the next call invalidates. */
-export type OnItem = (item: Item, frame: Frame) => void;
+export type OnItem = (item: Item, frame: Frame, bytes: Buffer) => void;
 
 /**
  * Reads a log file from one end to the other in bounded memory, and finds the items on both sides of any damage.
@@ -62,7 +62,8 @@ export async function scanFile(
   let bad: { start: number; reason: string } | undefined;
   const line = new Line(knownOurs);
   while (at < size) {
-    const found = await itemAt(window, at, bad === undefined ? undefined : line);
+    const looked = itemAt(window, at, bad === undefined ? undefined : line);
+    const found = looked instanceof Promise ? await looked : looked;
     if ('reason' in found) {
       bad ??= { start: at, reason: found.reason };
       const next = await findMagic(window, at + 1);
@@ -70,7 +71,7 @@ export async function scanFile(
       at = next;
       continue;
     }
-    const { item, frame } = found;
+    const { item, frame, bytes } = found;
     if (bad !== undefined) {
       gaps.push({
         ...bad,
@@ -81,7 +82,7 @@ export async function scanFile(
       });
       bad = undefined;
     }
-    onItem(item, frame);
+    onItem(item, frame, bytes);
     line.add(item.trailer);
     items++;
     at = end = frame.end;
@@ -138,22 +139,34 @@ export class Line {
 }
 
 /** The item at a file position, its frame in file positions. Behind damage it must fit the items before (`line`). */
-export async function itemAt(
-  window: Window,
-  at: number,
-  line?: Line,
-): Promise<{ item: Item; frame: Frame } | { reason: string }> {
+export function itemAt(window: Window, at: number, line?: Line): Found | Promise<Found> {
+  // Most items lie whole in what was read last; awaiting each of them would cost more than reading it.
+  const head = line === undefined ? window.held(at, MAX_FRAME_HEAD) : undefined;
+  const frame = head === undefined ? undefined : readFrame(head, 0, head.length);
+  const bytes = frame === undefined ? undefined : window.held(at, frame.end);
+  return bytes === undefined ? readItemAt(window, at, line) : checkedItem(bytes, frame!, at);
+}
+
+/** An item, its frame in file positions and its bytes; or why there is none. */
+export type Found =
+  { readonly item: Item; readonly frame: Frame; readonly bytes: Buffer } | { readonly reason: string };
+
+async function readItemAt(window: Window, at: number, line: Line | undefined): Promise<Found> {
   const head = await window.view(at, MAX_FRAME_HEAD);
   const frame = readFrame(head, 0, head.length);
   if (frame === undefined) return { reason: isZero(head) ? 'zeros' : 'no item starts here' };
   if (at + frame.end > window.size) return { reason: 'the item is cut short' };
   // Checked before the item is read whole: damage in a large value may leave many places that look like a head.
   if (line !== undefined && !line.allows(await trailerAt(window, at, frame), at)) return { reason: MISFIT };
-  const bytes = await window.view(at, frame.end);
+  const found = checkedItem(await window.view(at, frame.end), frame, at);
+  return 'item' in found && line?.allows(found.item.trailer, at) === false ? { reason: MISFIT } : found;
+}
+
+function checkedItem(bytes: Buffer, frame: Frame, at: number): Found {
   const item = readItem(bytes, frame, at);
   if ('reason' in item) return item;
-  if (line?.allows(item.trailer, at) === false) return { reason: MISFIT };
-  return { item, frame: { ...frame, start: at, termStart: at + frame.termStart, end: at + frame.end } };
+  const { termStart, end, legacy } = frame;
+  return { item, frame: { start: at, termStart: at + termStart, end: at + end, legacy }, bytes };
 }
 
 const MISFIT = 'the item does not belong here';
@@ -216,6 +229,13 @@ export class Window {
       return this.buffer.subarray(offset, offset + length);
     const target = Buffer.alloc(length);
     return target.subarray(0, await this.file.read(target, 0, length, at));
+  }
+
+  /** These bytes if they have been read already, all of them. */
+  held(at: number, length: number): Buffer | undefined {
+    const offset = at - this.start;
+    if (offset < 0 || offset + length > this.buffer.length) return undefined;
+    return this.buffer.subarray(offset, offset + length);
   }
 
   /** Up to `length` bytes from a position, fewer only at the end of the file. */

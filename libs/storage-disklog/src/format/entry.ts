@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { Atom, type Term, TermError, TermReader, Tuple, VERSION_MAGIC, termToJson } from './term.js';
 
 /** The atom that stands for the value of a deleted key. */
@@ -85,6 +86,46 @@ function writeBinary(bytes: Buffer, target: Buffer, start: number): number {
   if (bytes.length > 32) return at + bytes.copy(target, at);
   for (let i = 0; i < bytes.length; i++) target[at + i] = bytes[i]!;
   return at + bytes.length;
+}
+
+/** Where the bytes of each entry of a batch are in its item, and their checksum, so that one can be read alone. */
+export interface EntryPlace {
+  readonly inner: number;
+  readonly innerLength: number;
+  readonly crc: number;
+}
+
+const WHOLE: readonly EntryPlace[] = [{ inner: 0, innerLength: 0, crc: 0 }];
+
+/**
+ * The places of the entries of an item of ours, whose layout is known. A single entry has none: it is read with its
+ * item, which its own checksum covers.
+ * @param termOffset of the term in the item that starts at `start`
+ */
+export function entryPlaces(
+  entries: readonly EntryWrite[],
+  buffer: Buffer,
+  start: number,
+  termOffset: number,
+): readonly EntryPlace[] {
+  if (entries.length === 1) return WHOLE;
+  let inner = termOffset + 1 + LIST_HEAD;
+  return entries.map((entry) => {
+    const innerLength = tupleSize(entry);
+    const crc = crc32(buffer.subarray(start + inner, start + inner + innerLength));
+    const place = { inner, innerLength, crc };
+    inner += innerLength;
+    return place;
+  });
+}
+
+/** Reads an entry of a batch out of its own bytes; undefined where they are not what was written. */
+export function readPlacedEntry(bytes: Buffer, crc: number): { key: Buffer; value: Buffer } | undefined {
+  if (crc32(bytes) !== crc) return undefined;
+  const keyStart = TUPLE_HEAD + BINARY_HEAD;
+  const valueHead = keyStart + bytes.readUInt32BE(TUPLE_HEAD + 1);
+  const value = bytes.subarray(valueHead + BINARY_HEAD, bytes.length - TIMESTAMP_SIZE);
+  return { key: bytes.subarray(keyStart, valueHead), value };
 }
 
 export interface DecodedTerm {

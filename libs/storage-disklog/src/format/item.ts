@@ -62,6 +62,11 @@ export function writeItem(
   return end;
 }
 
+/** Where the term of an item of this length starts in it. */
+export function termOffset(itemLength: number): number {
+  return itemLength - ITEM_HEAD - MD5_SIZE >= MD5_FROM ? ITEM_HEAD + MD5_SIZE : ITEM_HEAD;
+}
+
 /** Writes the trailer of an item whose other bytes stand already. */
 export function sealItem(
   trailer: Trailer,

@@ -11,7 +11,7 @@ import type { Slot } from '../engine/memory-keys.js';
  */
 export const BLOCK_BYTES = 4096;
 /** A block holds one key at least, however long; offsets are u16, so more keys stop well below. */
-const SLOT_BYTES = 6 + 4 + 4 + 1;
+const SLOT_BYTES = 6 + 4 + 4 + 1 + 4 + 4 + 4;
 const CHILD_BYTES = 6 + 4;
 const CRC_BYTES = 4;
 
@@ -43,6 +43,9 @@ export class BlockBuilder {
     entry.writeUInt32BE(slot.length, at + 6);
     entry.writeUInt32BE(slot.index, at + 10);
     entry[at + 14] = slot.deleted ? 1 : 0;
+    entry.writeUInt32BE(slot.inner, at + 15);
+    entry.writeUInt32BE(slot.innerLength, at + 19);
+    entry.writeUInt32BE(slot.crc, at + 23);
   }
 
   addChild(key: string, place: BlockPlace): void {
@@ -125,6 +128,9 @@ export function slotOf(block: Buffer, index: number): Slot {
     length: block.readUInt32BE(at + 6),
     index: block.readUInt32BE(at + 10),
     deleted: block[at + 14] === 1,
+    inner: block.readUInt32BE(at + 15),
+    innerLength: block.readUInt32BE(at + 19),
+    crc: block.readUInt32BE(at + 23),
   };
 }
 

@@ -11,13 +11,13 @@ import { addToBloom, BLOOM_PAGE_BYTES, bloomPages, sealBloom } from './bloom.js'
  *   leaf blocks in key order, then the nodes above them level by level, the root last
  *   Bloom pages, each of 512 bytes
  *   footer, 96 bytes: magic, generation, logEnd, items, entries, lastSequence, keys, rootOffset, leavesEnd, bloomAt,
- *     rootLength, bloomPages, zeros, crc32 (u32 and u64, big-endian, as written below)
+ *     rootLength, bloomPages, ascending:u8, zeros, crc32 (u32 and u64, big-endian, as written below)
  *
  * It is a cache: it says which file it belongs to, every part has a checksum, and it is built again from the log file
  * where anything is amiss. So it needs no sync of its own.
  */
 export const FOOTER_BYTES = 96;
-const FOOTER_MAGIC = 0x47524b31;
+const FOOTER_MAGIC = 0x47524b32;
 
 export interface IndexFooter {
   /** Of the log file the index belongs to. */
@@ -31,6 +31,7 @@ export interface IndexFooter {
   readonly leavesEnd: number;
   readonly bloomAt: number;
   readonly bloomPages: number;
+  readonly ascending: boolean;
 }
 
 /** What the index says of its log file. */
@@ -53,6 +54,7 @@ function writeFooter(footer: IndexFooter): Buffer {
   wide.forEach((value, i) => bytes.writeBigUInt64BE(BigInt(value), 8 + 8 * i));
   bytes.writeUInt32BE(footer.root.length, 72);
   bytes.writeUInt32BE(footer.bloomPages, 76);
+  bytes[80] = footer.ascending ? 1 : 0;
   bytes.writeUInt32BE(crc32(bytes.subarray(0, FOOTER_BYTES - 4)), FOOTER_BYTES - 4);
   return bytes;
 }
@@ -73,6 +75,7 @@ export function readFooter(bytes: Buffer): IndexFooter | undefined {
     leavesEnd: wide(6),
     bloomAt: wide(7),
     bloomPages: bytes.readUInt32BE(76),
+    ascending: bytes[80] === 1,
   };
 }
 
@@ -123,7 +126,14 @@ class IndexWriter {
     const bloomAt = this.end;
     sealBloom(bloom, pages);
     await this.add(bloom);
-    const layout = { keys: keys.size, root, leavesEnd, bloomAt, bloomPages: pages };
+    const layout = {
+      keys: keys.size,
+      root,
+      leavesEnd,
+      bloomAt,
+      bloomPages: pages,
+      ascending: keys.ascending,
+    };
     await this.add(writeFooter({ ...facts, ...layout }));
     await this.flush();
   }

@@ -1,5 +1,5 @@
 import type { KeyProbe } from '../engine/key-probe.js';
-import type { FileKeys, Slot } from '../engine/memory-keys.js';
+import type { FileKeys, KeyBounds, Slot } from '../engine/memory-keys.js';
 import type { FileSystem } from '../io/file-system.js';
 import { PooledFile } from '../io/handle-pool.js';
 import {
@@ -29,7 +29,7 @@ export class IndexDamagedError extends Error {
 /** The keys of a left file, read from its index as they are asked for. */
 export class IndexedKeys implements FileKeys {
   private readonly cache = sharedBlockCache.section();
-  private bounds: { readonly lowest: string; readonly highest: string } | undefined;
+  private knownBounds: KeyBounds | undefined;
 
   private constructor(
     private readonly path: string,
@@ -73,11 +73,20 @@ export class IndexedKeys implements FileKeys {
     return this.footer.keys;
   }
 
+  get ascending(): boolean {
+    return this.footer.ascending;
+  }
+
+  get bounds(): KeyBounds | undefined {
+    if (this.footer.keys > 0) this.knownBounds ??= this.readBounds();
+    return this.knownBounds;
+  }
+
   get(probe: KeyProbe): Slot | undefined {
     const { key } = probe;
     if (this.footer.keys === 0) return undefined;
-    this.bounds ??= this.readBounds();
-    if (key < this.bounds.lowest || key > this.bounds.highest) return undefined;
+    const { lowest, highest } = this.bounds!;
+    if (key < lowest || key > highest) return undefined;
     if (!mayHold(this.bloomPage(bloomPageOf(probe.hash, this.footer.bloomPages)), probe.hash))
       return undefined;
     const leaf = this.block(this.placeFor(probe.bytes));
@@ -153,7 +162,7 @@ export class IndexedKeys implements FileKeys {
     }
   }
 
-  private readBounds(): { lowest: string; highest: string } {
+  private readBounds(): KeyBounds {
     const last = this.lastLeaf();
     return { lowest: keyOf(this.block(this.firstLeaf()), 0), highest: keyOf(last, blockCount(last) - 1) };
   }

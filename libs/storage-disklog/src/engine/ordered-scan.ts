@@ -1,0 +1,67 @@
+import { keyFromString, type KeyRange, type StoreEntry } from '@genrocks/storage';
+import { FILE_HEAD } from '../format/headers.js';
+import type { LogFile } from './log-file.js';
+import { readFileEntries } from './log-reader.js';
+
+/** What of a file is read: from an item to the end that was committed when the scan began. */
+interface Stretch {
+  readonly file: LogFile;
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * What to read for a range, in key order, if reading files from one end to the other is the scan: keys were appended in
+ * order, each once, and no two files interleave. Undefined where that is not so.
+ */
+export function orderedStretches(files: readonly LogFile[], range: KeyRange): readonly Stretch[] | undefined {
+  if (range.reverse) return undefined;
+  const touched = files.filter(({ keys }) => touches(keys.bounds, range));
+  if (!touched.every(({ keys, damage }) => keys.ascending && damage.length === 0)) return undefined;
+  const ordered = touched.sort((a, b) => (a.keys.bounds!.lowest < b.keys.bounds!.lowest ? -1 : 1));
+  const apart = ordered.every(
+    ({ keys }, i) => i === 0 || ordered[i - 1]!.keys.bounds!.highest < keys.bounds!.lowest,
+  );
+  return apart ? ordered.map((file) => ({ file, from: firstItem(file, range), to: file.end })) : undefined;
+}
+
+/** The item that holds the first key of the range. */
+function firstItem({ keys }: LogFile, { lower, upper }: KeyRange): number {
+  if (lower <= keys.bounds!.lowest) return FILE_HEAD;
+  return keys.page(lower, upper, false, 1)[0]?.[1].at ?? FILE_HEAD;
+}
+
+function touches(bounds: LogFile['keys']['bounds'], { lower, upper }: KeyRange): boolean {
+  return bounds !== undefined && bounds.highest >= lower && (upper === undefined || bounds.lowest < upper);
+}
+
+/** Scans what {@link orderedStretches} found: a sequential read from the first key of the range on. */
+export async function* scanOrdered(
+  stretches: readonly Stretch[],
+  range: KeyRange,
+  skipDamaged: boolean,
+): AsyncGenerator<StoreEntry[]> {
+  const upper = range.upper === undefined ? undefined : keyFromString(range.upper);
+  const lower = keyFromString(range.lower);
+  let left = range.limit;
+  let isDone = left === 0;
+  // Where the read begins there may be entries of the same batch below the range.
+  let isInside = range.lower === '';
+  for (const { file, from, to } of stretches) {
+    if (isDone) return;
+    const pages = readFileEntries(file, from, to, skipDamaged, ({ key, value }): StoreEntry | undefined => {
+      isInside ||= key.compare(lower) >= 0;
+      if (!isInside || isDone) return undefined;
+      if (upper !== undefined && key.compare(upper) >= 0) {
+        isDone = true;
+        return undefined;
+      }
+      isDone = --left === 0;
+      return { key, value: value! };
+    });
+    for await (const page of pages) {
+      yield page;
+      if (isDone) return;
+    }
+  }
+}
