@@ -46,8 +46,9 @@ interface Run {
 /** The longest stretch of entries from an index on that lie close together in one file. */
 function runFrom(found: readonly Found[], from: number): Run {
   const { file, slot } = found[from]!;
-  let { start, length } = extentOf(slot);
-  let end = start + length;
+  const first = extentOf(slot);
+  let { start } = first;
+  let end = start + first.length;
   let next = from + 1;
   for (; next < found.length; next++) {
     const other = found[next]!;

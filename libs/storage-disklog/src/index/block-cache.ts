@@ -84,5 +84,5 @@ export class CacheSection {
   }
 }
 
-/** One budget for the process. */
-export const sharedBlockCache = new BlockCache(16 << 20);
+/** One budget for the process: the whole index of about a gigabyte of 1 KiB values. */
+export const sharedBlockCache = new BlockCache(32 << 20);
