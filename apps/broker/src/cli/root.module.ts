@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { InjectCommander } from 'nest-commander';
+import { LOG_COMMANDS } from './log/log.command.js';
 import { ServeCommand } from './serve.command.js';
 
 /** The part of commander's `Command` that is used here; the package itself belongs to nest-commander. */
@@ -10,7 +11,7 @@ interface Program {
 }
 
 /** The commands of `genrocks`, one file each. */
-@Module({ providers: [ServeCommand] })
+@Module({ providers: [ServeCommand, ...LOG_COMMANDS] })
 export class RootModule {
   constructor(@InjectCommander() program: Program) {
     program

@@ -42,7 +42,10 @@ export class PartitionBackup {
     }
     const current = snapshot.files.at(-1);
     if (snapshot.type === 'wrap' && current !== undefined) {
-      const counts = Array.from({ length: Math.max(this.counts.length, current.number) }, (_, i) => this.counts[i] ?? 0);
+      const counts = Array.from(
+        { length: Math.max(this.counts.length, current.number) },
+        (_, i) => this.counts[i] ?? 0,
+      );
       await this.write('log.idx', writeIndexFile({ current: current.number, counts }));
     }
     if (snapshot.limits !== undefined) await this.write('log.siz', writeSizeFile(snapshot.limits));
@@ -84,7 +87,11 @@ export class PartitionBackup {
   ): Promise<void> {
     const known = this.previous.find((file) => file.name === name);
     // Without a generation nothing tells whether it is the same file.
-    const isSame = known !== undefined && generation !== undefined && known.generation === generation && known.bytes === size;
+    const isSame =
+      known !== undefined &&
+      generation !== undefined &&
+      known.generation === generation &&
+      known.bytes === size;
     if (isSame && (await this.reuse(known))) return;
     await this.copy(name, handle, size, generation);
   }

@@ -5,7 +5,13 @@ import { PartitionBackup } from './backup-partition.js';
 import { exists, StagedDirectory, writeDurably } from './durable.js';
 import { NotALogError, TargetNotEmptyError } from './errors.js';
 import { LogSnapshot } from './log-snapshot.js';
-import { type BackupManifest, type BackupPartition, MANIFEST, readManifest, writeManifest } from './manifest.js';
+import {
+  type BackupManifest,
+  type BackupPartition,
+  MANIFEST,
+  readManifest,
+  writeManifest,
+} from './manifest.js';
 import { findPartitions, type PartitionDirectory } from './partitions.js';
 
 export interface BackupOptions {
@@ -37,7 +43,11 @@ export interface BackupReport {
  *
  * @throws `NOT_A_LOG`, `TARGET_NOT_EMPTY` where the target holds anything but a backup, `LOG_CHANGING`
  */
-export async function backupLogs(source: string, target: string, options: BackupOptions = {}): Promise<BackupReport> {
+export async function backupLogs(
+  source: string,
+  target: string,
+  options: BackupOptions = {},
+): Promise<BackupReport> {
   const from = resolve(source);
   const to = resolve(target);
   refuseNesting(from, to);
@@ -45,7 +55,10 @@ export async function backupLogs(source: string, target: string, options: Backup
   await recoverPrevious(to);
   const previous = await previousBackup(to);
   const found = inOrder(await findPartitions(from));
-  const staged = await StagedDirectory.create(to, 'unfinished', { mayReplace: previous !== undefined, remedy: REMEDY });
+  const staged = await StagedDirectory.create(to, 'unfinished', {
+    mayReplace: previous !== undefined,
+    remedy: REMEDY,
+  });
   try {
     const run = new Run(to, staged.path, previous, options);
     for (const partition of found) await run.add(partition);

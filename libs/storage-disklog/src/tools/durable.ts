@@ -54,7 +54,8 @@ export class DurableWriter {
     const bytes = Buffer.concat(this.pending, this.pendingBytes);
     for (let at = 0; at < bytes.length;) {
       const { bytesWritten } = await this.handle.write(bytes, at, bytes.length - at, this.written + at);
-      if (bytesWritten === 0) throw Object.assign(new Error('no space left on the device'), { code: 'ENOSPC' });
+      if (bytesWritten === 0)
+        throw Object.assign(new Error('no space left on the device'), { code: 'ENOSPC' });
       at += bytesWritten;
     }
     this.written += bytes.length;

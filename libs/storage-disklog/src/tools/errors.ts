@@ -28,8 +28,13 @@ export class BackupInvalidError extends StorageError {
 export class LogChangingError extends StorageError {
   constructor(directory: string) {
     const remedy = 'try again, or give the log more or larger files (max_no_files, max_no_bytes)';
-    super('LOG_CHANGING', `the files of ${directory} change faster than they can be opened; ${remedy}`, true, {
-      details: { directory },
-    });
+    super(
+      'LOG_CHANGING',
+      `the files of ${directory} change faster than they can be opened; ${remedy}`,
+      true,
+      {
+        details: { directory },
+      },
+    );
   }
 }

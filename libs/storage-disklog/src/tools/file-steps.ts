@@ -28,31 +28,43 @@ export interface FileExtent {
  * torn, and only behind what its items say was on stable storage.
  */
 export async function extentOf(file: SnapshotFile): Promise<FileExtent> {
-  const { handle, size, status, isCurrent } = file;
+  const { size, status, isCurrent } = file;
   if (status === 'closed' || size <= FILE_HEAD) return { end: size, tornBytes: 0 };
-  const scan = await scanFile(handle, size, () => undefined);
+  const scan = await scanOurs(file, size);
   if (!isCurrent) return { end: status === 'opened' ? scan.end + scan.badTail : size, tornBytes: 0 };
   const tear = scan.gaps.find((gap) => gap.syncedAfter !== undefined && scan.synced <= gap.start);
   if (tear === undefined) return { end: scan.end, tornBytes: scan.badTail };
   return { end: tear.start, tornBytes: scan.end - tear.start + scan.badTail };
 }
 
+/** As the engine does: what is no item of ours for certain is none, once it is known that the file is ours. */
+async function scanOurs({ handle, isOurs }: Pick<SnapshotFile, 'handle' | 'isOurs'>, end: number) {
+  const scan = await scanFile(handle, end, () => undefined, isOurs);
+  return scan.isMixed ? scanFile(handle, end, () => undefined, true) : scan;
+}
+
 /** Walks a file up to `end` in bounded memory: its items, and the stretches that are none. */
-export async function* stepsOf(
-  { handle, path, status, size }: Pick<SnapshotFile, 'handle' | 'path' | 'status' | 'size'>,
-  end: number,
-): AsyncGenerator<FileStep> {
+export async function* stepsOf(file: SnapshotFile, end: number): AsyncGenerator<FileStep> {
+  const { handle, path, status, size, isOurs } = file;
   if (status === undefined && size > 0) yield headDamage(path, Math.min(FILE_HEAD, size));
   const window = new Window(handle, end);
-  const line = new Line();
+  let line = new Line(isOurs);
+  let isEmpty = true;
   let bad: { start: number; reason: string } | undefined;
   const damage = (until: number, sequenceAfter: number | undefined): FileStep => {
     const { start, reason } = bad!;
-    return { type: 'damage', damage: { file: path, start, end: until, reason, sequenceBefore: line.sequence, sequenceAfter } };
+    return {
+      type: 'damage',
+      damage: { file: path, start, end: until, reason, sequenceBefore: line.sequence, sequenceAfter },
+    };
   };
   for (let at = FILE_HEAD; at < end;) {
     const found = await itemAt(window, at, bad === undefined ? undefined : line);
     if ('reason' in found) {
+      if (bad === undefined && isEmpty && !isOurs) {
+        // Damage from the start: nothing before it tells whose items these are, so those behind it must.
+        line = new Line((await scanFile(handle, end, () => undefined)).isMixed);
+      }
       bad ??= { start: at, reason: found.reason };
       const next = await findMagic(window, at + 1);
       if (next === undefined) break;
@@ -62,6 +74,7 @@ export async function* stepsOf(
     const { item, frame } = found;
     if (bad !== undefined) yield damage(at, item.trailer?.sequence);
     bad = undefined;
+    isEmpty = false;
     line.add(item.trailer);
     yield { type: 'item', item, frame, bytes: await window.view(frame.start, frame.end - frame.start) };
     at = frame.end;

@@ -10,3 +10,6 @@ export { type Finding, verifyLog, type VerifyReport } from './verify.js';
 export { backupLogs, type BackupOptions, type BackupReport } from './backup.js';
 export { type BackupFile, type BackupManifest, type BackupPartition, readManifest } from './manifest.js';
 export { restoreBackup, type RestoreOptions, type RestoreReport } from './restore.js';
+export { type LegacyMessage } from './legacy-message.js';
+export { type LegacyOffset, LegacyStore } from './legacy-store.js';
+export { StagedDirectory } from './durable.js';

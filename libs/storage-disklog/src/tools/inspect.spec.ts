@@ -1,7 +1,14 @@
 import { appendFile, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { GOLDEN, logEntries, partitionOf, Scratch, snapshot, withStore } from '../__fixtures__/directories.js';
+import {
+  GOLDEN,
+  logEntries,
+  partitionOf,
+  Scratch,
+  snapshot,
+  withStore,
+} from '../__fixtures__/directories.js';
 import { dumpLog, type DumpOptions, entryToJson, LogSnapshot, repairLog, verifyLog } from './index.js';
 
 const scratch = new Scratch();
@@ -82,7 +89,10 @@ describe('dumping', () => {
     expect(terms.entries.find(({ key }) => key === 'tuple')?.value_term).toEqual(['ok', 1, 'x']);
     const logDir = await scratch.directory();
     await withStore({ logDir }, (store) => store.put(Buffer.from([0xff]), Buffer.from([0xfe])));
-    expect((await dump(partitionOf(logDir))).entries[0]).toMatchObject({ key_base64: '/w==', value_base64: '/g==' });
+    expect((await dump(partitionOf(logDir))).entries[0]).toMatchObject({
+      key_base64: '/w==',
+      value_base64: '/g==',
+    });
   });
 
   it('finds the order of the files without log.idx', async () => {
@@ -102,7 +112,9 @@ describe('dumping', () => {
     expect((await dump(directory, { prefix: Buffer.from('key3') })).keys).toEqual(
       all.filter((key) => key!.startsWith('key3')),
     );
-    expect((await dump(directory, { fromKey: Buffer.from('key4') })).keys).toEqual(all.filter((key) => key! >= 'key4'));
+    expect((await dump(directory, { fromKey: Buffer.from('key4') })).keys).toEqual(
+      all.filter((key) => key! >= 'key4'),
+    );
   });
 
   it('reads a log that is open, without a lock', async () => {
@@ -165,7 +177,7 @@ describe('verifying', () => {
   });
 
   it.each([
-    ['a missing file', (d: string) => rm(join(d, 'log.2')), /1 file\(s\) missing/],
+    ['a missing file', (d: string) => rm(join(d, 'log.4')), /1 file\(s\) missing/],
     ['a file cut between items', async (d: string) => cutLastItem(join(d, 'log.2')), /longer once/],
     ['a missing log.idx', (d: string) => rm(join(d, 'log.idx')), /missing/],
     ['a wrong log.siz', (d: string) => writeFile(join(d, 'log.siz'), 'x'), /not a size file/],
@@ -202,15 +214,27 @@ async function cutLastItem(path: string): Promise<void> {
 describe('repairing', () => {
   it.each([
     ['a flipped bit', (d: string) => flip(join(d, 'log.2'), 200)],
-    ['several of them', async (d: string) => {
-      for (const [file, at] of [['log.1', 100], ['log.1', 500], ['log.3', 90]] as const) await flip(join(d, file), at);
-    }],
-    ['a destroyed head', async (d: string) => {
-      const file = await open(join(d, 'log.2'), 'r+');
-      await file.write(Buffer.alloc(8), 0, 8, 0);
-      await file.close();
-    }],
-    ['a missing file', (d: string) => rm(join(d, 'log.2'))],
+    [
+      'several of them',
+      async (d: string) => {
+        for (const [file, at] of [
+          ['log.1', 100],
+          ['log.1', 500],
+          ['log.3', 90],
+        ] as const)
+          await flip(join(d, file), at);
+      },
+    ],
+    [
+      'a destroyed head',
+      async (d: string) => {
+        const file = await open(join(d, 'log.2'), 'r+');
+        await file.write(Buffer.alloc(8), 0, 8, 0);
+        await file.close();
+      },
+    ],
+    ['the newest file missing', (d: string) => rm(join(d, 'log.2'))],
+    ['a missing file', (d: string) => rm(join(d, 'log.4'))],
     ['a file cut between items', (d: string) => cutLastItem(join(d, 'log.2'))],
     ['a missing log.idx', (d: string) => rm(join(d, 'log.idx'))],
     ['a missing log.siz', (d: string) => rm(join(d, 'log.siz'))],
@@ -250,7 +274,9 @@ describe('repairing', () => {
     const report = await repairLog(directory);
     expect(report.cutBytes).toBeGreaterThan(0);
     expect((await dump(directory)).keys).toEqual(keys(1, 7));
-    expect((await readFile(report.rewritten[0]!.copy)).equals(await readFile(join(golden('halt_torn'), 'log')))).toBe(true);
+    expect(
+      (await readFile(report.rewritten[0]!.copy)).equals(await readFile(join(golden('halt_torn'), 'log'))),
+    ).toBe(true);
     expect((await repairLog(directory)).rewritten).toEqual([]);
   });
 

@@ -6,7 +6,8 @@ import { LogNames } from '../engine/names.js';
 import { type LogEnd, readLogEnd } from '../engine/log-end.js';
 import { itemAt, Window } from '../engine/scanner.js';
 import { findWrapOrder, type FileSummary } from '../engine/wrap-order.js';
-import { isErrno } from '../io/file-system.js';
+import { IndexedKeys } from '../index/indexed-keys.js';
+import { isErrno, nodeFileSystem } from '../io/file-system.js';
 import { LogChangingError, NotALogError } from './errors.js';
 import { liveOwner } from './live-owner.js';
 import { CapturingFileSystem, ReadHandle, readSmall, sizeOf } from './read-handle.js';
@@ -25,6 +26,8 @@ export interface SnapshotFile {
   readonly generation: number | undefined;
   /** The newest file. */
   readonly isCurrent: boolean;
+  /** Its items have trailers: there is a record of ours about it, whatever can be read of the items. */
+  readonly isOurs: boolean;
 }
 
 /** What is odd about a log as a whole. Damage makes `verify` fail, a note does not. */
@@ -140,7 +143,8 @@ async function capture(
   const limits = readSizeFile((await readSmall(names.sizes, MAX_SMALL)) ?? Buffer.alloc(0));
   if ((await sizeOf(names.truncation)) !== undefined) {
     if (!isOurs && (await isBeingTruncated(names))) return undefined;
-    const reason = 'the log was being truncated when its process ended; it counts as empty, the next open finishes it';
+    const reason =
+      'the log was being truncated when its process ended; it counts as empty, the next open finishes it';
     return LogSnapshot.of({
       directory,
       type: 'empty',
@@ -149,13 +153,17 @@ async function capture(
       remarks: [{ severity: 'note', file: names.truncation, reason }],
     });
   }
-  const isWrap = listed.some(({ name, directory: isDirectory }) => !isDirectory && /^log\.[1-9]\d*$/.test(name));
+  const isWrap = listed.some(
+    ({ name, directory: isDirectory }) => !isDirectory && /^log\.[1-9]\d*$/.test(name),
+  );
   const isSingle = listed.some(({ name, directory: isDirectory }) => !isDirectory && name === 'log');
   if (!isWrap && !isSingle) throw new NotALogError(directory, 'holds no log');
-  const { files, index } = isWrap ? await wrapFiles(fs, names, remarks) : await singleFile(fs, names);
+  const end = readLogEnd((await readSmall(names.end, MAX_SMALL)) ?? Buffer.alloc(0));
+  const { files, index } = isWrap
+    ? await wrapFiles(fs, names, remarks, end)
+    : await singleFile(fs, names, end);
   // A truncation that began meanwhile may have taken files away before they were listed.
   if ((await sizeOf(names.truncation)) !== undefined) return undefined;
-  const end = readLogEnd((await readSmall(names.end, MAX_SMALL)) ?? Buffer.alloc(0));
   const owner = !isOurs && files.at(-1)?.status === 'opened' ? liveOwner(names.lock) : undefined;
   const type = isWrap ? 'wrap' : 'single';
   return LogSnapshot.of({ directory, type, files, index, limits, end, owner, remarks });
@@ -165,6 +173,7 @@ async function wrapFiles(
   fs: CapturingFileSystem,
   names: LogNames,
   remarks: SnapshotRemark[],
+  end: LogEnd | undefined,
 ): Promise<{ files: SnapshotFile[]; index: WrapIndex | undefined }> {
   const ordered = await orderOf(fs, names, remarks);
   const files: SnapshotFile[] = [];
@@ -173,7 +182,11 @@ async function wrapFiles(
     const handle = fs.opened.get(path)!;
     const isCurrent = number === ordered.at(-1)!.number;
     const name = `log.${number}`;
-    files.push({ number, name, path, handle, size: await handle.size(), status, generation, isCurrent });
+    const isOurs = isCurrent
+      ? end?.number === number
+      : (await IndexedKeys.footer(nodeFileSystem, names.keyIndex(number))) !== undefined;
+    const size = await handle.size();
+    files.push({ number, name, path, handle, size, status, generation, isCurrent, isOurs });
   }
   for (const [path, handle] of fs.opened) {
     if (!files.some((file) => file.path === path)) await handle.close();
@@ -200,7 +213,10 @@ async function orderOf(
     const size = await handle.size();
     const status = await statusOf(handle);
     const time = await firstTimestamp(handle, size);
-    dated.push({ summary: { number, size, status, generation: undefined, empty: time === undefined }, time: time ?? -1 });
+    dated.push({
+      summary: { number, size, status, generation: undefined, empty: time === undefined },
+      time: time ?? -1,
+    });
   }
   return dated.sort((a, b) => a.time - b.time).map(({ summary }) => summary);
 }
@@ -208,6 +224,7 @@ async function orderOf(
 async function singleFile(
   fs: CapturingFileSystem,
   names: LogNames,
+  end: LogEnd | undefined,
 ): Promise<{ files: SnapshotFile[]; index: undefined }> {
   await fs.open(names.halt);
   const handle = fs.opened.get(names.halt)!;
@@ -219,7 +236,17 @@ async function singleFile(
   }
   const status = await statusOf(handle);
   const generation = undefined;
-  const file = { number: 0, name: 'log', path: names.halt, handle, size, status, generation, isCurrent: true };
+  const file = {
+    number: 0,
+    name: 'log',
+    path: names.halt,
+    handle,
+    size,
+    status,
+    generation,
+    isCurrent: true,
+    isOurs: end?.number === 0,
+  };
   return { files: [file], index: undefined };
 }
 

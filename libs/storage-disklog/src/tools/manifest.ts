@@ -73,7 +73,8 @@ function assertShape({ genrocksBackup, partitions }: BackupManifest): void {
     if (path !== '') {
       const segments = path.split('/');
       const last = segments.pop();
-      if (last !== `partition_${partition}`) throw new Error(`${JSON.stringify(path)} is no partition's path`);
+      if (last !== `partition_${partition}`)
+        throw new Error(`${JSON.stringify(path)} is no partition's path`);
       if (segments.length > 0) assertTopicName(segments.join('/'));
     } else if (partitions.length > 1) throw new Error('several partitions without a path');
     if (typeof topic !== 'string') throw new Error('a topic is not a string');
@@ -81,7 +82,8 @@ function assertShape({ genrocksBackup, partitions }: BackupManifest): void {
     paths.add(path);
     for (const { name, bytes, sha256 } of files) {
       if (!FILE_NAME.test(name)) throw new Error(`${JSON.stringify(name)} is no log file's name`);
-      if (!Number.isSafeInteger(bytes) || bytes < 0 || !SHA256.test(sha256)) throw new Error(`${name}: bad size or sum`);
+      if (!Number.isSafeInteger(bytes) || bytes < 0 || !SHA256.test(sha256))
+        throw new Error(`${name}: bad size or sum`);
     }
   }
 }

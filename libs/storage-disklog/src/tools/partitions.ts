@@ -68,6 +68,7 @@ async function list(directory: string): Promise<Name[] | undefined> {
 
 /** A truncation under way may have removed every file but its marker. */
 function holdsLog(names: readonly Name[]): boolean {
-  const isLog = (name: string) => name === 'log' || name === 'log.truncating' || wrapNumber(name) !== undefined;
+  const isLog = (name: string) =>
+    name === 'log' || name === 'log.truncating' || wrapNumber(name) !== undefined;
   return names.some(({ name, isDirectory }) => !isDirectory && isLog(name));
 }

@@ -24,7 +24,10 @@ export class Losses {
   covers(before: number, after: number): boolean {
     return this.losses.some(
       ({ sequenceBefore, sequenceAfter }) =>
-        sequenceBefore !== null && sequenceAfter !== null && sequenceBefore <= before && sequenceAfter >= after,
+        sequenceBefore !== null &&
+        sequenceAfter !== null &&
+        sequenceBefore <= before &&
+        sequenceAfter >= after,
     );
   }
 

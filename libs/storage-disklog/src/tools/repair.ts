@@ -71,7 +71,8 @@ class Repair {
   async run(): Promise<RepairReport> {
     const { directory } = this.names;
     const { findings, clean } = await this.verified();
-    const needed = !clean || findings.some(({ severity, offset }) => severity === 'note' && offset !== undefined);
+    const needed =
+      !clean || findings.some(({ severity, offset }) => severity === 'note' && offset !== undefined);
     if (needed) await this.repair(findings);
     const after = needed ? await this.recordLosses() : await this.verified();
     return { directory, dryRun: false, findings, rewritten: this.rewritten, cutBytes: this.cutBytes, after };
@@ -82,7 +83,8 @@ class Repair {
     const snapshot = await LogSnapshot.open(names.directory, true);
     try {
       if (snapshot.type === 'empty' || snapshot.files.length === 0) return;
-      const isNoted = (path: string) => findings.some(({ file, reason }) => file === path && !/^item|^\d+ item/.test(reason));
+      const isNoted = (path: string) =>
+        findings.some(({ file, reason }) => file === path && !/^item|^\d+ item/.test(reason));
       // These only say where files ended; they are made again at the close below.
       await nodeFileSystem.unlink(names.end);
       for (const file of snapshot.files) {
@@ -138,8 +140,11 @@ class Repair {
     const { findings, clean } = await this.verified();
     if (clean) return this.verified();
     const losses = findings.filter(({ severity, file, reason, sequenceBefore, sequenceAfter }) => {
-      const isHole = sequenceBefore !== undefined && sequenceAfter !== undefined && sequenceAfter > sequenceBefore;
-      return severity === 'damage' && (isHole || (file === this.names.directory && reason.includes('missing')));
+      const isHole =
+        sequenceBefore !== undefined && sequenceAfter !== undefined && sequenceAfter > sequenceBefore;
+      return (
+        severity === 'damage' && (isHole || (file === this.names.directory && reason.includes('missing')))
+      );
     });
     const lines = losses.map(({ file, reason, sequenceBefore = null, sequenceAfter = null }) => {
       const loss: Loss = { at: Date.now(), file, reason, sequenceBefore, sequenceAfter };

@@ -36,8 +36,12 @@ export async function restoreBackup(
   const manifest = await readManifest(from);
   await refuse(from, await checkFiles(from, manifest));
   if (options.force === true) await refuseOpen(to);
-  const remedy = 'name a new directory, or pass --force to put the backup in its place (it is kept beside it)';
-  const staged = await StagedDirectory.create(to, 'restoring', { mayReplace: options.force === true, remedy });
+  const remedy =
+    'name a new directory, or pass --force to put the backup in its place (it is kept beside it)';
+  const staged = await StagedDirectory.create(to, 'restoring', {
+    mayReplace: options.force === true,
+    remedy,
+  });
   try {
     for (const { path, files } of manifest.partitions) {
       await mkdir(join(staged.path, path), { recursive: true });
@@ -76,6 +80,9 @@ async function refuseOpen(directory: string): Promise<void> {
     const snapshot = await LogSnapshot.open(partition.directory);
     await snapshot.close();
     if (snapshot.owner !== undefined)
-      throw new LockedError(join(basename(dirname(partition.directory)), basename(partition.directory)), snapshot.owner);
+      throw new LockedError(
+        join(basename(dirname(partition.directory)), basename(partition.directory)),
+        snapshot.owner,
+      );
   }
 }

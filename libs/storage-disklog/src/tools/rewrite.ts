@@ -4,7 +4,7 @@ import { fileHead } from '../format/headers.js';
 import { sealItem } from '../format/item.js';
 import { nodeFileSystem } from '../io/file-system.js';
 import { DurableWriter } from './durable.js';
-import { stepsOf } from './file-steps.js';
+import { type FileStep, stepsOf } from './file-steps.js';
 import type { SnapshotFile } from './log-snapshot.js';
 import { sizeOf } from './read-handle.js';
 
@@ -61,10 +61,8 @@ export async function rewriteFile(
   return { file: file.path, itemsKept, bytesBefore: file.size, bytesAfter: writer.position };
 }
 
-type ItemStep = Extract<Awaited<ReturnType<ReturnType<typeof stepsOf>['next']>>['value'], { type: 'item' }>;
-
 /** An item's bytes for another place in its file. */
-function moved({ item, frame, bytes }: ItemStep, position: number): Buffer {
+function moved({ item, frame, bytes }: Extract<FileStep, { type: 'item' }>, position: number): Buffer {
   const copy = Buffer.from(bytes);
   // All of the new file is stored before it gets its name, so a gap before this item would be rot, not a torn write.
   if (item.trailer !== undefined) {

@@ -38,7 +38,10 @@ export class SequenceCheck {
     this.gapExpected = false;
     this.generation ??= generation;
     if (generation !== this.generation) {
-      return this.finding(offset, `an item of generation ${generation} in a file of generation ${this.generation}`);
+      return this.finding(
+        offset,
+        `an item of generation ${generation} in a file of generation ${this.generation}`,
+      );
     }
     if (before === undefined || sequence === before + 1) return undefined;
     const around = { sequenceBefore: before, sequenceAfter: sequence };

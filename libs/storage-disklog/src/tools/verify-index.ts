@@ -37,10 +37,16 @@ export async function verifyKeyIndex(
     return always(isExpected ? [note('missing; the next open builds it')] : []);
   }
   const footer = await IndexedKeys.footer(nodeFileSystem, path);
-  if (footer === undefined) return always(owner === undefined ? [damaged(path, 'its footer is damaged')] : []);
+  if (footer === undefined)
+    return always(owner === undefined ? [damaged(path, 'its footer is damaged')] : []);
   if (footer.generation !== file.generation || footer.logEnd !== file.size)
-    return always(owner === undefined ? [note('belongs to another use of the file; the next open builds it')] : []);
-  const keys = await IndexedKeys.open(nodeFileSystem, path, { generation: footer.generation, logEnd: footer.logEnd });
+    return always(
+      owner === undefined ? [note('belongs to another use of the file; the next open builds it')] : [],
+    );
+  const keys = await IndexedKeys.open(nodeFileSystem, path, {
+    generation: footer.generation,
+    logEnd: footer.logEnd,
+  });
   return keys === undefined ? always([]) : compare(keys, path, file);
 }
 
@@ -50,9 +56,11 @@ function compare(keys: IndexedKeys, path: string, file: SnapshotFile): IndexChec
     for (const [index, { key, value }] of item.entries.entries()) {
       const text = key.toString('latin1');
       const slot = keys.get(new KeyProbe(text));
-      const known = slot !== undefined && (slot.at > frame.start || (slot.at === frame.start && slot.index >= index));
+      const known =
+        slot !== undefined && (slot.at > frame.start || (slot.at === frame.start && slot.index >= index));
       const same = slot?.at !== frame.start || slot.index !== index || slot.deleted === (value === undefined);
-      if (!known || !same) problem ??= `an entry at offset ${frame.start} of ${file.name} is not as the file has it`;
+      if (!known || !same)
+        problem ??= `an entry at offset ${frame.start} of ${file.name} is not as the file has it`;
     }
   };
   return {

@@ -58,7 +58,8 @@ class Verification {
     const { log, findings } = this;
     const losses = await readLosses(log.directory);
     for (const remark of log.remarks) {
-      if (losses.coversRemark(remark.reason)) this.note(remark.file, `${remark.reason}; recorded by a repair`);
+      if (losses.coversRemark(remark.reason))
+        this.note(remark.file, `${remark.reason}; recorded by a repair`);
       else findings.push(remark);
     }
     const counts = new Map<number, number>();
@@ -67,8 +68,16 @@ class Verification {
     if (log.type === 'wrap') await this.verifyWrapFiles(counts);
     if (log.type !== 'empty') await this.verifyEnd();
     const { items, entries, unverified: unverifiedItems, bytes } = this;
-    if (unverifiedItems > 0) this.note(log.directory, `${unverifiedItems} item(s) without a checksum, as Erlang writes them`);
-    const report = { directory: log.directory, type: log.type, files: log.files.length, bytes, items, entries };
+    if (unverifiedItems > 0)
+      this.note(log.directory, `${unverifiedItems} item(s) without a checksum, as Erlang writes them`);
+    const report = {
+      directory: log.directory,
+      type: log.type,
+      files: log.files.length,
+      bytes,
+      items,
+      entries,
+    };
     const clean = !findings.some(({ severity }) => severity === 'damage');
     const openIn = log.owner === undefined ? {} : { openIn: log.owner };
     return { ...report, ...openIn, unverifiedItems, findings, clean };
@@ -77,7 +86,8 @@ class Verification {
   private async verifyFile(file: SnapshotFile, sequence: SequenceCheck): Promise<number> {
     const { path, status, isCurrent } = file;
     const { end, tornBytes } = await extentOf(file);
-    const index = file.number > 0 && !isCurrent ? await verifyKeyIndex(this.names, file, this.log.owner) : undefined;
+    const index =
+      file.number > 0 && !isCurrent ? await verifyKeyIndex(this.names, file, this.log.owner) : undefined;
     sequence.enter(path, file.generation);
     let items = 0;
     let lastEnd = FILE_HEAD;
@@ -104,7 +114,12 @@ class Verification {
     this.items += items;
     this.bytes += lastEnd;
     if (tornBytes > 0 && this.log.owner === undefined)
-      this.note(path, 'torn tail of a log that was not closed: never acknowledged, the next open cuts it', end, tornBytes);
+      this.note(
+        path,
+        'torn tail of a log that was not closed: never acknowledged, the next open cuts it',
+        end,
+        tornBytes,
+      );
     if (status === 'unknown') this.note(path, 'its head is marked neither opened nor closed');
     if (!isCurrent && status === 'opened') this.note(path, 'an older file that is not marked closed');
     if (index !== undefined) this.findings.push(...index.finish({ end: lastEnd, items, hasGaps }));
@@ -127,14 +142,19 @@ class Verification {
     const { log, names } = this;
     const bytes = await readSmall(names.index, 1 << 20);
     const index = bytes === undefined ? undefined : readIndexFile(bytes);
-    if (index === undefined) this.damage(names.index, 0, bytes?.length ?? 0, bytes === undefined ? 'missing' : 'not an index file');
+    if (index === undefined)
+      this.damage(names.index, 0, bytes?.length ?? 0, bytes === undefined ? 'missing' : 'not an index file');
     else if (log.owner === undefined) this.verifyIndexFile(index.current, index.counts, counts);
     const sizes = await readSmall(names.sizes, 1 << 10);
     if (sizes === undefined || readSizeFile(sizes) === undefined)
       this.damage(names.sizes, 0, sizes?.length ?? 0, sizes === undefined ? 'missing' : 'not a size file');
   }
 
-  private verifyIndexFile(named: number, stated: readonly number[], counts: ReadonlyMap<number, number>): void {
+  private verifyIndexFile(
+    named: number,
+    stated: readonly number[],
+    counts: ReadonlyMap<number, number>,
+  ): void {
     const { log, names } = this;
     const current = log.files.at(-1);
     if (current !== undefined && named !== current.number) {
@@ -178,6 +198,11 @@ class Verification {
 
   private note(file: string, reason: string, offset?: number, length?: number): void {
     const place = offset === undefined ? {} : { offset, length };
-    this.findings.push({ severity: 'note', file, ...(place as { offset?: number; length?: number }), reason });
+    this.findings.push({
+      severity: 'note',
+      file,
+      ...(place as { offset?: number; length?: number }),
+      reason,
+    });
   }
 }

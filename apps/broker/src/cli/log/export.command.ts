@@ -1,0 +1,44 @@
+import { join } from 'node:path';
+import { exportLog } from '@genrocks/storage-disklog/tools';
+import { CommandRunner, Option, SubCommand } from 'nest-commander';
+import { EXIT } from '../exit-codes.js';
+import { run, warn } from './output.js';
+import { forEachLog, nameOf } from './partition-names.js';
+
+interface Options {
+  json?: boolean;
+}
+
+/** `genrocks log export`: a copy for Erlang. */
+@SubCommand({
+  name: 'export',
+  arguments: '<dir> <target>',
+  description:
+    'Write a log into a new directory as plain Erlang disk_log, which opens it without repair; exits 2 if the log is damaged',
+})
+export class ExportCommand extends CommandRunner {
+  @Option({ flags: '--json', description: 'one JSON object a partition' })
+  parseJson(): boolean {
+    return true;
+  }
+
+  override async run([directory, target]: string[], { json }: Options): Promise<void> {
+    await run(async (out) => {
+      let isDamaged = false;
+      await forEachLog(directory!, async (log, partition) => {
+        const report = await exportLog(log, join(target!, partition.path));
+        const { topic, partition: number } = partition;
+        for (const { file, start, end, reason } of report.damage) {
+          isDamaged = true;
+          warn(`damaged, left out: ${file}: offset ${start}, length ${end - start}: ${reason}`);
+        }
+        if (json === true)
+          return void (await out.line(JSON.stringify({ topic, partition: number, ...report })));
+        const size = report.limits && `, {size, {${report.limits.maxNoBytes}, ${report.limits.maxNoFiles}}}`;
+        const open = `disk_log:open([{name, x}, {file, "${join(report.directory, 'log')}"}, {type, ${report.type}}${size ?? ''}])`;
+        await out.line(`${nameOf(partition)}: ${report.entries} entries in ${report.files} file(s); ${open}`);
+      });
+      return isDamaged ? EXIT.damaged : EXIT.ok;
+    });
+  }
+}

@@ -1,0 +1,88 @@
+import { InvalidArgumentError } from '@genrocks/storage';
+import { findPartitions } from '@genrocks/storage-disklog/tools';
+import { CommandRunner, Option, SubCommand } from 'nest-commander';
+import { EXIT } from '../exit-codes.js';
+import { type ImportReport, importLegacy } from './import.js';
+import { run, warn } from './output.js';
+import { nameOf } from './partition-names.js';
+
+interface Options {
+  json?: boolean;
+  topic?: string;
+  state?: string;
+}
+
+/** `genrocks log import`: a data directory of the Elixir GenRocks becomes topics. */
+@SubCommand({
+  name: 'import',
+  arguments: '<dir> <log_dir>',
+  description:
+    'Turn a data directory of GenRocks for Elixir into topics and group offsets in a new log_dir; exits 2 if any of it is damaged',
+})
+export class ImportCommand extends CommandRunner {
+  @Option({ flags: '--json', description: 'the report as one JSON object' })
+  parseJson(): boolean {
+    return true;
+  }
+
+  @Option({ flags: '--topic <name>', description: 'the topic of a directory whose path does not say it' })
+  parseTopic(name: string): string {
+    return name;
+  }
+
+  @Option({
+    flags: '--state <suffix>',
+    description:
+      'keep keys that are not messages in a store named <topic>.<suffix>; without it they are left out, and counted',
+  })
+  parseState(suffix: string): string {
+    if (!/^[A-Za-z0-9._-]{1,64}$/.test(suffix))
+      throw new InvalidArgumentError(
+        `--state: ${JSON.stringify(suffix)} is not allowed; letters, digits, ".", "_", "-"`,
+      );
+    return suffix;
+  }
+
+  override async run([directory, target]: string[], { json, topic, state }: Options): Promise<void> {
+    await run(async (out) => {
+      const found = await findPartitions(directory!);
+      if (topic !== undefined && new Set(found.map((partition) => partition.topic)).size > 1)
+        throw new InvalidArgumentError(
+          '--topic is for a directory of one topic; leave it out, or name a topic directory',
+        );
+      const sources = found.map((source) => ({ ...source, topic: topic ?? source.topic }));
+      const report = await importLegacy(sources, target!, { state, onProgress: warn });
+      tell(report);
+      if (json === true) await out.line(JSON.stringify(report));
+      else for (const line of describe(report)) await out.line(line);
+      return report.damage.length > 0 ? EXIT.damaged : EXIT.ok;
+    });
+  }
+}
+
+/** What did not come over as it was. */
+function tell(report: ImportReport): void {
+  for (const { file, start, end, reason } of report.damage)
+    warn(`damaged, left out: ${file}: offset ${start}, length ${end - start}: ${reason}`);
+  for (const partition of report.partitions) {
+    const name = nameOf(partition);
+    const { missingOffsets, rawMessages, groupsMovedToEnd, unreadableKeys, otherKeys, stateStore } =
+      partition;
+    if (missingOffsets > 0) warn(`${name}: ${missingOffsets} offset(s) without a message stay empty`);
+    if (rawMessages > 0)
+      warn(`${name}: ${rawMessages} message(s) not in the expected form, kept as the bytes they were`);
+    if (groupsMovedToEnd.length > 0)
+      warn(`${name}: beyond the end, set to the end: ${groupsMovedToEnd.join(', ')}`);
+    if (unreadableKeys.length > 0) warn(`${name}: no offset in ${unreadableKeys.join(', ')}; left out`);
+    if (otherKeys > 0 && stateStore === undefined)
+      warn(`${name}: ${otherKeys} other key(s) left out; pass --state to keep them in a store`);
+  }
+}
+
+function describe({ partitions }: ImportReport): string[] {
+  return partitions.map((partition) => {
+    const { messages, startOffset, nextOffset, groups, otherKeys, stateStore } = partition;
+    const state = stateStore === undefined ? '' : `, ${otherKeys} other keys in ${stateStore}`;
+    return `${nameOf(partition)}: ${messages} messages, offsets ${startOffset} to ${nextOffset - 1}, ${groups} group offsets${state}`;
+  });
+}

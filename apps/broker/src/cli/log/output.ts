@@ -1,0 +1,74 @@
+import { once } from 'node:events';
+import { isGenRocksError } from '@genrocks/storage';
+import { EXIT } from '../exit-codes.js';
+
+/** Bytes gathered before they are written. */
+const CHUNK = 64 << 10;
+
+/** Standard output in large writes, waiting for a reader that is slow, and ending in peace when it goes away (`| head`). */
+export class Output {
+  private pending: string[] = [];
+  private length = 0;
+
+  constructor(private readonly stream: NodeJS.WriteStream = process.stdout) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') process.exit(process.exitCode ?? EXIT.ok);
+      throw error;
+    });
+  }
+
+  /** Resolved already unless the reader is behind. */
+  line(text: string): Promise<void> | undefined {
+    this.pending.push(text, '\n');
+    this.length += text.length + 1;
+    return this.length < CHUNK ? undefined : this.flush();
+  }
+
+  async flush(): Promise<void> {
+    const text = this.pending.join('');
+    this.pending = [];
+    this.length = 0;
+    if (text !== '' && !this.stream.write(text)) await once(this.stream, 'drain');
+  }
+}
+
+/** Runs a command's work: what fails is told in one line, and the exit code says how it went. */
+export async function run(work: (out: Output) => Promise<number>): Promise<void> {
+  const out = new Output();
+  try {
+    process.exitCode = await work(out);
+  } catch (error) {
+    warn(isGenRocksError(error) ? `${error.code}: ${error.message}` : (error as Error).message);
+    process.exitCode = EXIT.failed;
+  } finally {
+    await out.flush();
+  }
+}
+
+/** A line for people, on standard error. */
+export function warn(text: string): void {
+  process.stderr.write(`genrocks: ${text}\n`);
+}
+
+/** Columns side by side, the first line their names; numbers stand right. */
+export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const texts = [head, ...rows.map((row) => row.map(String))];
+  const widths = head.map((_, column) => Math.max(...texts.map((row) => row[column]!.length)));
+  const isNumber = head.map(
+    (_, column) => rows.length > 0 && rows.every((row) => typeof row[column] === 'number'),
+  );
+  const lines = texts.map((row) =>
+    row
+      .map((text, column) =>
+        isNumber[column] ? text.padStart(widths[column]!) : text.padEnd(widths[column]!),
+      )
+      .join('  ')
+      .trimEnd(),
+  );
+  return lines.join('\n');
+}
+
+/** Text that cannot move the cursor or hide anything, however it was made. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => JSON.stringify(character).slice(1, -1));
+}

@@ -1,0 +1,26 @@
+import { findPartitions, LogSnapshot, type PartitionDirectory } from '@genrocks/storage-disklog/tools';
+import { warn } from './output.js';
+
+/** A partition as people and scripts see it. */
+export function nameOf({ topic, partition }: Pick<PartitionDirectory, 'topic' | 'partition'>): string {
+  return `${topic}/${partition}`;
+}
+
+/** Runs `look` on every log at or below a directory, each opened for reading; `isOne` tells whether it is only one. */
+export async function forEachLog(
+  directory: string,
+  look: (log: LogSnapshot, partition: PartitionDirectory, isOne: boolean) => Promise<void>,
+): Promise<void> {
+  const partitions = await findPartitions(directory);
+  const isOne = partitions.length === 1 && partitions[0]!.path === '';
+  for (const partition of partitions) {
+    const log = await LogSnapshot.open(partition.directory);
+    try {
+      if (log.owner !== undefined)
+        warn(`${nameOf(partition)} is open in process ${log.owner}; what it writes from now on is left out`);
+      await look(log, partition, isOne);
+    } finally {
+      await log.close();
+    }
+  }
+}
