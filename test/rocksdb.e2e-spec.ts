@@ -38,7 +38,8 @@ describe('a broker configured for RocksDB', () => {
       topics: [{ name: 'orders', partitions: 4 }],
     };
     let topics = await start(options);
-    for (let i = 0; i < 20; i++) await topics.publish('orders', { key: `customer ${i % 3}`, value: { order: i } });
+    for (let i = 0; i < 20; i++)
+      await topics.publish('orders', { key: `customer ${i % 3}`, value: { order: i } });
     const before = await topics.systemStatus();
     await stop();
     topics = await start(options);

@@ -99,8 +99,12 @@ export class Database {
     if (this.closed) return;
     this.closed = true;
     await this.committer.idle();
-    await this.wal.close();
-    await this.db.close();
+    try {
+      await this.wal.close();
+      await this.db.close();
+    } catch (error) {
+      throw toStorageError(error, nameOf(this.options));
+    }
   }
 
   private async load(): Promise<void> {
