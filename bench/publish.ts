@@ -26,6 +26,7 @@ const ms = Number(values.ms);
 if (!(rounds >= 1) || !(ms >= 1)) throw new Error('--rounds and --ms must be numbers from 1');
 
 const directory = mkdtempSync(join(values.dir, 'genrocks-bench-'));
+const machine = machineFacts(directory);
 const library = await libraryCells(join(directory, 'library'));
 const http = await httpCells(join(directory, 'http'));
 try {
@@ -35,7 +36,7 @@ try {
   );
   const report: Report = {
     command: `npm run bench:publish -- --rounds ${rounds} --ms ${ms}`,
-    machine: machineFacts(directory),
+    machine,
     results,
     ratios: ratiosOf(results),
   };

@@ -1,5 +1,5 @@
 import { statfsSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { ONE_LOG, OWN_FILES, SECTION as BASELINE } from './baseline.js';
 import { SECTION as LIBRARY } from './library.js';
 import type { Result } from './measure.js';
@@ -28,6 +28,8 @@ export function machineFacts(directory: string): Record<string, string | number>
     memory_gib: Math.round(totalmem() / 2 ** 30),
     node: process.version,
     platform: process.platform,
+    // What else was running: above 0 or so, the numbers are too low, and the spread says by how much.
+    load_at_start: Math.round(loadavg()[0]! * 10) / 10,
     file_system: FILE_SYSTEMS[type] ?? `type 0x${type.toString(16)}`,
   };
 }
