@@ -17,6 +17,11 @@ export function codecNamed(name: string): Codec<unknown> {
   return BUILT_IN.find((codec) => codec.name === name) ?? missingCodec(name);
 }
 
+/** The built-in codec of this name, or plain bytes. */
+export function codecFor(name: string): Codec<unknown> {
+  return BUILT_IN.find((codec) => codec.name === name) ?? bytesCodec;
+}
+
 function missingCodec(name: string): Codec<unknown> {
   const fail = (): never => {
     throw new CodecError(`the topic uses the codec ${JSON.stringify(name)}; pass it when starting the topic`);

@@ -9,8 +9,15 @@ export function logEvents(events: TopicsEvents, logger: Logger): void {
   events.onListenerError = (error) => logger.warn(`a listener of an event threw: ${messageOf(error)}`);
   events.on('handler-error', ({ group, topic, partition, offset, attempt, retryInMs, error }) => {
     const place = `${topic}/${partition} at offset ${offset}`;
-    logger.warn(
-      `group ${group}, ${place}: try ${attempt} failed, again in ${retryInMs} ms: ${messageOf(error)}`,
+    const then = retryInMs === null ? 'the last' : `again in ${retryInMs} ms`;
+    logger.warn(`group ${group}, ${place}: try ${attempt} failed, ${then}: ${messageOf(error)}`);
+  });
+  events.on('dead-letter', ({ group, topic, partition, offset, deadLetterTopic }) => {
+    logger.warn(`group ${group}, ${topic}/${partition} at offset ${offset}: moved to ${deadLetterTopic}`);
+  });
+  events.on('message-dropped', ({ group, topic, partition, offset, error }) => {
+    logger.error(
+      `group ${group}, ${topic}/${partition} at offset ${offset}: skipped for good: ${messageOf(error)}`,
     );
   });
   events.on('consumer-error', ({ group, topic, partition, error }) => {

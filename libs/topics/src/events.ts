@@ -1,6 +1,17 @@
 import { EventEmitter } from 'node:events';
 import type { StoreEvent } from '@genrocks/storage';
 
+/** A message a group has given up on. */
+export interface DeadLetterEvent {
+  readonly group: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  /** Tries that failed; 0 for what could not be read. */
+  readonly attempts: number;
+  readonly error: unknown;
+}
+
 /** What the service tells of, by event name. */
 export interface TopicsEventMap {
   'topic-created': [{ topic: string }];
@@ -15,7 +26,7 @@ export interface TopicsEventMap {
   'group-stopped': [{ group: string }];
   /** Partitions of a group changed hands. */
   rebalance: [{ group: string; generation: number }];
-  /** A handler threw or rejected; it is tried again after `retryInMs`. */
+  /** A handler failed; it is tried again after `retryInMs`, or (null) not any more. */
   'handler-error': [
     {
       group: string;
@@ -23,10 +34,14 @@ export interface TopicsEventMap {
       partition: number;
       offset: number;
       attempt: number;
-      retryInMs: number;
+      retryInMs: number | null;
       error: unknown;
     },
   ];
+  /** A message, or bytes that are none, went to the dead-letter topic. */
+  'dead-letter': [DeadLetterEvent & { deadLetterTopic: string }];
+  /** As `dead-letter`, of a group without a dead-letter topic: it was skipped. */
+  'message-dropped': [DeadLetterEvent];
   /** A group could not read or commit; it tries again. */
   'consumer-error': [{ group: string; topic: string; partition: number; error: unknown }];
   /** Records a group had not read were dropped by retention or truncation: offsets `from` to `to - 1`. */

@@ -1,3 +1,6 @@
+export type { Clock } from './clock.js';
+export { DEAD_LETTER_PREFIX, DeadLetterHeader, REDRIVES_HEADER } from './dead-letters/dead-letter-headers.js';
+export * from './delivery-errors.js';
 export * from './errors.js';
 export * from './events.js';
 export * from './groups/group.types.js';

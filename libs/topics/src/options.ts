@@ -1,5 +1,6 @@
 import type { Codec, StorageAdapter } from '@genrocks/storage';
 import { InvalidConfigError } from '@genrocks/storage';
+import { type Clock, systemClock } from './clock.js';
 import type { Routing } from './routing/router.js';
 
 /** Which adapter keeps a topic, and settings for its stores in the adapter's own (camelCase) names. */
@@ -51,6 +52,8 @@ export interface TopicsOptions {
   maxGroups?: number;
   /** How long running handlers may take to finish when a group stops, in milliseconds. Default 10,000. */
   drainTimeoutMs?: number;
+  /** Time for retries, for tests. Default: the system's. */
+  clock?: Clock;
 }
 
 export type ResolvedTopicsOptions = Required<TopicsOptions>;
@@ -69,6 +72,7 @@ const DEFAULTS: ResolvedTopicsOptions = {
   maxPartitionsPerTopic: 1_024,
   maxGroups: 10_000,
   drainTimeoutMs: 10_000,
+  clock: systemClock,
 };
 
 /** Allowed range of every number among the options. */

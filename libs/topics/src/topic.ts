@@ -98,6 +98,16 @@ export class Topic<T = unknown> {
     });
   }
 
+  /** Publishes bytes as they are, routed by their key, past the limit for messages of users. @internal */
+  publishRecord(record: RecordInput): Promise<PublishResult> {
+    return new Promise((resolve, reject) => {
+      const { partitions, router } = this.running();
+      const index = router.partitionFor(record.key, undefined, undefined, partitions.length);
+      const pending = new SinglePublish(this.name, index, record.timestamp, resolve, reject);
+      partitions[index]!.publish([record], pending);
+    });
+  }
+
   /** Removes every message of every partition. Offsets go on where they were. */
   async truncate(): Promise<void> {
     await Promise.all(this.running().partitions.map((partition) => partition.truncate()));

@@ -1,4 +1,6 @@
 import type { Logger } from '@nestjs/common';
+import { codecFor } from './codecs.js';
+import { DeadLetterWriter } from './dead-letters/dead-letter-writer.js';
 import { messageOf } from './errors.js';
 import { logEvents } from './event-log.js';
 import { TopicsEvents } from './events.js';
@@ -15,6 +17,7 @@ import { TailCache } from './partition/tail-cache.js';
 import { BATCH_HEADER_BYTES } from './records/batch-header.js';
 import { ScratchPool } from './records/scratch-pool.js';
 import { RetentionGuard } from './retention-guard.js';
+import type { Topic } from './topic.js';
 import { TopicManager } from './topic-manager.js';
 import { Turn } from './turn.js';
 
@@ -30,6 +33,7 @@ export class TopicsCore {
   private readonly offsets: GroupOffsets;
   private readonly coordinator: GroupCoordinator;
   private readonly retention: RetentionGuard;
+  private readonly deadLetterWriter: DeadLetterWriter;
 
   constructor(
     private readonly adapters: TopicsAdapters,
@@ -50,6 +54,7 @@ export class TopicsCore {
     );
     this.groups = new GroupRegistry(this.manager, this.coordinator, this.offsets);
     this.retention = new RetentionGuard(this.manager, this.offsets, (error) => this.warn('retention', error));
+    this.deadLetterWriter = new DeadLetterWriter((name, of) => this.deadLetterTopic(name, of), options.clock);
     this.connect();
   }
 
@@ -67,17 +72,26 @@ export class TopicsCore {
 
   /** What members of groups need. */
   groupEnvironment(onStopped: (group: ConsumerGroup) => void): GroupEnvironment {
-    const { coordinator, offsets, events, turn } = this;
-    const { drainTimeoutMs } = this.options;
+    const { coordinator, offsets, events, turn, deadLetterWriter: deadLetters } = this;
+    const { drainTimeoutMs, clock } = this.options;
     return {
       coordinator,
       offsets,
       events,
       turn,
+      clock,
+      deadLetters,
       drainTimeoutMs,
       onStopped,
       partition: (at) => this.partition(at),
     };
+  }
+
+  /** One that exists is taken as it is: an operator may have stopped it, or given it a shape of its own. */
+  private async deadLetterTopic(name: string, source: string): Promise<Topic> {
+    if (this.manager.has(name)) return this.manager.get(name);
+    const { adapter, codec } = this.manager.get(source).describe();
+    return this.manager.start(name, { partitions: 1, storage: { adapter }, codec: codecFor(codec) });
   }
 
   private partition({ topic, partition }: TopicPartition): Partition | undefined {

@@ -112,6 +112,8 @@ describe('a consumer group', () => {
     const seen = new Collector<string>();
     const attempts: number[] = [];
     const { group } = collect({
+      order: 'partition',
+      retry: { attempts: Infinity },
       handler: (message, context) => {
         if (message.value === 'bad') attempts.push(context.attempt);
         if (message.value === 'bad' && !heal) throw new Error('poison');
@@ -149,6 +151,7 @@ describe('a consumer group', () => {
     const done = deferred();
     let failures = 1;
     const options = {
+      order: 'partition' as const,
       handler: undefined,
       batchSize: 4,
       batchHandler: (messages: Message[]) => {

@@ -1,8 +1,17 @@
+import { assertUserTopicName } from '../topic-shape.js';
 import { InvalidGroupError } from '../errors.js';
-import type { BatchHandler, ConsumerGroupOptions, MessageHandler } from './group.types.js';
+import type {
+  BatchHandler,
+  ConsumerGroupOptions,
+  MessageHandler,
+  RetryOptions,
+  StartFrom,
+} from './group.types.js';
 
 export const MAX_GROUP_NAME_LENGTH = 255;
 export const MAX_OFFSET_METADATA_BYTES = 4096;
+
+export type ResolvedRetryOptions = Required<Omit<RetryOptions, 'retryIf'>> & Pick<RetryOptions, 'retryIf'>;
 
 /** Options of a group with everything filled in. @internal */
 export interface ResolvedGroupOptions {
@@ -11,30 +20,43 @@ export interface ResolvedGroupOptions {
   readonly handler: MessageHandler | undefined;
   readonly batchHandler: BatchHandler | undefined;
   readonly batchSize: number;
-  readonly from: 'earliest' | 'latest';
+  readonly from: StartFrom;
+  readonly concurrency: number;
+  readonly order: 'key' | 'partition';
+  readonly commit: 'auto' | 'manual';
   readonly autoCommitIntervalMs: number;
   readonly maxInFlight: number;
-  readonly retryBackoff: { readonly initialMs: number; readonly maxMs: number };
+  readonly retry: ResolvedRetryOptions;
+  /** Name of the dead-letter topic of a topic; undefined where there is none. */
+  readonly deadLetter: ((topic: string) => string) | undefined;
 }
 
-const KNOWN = new Set([
-  'group',
-  'topics',
-  'handler',
-  'batchHandler',
-  'batchSize',
-  'from',
-  'autoCommitIntervalMs',
-  'maxInFlight',
-  'retryBackoff',
-]);
+/** Every option there is; the compiler sees to it that none is forgotten. */
+const KNOWN: Record<keyof ConsumerGroupOptions, true> = {
+  group: true,
+  topics: true,
+  handler: true,
+  batchHandler: true,
+  batchSize: true,
+  from: true,
+  concurrency: true,
+  order: true,
+  commit: true,
+  autoCommitIntervalMs: true,
+  maxInFlight: true,
+  retry: true,
+  retryBackoff: true,
+  deadLetter: true,
+};
+const KNOWN_RETRY = new Set(['attempts', 'initialMs', 'maxMs', 'factor', 'jitter', 'retryIf']);
+const HOUR_MS = 3_600_000;
 
 /** @throws {InvalidGroupError} `INVALID_GROUP` */
 export function resolveGroupOptions<T>(options: ConsumerGroupOptions<T>): ResolvedGroupOptions {
   for (const name of Object.keys(options)) {
-    if (!KNOWN.has(name)) throw new InvalidGroupError(`consumer group option ${name} is unknown`);
+    if (!Object.hasOwn(KNOWN, name)) throw new InvalidGroupError(`consumer group option ${name} is unknown`);
   }
-  const { group, topics, handler, batchHandler, from = 'earliest', retryBackoff = {} } = options;
+  const { group, topics, handler, batchHandler } = options;
   assertGroupName(group);
   if (!Array.isArray(topics) || topics.length === 0) {
     throw new InvalidGroupError(`consumer group ${group} subscribes to no topic; list at least one`);
@@ -42,24 +64,81 @@ export function resolveGroupOptions<T>(options: ConsumerGroupOptions<T>): Resolv
   if ((handler === undefined) === (batchHandler === undefined)) {
     throw new InvalidGroupError(`consumer group ${group} needs a handler or a batchHandler, and not both`);
   }
-  if (from !== 'earliest' && from !== 'latest') {
-    throw new InvalidGroupError(`from must be earliest or latest, not ${String(from)}`);
-  }
-  const initialMs = inRange('retryBackoff.initialMs', retryBackoff.initialMs ?? 100, 1, 3_600_000);
-  return {
+  const resolved: ResolvedGroupOptions = {
     group,
     topics: [...new Set<string>(topics)],
     handler: handler as MessageHandler | undefined,
     batchHandler: batchHandler as BatchHandler | undefined,
     batchSize: inRange('batchSize', options.batchSize ?? 100, 1, 100_000),
-    from,
-    autoCommitIntervalMs: inRange('autoCommitIntervalMs', options.autoCommitIntervalMs ?? 100, 0, 3_600_000),
+    from: startFrom(options.from ?? 'earliest'),
+    concurrency: inRange('concurrency', options.concurrency ?? 1, 1, 10_000),
+    order: oneOf('order', options.order ?? 'key', ['key', 'partition']),
+    commit: oneOf('commit', options.commit ?? 'auto', ['auto', 'manual']),
+    autoCommitIntervalMs: inRange('autoCommitIntervalMs', options.autoCommitIntervalMs ?? 100, 0, HOUR_MS),
     maxInFlight: inRange('maxInFlight', options.maxInFlight ?? 1_000, 1, 1_000_000),
-    retryBackoff: {
-      initialMs,
-      maxMs: inRange('retryBackoff.maxMs', retryBackoff.maxMs ?? 30_000, initialMs, 3_600_000),
-    },
+    retry: resolveRetry(options),
+    deadLetter: resolveDeadLetter(options.deadLetter ?? true),
   };
+  if (resolved.order === 'partition' && resolved.concurrency > 1) {
+    throw new InvalidGroupError('order: partition allows one handler at a time; leave concurrency at 1');
+  }
+  for (const topic of resolved.topics) assertDeadLetter(topic, resolved.deadLetter);
+  return resolved;
+}
+
+function resolveRetry({
+  retry = {},
+  retryBackoff,
+}: Pick<ConsumerGroupOptions, 'retry' | 'retryBackoff'>): ResolvedRetryOptions {
+  const given: RetryOptions = retry === false ? { attempts: 1 } : retry;
+  for (const name of Object.keys(given)) {
+    if (!KNOWN_RETRY.has(name)) throw new InvalidGroupError(`retry.${name} is unknown`);
+  }
+  if (retryBackoff !== undefined && (given.initialMs !== undefined || given.maxMs !== undefined)) {
+    throw new InvalidGroupError('give the pauses either in retry or in retryBackoff');
+  }
+  const { attempts = 5, factor = 2, jitter = 0.2, retryIf } = given;
+  const pauses = retryBackoff ?? given;
+  const initialMs = inRange('retry.initialMs', pauses.initialMs ?? 100, 1, HOUR_MS);
+  if (!(factor >= 1 && factor <= 100)) throw new InvalidGroupError('retry.factor must be from 1 to 100');
+  if (!(jitter >= 0 && jitter <= 1)) throw new InvalidGroupError('retry.jitter must be from 0 to 1');
+  return {
+    attempts: attempts === Infinity ? attempts : inRange('retry.attempts', attempts, 1, 1_000_000),
+    initialMs,
+    maxMs: inRange('retry.maxMs', pauses.maxMs ?? Math.max(30_000, initialMs), initialMs, HOUR_MS),
+    factor,
+    jitter,
+    ...(retryIf === undefined ? {} : { retryIf }),
+  };
+}
+
+function resolveDeadLetter(
+  option: NonNullable<ConsumerGroupOptions['deadLetter']>,
+): ((topic: string) => string) | undefined {
+  if (option === false) return undefined;
+  const name = option === true ? undefined : typeof option === 'string' ? option : option.topic;
+  if (name === undefined) return (topic) => `${topic}.dlq`;
+  return typeof name === 'string' ? () => name : name;
+}
+
+function assertDeadLetter(topic: string, deadLetter: ((topic: string) => string) | undefined): void {
+  const name = deadLetter?.(topic);
+  if (name === undefined) return;
+  assertUserTopicName(name);
+  if (name === topic)
+    throw new InvalidGroupError(`the dead letters of ${topic} cannot go to the topic itself`);
+}
+
+function startFrom(from: unknown): StartFrom {
+  const { offset, timestamp } = (from ?? {}) as { offset?: unknown; timestamp?: unknown };
+  const isPlace = Number.isSafeInteger(offset) !== Number.isSafeInteger(timestamp);
+  if (from === 'earliest' || from === 'latest' || isPlace) return from as StartFrom;
+  throw new InvalidGroupError('from must be earliest, latest, { offset } or { timestamp }');
+}
+
+function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]): T {
+  if (allowed.includes(value)) return value;
+  throw new InvalidGroupError(`${name} must be ${allowed.join(' or ')}, not ${String(value)}`);
 }
 
 /** @throws {InvalidGroupError} `INVALID_GROUP` */

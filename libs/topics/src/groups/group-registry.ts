@@ -4,7 +4,6 @@ import {
   InvalidGroupError,
   OffsetOutOfRangeError,
 } from '../errors.js';
-import type { Partition } from '../partition/partition.js';
 import type { Topic } from '../topic.js';
 import type { GroupCoordinator } from './group-coordinator.js';
 import type { GroupOffsets } from './group-offsets.js';
@@ -17,6 +16,7 @@ import type {
   OffsetCommit,
   ResetOffsetsOptions,
 } from './group.types.js';
+import { offsetOf } from './offset-target.js';
 
 /** Finds topics for the registry. @internal */
 export interface TopicFinder {
@@ -100,7 +100,7 @@ export class GroupRegistry {
       const partitions =
         options.partition === undefined ? topic.partitions : [topic.partition(options.partition)];
       for (const partition of partitions) {
-        const offset = await resolveTarget(partition, options.to);
+        const offset = await offsetOf(partition, options.to);
         commits.push({ topic: name, partition: partition.index, offset });
       }
     }
@@ -167,19 +167,4 @@ export class GroupRegistry {
     const members = this.coordinator.memberCount(group);
     if (members > 0) throw new GroupNotEmptyError(group, members);
   }
-}
-
-async function resolveTarget(partition: Partition, to: ResetOffsetsOptions['to']): Promise<number> {
-  const { startOffset, endOffset } = partition;
-  if (to === 'earliest') return startOffset;
-  if (to === 'latest') return endOffset;
-  if ('offset' in to) {
-    if (!Number.isInteger(to.offset))
-      throw new InvalidGroupError('the offset to reset to must be a whole number');
-    return Math.min(Math.max(to.offset, startOffset), endOffset);
-  }
-  if (!Number.isSafeInteger(to.timestamp)) {
-    throw new InvalidGroupError('the timestamp to reset to must be milliseconds since 1970');
-  }
-  return (await partition.offsetForTimestamp(to.timestamp))?.offset ?? endOffset;
 }

@@ -1,37 +1,92 @@
 import type { Message } from '../message.js';
 
-/** What a handler is told besides its message. */
+/** What a handler is told besides its message, and what it can say of it. */
 export interface HandlerContext {
   readonly group: string;
   readonly topic: string;
   readonly partition: number;
-  /** 1 for the first try, counting up with every retry. */
+  /** 1 for the first try, counting up with every retry. Of a batch, the most that one of its messages had. */
   readonly attempt: number;
   /** Aborts when the group stops and the time to drain is over: give up then, the message comes again. */
   readonly signal: AbortSignal;
+  /**
+   * The message is done, whatever the handler does from here on. With `commit: 'manual'` nothing else makes it so; it
+   * may be called after the handler has returned. Of a batch: one message, or without an argument all of them.
+   */
+  readonly ack: (message?: Message) => void;
+  /**
+   * The message failed, as if the handler had thrown this. Of a batch: one message (the others are done when the
+   * handler returns), or without a message all of them.
+   */
+  readonly nack: (error?: unknown, message?: Message) => void;
+  /**
+   * Commits what is done by now, in place of waiting for `autoCommitIntervalMs`.
+   * @throws what the store says
+   */
+  readonly commit: () => Promise<void>;
 }
 
 export type MessageHandler<T = unknown> = (message: Message<T>, context: HandlerContext) => unknown;
 export type BatchHandler<T = unknown> = (messages: Message<T>[], context: HandlerContext) => unknown;
 
+/** How failed messages are tried again. Other keys of the partition go on meanwhile. */
+export interface RetryOptions {
+  /** Tries in all, the first one included; `Infinity` for ever. Tries before a restart do not count. Default 5. */
+  attempts?: number;
+  /** Pause before the second try, in milliseconds. Default 100. */
+  initialMs?: number;
+  /** Longest pause, in milliseconds. Default 30,000. */
+  maxMs?: number;
+  /** The pause grows by this factor from try to try. Default 2. */
+  factor?: number;
+  /** Up to this part of a pause is cut off at random, 0 to 1. Default 0.2. */
+  jitter?: number;
+  /** False for an error that no other try can mend. `attempt` counts the tries so far, from 1. */
+  retryIf?: (error: unknown, attempt: number) => boolean;
+}
+
+export interface DeadLetterOptions {
+  /** Name of the dead-letter topic. Default: `<topic>.dlq`. Created, with one partition, when it is first needed. */
+  topic?: string | ((topic: string) => string);
+}
+
+/** Where a partition without a committed offset begins. A time is ms since 1970. */
+export type StartFrom = 'earliest' | 'latest' | { readonly offset: number } | { readonly timestamp: number };
+
 export interface ConsumerGroupOptions<T = unknown> {
   /** Name of the group; offsets are kept under it. 1 to 255 characters, no control characters. */
   group: string;
   topics: readonly string[];
-  /** Called with one message at a time per partition; the offset is committed after it returns or resolves. */
+  /** Called with one message; it is done, and its offset may be committed, after it returns or resolves. */
   handler?: MessageHandler<T>;
   /** Instead of `handler`: called with up to `batchSize` messages of one partition. */
   batchHandler?: BatchHandler<T>;
   /** Messages a batch handler gets at most. Default 100. */
   batchSize?: number;
   /** Where a partition without a committed offset begins. Default `earliest`. */
-  from?: 'earliest' | 'latest';
-  /** Handled offsets are committed this often, in milliseconds; 0 is at once. Default 100. */
+  from?: StartFrom;
+  /** Handlers that may run at once per partition; messages of one key keep their order. Default 1. */
+  concurrency?: number;
+  /**
+   * `key`: a message that is tried again is overtaken by messages of other keys (those without a key are all of
+   * their own). `partition`: nothing is overtaken; needs `concurrency` 1. Default `key`.
+   */
+  order?: 'key' | 'partition';
+  /** `manual`: a message is done only when its handler has called `ack`. Default `auto`. */
+  commit?: 'auto' | 'manual';
+  /** What is done is committed this often, in milliseconds; 0 is at once. Default 100. */
   autoCommitIntervalMs?: number;
-  /** Messages this member holds at most, over all its partitions. Default 1,000. */
+  /** Messages this member holds at most, over all its partitions: read, waiting, failed, or not acknowledged. Default 1,000. */
   maxInFlight?: number;
-  /** Pause before a failed message is tried again; doubles from try to try, with jitter. */
+  /** False: a message is tried once. */
+  retry?: RetryOptions | false;
+  /** As `retry.initialMs` and `retry.maxMs`. */
   retryBackoff?: { initialMs?: number; maxMs?: number };
+  /**
+   * Messages whose last try failed, and bytes that are no messages, go to a dead-letter topic; by its name, with
+   * options, or (true, the default) under a default name. False: they are reported (`message-dropped`) and skipped.
+   */
+  deadLetter?: boolean | string | DeadLetterOptions;
 }
 
 /** `held`: waits for the application's bootstrap. */
@@ -43,6 +98,9 @@ export interface GroupPartitionStats {
   readonly received: number;
   readonly handled: number;
   readonly failed: number;
+  /** Messages that went to the dead-letter topic, or were skipped. */
+  readonly deadLettered: number;
+  readonly paused: boolean;
   /** Committed offset: the next one to handle after a restart. Null where nothing was committed yet. */
   readonly committed: number | null;
   readonly endOffset: number;
@@ -56,6 +114,8 @@ export interface ConsumerGroupStats {
   readonly received: number;
   readonly handled: number;
   readonly failed: number;
+  /** Messages that went to the dead-letter topic, or were skipped. */
+  readonly deadLettered: number;
   /** Offsets committed since this member started. */
   readonly committed: number;
   /** Messages between the committed offsets and the ends of the member's partitions. */
@@ -117,7 +177,7 @@ export interface ResetOffsetsOptions {
   topics?: readonly string[];
   /** Only this partition of the topics. Default: all. */
   partition?: number;
-  to: 'earliest' | 'latest' | { readonly offset: number } | { readonly timestamp: number };
+  to: StartFrom;
   /** Only tell what would be committed. Default false. */
   dryRun?: boolean;
 }

@@ -11,6 +11,7 @@ export class OffsetCommitter {
   private timer: NodeJS.Timeout | undefined;
   private flushing: Promise<boolean> | undefined;
   private closed = false;
+  private lastError: unknown;
   /** Offsets committed so far. */
   commits = 0;
 
@@ -40,9 +41,19 @@ export class OffsetCommitter {
     if (this.dirty.size === 0) return true;
     this.flushing = this.write();
     const ok = await this.flushing;
-    if (this.dirty.size > 0 && !this.closed)
-      this.schedule(ok ? this.intervalMs : Math.max(RETRY_MS, this.intervalMs));
+    if (this.dirty.size > 0 && !this.closed) {
+      if (ok && this.intervalMs === 0) void this.flush();
+      else this.schedule(ok ? this.intervalMs : Math.max(RETRY_MS, this.intervalMs));
+    }
     return ok;
+  }
+
+  /**
+   * Commits all that is done by now.
+   * @throws what the store says
+   */
+  async commitNow(): Promise<void> {
+    if (!(await this.flush())) throw this.lastError;
   }
 
   async close(): Promise<void> {
@@ -62,6 +73,7 @@ export class OffsetCommitter {
       this.commits += batch.length;
       return true;
     } catch (error) {
+      this.lastError = error;
       for (const [place, offset] of batch) {
         if (!this.dirty.has(place)) this.dirty.set(place, offset);
         this.events.send('consumer-error', { group: this.group, ...place, error });

@@ -1,71 +1,128 @@
-import { isGenRocksError } from '@genrocks/storage';
-import type { TopicsEvents } from '../events.js';
+import { systemClock } from '../clock.js';
 import type { Message } from '../message.js';
-import { MessageCursor } from '../partition/message-cursor.js';
 import type { Partition } from '../partition/partition.js';
-import type { Turn } from '../turn.js';
+import { Signal } from '../signal.js';
 import type { TopicPartition } from './assignment.js';
-import { type Backoff, pause } from './backoff.js';
-import type { FlightLimiter } from './flight-limiter.js';
-import type { BatchHandler, HandlerContext, MessageHandler } from './group.types.js';
+import type { ConsumerCounters, ConsumerEnvironment } from './consumer-environment.js';
+import { Delivery, type DeliveryOwner } from './delivery.js';
+import { DeliveryQueue, Job, type KeyOf } from './delivery-queue.js';
+import { Failures } from './failures.js';
+import { type FeedSink, PartitionFeed } from './partition-feed.js';
+import { type Entry, Unfinished } from './unfinished.js';
 
-/** What a partition's loop shares with the other partitions of its member. */
-export interface ConsumerEnvironment {
-  readonly group: string;
-  readonly handler: MessageHandler | undefined;
-  readonly batchHandler: BatchHandler | undefined;
-  readonly batchSize: number;
-  readonly flight: FlightLimiter;
-  readonly backoff: Backoff;
-  readonly turn: Turn;
-  readonly events: TopicsEvents;
-  /** Messages to fetch at once: the member's bound, shared by its partitions. */
-  fetchLimit(): number;
-  fetchBytes(): number;
-  /** Where to begin. */
-  startAt(partition: Partition): Promise<number>;
-  /** A new offset to commit when it is time. */
-  done(place: TopicPartition, offset: number): void;
-}
+/** Time for handlers to end after their signal aborted. */
+const GRACE_MS = 500;
 
-/** Pause after a read that failed. */
-const READ_RETRY_MS = 200;
+const byKey: KeyOf = ({ message }) => message.key ?? undefined;
+const byPartition: KeyOf = () => '';
 
 /**
- * Fetches and handles the messages of one partition, one after the other. A message whose handler fails is tried
- * again until it succeeds or the consumer stops; nothing behind it is handled or committed before.
+ * Fetches and handles the messages of one partition. A message whose handler fails is tried again, and given up in
+ * the end; messages of its key wait for it, others go on. What is committed never passes a message that is not done.
  */
-export class PartitionConsumer {
-  readonly counters = { received: 0, handled: 0, failed: 0 };
+export class PartitionConsumer implements DeliveryOwner, FeedSink {
+  readonly counters: ConsumerCounters = { received: 0, handled: 0, failed: 0, deadLettered: 0 };
   /** Ends waits and pauses at once; handlers go on. */
   private readonly stopping = new AbortController();
   /** Tells handlers to give up. */
   private readonly giveUp = new AbortController();
-  private abandoned = false;
-  private cursor: MessageCursor | undefined;
-  /** Everything below is handled. */
-  private position = 0;
+  private readonly feed: PartitionFeed;
+  private readonly queue: DeliveryQueue;
+  private readonly failures: Failures;
+  private readonly unfinished = new Unfinished();
+  private readonly work = new Signal();
+  private readonly tasks = new Set<Promise<void>>();
+  /** Handlers running, where several may. */
+  private active = 0;
+  /** What is to be committed: all below it is done. */
+  private position = -1;
+  /** All has ended, or what has not is left to itself: nothing it still does counts. */
+  private ended = false;
   private running: Promise<void> | undefined;
 
   constructor(
     readonly place: TopicPartition,
-    private readonly partition: Partition,
+    partition: Partition,
     private readonly environment: ConsumerEnvironment,
-  ) {}
+  ) {
+    const { order, concurrency } = environment.options;
+    this.queue = new DeliveryQueue(order === 'key' ? byKey : byPartition, concurrency > 1);
+    const { signal } = this.stopping;
+    this.failures = new Failures(environment, place, signal, this.counters);
+    this.feed = new PartitionFeed(place, partition, environment, this.failures, this.counters, signal, this);
+  }
+
+  get group(): string {
+    return this.environment.options.group;
+  }
+
+  get signal(): AbortSignal {
+    return this.giveUp.signal;
+  }
+
+  get paused(): boolean {
+    return this.feed.paused;
+  }
 
   start(): void {
     this.running = this.run();
   }
 
+  /** Handlers that run go on; nothing new begins until {@link resume}. */
+  pause(): void {
+    this.feed.paused = true;
+  }
+
+  resume(): void {
+    this.feed.paused = false;
+    this.work.notify();
+    this.feed.wake();
+  }
+
   /**
-   * Stops fetching and waits for the handler in flight; after `drainMs` its signal aborts, and soon after it is left
-   * to itself: what it still does is not committed.
+   * Stops fetching and waits for the handlers in flight; after `drainMs` their signal aborts, and soon after they are
+   * left to themselves: what they still do is not committed.
    */
   async stop(drainMs: number): Promise<void> {
     this.stopping.abort();
-    if (await endsWithin(this.running, drainMs)) return;
-    this.giveUp.abort();
-    if (!(await endsWithin(this.running, GRACE_MS))) this.abandoned = true;
+    this.work.notify();
+    this.feed.wake();
+    if (!(await endsWithin(this.running, drainMs))) {
+      this.giveUp.abort();
+      await endsWithin(this.running, GRACE_MS);
+    }
+    if (this.ended) return;
+    this.ended = true;
+    this.feed.end();
+  }
+
+  /** @internal */
+  received(messages: readonly Message[]): void {
+    for (const message of messages) this.queue.push(this.unfinished.add(message));
+    if (messages.length > 0) this.work.notify();
+  }
+
+  /** @internal */
+  moved(): void {
+    const offset = this.unfinished.lowest ?? this.feed.position;
+    if (this.ended || offset === this.position) return;
+    this.position = offset;
+    this.environment.done(this.place, offset);
+  }
+
+  /** @internal */
+  acknowledged(entries: readonly Entry[]): void {
+    for (const entry of entries) this.finish(entry, 'handled');
+  }
+
+  /** @internal */
+  failedLate(entries: Entry[], error: unknown): void {
+    if (!this.ended) void this.failed(new Job(entries), entries, () => error);
+  }
+
+  /** @internal */
+  commit(): Promise<void> {
+    return this.environment.commit();
   }
 
   private get stopped(): boolean {
@@ -73,115 +130,157 @@ export class PartitionConsumer {
   }
 
   private async run(): Promise<void> {
-    // A partition that could not be opened has no offsets to begin with; the topic's next start assigns it again.
-    while (!this.stopped && this.partition.state === 'open') {
-      try {
-        if (this.cursor === undefined) {
-          this.position = await this.environment.startAt(this.partition);
-          this.cursor = new MessageCursor(this.partition, this.position);
-        }
-        const { signal } = this.stopping;
-        if (!(await this.partition.waitForData(this.position, { signal }))) return;
-        await this.fetchAndHandle(this.cursor);
-      } catch (error) {
-        if (this.recover(error)) continue;
-        if (isGenRocksError(error, 'TOPIC_STOPPED')) return;
-        const { group, events } = this.environment;
-        events.send('consumer-error', { group, ...this.place, error });
-        await pause(READ_RETRY_MS, this.stopping.signal);
+    await Promise.all([this.feed.run(), this.delivering()]);
+    while (this.tasks.size > 0) await Promise.all(this.tasks);
+  }
+
+  private async delivering(): Promise<void> {
+    const { turn, options } = this.environment;
+    const { concurrency } = options;
+    const size = options.batchHandler === undefined ? 1 : options.batchSize;
+    while (!this.stopped) {
+      const job = this.paused || this.active >= concurrency ? undefined : this.queue.take(size);
+      if (job === undefined) {
+        await this.work.wait();
+        continue;
       }
-      const over = this.environment.turn.over();
+      const pending = this.deliver(job);
+      if (pending !== undefined && concurrency === 1) await pending;
+      else if (pending !== undefined) this.overlap(pending);
+      const over = turn.over();
       if (over !== undefined) await over;
     }
   }
 
-  /** Retention overtook the consumer: it goes on with what is left, and says so. */
-  private recover(error: unknown): boolean {
-    if (!isGenRocksError(error, 'OFFSET_OUT_OF_RANGE')) return false;
-    const from = this.position;
-    const to = from < this.partition.startOffset ? this.partition.startOffset : this.partition.endOffset;
-    if (from === to) return false;
-    const { group, events } = this.environment;
-    events.send('retention-lost', { group, ...this.place, from, to });
-    this.moveTo(to);
-    this.cursor = new MessageCursor(this.partition, to);
-    return true;
+  private overlap(pending: Promise<void>): void {
+    this.active++;
+    this.track(
+      pending.finally(() => {
+        this.active--;
+        this.work.notify();
+      }),
+    );
   }
 
-  private async fetchAndHandle(cursor: MessageCursor): Promise<void> {
-    const { flight, batchHandler, batchSize } = this.environment;
-    const wanted = this.environment.fetchLimit();
-    const limit = batchHandler === undefined ? wanted : Math.min(wanted, batchSize);
-    const permits = await flight.acquire(limit, this.stopping.signal);
-    if (permits === 0) return;
-    let held = permits;
+  /** Calls the handler; undefined where that is over already: awaiting it would cost a turn for every message. */
+  private deliver(job: Job): Promise<void> | undefined {
+    const delivery = new Delivery(this, job);
     try {
-      const messages = await cursor.read(permits, this.environment.fetchBytes());
-      this.counters.received += messages.length;
-      flight.release(permits - messages.length);
-      held = messages.length;
-      if (batchHandler !== undefined) {
-        if (messages.length > 0 && !(await this.handleBatch(batchHandler, messages))) return;
-      } else {
-        for (const message of messages) {
-          if (this.stopped || !(await this.handleOne(message))) return;
-          flight.release(1);
-          held--;
-        }
-      }
-      if (cursor.nextOffset > this.position) this.moveTo(cursor.nextOffset);
-    } finally {
-      flight.release(held);
+      const result = this.call(job.entries, delivery);
+      if (isThenable(result)) return this.settle(result, job, delivery);
+    } catch (error) {
+      return this.failed(job, job.entries, () => error);
     }
+    return this.returned(job, delivery);
   }
 
-  private async handleOne(message: Message): Promise<boolean> {
-    const handler = this.environment.handler!;
-    if (!(await this.attempt(message.offset, (context) => handler(message, context)))) return false;
-    this.counters.handled++;
-    this.moveTo(message.offset + 1);
-    const over = this.environment.turn.over();
-    if (over !== undefined) await over;
-    return true;
+  private async settle(result: PromiseLike<unknown>, job: Job, delivery: Delivery): Promise<void> {
+    try {
+      await result;
+    } catch (error) {
+      return this.failed(job, job.entries, () => error);
+    }
+    return this.returned(job, delivery);
   }
 
-  private async handleBatch(handler: BatchHandler, messages: Message[]): Promise<boolean> {
-    const first = messages[0]!.offset;
-    if (!(await this.attempt(first, (context) => handler(messages, context)))) return false;
-    this.counters.handled += messages.length;
-    this.moveTo(messages[messages.length - 1]!.offset + 1);
-    return true;
+  private call(entries: readonly Entry[], delivery: Delivery): unknown {
+    const { handler, batchHandler } = this.environment.options;
+    if (handler !== undefined) return handler(entries[0]!.message, delivery);
+    return batchHandler!(
+      entries.map(({ message }) => message),
+      delivery,
+    );
   }
 
-  /** Calls the handler until it succeeds; false if the consumer stopped before that. */
-  private async attempt(offset: number, call: (context: HandlerContext) => unknown): Promise<boolean> {
-    const { group, backoff, events } = this.environment;
-    for (let attempt = 1; ; attempt++) {
+  private returned(job: Job, delivery: Delivery): Promise<void> | undefined {
+    delivery.end();
+    const { failures } = delivery;
+    if (this.environment.options.commit === 'auto') {
+      for (const entry of job.entries) if (failures?.has(entry) !== true) this.finish(entry, 'handled');
+    }
+    if (failures === undefined) {
+      this.queue.release(job);
+      return undefined;
+    }
+    const failed = job.entries.filter((entry) => !entry.done && failures.has(entry));
+    return this.failed(job, failed, (entry) => failures.get(entry), true);
+  }
+
+  /**
+   * @param named the handler told which messages failed; otherwise any of a batch may be the one
+   * @returns undefined where the handler's place is free at once
+   */
+  private failed(
+    job: Job,
+    entries: Entry[],
+    errorOf: (entry: Entry) => unknown,
+    named = false,
+  ): Promise<void> | undefined {
+    if (this.ended) return undefined;
+    const left = entries.filter(({ done }) => !done);
+    this.queue.narrow(job, left);
+    if (left.length === 0) return undefined;
+    this.queue.hold(job);
+    const { pauseMs, over } = this.failures.judge(left, errorOf);
+    if (over.length > 1 && !named) return this.oneByOne(job);
+    this.track(this.after(job, pauseMs, over, errorOf));
+    return undefined;
+  }
+
+  /** Gives up what is over, and has the rest handled again after its pause. */
+  private async after(
+    job: Job,
+    pauseMs: number,
+    over: readonly Entry[],
+    errorOf: (entry: Entry) => unknown,
+  ): Promise<void> {
+    for (const entry of over) await this.bury(entry, errorOf(entry));
+    this.queue.narrow(
+      job,
+      job.entries.filter((entry) => !over.includes(entry)),
+    );
+    if (job.entries.length > 0) {
+      await this.environment.clock.sleep(pauseMs, this.stopping.signal);
+      this.queue.retry(job);
+    }
+    this.work.notify();
+  }
+
+  /** A batch has no tries left: every message gets one of its own, so that only the bad ones are given up. */
+  private async oneByOne(job: Job): Promise<void> {
+    for (const entry of job.entries) {
+      if (this.stopped) return;
+      const delivery = new Delivery(this, new Job([entry]));
       try {
-        const result = call({ group, ...this.place, attempt, signal: this.giveUp.signal });
-        // Awaiting what is no promise would cost a turn of the queue for every message.
-        if (isThenable(result)) await result;
-        return !this.abandoned;
+        await this.call([entry], delivery);
+        delivery.end();
+        if (delivery.failures !== undefined) throw delivery.failures.get(entry);
+        if (this.environment.options.commit === 'auto') this.finish(entry, 'handled');
       } catch (error) {
-        this.counters.failed++;
-        if (this.abandoned) return false;
-        const retryInMs = backoff.delay(attempt);
-        events.send('handler-error', { group, ...this.place, offset, attempt, retryInMs, error });
-        await pause(retryInMs, this.stopping.signal);
-        if (this.stopped) return false;
+        if (entry.done || this.ended) continue;
+        this.failures.judge([entry], () => error);
+        await this.bury(entry, error);
       }
     }
+    this.queue.release(job);
   }
 
-  private moveTo(offset: number): void {
-    if (this.abandoned) return;
-    this.position = offset;
-    this.environment.done(this.place, offset);
+  private async bury(entry: Entry, error: unknown): Promise<void> {
+    if (await this.failures.bury(entry, error)) this.finish(entry, 'deadLettered');
+  }
+
+  private finish(entry: Entry, as: 'handled' | 'deadLettered'): void {
+    if (this.ended || entry.done) return;
+    this.counters[as]++;
+    if (this.unfinished.finish(entry)) this.moved();
+    this.feed.release();
+  }
+
+  private track(task: Promise<void>): void {
+    this.tasks.add(task);
+    void task.finally(() => this.tasks.delete(task));
   }
 }
-
-/** Time for handlers to end after their signal aborted. */
-const GRACE_MS = 500;
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return (
@@ -192,7 +291,10 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 async function endsWithin(work: Promise<void> | undefined, ms: number): Promise<boolean> {
   if (work === undefined) return true;
   const timer = new AbortController();
-  const ended = await Promise.race([work.then(() => true), pause(ms, timer.signal).then(() => false)]);
+  const ended = await Promise.race([
+    work.then(() => true),
+    systemClock.sleep(ms, timer.signal).then(() => false),
+  ]);
   timer.abort();
   return ended;
 }

@@ -49,6 +49,29 @@ export class PartitionReader {
     return [floor.value, ...fitting(batches, maxBytes - floor.value.length)];
   }
 
+  /**
+   * The bytes a read at `offset` would meet first, unchecked, and the offset to go on at behind them. Where the store
+   * itself cannot read them there are none.
+   */
+  async raw(offset: number, endOffset: number): Promise<{ bytes: Buffer | null; nextOffset: number }> {
+    const next = async (after: number) => {
+      const entry = await this.one({ gt: offsetKey(after), lt: offsetKey(endOffset), skipDamaged: true });
+      return (entry === undefined ? undefined : offsetFromKey(entry.key)) ?? endOffset;
+    };
+    try {
+      const floor = await this.one({ lte: offsetKey(offset), reverse: true });
+      if (floor !== undefined && reaches(floor, offset)) {
+        return { bytes: floor.value, nextOffset: await next(offset) };
+      }
+      const above = await this.one({ gt: offsetKey(offset), lt: offsetKey(endOffset) });
+      const base = above === undefined ? undefined : offsetFromKey(above.key);
+      if (above === undefined || base === undefined) return { bytes: null, nextOffset: endOffset };
+      return { bytes: above.value, nextOffset: await next(base) };
+    } catch {
+      return { bytes: null, nextOffset: await next(offset) };
+    }
+  }
+
   /** Base offset of the batch that holds `offset`, or of the last one before it. */
   async floorBase(offset: number): Promise<number | undefined> {
     const cached = this.tail.floorBase(offset);
@@ -125,6 +148,15 @@ export class PartitionReader {
 function fitting(batches: readonly Buffer[], maxBytes: number): Buffer[] {
   let bytes = 0;
   return batches.filter((batch) => (bytes += batch.length) <= maxBytes);
+}
+
+/** May the batch hold the offset? One that cannot be read may. */
+function reaches(entry: StoreEntry, offset: number): boolean {
+  try {
+    return nextOffsetOf(checked(entry)) > offset;
+  } catch {
+    return true;
+  }
 }
 
 /** The entry's batch, refused where the store holds something else or the bytes have rotted. */

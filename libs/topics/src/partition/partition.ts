@@ -205,6 +205,11 @@ export class Partition {
     return { messages, nextOffset, endOffset, startOffset };
   }
 
+  /** The bytes that a read at `offset` cannot make sense of, and the offset to go on at behind them. @internal */
+  unreadableAt(offset: number): Promise<{ bytes: Buffer | null; nextOffset: number }> {
+    return this.opened().reader.raw(offset, this.end);
+  }
+
   /** The first record at or after a time (ms since 1970), null where there is none. */
   async offsetForTimestamp(timestamp: number): Promise<OffsetForTimestamp | null> {
     const { reader } = this.opened();

@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { GenRocksError } from '@genrocks/storage';
+import type { DeadLetterEvent } from '../events.js';
 import { type Running, startService } from '../__fixtures__/service.js';
 import { Collector, coded, settled } from '../__fixtures__/waiting.js';
 import { readBatchHeader } from '../records/batch-header.js';
@@ -238,21 +240,55 @@ describe('a batch nobody can read', () => {
     );
   });
 
-  it('stops a group there, and nothing before it is lost or given twice', async () => {
+  it.each([
+    ['dead-letter', true],
+    ['message-dropped', false],
+  ] as const)('is passed by a group, which tells of it (%s)', async (event, deadLetter) => {
     await topic.publishBatch(['a', 'b', 'c'].map((value) => ({ value })));
     await appendUnreadable();
-    const errors = new Collector<unknown>();
-    running.service.events.on('consumer-error', ({ error }) => errors.push(error));
-    const seen: unknown[] = [];
+    await topic.publish({ value: 'd' });
+    const told = new Collector<unknown>();
+    running.service.events.on(event, ({ offset, attempts, error }: DeadLetterEvent) =>
+      told.push([offset, attempts, (error as GenRocksError).code]),
+    );
+    const seen = new Collector<unknown>();
     const group = await running.service.startConsumerGroup({
       group: 'g',
       topics: ['orders'],
-      handler: ({ value }) => void seen.push(value),
+      deadLetter,
+      handler: ({ value }) => seen.push(value),
     });
-    await errors.atLeast(2);
+    await seen.atLeast(4);
     await group.stop();
-    expect(seen).toEqual(['a', 'b', 'c']);
-    expect(running.service.groups.committed('g', 'orders', 0)!.offset).toBe(3);
+    expect(seen.items).toEqual(['a', 'b', 'c', 'd']);
+    expect(told.items).toEqual([[3, 0, 'UNSUPPORTED_COMPRESSION']]);
+    expect(running.service.groups.committed('g', 'orders', 0)!.offset).toBe(5);
+    expect(running.service.hasTopic('orders.dlq')).toBe(deadLetter);
+  });
+
+  it('goes to the dead letters byte by byte', async () => {
+    await fill(3, 2);
+    const stored = [...running.adapter.disk.get('orders:0')!.page('', undefined, false, 9)];
+    await running.service.stopTopic('orders');
+    stored[1]![1][65]! ^= 1;
+    await running.service.startTopic('orders');
+    const seen = new Collector<number>();
+    const group = await running.service.startConsumerGroup({
+      group: 'g',
+      topics: ['orders'],
+      handler: ({ offset }) => seen.push(offset),
+    });
+    expect(await seen.atLeast(4)).toEqual([0, 1, 4, 5]);
+    await group.stop();
+    const { messages } = await running.service.topic('orders.dlq').partition(0).readMessages({ offset: 0 });
+    expect(messages).toHaveLength(1);
+    expect(messages[0]!.valueBytes).toEqual(stored[1]![1]);
+    expect(messages[0]!.headers).toMatchObject({
+      'genrocks-dlq-kind': 'bytes',
+      'genrocks-dlq-error': 'CORRUPT_BATCH',
+      'genrocks-dlq-offset': '2',
+      'genrocks-dlq-next-offset': '4',
+    });
   });
 
   it('that rotted in the store is refused, and told from those before it', async () => {

@@ -1,0 +1,96 @@
+import type { Unreadable } from '../dead-letters/dead-letter-writer.js';
+import type { TopicPartition } from './assignment.js';
+import type { ConsumerEnvironment } from './consumer-environment.js';
+import type { Entry } from './unfinished.js';
+
+/** What becomes of messages whose handler failed. */
+export interface Verdict {
+  /** Until the next try of those that get one. */
+  readonly pauseMs: number;
+  /** Those that get none. */
+  readonly over: readonly Entry[];
+}
+
+/** Counts the failures of one partition's messages, and takes away those that nobody can handle. */
+export class Failures {
+  constructor(
+    private readonly environment: ConsumerEnvironment,
+    private readonly place: TopicPartition,
+    private readonly stopping: AbortSignal,
+    private readonly counters: { failed: number },
+  ) {}
+
+  /** Judges the messages of one call, and tells the listeners. */
+  judge(entries: readonly Entry[], errorOf: (entry: Entry) => unknown): Verdict {
+    const { clock, retries, events, options } = this.environment;
+    this.counters.failed++;
+    const over: Entry[] = [];
+    let pauseMs = 0;
+    for (const entry of entries) {
+      entry.attempts++;
+      entry.current = undefined;
+      if (entry.attempts === 1) entry.firstFailedAt = clock.now();
+      const pause = retries.next(errorOf(entry), entry.attempts);
+      if (pause === null) over.push(entry);
+      else pauseMs = Math.max(pauseMs, pause);
+    }
+    const first = entries[0]!;
+    events.send('handler-error', {
+      group: options.group,
+      ...this.place,
+      offset: first.message.offset,
+      attempt: first.attempts,
+      retryInMs: over.length === entries.length ? null : pauseMs,
+      error: errorOf(first),
+    });
+    return { pauseMs, over };
+  }
+
+  /** Resolves true once the message is safe in its dead-letter topic, false if the consumer stopped before that. */
+  bury({ message, attempts, firstFailedAt }: Entry, error: unknown): Promise<boolean> {
+    const { deadLetters } = this.environment;
+    return this.giveUp(message.offset, attempts, error, (to, burial) =>
+      deadLetters.message(to, burial, message, attempts, firstFailedAt),
+    );
+  }
+
+  buryBytes(unreadable: Unreadable, error: unknown): Promise<boolean> {
+    const { deadLetters } = this.environment;
+    return this.giveUp(unreadable.offset, 0, error, (to, burial) =>
+      deadLetters.bytes(to, burial, unreadable),
+    );
+  }
+
+  private async giveUp(
+    offset: number,
+    attempts: number,
+    error: unknown,
+    write: (to: string, burial: TopicPartition & { group: string; error: unknown }) => Promise<void>,
+  ): Promise<boolean> {
+    const { options, events } = this.environment;
+    const { group } = options;
+    const event = { group, ...this.place, offset, attempts, error };
+    const deadLetterTopic = options.deadLetter?.(this.place.topic);
+    if (deadLetterTopic === undefined) {
+      events.send('message-dropped', event);
+      return true;
+    }
+    if (!(await this.untilDone(() => write(deadLetterTopic, { group, ...this.place, error })))) return false;
+    events.send('dead-letter', { ...event, deadLetterTopic });
+    return true;
+  }
+
+  private async untilDone(write: () => Promise<void>): Promise<boolean> {
+    const { options, events, clock, retries } = this.environment;
+    for (let failed = 1; ; failed++) {
+      try {
+        await write();
+        return true;
+      } catch (error) {
+        events.send('consumer-error', { group: options.group, ...this.place, error });
+        if (this.stopping.aborted) return false;
+        await clock.sleep(retries.delay(failed), this.stopping);
+      }
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import type { Clock } from '../clock.js';
+
+interface Sleeper {
+  readonly due: number;
+  wake(): void;
+}
+
+/**
+ * Time that stands still until a test moves it: pauses between retries cost a test nothing.
+ *
+ * @example
+ * const clock = new ManualClock();
+ * // TopicsModule.forRoot({ storage, clock })
+ * await clock.advance(30_000);
+ *
+ * @publicApi
+ */
+export class ManualClock implements Clock {
+  private readonly sleepers = new Set<Sleeper>();
+  private readonly watchers = new Set<() => void>();
+
+  /** @param time to begin with, ms since 1970 */
+  constructor(private time = Date.UTC(2000, 0, 1)) {}
+
+  now(): number {
+    return this.time;
+  }
+
+  sleep(ms: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const wake = () => {
+        this.sleepers.delete(sleeper);
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
+      const sleeper = { due: this.time + ms, wake };
+      this.sleepers.add(sleeper);
+      signal.addEventListener('abort', wake, { once: true });
+      for (const watcher of this.watchers) watcher();
+    });
+  }
+
+  /** Pauses under way. */
+  get sleeping(): number {
+    return this.sleepers.size;
+  }
+
+  /** Resolves as soon as this many pauses are under way. */
+  async untilSleeping(count = 1): Promise<void> {
+    while (this.sleepers.size < count) {
+      await new Promise<void>((resolve) => {
+        const watcher = () => {
+          this.watchers.delete(watcher);
+          resolve();
+        };
+        this.watchers.add(watcher);
+      });
+    }
+  }
+
+  /**
+   * Moves time on, and ends the pauses that are over by then, in their order. What they wake runs before this
+   * resolves, as far as it waits for nothing but memory; a pause it begins that is over by then ends too.
+   */
+  async advance(ms: number): Promise<void> {
+    const until = this.time + ms;
+    for (let next = this.next(until); next !== undefined; next = this.next(until)) {
+      this.time = Math.max(this.time, next.due);
+      next.wake();
+      await settled();
+    }
+    this.time = until;
+    await settled();
+  }
+
+  private next(until: number): Sleeper | undefined {
+    let next: Sleeper | undefined;
+    for (const sleeper of this.sleepers) {
+      if (sleeper.due <= until && (next === undefined || sleeper.due < next.due)) next = sleeper;
+    }
+    return next;
+  }
+}
+
+async function settled(): Promise<void> {
+  for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
+}
