@@ -55,10 +55,19 @@ interface ModelFile {
  * pass the limit, the file with that number is overwritten, and files beyond the limit of files go, oldest first.
  */
 export class ExpectedLog {
+  /** How many entries were dropped since the beginning. */
+  first = 0;
   private files: ModelFile[] = [];
 
   constructor(private limits: Limits) {
     this.clear();
+  }
+
+  clone(): ExpectedLog {
+    const copy = new ExpectedLog(this.limits);
+    copy.first = this.first;
+    copy.files = this.files.map((file) => ({ ...file, items: [...file.items] }));
+    return copy;
   }
 
   /** Other limits, as after a reopen. */
@@ -116,11 +125,14 @@ export class ExpectedLog {
     const { maxNoFiles } = this.limits;
     const number = this.current.number >= maxNoFiles ? 1 : this.current.number + 1;
     const rest = this.files.filter((file) => file.number !== number);
-    this.files = rest.slice(Math.max(0, rest.length + 1 - maxNoFiles));
+    const kept = rest.slice(Math.max(0, rest.length + 1 - maxNoFiles));
+    for (const file of this.files) if (!kept.includes(file)) this.first += file.items.flat().length;
+    this.files = kept;
     this.files.push({ number, bytes: FILE_HEAD, items: [] });
   }
 
   private clear(): void {
+    this.first += this.files.flatMap((file) => file.items.flat()).length;
     this.files = [{ number: 1, bytes: FILE_HEAD, items: [] }];
   }
 }
@@ -182,33 +194,53 @@ export function crashProblem(
   limits: Limits,
   compacted: boolean,
 ): string | undefined {
-  const model = new ExpectedLog(limits);
-  // Evictions of writes that were under way may have happened without them.
-  const furthest = new ExpectedLog(limits);
-  for (const operation of operations) furthest.apply(operation);
-  const needed = new Set(furthest.log());
+  const done = survivors(contents, new ExpectedLog(limits), operations, acknowledged, compacted);
+  return typeof done === 'string' ? done : undefined;
+}
+
+/** How many of the operations a log holds on top of what it held before, or what is wrong; see {@link crashProblem}. */
+export function survivors(
+  contents: Contents,
+  before: ExpectedLog,
+  operations: readonly Operation[],
+  acknowledged: number,
+  compacted: boolean,
+): number | string {
+  const model = before.clone();
   for (let done = 0; ; done++) {
-    if (done >= acknowledged && matches(contents, model, needed, compacted)) return undefined;
+    // Of writes that were under way, the evictions may have come and the writes not; a truncation is all or nothing.
+    const evicted = () => firstAfter(model, operations.slice(done)) - model.first;
+    if (done >= acknowledged && matches(contents, model, evicted, compacted)) return done;
     if (done === operations.length) break;
     model.apply(operations[done]!);
   }
+  const all = model.log();
   return (
     `acknowledged ${acknowledged} of ${operations.length} operations, but the log holds ` +
     `${contents.log.slice(0, 3).join(' ')} ... ${contents.log.slice(-3).join(' ')} (${contents.log.length} entries), ` +
     `live ${JSON.stringify(contents.live).slice(0, 200)}; expected, with all of them, ` +
-    `${furthest.log().slice(0, 3).join(' ')} ... ${furthest.log().slice(-3).join(' ')}`
+    `${all.slice(0, 3).join(' ')} ... ${all.slice(-3).join(' ')} (${all.length} entries)`
   );
 }
 
-function matches(contents: Contents, model: ExpectedLog, needed: Set<string>, compacted: boolean): boolean {
+/** The first entry that stays when these operations are applied, up to the next truncation. */
+function firstAfter(model: ExpectedLog, operations: readonly Operation[]): number {
+  const later = model.clone();
+  for (const operation of operations) {
+    if (operation.type === 'truncate') break;
+    later.apply(operation);
+  }
+  return later.first;
+}
+
+function matches(contents: Contents, model: ExpectedLog, evicted: () => number, compacted: boolean): boolean {
   if (compacted) return JSON.stringify(model.live()) === JSON.stringify(contents.live);
   const expected = model.log();
   const { log } = contents;
   const missing = expected.length - log.length;
   if (missing < 0 || log.some((text, i) => text !== expected[missing + i])) return false;
-  if (expected.slice(0, missing).some((text) => needed.has(text))) return false;
-  const kept = log.map(parseText);
-  return JSON.stringify(liveOf(kept)) === JSON.stringify(contents.live);
+  if (missing > 0 && missing > evicted()) return false;
+  return JSON.stringify(liveOf(log.map(parseText))) === JSON.stringify(contents.live);
 }
 
 function parseText(text: string): Write {

@@ -1,6 +1,6 @@
 import { InvalidConfigError, NeedRepairError, type StoreEvent } from '@genrocks/storage';
 import { fileHead, FILE_HEAD, readFileHead, writeIndexFile, writeSizeFile } from '../format/headers.js';
-import type { FileHandle, FileSystem } from '../io/file-system.js';
+import { type FileHandle, type FileSystem, isErrno } from '../io/file-system.js';
 import { PooledFile } from '../io/handle-pool.js';
 import { CurrentFile } from './current-file.js';
 import { copyDurably, replaceFile, withoutReturn, writeFresh } from './durable-files.js';
@@ -174,19 +174,25 @@ export class LogDirectory {
 
   /** Marks the log closed, everything in it durable. */
   async close(lastSequence: number): Promise<void> {
-    const { fs, names, current } = this;
+    const { current } = this;
     await this.left.settled();
     try {
       await withoutReturn(async () => {
         await current.leave();
-        if (this.options.type === 'wrap') await this.writeIndex(current.file.number);
-        const { number, generation, end, items } = current.file;
-        await this.put(names.end, writeLogEnd({ number, generation, end, items, lastSequence }));
-        await fs.syncDirectory(names.directory);
+        await this.noteEnd(lastSequence).catch((error: unknown) => {
+          // A full device: the data is safe, and what is noted here can be missing.
+          if (!isErrno(error, 'ENOSPC', 'EDQUOT')) throw error;
+        });
       });
     } finally {
       await this.abandon();
     }
+  }
+
+  private async noteEnd(lastSequence: number): Promise<void> {
+    const { number, generation, end, items } = this.current.file;
+    if (this.options.type === 'wrap') await this.writeIndex(number);
+    await this.put(this.names.end, writeLogEnd({ number, generation, end, items, lastSequence }));
   }
 
   /** Lets go of all files as they are. */

@@ -1,0 +1,58 @@
+import { Logger } from '@nestjs/common';
+import {
+  Recorder,
+  scenarios,
+  stateProblem,
+} from '../../libs/storage-disklog/src/__fixtures__/crash-scenarios.js';
+import { Scratch } from '../../libs/storage-disklog/src/__fixtures__/directories.js';
+import { runModel } from '../../libs/storage-disklog/src/__fixtures__/model-run.js';
+import { Random } from '../../libs/storage-disklog/src/__fixtures__/random.js';
+import type { Rig, Torture } from './torture.js';
+
+async function runModels({ random, more, say }: Torture): Promise<void> {
+  Logger.overrideLogger(false);
+  while (more()) {
+    const scratch = new Scratch();
+    const seed = random.int(2 ** 31);
+    const logType = random.pick(['wrap', 'wrap', 'halt', 'compact'] as const);
+    const problem = await runModel(scratch, logType, seed, 600);
+    await scratch.clear();
+    if (problem !== undefined) throw new Error(`${logType}, seed ${seed}: ${problem}`);
+    say(`  ${logType}: 600 steps`);
+  }
+}
+
+async function runCrashStates({ random, more, say }: Torture): Promise<void> {
+  Logger.overrideLogger(false);
+  while (more()) {
+    const scratch = new Scratch();
+    const seed = random.int(2 ** 31);
+    const { name, options, compacted = false, run } = random.pick(scenarios);
+    const own = new Random(seed);
+    const recorder = await Recorder.start(scratch, options, own);
+    await run(recorder);
+    const recording = await recorder.finish(name, compacted);
+    const logDir = await scratch.directory();
+    let states = 0;
+    for (let moment = 0; moment <= recording.changes.length; moment++) {
+      for (const policy of ['all kept', 'all dropped', 'random', 'random', 'random', 'random'] as const) {
+        const problem = await stateProblem(recording, moment, policy, own, logDir);
+        if (problem !== undefined)
+          throw new Error(`${name}, seed ${seed}, change ${moment}, ${policy}: ${problem}`);
+        states++;
+      }
+    }
+    await scratch.clear();
+    say(`  ${name}: ${states} states of ${recording.changes.length} changes`);
+  }
+}
+
+/** Random operations, reopenings, crashes and limits against a plain model. */
+export const modelRig: Rig = { name: 'model', unavailable: () => undefined, run: runModels };
+
+/** Every state that a power cut could leave of recorded runs. */
+export const crashStatesRig: Rig = {
+  name: 'crash-states',
+  unavailable: () => undefined,
+  run: runCrashStates,
+};

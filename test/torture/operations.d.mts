@@ -1,0 +1,3 @@
+import type { Operation } from '../../libs/storage-disklog/src/__fixtures__/expected-log.js';
+
+export function operationAt(seed: number, number: number): Operation;

@@ -1,0 +1,128 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Logger } from '@nestjs/common';
+import { Ledger, randomLimits } from './ledger.js';
+import type { Rig, Torture } from './torture.js';
+
+/** EXT4_IOC_SHUTDOWN, without flushing the journal: from here on nothing reaches the device. */
+const CUT = `
+import fcntl, os, struct, sys
+fd = os.open(sys.argv[1], os.O_RDONLY)
+fcntl.ioctl(fd, 0x8004587d, struct.pack('I', 2))
+`;
+
+/** An ext4 file system in a file, whose power can be cut. */
+class LoopDisk {
+  private mounted = false;
+
+  private constructor(
+    private readonly base: string,
+    readonly mountPoint: string,
+  ) {}
+
+  static async create(): Promise<LoopDisk> {
+    const base = await mkdtemp(join(tmpdir(), 'genrocks-power-'));
+    const disk = new LoopDisk(base, join(base, 'mnt'));
+    await mkdir(disk.mountPoint);
+    quietly('truncate', ['-s', '64M', disk.image]);
+    quietly('mkfs.ext4', ['-q', '-F', disk.image]);
+    disk.mount();
+    return disk;
+  }
+
+  cut(): void {
+    quietly('python3', ['-c', CUT, this.mountPoint]);
+  }
+
+  /** The machine comes back: what was only in memory is gone. */
+  restart(): void {
+    this.unmount();
+    this.mount();
+  }
+
+  async remove(): Promise<void> {
+    this.unmount();
+    await rm(this.base, { recursive: true, force: true });
+  }
+
+  private get image(): string {
+    return join(this.base, 'disk.img');
+  }
+
+  private mount(): void {
+    quietly('mount', ['-o', 'loop', this.image, this.mountPoint]);
+    this.mounted = true;
+  }
+
+  private unmount(): void {
+    if (this.mounted) quietly('umount', [this.mountPoint]);
+    this.mounted = false;
+  }
+}
+
+function quietly(command: string, args: string[]): void {
+  execFileSync(command, args, { stdio: 'pipe' });
+}
+
+let verdict: string | undefined;
+let tried = false;
+
+function unavailable(): string | undefined {
+  if (!tried) {
+    tried = true;
+    verdict = findObstacle();
+  }
+  return verdict;
+}
+
+function findObstacle(): string | undefined {
+  if (process.platform !== 'linux') return 'it needs Linux';
+  if (process.getuid?.() !== 0) return 'it needs root, to mount a loop device';
+  if (!existsSync('/dev/loop-control')) return 'there are no loop devices';
+  for (const [command, argument] of [
+    ['mkfs.ext4', '-V'],
+    ['python3', '-V'],
+    ['losetup', '-f'],
+  ] as const) {
+    try {
+      quietly(command, [argument]);
+    } catch {
+      return `${command} is missing or does not work`;
+    }
+  }
+  return undefined;
+}
+
+async function run({ random, more, say }: Torture): Promise<void> {
+  Logger.overrideLogger(false);
+  while (more()) {
+    const disk = await LoopDisk.create();
+    const ledger = new Ledger(join(disk.mountPoint, 'logs'), random.int(2 ** 31), randomLimits(random));
+    let cuts = 0;
+    try {
+      for (; cuts < 8 && (cuts < 2 || more()); cuts++) {
+        const writer = ledger.write(random.pick([1, 8, 64]));
+        await writer.started();
+        await new Promise((resolve) => setTimeout(resolve, random.int(250)));
+        disk.cut();
+        await writer.kill();
+        disk.restart();
+        await ledger.check(writer);
+      }
+      const { done, lost, badBytes, limits } = ledger;
+      say(
+        `  ${cuts} power cuts over ${JSON.stringify(limits)}: ${done} operations, ${lost} unfinished, ${badBytes} torn bytes`,
+      );
+    } catch (error) {
+      throw new Error(`seed ${ledger.seed}, ${JSON.stringify(ledger.limits)}`, { cause: error });
+    } finally {
+      await disk.remove();
+    }
+  }
+}
+
+/** A power cut on a real file system: everything that was not synced is gone, everything acknowledged is there. */
+export const powerCutRig: Rig = { name: 'power-cut', unavailable, run };
