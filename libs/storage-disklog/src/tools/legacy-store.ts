@@ -105,7 +105,8 @@ export class LegacyStore {
     const text = utf8OrUndefined(key);
     const number = text === undefined ? undefined : MESSAGE.exec(text)?.[1];
     const offset = number === undefined ? undefined : Number(number);
-    if (offset !== undefined && Number.isSafeInteger(offset)) {
+    // One more must still be a number, for the next offset.
+    if (offset !== undefined && offset < Number.MAX_SAFE_INTEGER) {
       if (value === undefined) this.messages.delete(offset);
       else this.messages.set(offset, place);
       return;

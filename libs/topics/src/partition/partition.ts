@@ -240,6 +240,28 @@ export class Partition {
     });
   }
 
+  /**
+   * Leaves offsets out: the next record gets this one, or a later one if the log is there already. For messages that
+   * come from another log and keep their offsets. An empty partition begins there, over restarts too; behind records
+   * it holds over restarts once something is stored, or committed by a group, from there on.
+   * @throws `INVALID_MESSAGE` for what is no offset, `TOPIC_STOPPED`, or what the store says
+   */
+  async skipTo(offset: number): Promise<void> {
+    if (!Number.isSafeInteger(offset) || offset < 0)
+      throw new InvalidMessageError(
+        `${offset} is not an offset; it must be a whole number from 0 to 2^53 - 1`,
+      );
+    const { appender } = this.opened();
+    await appender.exclusively(async () => {
+      if (offset <= appender.next) return;
+      const isEmpty = this.start === this.end;
+      if (isEmpty) await this.owner.saveLogStart(this.index, offset);
+      appender.raiseTo(offset);
+      this.end = offset;
+      if (isEmpty) this.start = offset;
+    });
+  }
+
   /** Reclaims space where the adapter can. */
   async optimize(): Promise<void> {
     await this.opened().store.optimize();

@@ -1,10 +1,13 @@
+import { isGenRocksError } from '@genrocks/storage';
 import type { PublishMessage, Topic, TopicsService } from '@genrocks/topics';
 import type { LegacyMessage, LegacyStore } from '@genrocks/storage-disklog/tools';
-import { gapBatches } from './gap-batch.js';
 
 /** Messages published at once, and their bytes. */
 const BATCH_MESSAGES = 500;
 const BATCH_BYTES = 1 << 20;
+
+/** A group that holds on to the next offset of a log whose newest messages are gone. */
+const IMPORT_GROUP = 'genrocks-import';
 
 /** What came of one legacy partition. */
 export interface ImportedPartition {
@@ -21,6 +24,8 @@ export interface ImportedPartition {
   readonly groups: number;
   /** Offsets of groups that lay beyond the last message, and are now at the end. */
   readonly groupsMovedToEnd: readonly string[];
+  /** Groups whose names are not allowed here. */
+  readonly groupsLeftOut: readonly string[];
 }
 
 /** Publishes the messages of one legacy store to a partition of a new topic, each under the offset it had. */
@@ -48,10 +53,9 @@ export async function importPartition(
   };
   const skipTo = async (offset: number) => {
     await flush();
-    for (const batch of gapBatches(offset - next)) await partition.append(batch);
+    await partition.skipTo(offset);
     // Before the first message nothing is missing: the log begins there.
-    if (start === undefined) await partition.truncate();
-    else missing += offset - next;
+    if (start !== undefined) missing += offset - next;
     next = offset;
   };
   for await (const message of store.readMessages()) {
@@ -64,8 +68,12 @@ export async function importPartition(
     if (pending.length >= BATCH_MESSAGES || bytes >= BATCH_BYTES) await flush();
   }
   await flush();
-  if (store.nextOffset > next) await skipTo(store.nextOffset);
-  const moved = await commitGroups(topics, topic.name, index, store, next);
+  const behind = store.nextOffset - next;
+  if (behind > 0) await skipTo(store.nextOffset);
+  const committed = await commitGroups(topics, topic.name, index, store, next);
+  // Offsets that were given once are not given again; behind the last message only a committed offset says so.
+  if (behind > 0 && start !== undefined && !store.groups.some(({ offset }) => offset >= next))
+    await topics.groups.commitOffsets(IMPORT_GROUP, [{ topic: topic.name, partition: index, offset: next }]);
   return {
     topic: topic.name,
     partition: index,
@@ -74,8 +82,7 @@ export async function importPartition(
     nextOffset: next,
     missingOffsets: missing,
     rawMessages: raw,
-    groups: store.groups.length,
-    groupsMovedToEnd: moved,
+    ...committed,
   };
 }
 
@@ -95,11 +102,17 @@ async function commitGroups(
   partition: number,
   store: LegacyStore,
   end: number,
-): Promise<string[]> {
-  const moved: string[] = [];
+): Promise<Pick<ImportedPartition, 'groups' | 'groupsMovedToEnd' | 'groupsLeftOut'>> {
+  const groupsMovedToEnd: string[] = [];
+  const groupsLeftOut: string[] = [];
   for (const { group, offset } of store.groups) {
-    if (offset > end) moved.push(group);
-    await topics.groups.commitOffsets(group, [{ topic, partition, offset: Math.min(offset, end) }]);
+    try {
+      await topics.groups.commitOffsets(group, [{ topic, partition, offset: Math.min(offset, end) }]);
+      if (offset > end) groupsMovedToEnd.push(group);
+    } catch (error) {
+      if (!isGenRocksError(error, 'INVALID_GROUP')) throw error;
+      groupsLeftOut.push(group);
+    }
   }
-  return moved;
+  return { groups: store.groups.length - groupsLeftOut.length, groupsMovedToEnd, groupsLeftOut };
 }

@@ -66,13 +66,22 @@ function tell(report: ImportReport): void {
     warn(`damaged, left out: ${file}: offset ${start}, length ${end - start}: ${reason}`);
   for (const partition of report.partitions) {
     const name = nameOf(partition);
-    const { missingOffsets, rawMessages, groupsMovedToEnd, unreadableKeys, otherKeys, stateStore } =
-      partition;
+    const {
+      missingOffsets,
+      rawMessages,
+      groupsMovedToEnd,
+      groupsLeftOut,
+      unreadableKeys,
+      otherKeys,
+      stateStore,
+    } = partition;
     if (missingOffsets > 0) warn(`${name}: ${missingOffsets} offset(s) without a message stay empty`);
     if (rawMessages > 0)
       warn(`${name}: ${rawMessages} message(s) not in the expected form, kept as the bytes they were`);
     if (groupsMovedToEnd.length > 0)
       warn(`${name}: beyond the end, set to the end: ${groupsMovedToEnd.join(', ')}`);
+    if (groupsLeftOut.length > 0)
+      warn(`${name}: group names not allowed here, left out: ${groupsLeftOut.join(', ')}`);
     if (unreadableKeys.length > 0) warn(`${name}: no offset in ${unreadableKeys.join(', ')}; left out`);
     if (otherKeys > 0 && stateStore === undefined)
       warn(`${name}: ${otherKeys} other key(s) left out; pass --state to keep them in a store`);
