@@ -4,6 +4,7 @@ import { type FileHandle, type FileSystem, isErrno } from '../io/file-system.js'
 import { PooledFile } from '../io/handle-pool.js';
 import { CurrentFile } from './current-file.js';
 import { copyDurably, replaceFile, withoutReturn, writeFresh } from './durable-files.js';
+import { inParallel } from './in-parallel.js';
 import { endIsMissing, type KnownEnd, readLogEnd, writeLogEnd } from './log-end.js';
 import { LeftFiles } from './left-files.js';
 import { type Damage, LogFile } from './log-file.js';
@@ -230,7 +231,7 @@ export class LogDirectory {
     for (const path of [names.unfinished, names.unfinishedIndex, names.compacted]) await fs.unlink(path);
     const current = known.at(-1);
     if (current === undefined) return this.create(started);
-    for (const file of known.slice(0, -1)) await this.openLeft(file);
+    await this.openLeft(known.slice(0, -1));
     const { badBytes, status } = await this.openCurrent(current);
     const items = this.files.reduce((sum, file) => sum + file.entries, 0);
     // Names may be in the page cache only, if the last process died before it synced them.
@@ -309,15 +310,19 @@ export class LogDirectory {
     await this.put(names.file(this.firstNumber), fileHead('opened'));
   }
 
-  private async openLeft(known: KnownFile): Promise<void> {
-    const opened = await this.left.open(known.number, known.generation, known.size);
-    if (opened !== undefined) {
-      this.files.push(opened.file);
-      this.sequence = Math.max(this.sequence, opened.lastSequence + 1);
-      return;
+  private async openLeft(known: readonly KnownFile[]): Promise<void> {
+    const indexed = await inParallel(known, (file) =>
+      this.left.open(file.number, file.generation, file.size),
+    );
+    for (const [i, opened] of indexed.entries()) {
+      if (opened !== undefined) {
+        this.files.push(opened.file);
+        this.sequence = Math.max(this.sequence, opened.lastSequence + 1);
+      } else {
+        const { file, recovered } = await this.recover(known[i]!, false);
+        await this.left.rebuild(file, recovered);
+      }
     }
-    const { file, recovered } = await this.recover(known, false);
-    await this.left.rebuild(file, recovered);
   }
 
   private async openCurrent(known: KnownFile): Promise<RecoveredFile> {

@@ -8,6 +8,7 @@ import {
 } from '../format/headers.js';
 import { MAX_FRAME_HEAD, readFrame, readTrailer, TRAILER_SIZE } from '../format/item.js';
 import { type FileHandle, type FileSystem, isErrno } from '../io/file-system.js';
+import { inParallel } from './in-parallel.js';
 import { type LogNames, wrapNumber } from './names.js';
 
 /** What the first bytes of a wrap log's file say. */
@@ -77,12 +78,12 @@ function nextIfCreated(files: readonly FileSummary[], current: FileSummary): Fil
 }
 
 async function summarise(fs: FileSystem, names: LogNames): Promise<FileSummary[]> {
+  const entries = await fs.readdir(names.directory);
+  const numbers = entries.flatMap(({ name, directory }) => (directory ? [] : (wrapNumber(name) ?? [])));
+  const summaries = await inParallel(numbers, (number) => summariseFile(fs, names, number));
   const files: FileSummary[] = [];
-  for (const { name, directory } of await fs.readdir(names.directory)) {
-    const number = directory ? undefined : wrapNumber(name);
-    if (number === undefined) continue;
-    const summary = await summariseFile(fs, names.file(number), number);
-    if (await isUnfinished(fs, names, summary)) await fs.unlink(names.file(number));
+  for (const summary of summaries) {
+    if (await isUnfinished(fs, names, summary)) await fs.unlink(names.file(summary.number));
     else files.push(summary);
   }
   return files.sort((a, b) => a.number - b.number);
@@ -94,7 +95,8 @@ async function isUnfinished(fs: FileSystem, names: LogNames, file: FileSummary):
   return (await fs.size(names.keyIndex(file.number))) === undefined;
 }
 
-async function summariseFile(fs: FileSystem, path: string, number: number): Promise<FileSummary> {
+async function summariseFile(fs: FileSystem, names: LogNames, number: number): Promise<FileSummary> {
+  const path = names.file(number);
   const size = (await fs.size(path)) ?? 0;
   const handle = await fs.open(path, { write: false });
   try {
@@ -110,7 +112,7 @@ async function summariseFile(fs: FileSystem, path: string, number: number): Prom
   }
 }
 
-/** Reads the first item's trailer without the item, so that opening costs the same however large items are. */
+/** Reads and checks the first item: its trailer decides which file is the newest. */
 async function firstGeneration(handle: FileHandle, head: Buffer, size: number): Promise<number | undefined> {
   const frame = readFrame(head, FILE_HEAD, head.length);
   if (frame === undefined || frame.end > size || frame.end - frame.start > MAX_CHECKED_ITEM) return undefined;
