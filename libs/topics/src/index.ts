@@ -1,5 +1,7 @@
 export type { Clock } from './clock.js';
 export { DEAD_LETTER_PREFIX, DeadLetterHeader, REDRIVES_HEADER } from './dead-letters/dead-letter-headers.js';
+export * from './dead-letters/dead-letter.types.js';
+export { DeadLetters } from './dead-letters/dead-letters.js';
 export * from './delivery-errors.js';
 export * from './errors.js';
 export * from './events.js';

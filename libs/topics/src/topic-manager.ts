@@ -3,7 +3,7 @@ import { LimitReachedError, TopicNotFoundError } from './errors.js';
 import type { TopicsEvents } from './events.js';
 import type { GroupOffsets } from './groups/group-offsets.js';
 import { KeyedMutex, forEachLimited } from './keyed-mutex.js';
-import { logStartKey, type MetaSnapshot, type MetaStore, topicKey } from './meta/meta-store.js';
+import { logStartKey, type MetaSnapshot, type MetaStore, redrivenKey, topicKey } from './meta/meta-store.js';
 import type { TopicRecord } from './meta/topic-record.js';
 import type { ResolvedTopicsOptions, TopicDefinition, TopicOptions, TopicsAdapters } from './options.js';
 import type { PartitionEnvironment } from './partition/partition.js';
@@ -252,7 +252,9 @@ export class TopicManager {
     const starts: { key: readonly string[]; value: null }[] = [];
     for (let partition = 0; partition < record.partitions; partition++) {
       await adapter.destroy(record.name, partition);
-      starts.push({ key: logStartKey(record.id, partition), value: null });
+      for (const key of [logStartKey(record.id, partition), redrivenKey(record.id, partition)]) {
+        starts.push({ key, value: null });
+      }
       this.logStarts.delete(`${record.id}/${partition}`);
     }
     await this.meta.write([...starts, ...this.offsets.removalOf(record.name)]);

@@ -99,10 +99,10 @@ export class Topic<T = unknown> {
   }
 
   /** Publishes bytes as they are, routed by their key, past the limit for messages of users. @internal */
-  publishRecord(record: RecordInput): Promise<PublishResult> {
+  publishRecord(record: RecordInput, partition?: number): Promise<PublishResult> {
     return new Promise((resolve, reject) => {
       const { partitions, router } = this.running();
-      const index = router.partitionFor(record.key, undefined, undefined, partitions.length);
+      const index = router.partitionFor(record.key, undefined, partition, partitions.length);
       const pending = new SinglePublish(this.name, index, record.timestamp, resolve, reject);
       partitions[index]!.publish([record], pending);
     });

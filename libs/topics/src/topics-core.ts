@@ -1,6 +1,7 @@
 import type { Logger } from '@nestjs/common';
 import { codecFor } from './codecs.js';
 import { DeadLetterWriter } from './dead-letters/dead-letter-writer.js';
+import { DeadLetters } from './dead-letters/dead-letters.js';
 import { messageOf } from './errors.js';
 import { logEvents } from './event-log.js';
 import { TopicsEvents } from './events.js';
@@ -28,6 +29,7 @@ export class TopicsCore {
   readonly budget: PublishBudget;
   readonly manager: TopicManager;
   readonly groups: GroupRegistry;
+  readonly deadLetters: DeadLetters;
   private readonly meta = new MetaStore();
   private readonly turn = new Turn();
   private readonly offsets: GroupOffsets;
@@ -55,6 +57,7 @@ export class TopicsCore {
     this.groups = new GroupRegistry(this.manager, this.coordinator, this.offsets);
     this.retention = new RetentionGuard(this.manager, this.offsets, (error) => this.warn('retention', error));
     this.deadLetterWriter = new DeadLetterWriter((name, of) => this.deadLetterTopic(name, of), options.clock);
+    this.deadLetters = new DeadLetters((name) => this.manager.get(name), meta);
     this.connect();
   }
 
@@ -62,6 +65,7 @@ export class TopicsCore {
   async open(definitions: readonly TopicDefinition[]): Promise<void> {
     const snapshot = await this.meta.open(this.adapters.default);
     this.offsets.load(snapshot);
+    this.deadLetters.load(snapshot);
     await this.manager.load(snapshot, definitions);
   }
 

@@ -7,6 +7,7 @@ import {
   type OnModuleDestroy,
   type OnModuleInit,
 } from '@nestjs/common';
+import type { DeadLetters } from './dead-letters/dead-letters.js';
 import { ServiceStoppedError, TopicNotFoundError } from './errors.js';
 import type { TopicsEvents } from './events.js';
 import { ConsumerGroup, type GroupEnvironment } from './groups/consumer-group.js';
@@ -45,6 +46,7 @@ export class TopicsService
   /** What happens by itself: see {@link TopicsEvents}. */
   readonly events: TopicsEvents;
   readonly groups: GroupRegistry;
+  readonly deadLetters: DeadLetters;
   private readonly logger = new Logger('Topics');
   private readonly options: ResolvedTopicsOptions;
   private readonly core: TopicsCore;
@@ -65,6 +67,7 @@ export class TopicsService
     this.core = new TopicsCore(adapters, this.options, this.logger);
     this.events = this.core.events;
     this.groups = this.core.groups;
+    this.deadLetters = this.core.deadLetters;
     this.manager = this.core.manager;
     this.groupEnvironment = this.core.groupEnvironment((group) => void this.members.delete(group));
     adapters.beforeClose?.(() => this.onApplicationShutdown());

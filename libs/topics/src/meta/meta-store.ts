@@ -5,6 +5,7 @@ import {
   type StorageAdapter,
   StoreClosedError,
 } from '@genrocks/storage';
+import type { OffsetRange } from '../dead-letters/offset-ranges.js';
 import type { CommittedOffset } from '../groups/group.types.js';
 import type { TopicRecord } from './topic-record.js';
 
@@ -25,12 +26,19 @@ export interface MetaChange {
 export interface MetaSnapshot {
   readonly topics: TopicRecord[];
   readonly logStarts: { topicId: string; partition: number; offset: number }[];
+  readonly redriven: { topicId: string; partition: number; ranges: OffsetRange[] }[];
   readonly offsets: { group: string; topic: string; partition: number; committed: CommittedOffset }[];
 }
 
 export const topicKey = (name: string): readonly string[] => ['topic', name];
 export const logStartKey = (topicId: string, partition: number): readonly string[] => [
   'start',
+  topicId,
+  String(partition),
+];
+/** Dead letters of a partition that were put back. */
+export const redrivenKey = (topicId: string, partition: number): readonly string[] => [
+  'redriven',
   topicId,
   String(partition),
 ];
@@ -58,7 +66,7 @@ export class MetaStore {
 
   async open(adapter: StorageAdapter): Promise<MetaSnapshot> {
     this.store = await adapter.open(META_TOPIC, 0, { retain: 'all' });
-    const snapshot: MetaSnapshot = { topics: [], logStarts: [], offsets: [] };
+    const snapshot: MetaSnapshot = { topics: [], logStarts: [], redriven: [], offsets: [] };
     for await (const page of this.store.scanPages()) {
       for (const { key, value } of page) load(snapshot, key.toString('utf8').split('\0'), value);
     }
@@ -126,6 +134,9 @@ function load(snapshot: MetaSnapshot, key: readonly string[], value: Buffer): vo
   else if (kind === 'start') {
     const { offset } = content as { offset: number };
     snapshot.logStarts.push({ topicId: first, partition: Number(second), offset });
+  } else if (kind === 'redriven') {
+    const ranges = content as OffsetRange[];
+    snapshot.redriven.push({ topicId: first, partition: Number(second), ranges });
   } else if (kind === 'offset') {
     const committed = content as CommittedOffset;
     snapshot.offsets.push({ group: first, topic: second, partition: Number(third), committed });

@@ -1,0 +1,57 @@
+import type { Message } from '../message.js';
+
+/** A message a group has given up on, as its dead-letter topic has it. */
+export interface DeadLetter<T = unknown> {
+  /** Where the dead letter lies; its key, value and other headers are those of the original. */
+  readonly message: Message<T>;
+  /** `bytes`: the value is what could not be read as messages. */
+  readonly kind: 'message' | 'bytes';
+  readonly reason: string;
+  /** Code or class of the error. */
+  readonly error: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly group: string;
+  /** Tries that failed; 0 of `bytes`. */
+  readonly attempts: number;
+  /** Milliseconds since 1970. Null of `bytes`. */
+  readonly firstFailedAt: number | null;
+  readonly lastFailedAt: number;
+  /** How often it had been redriven before it failed again. */
+  readonly redrives: number;
+  /** It was put back since. */
+  readonly redriven: boolean;
+}
+
+/** Which dead letters are meant. All conditions given must hold. */
+export interface DeadLetterFilter {
+  /** Only of this topic. */
+  topic?: string;
+  /** Only of this group. */
+  group?: string;
+  /** Only with this key, as UTF-8. */
+  key?: string;
+  /** Only given up at this time or later, ms since 1970. */
+  since?: number;
+  /** Only given up before this time. */
+  until?: number;
+  /** At most so many. Default: no limit for `redrive`, 100 for `list`. */
+  limit?: number;
+}
+
+export interface RedriveOptions extends DeadLetterFilter {
+  /** Another topic to publish them to. Default: where each came from. */
+  to?: string;
+  /** Only count. Default false. */
+  dryRun?: boolean;
+  /** Ends early, between two messages; the result tells how far it came. */
+  signal?: AbortSignal;
+}
+
+export interface RedriveResult {
+  /** Messages put back (or with `dryRun`, that would be). */
+  readonly redriven: number;
+  /** Dead letters that fit the filter but cannot be put back: bytes that are no messages, or without their value. */
+  readonly skipped: number;
+}
