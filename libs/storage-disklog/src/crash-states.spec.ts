@@ -15,14 +15,14 @@ const POLICIES: Policy[] = ['all kept', 'all dropped', 'random', 'random'];
 
 describe('every state that a power cut can leave opens, with all that was acknowledged', () => {
   for (const { name, options, compacted = false, run } of scenarios) {
-    it(name, async () => {
+    it(name, { timeout: 120_000 }, async () => {
       const seed = newSeed();
       const random = new Random(seed);
       const recorder = await Recorder.start(scratch, options, random);
       await run(recorder);
       const recording = await recorder.finish(name, compacted);
       const logDir = await scratch.directory();
-      const stride = Math.max(1, Math.floor(recording.changes.length / 24));
+      const stride = Math.max(1, Math.floor(recording.changes.length / 16));
       for (let moment = random.int(stride); moment <= recording.changes.length; moment += stride) {
         for (const policy of POLICIES) {
           const problem = await stateProblem(recording, moment, policy, random, logDir);

@@ -2,18 +2,20 @@ import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isGenRocksError, type PartitionStore, type StoreEvent } from '@genrocks/storage';
 import { Logger } from '@nestjs/common';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { partitionOf, Scratch, snapshot } from './__fixtures__/directories.js';
 import { entryText } from './__fixtures__/expected-log.js';
 import { fastFileSystem } from './__fixtures__/recording-file-system.js';
 import { sealItem, TRAILER_SIZE, writeItem } from './format/item.js';
 import { type DiskLogOptions, DiskLogStorageAdapter } from './index.js';
 
-// Opening damaged logs writes errors, and these are thousands.
-Logger.overrideLogger(false);
-
 /** Every bit and every length takes minutes in all; a step that shares no factor with 8 meets every kind of place. */
 const thorough = process.env.GENROCKS_THOROUGH === '1';
+
+vi.setConfig({ testTimeout: thorough ? 3_600_000 : 120_000 });
+
+// Opening damaged logs writes errors, and these are thousands.
+Logger.overrideLogger(false);
 
 const scratch = new Scratch();
 afterAll(() => scratch.clear());

@@ -135,10 +135,15 @@ export async function stateProblem(
     );
     if (problem !== undefined) return problem;
     await first.store.put('~after', 'x');
+    // The process dies once more, so that what it left of the first crash is met again.
+    const copy = `${logDir}.copy`;
+    await cp(logDir, copy, { recursive: true, filter: (path) => !path.endsWith('log.lock') });
     await first.close();
-    const second = await open(options, logDir, events);
+    const second = await open(options, copy, events);
     const { live } = await contentsOf(second.store);
     await second.close();
+    await rm(copy, { recursive: true, force: true });
+    if (events.some(({ type }) => type === 'damaged')) return 'damage was left behind by the recovery';
     return live.at(-1)?.[0] === '~after' ? undefined : 'what was written after the crash is gone';
   } catch (error) {
     return `${String(error)}\n${(error as Error).stack}`;

@@ -1,0 +1,78 @@
+import { cp } from 'node:fs/promises';
+import type { PartitionStore } from '@genrocks/storage';
+import { Logger } from '@nestjs/common';
+import { afterAll, describe, expect, it } from 'vitest';
+import { Scratch } from './__fixtures__/directories.js';
+import { contentsOf } from './__fixtures__/expected-log.js';
+import { fastFileSystem } from './__fixtures__/recording-file-system.js';
+import { type DiskLogOptions, DiskLogStorageAdapter } from './index.js';
+
+Logger.overrideLogger(false);
+
+const scratch = new Scratch();
+afterAll(() => scratch.clear());
+
+async function open(
+  options: DiskLogOptions,
+): Promise<{ adapter: DiskLogStorageAdapter; store: PartitionStore }> {
+  const adapter = new DiskLogStorageAdapter(options, fastFileSystem);
+  return { adapter, store: await adapter.open('t', 0) };
+}
+
+const filler = 'f'.repeat(10_000);
+
+describe('a compaction while others write', () => {
+  it.each(['put', 'delete', 'batch', 'truncate'] as const)(
+    '%s: nothing is lost, nothing comes back',
+    async (kind) => {
+      const logDir = await scratch.directory();
+      const options: DiskLogOptions = { logDir, logType: 'compact', sync: 'os' };
+      const { adapter, store } = await open(options);
+      const expected = new Map<string, string>();
+      for (let round = 0; round < 2; round++) {
+        const writes = Array.from({ length: 300 }, (_, i) => [`k${i}`, `${round}${filler}`] as const);
+        await Promise.all(writes.map(([key, value]) => store.put(key, value)));
+        for (const [key, value] of writes) expected.set(key, value);
+      }
+      let done = false;
+      const compaction = store.optimize().finally(() => (done = true));
+      let during = 0;
+      for (let i = 0; i < 300; i++) {
+        if (!done) during++;
+        if (kind === 'put') {
+          await store.put(`k${i}`, 'new');
+          expected.set(`k${i}`, 'new');
+        } else if (kind === 'delete') {
+          await store.delete(`k${i}`);
+          expected.delete(`k${i}`);
+        } else if (kind === 'batch') {
+          await store.batch([
+            { type: 'put', key: `k${i}`, value: 'new' },
+            { type: 'delete', key: `k${299 - i}` },
+          ]);
+          expected.set(`k${i}`, 'new');
+          expected.delete(`k${299 - i}`);
+        } else if (i === 40) {
+          await store.truncate();
+          expected.clear();
+        } else {
+          await store.put(`n${i}`, 'new');
+          expected.set(`n${i}`, 'new');
+        }
+      }
+      await compaction;
+      expect(during).toBeGreaterThan(3);
+      const live = [...expected].sort(([a], [b]) => (a < b ? -1 : 1));
+      expect((await contentsOf(store)).live).toEqual(live);
+      // As a crash would leave it, and after an orderly end.
+      const copy = await scratch.directory();
+      await cp(logDir, copy, { recursive: true, filter: (path) => !path.endsWith('log.lock') });
+      await adapter.close();
+      for (const directory of [copy, logDir]) {
+        const again = await open({ ...options, logDir: directory });
+        expect((await contentsOf(again.store)).live).toEqual(live);
+        await again.adapter.close();
+      }
+    },
+  );
+});

@@ -1,0 +1,215 @@
+// Deliberate faults in a copy of the disk log: for each of them the suites must fail. A fault that passes is a hole in
+// the suites. npm run torture -- --only mutants
+import { spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const ENGINE = 'libs/storage-disklog/src/engine/';
+const FORMAT = 'libs/storage-disklog/src/format/';
+
+/** Each replaces `from`, which must be there exactly once, by `to`; `suites` are the specs that must notice. */
+const mutants = [
+  {
+    name: 'the directory is not synced before the index names the new file',
+    file: `${ENGINE}log-directory.ts`,
+    from: /await fs\.syncDirectory\(names\.directory\);\s+(await fs\.rename\(names\.unfinishedIndex, names\.index\);)/,
+    to: '$1',
+    suites: ['crash-states'],
+  },
+  {
+    name: 'the index names the new file before there is one',
+    file: `${ENGINE}log-directory.ts`,
+    from: /(await fs\.rename\(names\.unfinished, names\.file\(number\)\);\s+await fs\.syncDirectory\(names\.directory\);)\s+(await fs\.rename\(names\.unfinishedIndex, names\.index\);\s+await fs\.syncDirectory\(names\.directory\);)/,
+    to: '$2\n$1',
+    suites: ['crash-states'],
+  },
+  {
+    name: 'checksums are not compared',
+    file: `${FORMAT}item.ts`,
+    from: /if \(crc32\(/,
+    to: 'if (false && crc32(',
+    suites: ['format/format', 'damage'],
+  },
+  {
+    name: 'checksums do not depend on the position',
+    file: `${FORMAT}item.ts`,
+    from: /return position % 0x1_0000_0000;/,
+    to: 'return position * 0;',
+    suites: ['format/format', 'damage'],
+  },
+  {
+    name: 'a write is acknowledged before it is made',
+    file: `${ENGINE}log-writer.ts`,
+    from: /await this\.write\(current, group\.bytesFor/,
+    to: 'void this.write(current, group.bytesFor',
+    suites: ['crash-states'],
+  },
+  {
+    name: 'a write is acknowledged before it is on the device',
+    file: `${ENGINE}log-directory.ts`,
+    from: /durable: this\.options\.durable \}/,
+    to: 'durable: false }',
+    suites: ['crash-states'],
+  },
+  {
+    name: 'a torn tail is not cut',
+    file: `${ENGINE}log-directory.ts`,
+    from: /if \(badBytes > 0\) await writer\.truncate\(end\);/,
+    to: '',
+    suites: ['crash-states'],
+  },
+  {
+    name: 'whatever is unreadable is taken for a torn write',
+    file: `${ENGINE}recovery.ts`,
+    from: /result\.synced <= gap\.start/,
+    to: '(gap.syncedAfter ?? 0) <= gap.start',
+    suites: ['damage'],
+  },
+  {
+    name: 'everything unreadable is cut',
+    file: `${ENGINE}recovery.ts`,
+    from: /gap\.syncedAfter !== undefined && result\.synced <= gap\.start/,
+    to: 'gap.end > 0',
+    suites: ['damage'],
+  },
+  {
+    name: 'a truncation leaves no marker',
+    file: `${ENGINE}log-directory.ts`,
+    from: /await writeFresh\(fs, names\.truncation, Buffer\.alloc\(0\)\);/,
+    to: '',
+    suites: ['crash-states'],
+  },
+  {
+    name: 'a failed truncation leaves its marker',
+    file: `${ENGINE}log-directory.ts`,
+    from: /await withoutReturn\(async \(\) => \{\s+await fs\.unlink\(names\.truncation\);\s+await fs\.syncDirectory\(names\.directory\);\s+\}\);/,
+    to: '',
+    suites: ['faults'],
+  },
+  {
+    name: 'compaction drops every tombstone',
+    file: `${ENGINE}compaction.ts`,
+    from: /return entry\.value !== undefined \|\| [^;]+;/,
+    to: 'return entry.value !== undefined;',
+    suites: ['compaction'],
+  },
+  {
+    name: 'a compaction and a truncation share the name of their file',
+    file: `${ENGINE}names.ts`,
+    from: /'log\.compacted'/,
+    to: "'log.new'",
+    suites: ['compaction'],
+  },
+  {
+    name: 'the new file of a compaction is not synced',
+    file: `${ENGINE}compaction.ts`,
+    from: /await this\.handle!\.sync\(\);/,
+    to: '',
+    suites: ['crash-states'],
+  },
+  {
+    name: 'a failed sync is forgotten',
+    file: `${ENGINE}log-writer.ts`,
+    from: /this\.failure \?\?= new SyncFailedError\(this\.options\.name, cause\);/,
+    to: 'if (this.failure !== undefined) return this.failure; const failure = new SyncFailedError(this.options.name, cause); return failure;',
+    suites: ['faults'],
+  },
+  {
+    name: 'what a full device took of a write is not cut back',
+    file: `${ENGINE}current-file.ts`,
+    from: /await this\.writer\.truncate\(this\.file\.end\);\s+this\.writtenEnd = /,
+    to: 'this.writtenEnd = ',
+    suites: ['faults'],
+  },
+  {
+    name: 'a short write is taken for a whole one',
+    file: `${ENGINE}current-file.ts`,
+    from: /while \(written < bytes\.length\)/,
+    to: 'if (written < bytes.length)',
+    suites: ['faults'],
+  },
+  {
+    name: 'a scan shows the oldest entry of a key',
+    file: `${ENGINE}cursor.ts`,
+    from: /\[\.\.\.files\]\s*\.reverse\(\)/,
+    to: '[...files]',
+    suites: ['model'],
+  },
+  {
+    name: 'the file that is overwritten is the wrong one',
+    file: `${ENGINE}log-directory.ts`,
+    from: /number >= this\.options\.maxFiles \? 1/,
+    to: 'number > this.options.maxFiles ? 1',
+    suites: ['model'],
+  },
+];
+
+const root = resolve(import.meta.dirname, '../..');
+const only = process.argv[2];
+const survivors = [];
+for (const mutant of mutants.filter(({ name }) => only === undefined || name.includes(only))) {
+  const copy = makeCopy();
+  try {
+    const path = join(copy, mutant.file);
+    const source = readFileSync(path, 'utf8');
+    const found = source.match(new RegExp(mutant.from, 'g'))?.length ?? 0;
+    if (found !== 1) {
+      console.log(`STALE     ${mutant.name}: its place in ${mutant.file} was found ${found} times`);
+      survivors.push(mutant.name);
+      continue;
+    }
+    writeFileSync(path, source.replace(mutant.from, mutant.to));
+    const failed = mutant.suites.find((suite) => !passes(copy, suite));
+    console.log(
+      failed === undefined ? `SURVIVED  ${mutant.name}` : `caught    ${mutant.name} (by ${failed})`,
+    );
+    if (failed === undefined) survivors.push(mutant.name);
+  } finally {
+    rmSync(copy, { recursive: true, force: true });
+  }
+}
+console.log(survivors.length === 0 ? 'every fault was caught' : `${survivors.length} faults were not caught`);
+process.exitCode = survivors.length === 0 ? 0 : 1;
+
+/** The libraries with their sources, and the installed packages by links. */
+function makeCopy() {
+  const copy = mkdtempSync(join(tmpdir(), 'genrocks-mutant-'));
+  for (const name of ['package.json', 'vitest.config.ts', 'tsconfig.base.json', 'test/setup.ts']) {
+    cpSync(join(root, name), join(copy, name));
+  }
+  const scope = join(copy, 'node_modules', '@genrocks');
+  mkdirSync(scope, { recursive: true });
+  for (const library of ['storage', 'storage-disklog']) {
+    cpSync(join(root, 'libs', library), join(copy, 'libs', library), {
+      recursive: true,
+      filter: (path) => !path.endsWith('/dist') && !path.endsWith('/node_modules'),
+    });
+    symlinkSync(join(copy, 'libs', library), join(scope, library));
+  }
+  for (const name of readdirSync(join(root, 'node_modules'))) {
+    if (name !== '@genrocks' && !name.startsWith('.'))
+      symlinkSync(join(root, 'node_modules', name), join(copy, 'node_modules', name));
+  }
+  return copy;
+}
+
+function passes(copy, suite) {
+  const vitest = join(root, 'node_modules/vitest/vitest.mjs');
+  const spec = `libs/storage-disklog/src/${suite}.spec.ts`;
+  const { status } = spawnSync(process.execPath, [vitest, 'run', '--project', 'unit', '--bail', '1', spec], {
+    cwd: copy,
+    stdio: 'ignore',
+    timeout: 300_000,
+  });
+  return status === 0;
+}
