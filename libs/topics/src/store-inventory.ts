@@ -1,5 +1,4 @@
 import { TopicExistsError } from './errors.js';
-import { META_TOPIC } from './meta/meta-store.js';
 import type { TopicRecord } from './meta/topic-record.js';
 import type { TopicsAdapters } from './options.js';
 import type { UnregisteredStore } from './status.types.js';
@@ -16,7 +15,8 @@ export class StoreInventory {
     const orphans: UnregisteredStore[] = [];
     for (const adapter of this.adapters.all) {
       for (const { topic, partition } of await adapter.list()) {
-        if (adapter === this.adapters.default && topic === META_TOPIC) continue;
+        // Names that begin so are reserved: stores of GenRocks' own.
+        if (adapter === this.adapters.default && topic.startsWith('__')) continue;
         const owner = owners.get(topic);
         if (owner?.adapter === adapter.name && partition < owner.partitions) continue;
         orphans.push({ adapter: adapter.name, topic, partition });

@@ -104,7 +104,7 @@ function primitiveCodec(type: Primitive, flexible: boolean, nullable: boolean): 
   return {
     read: (reader) => reader[type](),
     write: (writer, value) => void (writer[type] as (value: unknown) => Writer)(value),
-  } satisfies ValueCodec as ValueCodec;
+  } satisfies ValueCodec;
 }
 
 function stringCodec(flexible: boolean, nullable: boolean): ValueCodec {

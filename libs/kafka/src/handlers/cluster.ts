@@ -1,0 +1,68 @@
+import { describeCluster } from '../protocol/apis/describe-cluster.js';
+import { findCoordinator } from '../protocol/apis/find-coordinator.js';
+import { initProducerId } from '../protocol/apis/init-producer-id.js';
+import { offsetForLeaderEpoch } from '../protocol/apis/offset-for-leader-epoch.js';
+import { ErrorCode } from '../protocol/error-codes.js';
+import { route, type Route } from '../server/request.types.js';
+import { advertised, type BrokerContext, LEADER_EPOCH, NODE_ID } from './broker-context.js';
+
+const GROUP = 0;
+const NO_TRANSACTIONS = 'transactions are not supported';
+const BROKERS = 1;
+
+export function describeClusterRoute({ options, clusterId }: BrokerContext): Route {
+  return route(describeCluster, ({ endpointType }, { session }) => {
+    const { host, port } = advertised(options, session);
+    const isBrokers = endpointType === BROKERS;
+    return {
+      errorCode: isBrokers ? ErrorCode.NONE : ErrorCode.INVALID_REQUEST,
+      errorMessage: isBrokers ? null : 'there are no controller endpoints',
+      endpointType,
+      clusterId,
+      controllerId: NODE_ID,
+      brokers: isBrokers ? [{ brokerId: NODE_ID, host, port }] : [],
+    };
+  });
+}
+
+/** This broker coordinates every group, and no transactions. */
+export function findCoordinatorRoute({ options }: BrokerContext): Route {
+  return route(findCoordinator, ({ key, keys, keyType }, { session, version }) => {
+    const found =
+      keyType === GROUP
+        ? { errorCode: ErrorCode.NONE, errorMessage: null, nodeId: NODE_ID, ...advertised(options, session) }
+        : {
+            errorCode: ErrorCode.INVALID_REQUEST,
+            errorMessage: NO_TRANSACTIONS,
+            nodeId: -1,
+            host: '',
+            port: -1,
+          };
+    if (version < 4) return { ...found, key };
+    return { coordinators: keys.map((one) => ({ key: one, ...found })) };
+  });
+}
+
+/** Without transactions a producer gets a new id every time it asks, whatever it had before. */
+export function initProducerIdRoute({ producerIds }: BrokerContext): Route {
+  return route(initProducerId, async ({ transactionalId }) => {
+    if (transactionalId !== null) return { errorCode: ErrorCode.INVALID_REQUEST };
+    return { errorCode: ErrorCode.NONE, producerId: await producerIds.allocate(), producerEpoch: 0 };
+  });
+}
+
+/** There is one epoch, and it ends where the log does. */
+export function offsetForLeaderEpochRoute({ directory }: BrokerContext): Route {
+  return route(offsetForLeaderEpoch, ({ topics }) => ({
+    topics: topics.map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map(({ index, currentLeaderEpoch, leaderEpoch }) => {
+        const partition = directory.partition(name, index);
+        if (typeof partition === 'number') return { index, errorCode: partition };
+        if (currentLeaderEpoch > LEADER_EPOCH) return { index, errorCode: ErrorCode.UNKNOWN_LEADER_EPOCH };
+        if (leaderEpoch !== LEADER_EPOCH) return { index, errorCode: ErrorCode.NONE };
+        return { index, errorCode: ErrorCode.NONE, leaderEpoch, endOffset: partition.endOffset };
+      }),
+    })),
+  }));
+}

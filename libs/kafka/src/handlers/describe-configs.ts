@@ -1,0 +1,54 @@
+import { describeConfigs } from '../protocol/apis/describe-configs.js';
+import { ErrorCode } from '../protocol/error-codes.js';
+import { route, type Route } from '../server/request.types.js';
+import { type BrokerContext, NODE_ID } from './broker-context.js';
+import { type ConfigEntry, ConfigSource, configsOf, ConfigType, entry } from './topic-configs.js';
+
+const TOPIC = 2;
+const BROKER = 4;
+
+/** Tells what holds for topics and for the broker; nothing can be altered through it. */
+export function describeConfigsRoute(broker: BrokerContext): Route {
+  return route(describeConfigs, ({ resources, includeSynonyms }) => ({
+    results: resources.map(({ type, name, keys }) => {
+      const found = find(broker, type, name);
+      if (typeof found === 'number') return { errorCode: found, errorMessage: null, type, name, configs: [] };
+      const configs = found
+        .filter((config) => keys === null || keys.includes(config.name))
+        .map((config) => ({
+          ...config,
+          synonyms: includeSynonyms
+            ? [{ name: config.name, value: config.value, source: config.configSource }]
+            : [],
+        }));
+      return { errorCode: ErrorCode.NONE, errorMessage: null, type, name, configs };
+    }),
+  }));
+}
+
+function find(broker: BrokerContext, type: number, name: string): ConfigEntry[] | ErrorCode {
+  if (type === TOPIC) {
+    const topic = broker.directory.byName(name);
+    return topic === undefined
+      ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+      : configsOf(topic, broker.maxMessageBytes);
+  }
+  if (type === BROKER && (name === '' || name === String(NODE_ID))) return brokerConfigs(broker);
+  return ErrorCode.INVALID_REQUEST;
+}
+
+function brokerConfigs({ options, maxMessageBytes }: BrokerContext): ConfigEntry[] {
+  const fixed = (name: string, value: unknown, type: number) =>
+    entry(name, String(value), type, ConfigSource.STATIC_BROKER);
+  return [
+    fixed('broker.id', NODE_ID, ConfigType.INT),
+    fixed('auto.create.topics.enable', options.autoCreateTopics, ConfigType.BOOLEAN),
+    fixed('message.max.bytes', maxMessageBytes, ConfigType.INT),
+    fixed('socket.request.max.bytes', options.maxRequestBytes, ConfigType.INT),
+    fixed('connections.max.idle.ms', options.idleTimeoutMs, ConfigType.LONG),
+    fixed('group.min.session.timeout.ms', options.minSessionTimeoutMs, ConfigType.INT),
+    fixed('group.max.session.timeout.ms', options.maxSessionTimeoutMs, ConfigType.INT),
+    fixed('group.initial.rebalance.delay.ms', options.initialRebalanceDelayMs, ConfigType.INT),
+    fixed('default.replication.factor', 1, ConfigType.INT),
+  ];
+}

@@ -1,0 +1,159 @@
+import { setMaxListeners } from 'node:events';
+import type { Partition } from '@genrocks/topics';
+import { fetch } from '../protocol/apis/fetch.js';
+import { ErrorCode } from '../protocol/error-codes.js';
+import type { RequestOf } from '../protocol/schema/api.js';
+import { type RequestContext, route, type Route } from '../server/request.types.js';
+import { type BrokerContext, LEADER_EPOCH } from './broker-context.js';
+import { errorCodeOf } from './error-mapping.js';
+
+/** From this version on topics are named by UUID. */
+const IDS_FROM = 13;
+/** Longer polls are answered empty, and the client asks again. */
+const MAX_WAIT_MS = 300_000;
+const READ_COMMITTED = 1;
+
+type FetchRequest = RequestOf<typeof fetch>;
+
+/** One partition a client asks for, looked up anew on every pass: topics come and go while a poll waits. */
+interface Wanted {
+  readonly index: number;
+  readonly fetchOffset: number;
+  readonly maxBytes: number;
+  readonly currentLeaderEpoch: number;
+  find(): Partition | ErrorCode;
+}
+
+interface PartitionAnswer {
+  readonly index: number;
+  readonly errorCode: number;
+  readonly highWatermark: number;
+  readonly lastStableOffset: number;
+  readonly logStartOffset: number;
+  readonly abortedTransactions: readonly never[] | null;
+  readonly records: readonly Buffer[];
+}
+
+/** Serves batches as they are stored. Waits where there is too little, and answers at once where there is an error. */
+export function fetchRoute(broker: BrokerContext): Route {
+  return route(fetch, async (request, context) => {
+    // Sessions are refused with id 0; whoever names one got it from another broker.
+    if (request.sessionId !== 0) return { errorCode: ErrorCode.FETCH_SESSION_ID_NOT_FOUND, topics: [] };
+    const wanted = request.topics.map((topic) =>
+      topic.partitions.map((partition): Wanted => {
+        return { ...partition, find: () => find(broker, topic, partition.index, context.version) };
+      }),
+    );
+    const deadline = Date.now() + Math.min(Math.max(request.maxWaitMs, 0), MAX_WAIT_MS);
+    for (;;) {
+      const pass = new FetchPass(request, answerLimit(broker, request, context));
+      const answers: PartitionAnswer[][] = [];
+      for (const partitions of wanted) {
+        const row: PartitionAnswer[] = [];
+        for (const one of partitions) row.push(await pass.read(one));
+        answers.push(row);
+      }
+      const left = deadline - Date.now();
+      if (pass.isEnough || left <= 0 || context.signal.aborted || pass.waitFor.length === 0) {
+        return {
+          topics: request.topics.map(({ name, topicId }, i) => ({ name, topicId, partitions: answers[i]! })),
+        };
+      }
+      await growth(pass.waitFor, left, context.signal);
+    }
+  });
+}
+
+/** Reads what one answer holds, within its limits. */
+class FetchPass {
+  readonly waitFor: { partition: Partition; from: number }[] = [];
+  private bytes = 0;
+  private failed = false;
+
+  constructor(
+    private readonly request: FetchRequest,
+    private readonly maxBytes: number,
+  ) {}
+
+  get isEnough(): boolean {
+    return this.failed || this.bytes >= this.request.minBytes || this.bytes >= this.maxBytes;
+  }
+
+  async read(wanted: Wanted): Promise<PartitionAnswer> {
+    const { index, fetchOffset, currentLeaderEpoch } = wanted;
+    if (currentLeaderEpoch > LEADER_EPOCH) return this.fail(index, ErrorCode.UNKNOWN_LEADER_EPOCH);
+    const partition = wanted.find();
+    if (typeof partition === 'number') return this.fail(index, partition);
+    const room = this.maxBytes - this.bytes;
+    try {
+      const maxBytes = Math.max(0, Math.min(wanted.maxBytes, room));
+      const read = await partition.readBatches({ offset: fetchOffset, maxBytes });
+      let { batches } = read;
+      // The first batch of an answer may pass the limit, so that nobody is stuck at it; others wait for the next.
+      if (this.bytes > 0 && batches.length === 1 && batches[0]!.length > maxBytes) batches = [];
+      for (const batch of batches) this.bytes += batch.length;
+      this.waitFor.push({ partition, from: read.endOffset });
+      return this.answer(index, ErrorCode.NONE, read.endOffset, read.startOffset, batches);
+    } catch (error) {
+      return this.fail(index, errorCodeOf(error), partition);
+    }
+  }
+
+  private fail(index: number, errorCode: ErrorCode, partition?: Partition): PartitionAnswer {
+    this.failed = true;
+    return this.answer(index, errorCode, partition?.endOffset ?? -1, partition?.startOffset ?? -1, []);
+  }
+
+  private answer(
+    index: number,
+    errorCode: ErrorCode,
+    endOffset: number,
+    logStartOffset: number,
+    records: readonly Buffer[],
+  ): PartitionAnswer {
+    const abortedTransactions = this.request.isolationLevel === READ_COMMITTED ? [] : null;
+    return {
+      index,
+      errorCode,
+      highWatermark: endOffset,
+      lastStableOffset: endOffset,
+      logStartOffset,
+      abortedTransactions,
+      records,
+    };
+  }
+}
+
+function find(
+  broker: BrokerContext,
+  { name, topicId }: FetchRequest['topics'][number],
+  index: number,
+  version: number,
+): Partition | ErrorCode {
+  if (version < IDS_FROM) return broker.directory.partition(name, index);
+  const topic = broker.directory.byId(topicId);
+  return topic === undefined ? ErrorCode.UNKNOWN_TOPIC_ID : broker.directory.partitionOf(topic, index);
+}
+
+function answerLimit(broker: BrokerContext, request: FetchRequest, context: RequestContext): number {
+  return Math.max(1, Math.min(request.maxBytes, broker.options.maxFetchBytes, context.answerRoom()));
+}
+
+/** Resolves when one of the partitions has grown, the time is over, or the client is gone. */
+async function growth(
+  waits: readonly { partition: Partition; from: number }[],
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const ended = new AbortController();
+  setMaxListeners(0, ended.signal);
+  const end = () => ended.abort();
+  signal.addEventListener('abort', end, { once: true });
+  try {
+    const options = { waitMs, signal: ended.signal };
+    await Promise.race(waits.map(({ partition, from }) => partition.waitForData(from, options)));
+  } finally {
+    signal.removeEventListener('abort', end);
+    end();
+  }
+}

@@ -1,0 +1,68 @@
+import type { Partition } from '@genrocks/topics';
+import { listOffsets } from '../protocol/apis/list-offsets.js';
+import { ErrorCode } from '../protocol/error-codes.js';
+import { route, type Route } from '../server/request.types.js';
+import { type BrokerContext, LEADER_EPOCH } from './broker-context.js';
+import { errorCodeOf } from './error-mapping.js';
+
+const LATEST = -1;
+const EARLIEST = -2;
+const MAX_TIMESTAMP = -3;
+/** Where the data on local disk begins, for brokers that move data elsewhere: here it is the same as earliest. */
+const EARLIEST_LOCAL = -4;
+const LATEST_TIERED = -5;
+
+interface Found {
+  readonly offset: number;
+  readonly timestamp: number;
+}
+
+const NOTHING: Found = { offset: -1, timestamp: -1 };
+
+/** Finds offsets by the ends of a partition or by time. */
+export function listOffsetsRoute(broker: BrokerContext): Route {
+  return route(listOffsets, async ({ topics }, { version }) => ({
+    topics: await Promise.all(
+      topics.map(async ({ name, partitions }) => ({
+        name,
+        partitions: await Promise.all(
+          partitions.map(async ({ index, timestamp, currentLeaderEpoch, maxNumOffsets }) => {
+            const partition = broker.directory.partition(name, index);
+            if (typeof partition === 'number') return { index, errorCode: partition };
+            if (currentLeaderEpoch > LEADER_EPOCH)
+              return { index, errorCode: ErrorCode.UNKNOWN_LEADER_EPOCH };
+            try {
+              const found = await find(partition, timestamp);
+              const leaderEpoch = found.offset < 0 ? -1 : LEADER_EPOCH;
+              const oldStyleOffsets =
+                version === 0 && maxNumOffsets > 0 && found.offset >= 0 ? [found.offset] : [];
+              return { index, errorCode: ErrorCode.NONE, ...found, leaderEpoch, oldStyleOffsets };
+            } catch (error) {
+              return { index, errorCode: errorCodeOf(error) };
+            }
+          }),
+        ),
+      })),
+    ),
+  }));
+}
+
+async function find(partition: Partition, timestamp: number): Promise<Found> {
+  if (timestamp === LATEST) return { offset: partition.endOffset, timestamp: -1 };
+  if (timestamp === EARLIEST || timestamp === EARLIEST_LOCAL) {
+    return { offset: partition.startOffset, timestamp: -1 };
+  }
+  if (timestamp === LATEST_TIERED) return NOTHING;
+  if (timestamp === MAX_TIMESTAMP) return newest(partition);
+  return (await partition.offsetForTimestamp(timestamp)) ?? NOTHING;
+}
+
+/** The record with the greatest timestamp: messages are in the order of their times but where set by hand. */
+async function newest(partition: Partition): Promise<Found> {
+  if (partition.endOffset === partition.startOffset) return NOTHING;
+  const { batches } = await partition.readBatches({ offset: partition.endOffset - 1 });
+  const last = batches.at(-1);
+  if (last === undefined) return NOTHING;
+  const maxTimestamp = Number(last.readBigInt64BE(35));
+  return (await partition.offsetForTimestamp(maxTimestamp)) ?? NOTHING;
+}

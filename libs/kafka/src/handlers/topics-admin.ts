@@ -1,0 +1,108 @@
+import { createTopics } from '../protocol/apis/create-topics.js';
+import { deleteTopics } from '../protocol/apis/delete-topics.js';
+import { ErrorCode } from '../protocol/error-codes.js';
+import type { RequestOf } from '../protocol/schema/api.js';
+import { route, type Route } from '../server/request.types.js';
+import { type BrokerContext, NODE_ID } from './broker-context.js';
+import { errorCodeOf } from './error-mapping.js';
+import { storageOf } from './topic-configs.js';
+import { isCreatableName } from './topic-directory.js';
+
+type NewTopic = RequestOf<typeof createTopics>['topics'][number];
+
+interface Refusal {
+  readonly errorCode: ErrorCode;
+  readonly errorMessage: string;
+}
+
+/** Creates topics; each is there, with its leader, when the answer comes. */
+export function createTopicsRoute(broker: BrokerContext): Route {
+  return route(createTopics, async ({ topics, validateOnly }) => {
+    const names = topics.map(({ name }) => name);
+    return {
+      topics: await Promise.all(
+        topics.map(async (topic) => {
+          const isTwice = names.indexOf(topic.name) !== names.lastIndexOf(topic.name);
+          const refusal = isTwice
+            ? refuse(ErrorCode.INVALID_REQUEST, 'named twice')
+            : problemOf(broker, topic);
+          if (refusal !== undefined) return { name: topic.name, ...refusal };
+          try {
+            return await create(broker, topic, validateOnly);
+          } catch (error) {
+            const errorMessage = error instanceof Error ? error.message : null;
+            return { name: topic.name, errorCode: errorCodeOf(error), errorMessage };
+          }
+        }),
+      ),
+    };
+  });
+}
+
+async function create(broker: BrokerContext, topic: NewTopic, validateOnly: boolean) {
+  const { name } = topic;
+  const partitions = topic.assignments.length > 0 ? topic.assignments.length : topic.numPartitions;
+  const storage = storageOf(topic.configs, broker.defaultAdapter);
+  const created = { name, errorCode: ErrorCode.NONE, errorMessage: null, replicationFactor: 1 };
+  if (validateOnly) return { ...created, numPartitions: partitions, configs: [] };
+  const { id, partitionCount } = await broker.topics.startTopic(name, {
+    ...(partitions === -1 ? {} : { partitions }),
+    ...(storage === undefined ? {} : { storage }),
+  });
+  return { ...created, topicId: id, numPartitions: partitionCount, configs: [] };
+}
+
+function problemOf(broker: BrokerContext, topic: NewTopic): Refusal | undefined {
+  const { name, numPartitions, replicationFactor, assignments } = topic;
+  if (!isCreatableName(name)) {
+    return refuse(
+      ErrorCode.INVALID_TOPIC,
+      'letters, digits, ".", "_" and "-" are allowed, and no "__" in front',
+    );
+  }
+  if (broker.directory.byName(name) !== undefined) {
+    return refuse(ErrorCode.TOPIC_ALREADY_EXISTS, `topic ${name} exists already`);
+  }
+  if (assignments.length > 0) {
+    if (numPartitions !== -1 || replicationFactor !== -1) {
+      return refuse(ErrorCode.INVALID_REQUEST, 'give either counts or assignments');
+    }
+    const isHere = assignments.every(({ brokerIds }) => brokerIds.length === 1 && brokerIds[0] === NODE_ID);
+    if (!isHere) return refuse(ErrorCode.INVALID_REPLICA_ASSIGNMENT, `broker ${NODE_ID} is the only one`);
+  } else if (numPartitions !== -1 && numPartitions < 1) {
+    return refuse(ErrorCode.INVALID_PARTITIONS, 'at least one partition is needed');
+  } else if (replicationFactor !== -1 && replicationFactor !== 1) {
+    return refuse(ErrorCode.INVALID_REPLICATION_FACTOR, 'there is one broker, so the factor can only be 1');
+  }
+  return undefined;
+}
+
+function refuse(errorCode: ErrorCode, errorMessage: string): Refusal {
+  return { errorCode, errorMessage };
+}
+
+/** Deletes topics with their data and the groups' offsets in them. */
+export function deleteTopicsRoute(broker: BrokerContext): Route {
+  const remove = async (name: string | null, topicId: string) => {
+    const topic = name === null ? broker.directory.byId(topicId) : broker.directory.byName(name);
+    if (topic === undefined) {
+      const errorCode = name === null ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
+      return { name, topicId, errorCode };
+    }
+    const found = { name: topic.name, topicId: topic.id };
+    try {
+      await broker.topics.deleteTopic(topic.name);
+      await broker.producers.forgetTopic(topic.id);
+      return { ...found, errorCode: ErrorCode.NONE };
+    } catch (error) {
+      const errorMessage = error instanceof Error ? error.message : null;
+      return { ...found, errorCode: errorCodeOf(error), errorMessage };
+    }
+  };
+  return route(deleteTopics, async ({ topics, names }) => ({
+    topics: await Promise.all([
+      ...names.map((name) => remove(name, '00000000-0000-0000-0000-000000000000')),
+      ...topics.map(({ name, topicId }) => remove(name, topicId)),
+    ]),
+  }));
+}

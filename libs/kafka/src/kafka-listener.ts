@@ -1,0 +1,128 @@
+import {
+  type BeforeApplicationShutdown,
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
+import { isGenRocksError } from '@genrocks/storage';
+import {
+  TOPICS_ADAPTERS,
+  TOPICS_OPTIONS,
+  type TopicsAdapters,
+  type TopicsOptions,
+  TopicsService,
+} from '@genrocks/topics';
+import { NotListeningError } from './errors.js';
+import type { BrokerContext } from './handlers/broker-context.js';
+import { routesOf } from './handlers/routes.js';
+import { TopicDirectory } from './handlers/topic-directory.js';
+import { MODULE_OPTIONS_TOKEN } from './module/kafka.module-definition.js';
+import { type KafkaOptions, type ResolvedKafkaOptions, resolveKafkaOptions } from './options.js';
+import { ProducerIds } from './producers/producer-ids.js';
+import { ProducerRegistry } from './producers/producer-registry.js';
+import { KafkaServer } from './server/kafka-server.js';
+import { KafkaState } from './state/kafka-state.js';
+
+const DEFAULT_MAX_MESSAGE_BYTES = 1024 * 1024;
+
+/** Where the listener can be reached. */
+export interface KafkaAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * The Kafka listener of the application: listens from the bootstrap on, and answers what is under way before topics
+ * close.
+ *
+ * @publicApi
+ */
+@Injectable()
+export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger('Kafka');
+  private readonly options: ResolvedKafkaOptions;
+  private readonly state = new KafkaState();
+  private readonly producers = new ProducerRegistry(this.state);
+  private server: KafkaServer | undefined;
+
+  /** @throws `INVALID_CONFIG` */
+  constructor(
+    @Inject(TopicsService) private readonly topics: TopicsService,
+    @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
+    @Inject(MODULE_OPTIONS_TOKEN) options: KafkaOptions,
+  ) {
+    this.options = resolveKafkaOptions(options);
+  }
+
+  /**
+   * The address that was bound.
+   * @throws {NotListeningError} `NOT_LISTENING` before the application's bootstrap
+   */
+  get address(): KafkaAddress {
+    if (this.server === undefined) throw new NotListeningError();
+    const { address: host, port } = this.server.address;
+    return { host, port };
+  }
+
+  /** The address as Kafka clients take it: `host:port`. */
+  get bootstrap(): string {
+    const { host, port } = this.address;
+    return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  }
+
+  /** Connections that are open, and the memory their requests and answers take. */
+  status(): { connections: number; requestBytes: number; answerBytes: number } {
+    const { server } = this;
+    if (server === undefined) return { connections: 0, requestBytes: 0, answerBytes: 0 };
+    return { connections: server.connectionCount, ...server.memory };
+  }
+
+  /** @throws `LISTEN_FAILED`, or what the store says */
+  async onApplicationBootstrap(): Promise<void> {
+    const adapters = this.moduleRef.get<TopicsAdapters>(TOPICS_ADAPTERS, { strict: false });
+    const topicsOptions = this.moduleRef.get<TopicsOptions>(TOPICS_OPTIONS, { strict: false });
+    await this.state.open(adapters.default);
+    const broker: BrokerContext = {
+      clusterId: await this.state.clusterId(),
+      options: this.options,
+      maxMessageBytes: Math.max(
+        topicsOptions.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES,
+        topicsOptions.maxBatchBytes ?? DEFAULT_MAX_MESSAGE_BYTES,
+      ),
+      defaultAdapter: adapters.default.name,
+      topics: this.topics,
+      directory: new TopicDirectory(this.topics),
+      producers: this.producers,
+      producerIds: new ProducerIds(this.state),
+    };
+    const server = new KafkaServer(this.options, routesOf(broker), (error, { session }) =>
+      this.report(error, session.remoteAddress),
+    );
+    try {
+      await server.listen();
+    } catch (error) {
+      await this.state.close();
+      throw error;
+    }
+    this.server = server;
+    this.logger.log(`listens on ${this.bootstrap}`);
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    const { server } = this;
+    if (server === undefined) return;
+    this.server = undefined;
+    await server.close();
+    await this.producers.saveAll().catch((error: unknown) => this.report(error, 'shutdown'));
+    await this.state.close();
+  }
+
+  /** What a client sends wrong is its own affair; what fails here is ours. */
+  private report(error: unknown, from: string): void {
+    const message = `${from}: ${error instanceof Error ? error.message : String(error)}`;
+    if (isGenRocksError(error, 'MALFORMED_REQUEST')) this.logger.debug(message);
+    else this.logger.error(message, error instanceof Error ? error.stack : undefined);
+  }
+}

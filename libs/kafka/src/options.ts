@@ -1,0 +1,110 @@
+import { InvalidConfigError } from '@genrocks/storage';
+
+/** Options of the Kafka listener. Byte counts and times are plain numbers. */
+export interface KafkaOptions {
+  /** Address to listen on. Default 127.0.0.1. */
+  host?: string;
+  /** Port to listen on; 0 takes any free one. Default 9092. */
+  port?: number;
+  /** The host clients are told to connect to. Default: the address through which the client came. */
+  advertisedHost?: string;
+  /** The port clients are told to connect to. Default: the one that was bound. */
+  advertisedPort?: number;
+  /** May metadata requests create topics? Also needs `autoCreateTopics` of TopicsModule. Default true. */
+  autoCreateTopics?: boolean;
+  /** Connections at once; more are closed as they come. Default 10,000. */
+  maxConnections?: number;
+  /** Largest request, in bytes. Default 64 MiB. */
+  maxRequestBytes?: number;
+  /** Bytes all requests under way may take together; further ones wait to be read. Default 256 MiB. */
+  maxInflightBytes?: number;
+  /** Most bytes of records one fetch is answered with, whatever it asks for. Default 16 MiB. */
+  maxFetchBytes?: number;
+  /** A connection without a request is closed after this many milliseconds. Default 600,000. */
+  idleTimeoutMs?: number;
+  /** How long a client may take to send one request or to read one answer, in milliseconds. Default 30,000. */
+  transferTimeoutMs?: number;
+  /** How long requests under way may take when the listener stops, in milliseconds. Default 5,000. */
+  shutdownTimeoutMs?: number;
+  /** Shortest session timeout a group member may ask for, in milliseconds. Default 1,000. */
+  minSessionTimeoutMs?: number;
+  /** Longest session timeout a group member may ask for, in milliseconds. Default 1,800,000. */
+  maxSessionTimeoutMs?: number;
+  /** How long the first member of an empty group waits for others, in milliseconds. Default 0. */
+  initialRebalanceDelayMs?: number;
+  /** Members one group may have. Default 1,000. */
+  maxGroupMembers?: number;
+}
+
+export type ResolvedKafkaOptions = Required<Omit<KafkaOptions, 'advertisedHost' | 'advertisedPort'>> &
+  Pick<KafkaOptions, 'advertisedHost' | 'advertisedPort'>;
+
+const MiB = 1024 * 1024;
+
+const DEFAULTS: ResolvedKafkaOptions = {
+  host: '127.0.0.1',
+  port: 9092,
+  advertisedHost: undefined,
+  advertisedPort: undefined,
+  autoCreateTopics: true,
+  maxConnections: 10_000,
+  maxRequestBytes: 64 * MiB,
+  maxInflightBytes: 256 * MiB,
+  maxFetchBytes: 16 * MiB,
+  idleTimeoutMs: 600_000,
+  transferTimeoutMs: 30_000,
+  shutdownTimeoutMs: 5_000,
+  minSessionTimeoutMs: 1_000,
+  maxSessionTimeoutMs: 1_800_000,
+  initialRebalanceDelayMs: 0,
+  maxGroupMembers: 1_000,
+};
+
+const HOUR = 3_600_000;
+
+/** Allowed range of every number among the options. */
+const RANGES: Partial<Record<keyof KafkaOptions, readonly [number, number]>> = {
+  port: [0, 65_535],
+  advertisedPort: [1, 65_535],
+  maxConnections: [1, 1_000_000],
+  maxRequestBytes: [1024, 1024 * MiB],
+  maxInflightBytes: [64 * 1024, Number.MAX_SAFE_INTEGER],
+  maxFetchBytes: [1024, 1024 * MiB],
+  idleTimeoutMs: [1, 24 * HOUR],
+  transferTimeoutMs: [1, HOUR],
+  shutdownTimeoutMs: [0, HOUR],
+  minSessionTimeoutMs: [1, 24 * HOUR],
+  maxSessionTimeoutMs: [1, 24 * HOUR],
+  initialRebalanceDelayMs: [0, HOUR],
+  maxGroupMembers: [1, 100_000],
+};
+
+/**
+ * Fills in the defaults.
+ * @throws {InvalidConfigError} `INVALID_CONFIG` with one line per mistake
+ */
+export function resolveKafkaOptions(options: KafkaOptions = {}): ResolvedKafkaOptions {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const problems = given.map(([name, value]) => problemOf(name, value)).filter((line) => line !== undefined);
+  const resolved = { ...DEFAULTS, ...Object.fromEntries(given) };
+  if (problems.length === 0 && resolved.maxInflightBytes < resolved.maxRequestBytes) {
+    problems.push(
+      `kafka.maxInflightBytes: ${resolved.maxInflightBytes} is not allowed; at least maxRequestBytes (${resolved.maxRequestBytes})`,
+    );
+  }
+  if (problems.length > 0) throw new InvalidConfigError(problems);
+  return resolved;
+}
+
+function problemOf(name: string, value: unknown): string | undefined {
+  const wrong = (allowed: string) => `kafka.${name}: ${JSON.stringify(value)} is not allowed; ${allowed}`;
+  if (!(name in DEFAULTS)) return `kafka.${name}: unknown option`;
+  const range = RANGES[name as keyof KafkaOptions];
+  if (range !== undefined) {
+    const number = value as number;
+    if (Number.isInteger(number) && number >= range[0] && number <= range[1]) return undefined;
+    return wrong(`a whole number from ${range[0]} to ${range[1]}`);
+  }
+  if (name === 'autoCreateTopics') return typeof value === 'boolean' ? undefined : wrong('true or false');
+  return typeof value === 'string' && value !== '' ? undefined : wrong('a host name or address');
+}

@@ -1,0 +1,65 @@
+import { MalformedRequestError } from '../errors.js';
+import { apiVersions } from '../protocol/apis/api-versions.js';
+import { ErrorCode } from '../protocol/error-codes.js';
+import { readClientId, readRequestHeader, writeResponseHeader } from '../protocol/header.js';
+import type { Api, ResponseOf } from '../protocol/schema/api.js';
+import { Reader } from '../protocol/wire/reader.js';
+import { Writer } from '../protocol/wire/writer.js';
+import { CLOSE, NO_ANSWER, type RequestContext, type Route } from './request.types.js';
+
+/** What a connection gives for a request; the rest of the context is the request's own. */
+export type ConnectionContext = Omit<RequestContext, 'version' | 'clientId'>;
+
+export type Outcome = Buffer[] | typeof NO_ANSWER | typeof CLOSE;
+
+/** Finds out what a request is, has it served, and writes the answer. */
+export class Dispatcher {
+  private readonly routes: ReadonlyMap<number, Route>;
+  private readonly keys: ResponseOf<typeof apiVersions>['apiKeys'];
+
+  constructor(routes: readonly Route[]) {
+    const all = [...routes, { api: apiVersions as unknown as Api, handle: () => this.apiVersions() }];
+    this.routes = new Map(all.map((route) => [route.api.key, route]));
+    this.keys = all
+      .map(({ api }) => ({ apiKey: api.key, minVersion: api.minVersion, maxVersion: api.maxVersion }))
+      .sort((a, b) => a.apiKey - b.apiKey);
+  }
+
+  /**
+   * @param frame one request without its length
+   * @throws {MalformedRequestError} `MALFORMED_REQUEST`
+   */
+  async dispatch(frame: Buffer, connection: ConnectionContext): Promise<Outcome> {
+    const reader = new Reader(frame);
+    const { apiKey, apiVersion: version, correlationId } = readRequestHeader(reader);
+    const route = this.routes.get(apiKey);
+    if (route === undefined) throw new MalformedRequestError(`API ${apiKey} is not served`);
+    const { api } = route;
+    if (!api.supports(version)) {
+      if (api.key === apiVersions.key) return this.tooNew(correlationId);
+      throw new MalformedRequestError(`${api.name} version ${version} is not served`);
+    }
+    const clientId = readClientId(reader, api.isFlexible(version)) ?? '';
+    const request = api.requestCodec(version).decode(reader);
+    const answer = await route.handle(request, { ...connection, version, clientId });
+    if (answer === NO_ANSWER || answer === CLOSE) return answer;
+    return encode(api, version, correlationId, answer as object);
+  }
+
+  private apiVersions(): ResponseOf<typeof apiVersions> {
+    return { errorCode: ErrorCode.NONE, apiKeys: this.keys };
+  }
+
+  /** A client that speaks newer versions than we do reads this in version 0, and asks again with one of ours. */
+  private tooNew(correlationId: number): Buffer[] {
+    const answer = { errorCode: ErrorCode.UNSUPPORTED_VERSION, apiKeys: this.keys };
+    return encode(apiVersions, 0, correlationId, answer);
+  }
+}
+
+function encode(api: Api, version: number, correlationId: number, answer: object): Buffer[] {
+  const writer = new Writer();
+  writeResponseHeader(writer, api, version, correlationId);
+  api.responseCodec(version).encode(writer, answer);
+  return writer.frame();
+}

@@ -1,0 +1,118 @@
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { ListenFailedError, NotListeningError } from '../errors.js';
+import type { ResolvedKafkaOptions } from '../options.js';
+import { Connection, type ConnectionEnvironment } from './connection.js';
+import { Dispatcher } from './dispatcher.js';
+import { MemoryBudget } from './memory-budget.js';
+import type { Route } from './request.types.js';
+
+/** Connections that may wait to be accepted. */
+const BACKLOG = 4096;
+const SWEEP_MS = 1_000;
+
+/** Accepts connections, and watches over what they take together. */
+export class KafkaServer {
+  private readonly connections = new Set<Connection>();
+  private readonly environment: ConnectionEnvironment;
+  private server: Server | undefined;
+  private sweeper: NodeJS.Timeout | undefined;
+  private nextId = 1;
+  private onEmpty = () => {};
+
+  constructor(
+    private readonly options: ResolvedKafkaOptions,
+    routes: readonly Route[],
+    onError: (error: unknown, connection: Connection) => void,
+  ) {
+    this.environment = {
+      limits: options,
+      dispatcher: new Dispatcher(routes),
+      requests: new MemoryBudget(options.maxInflightBytes),
+      answers: { bytes: 0, limit: options.maxInflightBytes },
+      onClose: (connection) => {
+        this.connections.delete(connection);
+        if (this.connections.size === 0) this.onEmpty();
+      },
+      onError: (connection, error) => onError(error, connection),
+    };
+  }
+
+  get connectionCount(): number {
+    return this.connections.size;
+  }
+
+  /** Bytes of requests under way and of answers that clients have not read yet. */
+  get memory(): { readonly requestBytes: number; readonly answerBytes: number } {
+    return { requestBytes: this.environment.requests.used, answerBytes: this.environment.answers.bytes };
+  }
+
+  /** @throws {NotListeningError} `NOT_LISTENING` */
+  get address(): AddressInfo {
+    const address = this.server?.address();
+    if (address === null || typeof address !== 'object') throw new NotListeningError();
+    return address;
+  }
+
+  /** @throws {ListenFailedError} `LISTEN_FAILED` */
+  async listen(): Promise<void> {
+    const { host, port, idleTimeoutMs, transferTimeoutMs } = this.options;
+    const server = createServer({ noDelay: true }, (socket) => this.accept(socket));
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (error) => reject(new ListenFailedError(host, port, error)));
+      server.listen({ host, port, backlog: BACKLOG }, resolve);
+    });
+    server.removeAllListeners('error');
+    // Errors of single accepts, such as running out of file descriptors: those that are connected go on.
+    server.on('error', () => {});
+    this.server = server;
+    const sweepMs = Math.max(5, Math.min(SWEEP_MS, idleTimeoutMs / 2, transferTimeoutMs / 2));
+    this.sweeper = setInterval(() => this.sweep(), sweepMs).unref();
+  }
+
+  /** No new connections; requests under way are answered, for as long as the options allow. */
+  async close(): Promise<void> {
+    const { server } = this;
+    if (server === undefined) return;
+    this.server = undefined;
+    clearInterval(this.sweeper);
+    server.close();
+    const empty = new Promise<void>((resolve) => (this.onEmpty = resolve));
+    for (const connection of [...this.connections]) connection.drain();
+    if (this.connections.size === 0) return;
+    const timer = setTimeout(() => {
+      for (const connection of [...this.connections]) connection.destroy();
+    }, this.options.shutdownTimeoutMs);
+    await empty;
+    clearTimeout(timer);
+  }
+
+  private accept(socket: Socket): void {
+    const { remoteAddress, localAddress, localPort } = socket;
+    if (
+      this.server === undefined ||
+      this.connections.size >= this.options.maxConnections ||
+      remoteAddress === undefined ||
+      localAddress === undefined
+    ) {
+      socket.destroy();
+      return;
+    }
+    const session = {
+      connectionId: this.nextId++,
+      remoteAddress: plainAddress(remoteAddress),
+      localAddress: plainAddress(localAddress),
+      localPort: localPort!,
+    };
+    this.connections.add(new Connection(socket, session, this.environment));
+  }
+
+  private sweep(): void {
+    const now = Date.now();
+    for (const connection of this.connections) connection.checkDeadline(now);
+  }
+}
+
+/** IPv4 as clients write it, where the socket speaks IPv6. */
+function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') ? address.slice(7) : address;
+}

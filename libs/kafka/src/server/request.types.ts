@@ -1,0 +1,48 @@
+import type { Api } from '../protocol/schema/api.js';
+import type { Decoded, Encodable, Fields } from '../protocol/schema/fields.js';
+
+/** What is known of the client behind a connection. */
+export interface Session {
+  readonly connectionId: number;
+  readonly remoteAddress: string;
+  /** The address and port of ours through which the client came. */
+  readonly localAddress: string;
+  readonly localPort: number;
+}
+
+/** What a handler is told besides the request. */
+export interface RequestContext {
+  readonly version: number;
+  /** As the client names itself, '' where it does not. */
+  readonly clientId: string;
+  readonly session: Session;
+  /** Aborts when the client goes away and when the listener stops: waits end then. */
+  readonly signal: AbortSignal;
+  /** Bytes of records an answer may hold now; more clients that read slowly make it less. */
+  answerRoom(): number;
+}
+
+/** The request gets no answer, and the connection goes on. */
+export const NO_ANSWER = Symbol('no answer');
+/** The request gets no answer, and the connection is closed: the only way to tell such a client of an error. */
+export const CLOSE = Symbol('close');
+
+type Answer<Response extends Fields> = Encodable<Response> | typeof NO_ANSWER | typeof CLOSE;
+
+export type Handler<Request extends Fields, Response extends Fields> = (
+  request: Decoded<Request>,
+  context: RequestContext,
+) => Answer<Response> | Promise<Answer<Response>>;
+
+/** One API with what serves it. */
+export interface Route {
+  readonly api: Api;
+  readonly handle: (request: unknown, context: RequestContext) => unknown;
+}
+
+export function route<Request extends Fields, Response extends Fields>(
+  api: Api<Request, Response>,
+  handle: Handler<Request, Response>,
+): Route {
+  return { api: api, handle: handle as Route['handle'] };
+}

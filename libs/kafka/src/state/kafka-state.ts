@@ -1,0 +1,56 @@
+import { randomBytes } from 'node:crypto';
+import { jsonCodec, type PartitionStore, type StorageAdapter, StoreClosedError } from '@genrocks/storage';
+
+/** Topics of users cannot have such a name. */
+const STATE_TOPIC = '__genrocks_kafka';
+const CLUSTER_KEY = 'cluster';
+
+/** What the listener must remember over restarts: cluster id, producer ids, the last batches of producers. */
+export class KafkaState {
+  private store: PartitionStore | undefined;
+
+  async open(adapter: StorageAdapter): Promise<void> {
+    this.store = await adapter.open(STATE_TOPIC, 0, { retain: 'all' });
+  }
+
+  async get<T>(key: string): Promise<T | undefined> {
+    const value = await this.opened().get(key);
+    return value === undefined ? undefined : (jsonCodec.decode(value) as T);
+  }
+
+  /** Resolves once the value is as durable as the adapter promises. */
+  async put(key: string, value: unknown): Promise<void> {
+    await this.opened().put(key, jsonCodec.encode(value));
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.opened().delete(key);
+  }
+
+  /** The keys that begin so. */
+  async keys(prefix: string): Promise<string[]> {
+    const keys: string[] = [];
+    for await (const { key } of this.opened().scan({ prefix })) keys.push(key.toString('utf8'));
+    return keys;
+  }
+
+  /** Made on the first start; clients tell clusters apart by it. */
+  async clusterId(): Promise<string> {
+    const known = await this.get<{ id: string }>(CLUSTER_KEY);
+    if (known !== undefined) return known.id;
+    const id = randomBytes(16).toString('base64url');
+    await this.put(CLUSTER_KEY, { id });
+    return id;
+  }
+
+  async close(): Promise<void> {
+    const { store } = this;
+    this.store = undefined;
+    await store?.close();
+  }
+
+  private opened(): PartitionStore {
+    if (this.store === undefined) throw new StoreClosedError('the state of the Kafka listener');
+    return this.store;
+  }
+}

@@ -1,0 +1,54 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type RunningKafka, startKafka } from './kafka-harness.js';
+
+const isInstalled = spawnSync('kcat', ['-V']).error === undefined;
+
+/** Runs kcat to its end; what it printed. */
+function kcat(bootstrap: string, args: readonly string[], input = ''): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = execFile(
+      'kcat',
+      ['-b', bootstrap, ...args],
+      { timeout: 30_000 },
+      (error, stdout, stderr) =>
+        error === null ? resolve(stdout) : reject(new Error(`${error.message}\n${stderr}`)),
+    );
+    child.stdin!.end(input);
+  });
+}
+
+describe.runIf(isInstalled)('kcat (librdkafka)', () => {
+  let running: RunningKafka;
+  afterEach(() => running.stop());
+
+  it.each(['none', 'gzip', 'snappy', 'lz4', 'zstd'])('produces and consumes with codec %s', async (codec) => {
+    running = await startKafka();
+    const lines = Array.from({ length: 200 }, (_, i) => `k${i}:value ${i} ${'x'.repeat(50)}`);
+    const produce = ['-P', '-t', 't', '-K:', '-z', codec, '-X', 'enable.idempotence=true'];
+    await kcat(running.bootstrap, produce, lines.join('\n'));
+    const consumed = await kcat(running.bootstrap, [
+      '-C',
+      '-t',
+      't',
+      '-o',
+      'beginning',
+      '-e',
+      '-q',
+      '-f',
+      '%o %k:%s\n',
+    ]);
+    expect(consumed.trim().split('\n')).toEqual(lines.map((line, i) => `${i} ${line}`));
+    const { batches } = await running.topics.topic('t').partition(0).readBatches({ offset: 0 });
+    expect(batches[0]!.readInt16BE(21) & 7).toBe(['none', 'gzip', 'snappy', 'lz4', 'zstd'].indexOf(codec));
+  });
+
+  it('lists the cluster and finds offsets by time', async () => {
+    running = await startKafka();
+    await running.topics.publish('t', { value: 'x', timestamp: 1000 });
+    await running.topics.publish('t', { value: 'y', timestamp: 2000 });
+    const listing = JSON.parse(await kcat(running.bootstrap, ['-L', '-J'])) as { topics: unknown[] };
+    expect(listing.topics).toMatchObject([{ topic: 't', partitions: [{ partition: 0, leader: 1 }] }]);
+    expect(await kcat(running.bootstrap, ['-Q', '-t', 't:0:1500'])).toContain('t [0] offset 1');
+  });
+});
