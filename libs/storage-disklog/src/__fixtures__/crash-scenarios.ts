@@ -139,11 +139,13 @@ export async function stateProblem(
     const copy = `${logDir}.copy`;
     await cp(logDir, copy, { recursive: true, filter: (path) => !path.endsWith('log.lock') });
     await first.close();
-    const second = await open(options, copy, events);
+    const later: StoreEvent[] = [];
+    const second = await open(options, copy, later);
     const { live } = await contentsOf(second.store);
     await second.close();
     await rm(copy, { recursive: true, force: true });
-    if (events.some(({ type }) => type === 'damaged')) return 'damage was left behind by the recovery';
+    if (later.some((event) => event.type === 'damaged' || (event.type === 'recovered' && event.badBytes > 0)))
+      return 'the recovery left something behind';
     return live.at(-1)?.[0] === '~after' ? undefined : 'what was written after the crash is gone';
   } catch (error) {
     return `${String(error)}\n${(error as Error).stack}`;
