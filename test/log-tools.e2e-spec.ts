@@ -1,0 +1,337 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import request from 'supertest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
+const ROOT = path('..');
+const BIN = path('../apps/broker/bin/genrocks.js');
+const BUILT = existsSync(path('../apps/broker/dist/cli/log/log.command.js'));
+const GOLDEN = path('../libs/storage-disklog/test-data/golden');
+
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+interface Line {
+  key: string;
+  value?: string;
+  deleted?: true;
+  timestamp: number;
+}
+
+/** Every command is a process of its own; on a busy machine their starts add up. */
+const SLOW = 240_000;
+
+describe.skipIf(!BUILT)('genrocks log', { timeout: SLOW }, () => {
+  let cwd: string;
+  const children: ChildProcess[] = [];
+
+  beforeEach(async () => {
+    cwd = await mkdtemp(join(tmpdir(), 'genrocks-log-'));
+  });
+
+  afterEach(async () => {
+    for (const child of children.splice(0)) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      const closed = new Promise((resolve) => child.on('close', resolve));
+      child.kill('SIGKILL');
+      await closed;
+    }
+    await rm(cwd, { recursive: true, force: true });
+  });
+
+  function start(args: string[], options: { cwd?: string; env?: Record<string, string> } = {}): ChildProcess {
+    const clean = Object.fromEntries(
+      Object.entries(process.env).filter(([name]) => !name.startsWith('GENROCKS_')),
+    );
+    const child = spawn(process.execPath, args, {
+      cwd: options.cwd ?? cwd,
+      env: { ...clean, ...options.env },
+    });
+    children.push(child);
+    return child;
+  }
+
+  function ended(child: ChildProcess): Promise<Ended> {
+    const out: Buffer[] = [];
+    const err: Buffer[] = [];
+    child.stdout!.on('data', (chunk: Buffer) => out.push(chunk));
+    child.stderr!.on('data', (chunk: Buffer) => err.push(chunk));
+    const text = (chunks: Buffer[]) => Buffer.concat(chunks).toString();
+    return new Promise((resolve) =>
+      child.on('close', (code) => resolve({ code, out: text(out), err: text(err) })),
+    );
+  }
+
+  const log = (...args: string[]) => ended(start([BIN, 'log', ...args]));
+  const lines = ({ out }: Ended) =>
+    out
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as Line);
+  const keys = (result: Ended) => lines(result).map(({ key }) => key);
+  const numbered = (from: number, to: number) =>
+    Array.from({ length: to - from + 1 }, (_, i) => `key${from + i}`);
+
+  async function golden(name: string): Promise<string> {
+    const directory = join(cwd, name);
+    await cp(join(GOLDEN, name), directory, { recursive: true });
+    return directory;
+  }
+
+  async function flip(file: string, offset: number): Promise<void> {
+    const bytes = await readFile(file);
+    bytes[offset]! ^= 0x20;
+    await writeFile(file, bytes);
+  }
+
+  /** Starts a broker and waits until it listens. */
+  async function serve(
+    logDir: string,
+    env: Record<string, string> = {},
+  ): Promise<{ child: ChildProcess; url: string }> {
+    const child = start([BIN, 'serve'], {
+      env: { GENROCKS_HTTP_PORT: '0', GENROCKS_LOG_DIR: logDir, ...env },
+    });
+    let out = '';
+    return new Promise((resolve, reject) => {
+      child.stdout!.on('data', (chunk: Buffer) => {
+        out += chunk.toString();
+        const url = /listens on (http:\/\/[\d.:]+)/.exec(out)?.[1];
+        if (url !== undefined) resolve({ child, url });
+      });
+      child.on('close', () => reject(new Error(out)));
+    });
+  }
+
+  async function stop(child: ChildProcess): Promise<void> {
+    const closed = new Promise((resolve) => child.on('close', resolve));
+    child.kill('SIGTERM');
+    await closed;
+  }
+
+  it('dumps entries as JSON lines, in log order, exactly', async () => {
+    const result = await log('dump', '--json', await golden('halt_tombstones'));
+    expect(result).toEqual({
+      code: 0,
+      err: '',
+      out: [
+        '{"key":"key1","value":"value-1","timestamp":1700000000001}',
+        '{"key":"key2","value":"value-2","timestamp":1700000000002}',
+        '{"key":"key1","deleted":true,"timestamp":1700000000003}',
+        '{"key":"key1","value":"new_value","timestamp":1700000000004}',
+        '{"key":"key2","deleted":true,"timestamp":1700000000005}\n',
+      ].join('\n'),
+    });
+    expect(keys(await log('dump', '--json', await golden('wrap_wrapped')))).toEqual(numbered(29, 40));
+    const people = await log('dump', join(cwd, 'halt_tombstones'));
+    expect(people.out.split('\n')[2]).toBe('2023-11-14T22:13:20.003Z  delete  key1');
+  });
+
+  it('a torn tail of an unclosed log is no damage', async () => {
+    const directory = await golden('halt_torn');
+    const result = await log('dump', '--json', directory);
+    expect([result.code, keys(result)]).toEqual([0, numbered(1, 7)]);
+    expect(result.err).toContain('never acknowledged');
+    expect((await log('verify', directory)).code).toBe(0);
+    expect(await readdir(directory)).toEqual(['log']);
+  });
+
+  it('damage: the readable entries, what is wrong where, exit code 2; repaired: clean', async () => {
+    const directory = await golden('halt_closed');
+    await flip(join(directory, 'log'), 60);
+    const result = await log('dump', '--json', directory);
+    expect([result.code, keys(result).length]).toEqual([2, 7]);
+    expect(result.err).toMatch(/damaged: .*log: offset \d+, length \d+: /);
+    const verified = await log('verify', '--json', directory);
+    expect(verified.code).toBe(2);
+    const [report] = lines(verified) as unknown as [
+      { clean: boolean; findings: { offset: number; reason: string }[] },
+    ];
+    expect(report.clean).toBe(false);
+    expect(report.findings[0]).toMatchObject({
+      offset: expect.any(Number) as number,
+      reason: expect.any(String) as string,
+    });
+
+    const dry = await log('repair', '--dry-run', directory);
+    expect([dry.code, await readdir(directory)]).toEqual([2, ['log']]);
+    const repaired = await log('repair', directory);
+    expect([repaired.code, repaired.err]).toEqual([0, '']);
+    expect(await readdir(directory)).toContain('log.corrupt');
+    expect((await log('verify', directory)).code).toBe(0);
+    expect(keys(await log('dump', '--json', directory))).toEqual(keys(result));
+  });
+
+  it('answers hostile files and wrong arguments in one line', async () => {
+    const directory = join(cwd, 'hostile');
+    await mkdir(directory);
+    const head = (await readFile(join(GOLDEN, 'halt_closed/log'))).subarray(0, 8);
+    const huge = Buffer.from('7ffffff06257' + '4c41', 'hex');
+    const files = [randomBytes(300_000), Buffer.concat([head, huge, randomBytes(5000), huge])];
+    for (const bytes of files) {
+      await writeFile(join(directory, 'log'), bytes);
+      const [dumped, verified] = await Promise.all([
+        log('dump', '--json', directory),
+        log('verify', directory),
+      ]);
+      expect([dumped.code, dumped.out, verified.code]).toEqual([2, '', 2]);
+    }
+    const wrong = [
+      ['dump', 'nowhere'],
+      ['restore', directory, 'there'],
+      ['dump', '--limit', '-3', directory],
+    ];
+    const results = await Promise.all(wrong.map((args) => log(...args)));
+    expect(results.map(({ code }) => code)).toEqual([1, 1, 1]);
+    for (const { err } of results) expect(err).not.toContain('    at ');
+  });
+
+  it('ends in peace when its reader goes away, and names partitions of a whole directory', async () => {
+    const source = `
+      import { DiskLogStorageAdapter } from '@genrocks/storage-disklog';
+      const adapter = new DiskLogStorageAdapter({ logDir: process.argv[1], sync: 'os' });
+      for (const topic of ['a', 'b/c']) {
+        const store = await adapter.open(topic, 0);
+        await store.batch(Array.from({ length: 20000 }, (_, i) => ({ type: 'put', key: 'k' + i, value: 'v'.repeat(50) })));
+      }
+      await adapter.close();`;
+    const made = await ended(start(['--input-type=module', '-e', source, join(cwd, 'data')], { cwd: ROOT }));
+    expect(made).toMatchObject({ code: 0, err: '' });
+    const child = start([BIN, 'log', 'dump', '--json', join(cwd, 'data')]);
+    const first = await new Promise<string>((resolve) =>
+      child.stdout!.once('data', (chunk: Buffer) => resolve(chunk.toString())),
+    );
+    expect(first).toMatch(/^\{"topic":"a","partition":0,"key":"k0",/);
+    const code = new Promise((resolve) => child.on('exit', resolve));
+    child.stdout!.destroy();
+    expect(await code).toBe(0);
+    const some = await log(
+      'dump',
+      '--json',
+      '-n',
+      '2',
+      '--prefix',
+      'k1999',
+      join(cwd, 'data/b/c/partition_0'),
+    );
+    expect(keys(some)).toEqual(['k1999', 'k19990']);
+  });
+
+  it('a data directory of the Elixir GenRocks becomes topics that a broker serves', async () => {
+    const imported = await log('import', '--json', '--state', 'kv', join(GOLDEN, 'genrocks_data'), 'data');
+    expect(imported.code).toBe(0);
+    expect(JSON.parse(imported.out)).toMatchObject({
+      partitions: [{ topic: 'orders', messages: 20, groups: 1, otherKeys: 4 }],
+    });
+    const again = await log('import', join(GOLDEN, 'genrocks_data'), 'data');
+    expect([again.code, again.err]).toEqual([1, expect.stringContaining('TARGET_NOT_EMPTY') as string]);
+
+    const { child, url } = await serve(join(cwd, 'data'));
+    const page = await request(url).get('/v1/topics/orders/partitions/0/messages?offset=18').expect(200);
+    const { messages } = page.body as { messages: { offset: number; value: unknown; timestamp: number }[] };
+    expect(messages.map(({ offset, value }) => ({ offset, value }))).toEqual([
+      { offset: 18, value: { order_id: 'ORDER-18', amount: 18.5 } },
+      { offset: 19, value: { order_id: 'ORDER-19', amount: 19.5 } },
+    ]);
+    const group = await request(url).get('/v1/groups/billing').expect(200);
+    expect(group.body).toMatchObject({ offsets: [{ topic: 'orders', partition: 0, committed: 12 }] });
+    const locked = await log('repair', join(cwd, 'data/orders'));
+    expect([locked.code, locked.err]).toEqual([1, expect.stringContaining(`LOCKED`) as string]);
+    expect((await log('verify', join(cwd, 'data'))).code).toBe(0);
+    await stop(child);
+    expect(keys(await log('dump', '--json', join(cwd, 'data/orders.kv/partition_0')))).toEqual([
+      'a',
+      'b',
+      'complex',
+      'key1',
+    ]);
+  });
+
+  it('exports what imports again and Erlang reads', async () => {
+    const exported = await log('export', await golden('wrap_open'), 'erlang');
+    expect(exported).toMatchObject({ code: 0, err: '' });
+    expect(exported.out).toContain('{type, wrap}, {size, {200, 3}}');
+    expect((await readdir(join(cwd, 'erlang'))).sort()).toEqual([
+      'log.1',
+      'log.2',
+      'log.3',
+      'log.idx',
+      'log.siz',
+    ]);
+    expect(keys(await log('dump', '--json', 'erlang'))).toEqual(numbered(29, 40));
+  });
+
+  it('backs up a log while another process writes and rotates it at full speed', async () => {
+    const writer = `
+      import { DiskLogStorageAdapter } from '@genrocks/storage-disklog';
+      const adapter = new DiskLogStorageAdapter({ logDir: process.argv[1], maxNoFiles: 4, maxNoBytes: 20000 });
+      const store = await adapter.open('t', 0);
+      for (let next = 0; ; next += 20) {
+        await Promise.all(Array.from({ length: 20 }, (_, i) => store.put('key' + (next + i), 'v'.repeat(40))));
+        process.stdout.write((next + 19) + '\\n');
+      }`;
+    const child = start(['--input-type=module', '-e', writer, join(cwd, 'data')], { cwd: ROOT });
+    let acknowledged = -1;
+    const running = new Promise<void>((resolve) =>
+      child.stdout!.on('data', (chunk: Buffer) => {
+        acknowledged = Number(chunk.toString().trim().split('\n').at(-1));
+        if (acknowledged > 2000) resolve();
+      }),
+    );
+    await running;
+    for (let round = 0; round < 3; round++) {
+      const before = acknowledged;
+      const taken = await log('backup', 'data', 'backup');
+      expect({ code: taken.code, err: taken.err }).toEqual({ code: 0, err: '' });
+      expect((await log('verify', 'backup')).code).toBe(0);
+      const restored = `restored-${round}`;
+      expect((await log('restore', 'backup', restored)).code).toBe(0);
+      const numbers = keys(await log('dump', '--json', join(restored, 't/partition_0'))).map((key) =>
+        Number(key.slice(3)),
+      );
+      numbers.forEach((number, i) => expect(number).toBe(numbers[0]! + i));
+      expect(numbers.at(-1)).toBeGreaterThanOrEqual(before);
+      expect(numbers.length).toBeGreaterThan(300);
+    }
+    // The log itself, as it stands while it is written.
+    const live = await log('verify', 'data');
+    expect(live.code).toBe(0);
+    expect(live.err).toContain(`is open in process ${child.pid}`);
+    const closed = new Promise((resolve) => child.on('close', resolve));
+    child.kill('SIGKILL');
+    await closed;
+    expect((await log('verify', 'data')).code).toBe(0);
+  });
+
+  it('backs up a running broker, and the copy serves what was acknowledged', async () => {
+    const { child, url } = await serve(join(cwd, 'data'));
+    const http = request(url);
+    await http.post('/v1/topics').send({ name: 'shop/orders', partitions: 2 }).expect(201);
+    for (let value = 0; value < 20; value++)
+      await http
+        .post('/v1/topics/shop%2Forders/messages')
+        .send({ value, partition: value % 2 })
+        .expect(201);
+    expect((await log('backup', 'data', 'backup')).code).toBe(0);
+    await http.post('/v1/topics/shop%2Forders/messages').send({ value: 'later', partition: 0 }).expect(201);
+    expect((await log('backup', 'data', 'backup')).code).toBe(0);
+    await stop(child);
+    expect((await log('restore', 'backup', 'data')).code).toBe(1);
+    await rm(join(cwd, 'data'), { recursive: true });
+    expect((await log('restore', 'backup', 'data')).code).toBe(0);
+    const again = await serve(join(cwd, 'data'));
+    const page = await request(again.url).get('/v1/topics/shop%2Forders/partitions/0/messages').expect(200);
+    const { messages } = page.body as { messages: { value: unknown }[] };
+    expect(messages.map(({ value }) => value)).toEqual([0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 'later']);
+    await stop(again.child);
+  });
+});
