@@ -103,7 +103,7 @@ describe.skipIf(!BUILT)('the genrocks command', () => {
     expect(await genrocks.exit).toBe(1);
     expect(genrocks.err.trimEnd().split('\n')).toEqual([
       'genrocks: http.prot: unknown option; did you mean port?',
-      'genrocks: storage.adapter: "floppy" is not allowed; one of disk_log, ets',
+      'genrocks: storage.adapter: "floppy" is not allowed; one of disk_log, ets, rocksdb',
       'genrocks: GENROCKS_MAX_NO_FILES: "many" is not allowed; a whole number from 1 to 65000',
       'genrocks: kafka.enabled: true is not allowed; the Kafka listener is not available in this version',
     ]);
