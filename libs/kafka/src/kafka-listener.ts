@@ -18,6 +18,7 @@ import { NotListeningError } from './errors.js';
 import type { BrokerContext } from './handlers/broker-context.js';
 import { routesOf } from './handlers/routes.js';
 import { TopicDirectory } from './handlers/topic-directory.js';
+import { ClassicGroups } from './groups/classic-groups.js';
 import { MODULE_OPTIONS_TOKEN } from './module/kafka.module-definition.js';
 import { type KafkaOptions, type ResolvedKafkaOptions, resolveKafkaOptions } from './options.js';
 import { ProducerIds } from './producers/producer-ids.js';
@@ -26,6 +27,7 @@ import { KafkaServer } from './server/kafka-server.js';
 import { KafkaState } from './state/kafka-state.js';
 
 const DEFAULT_MAX_MESSAGE_BYTES = 1024 * 1024;
+const DEFAULT_MAX_GROUPS = 10_000;
 
 /** Where the listener can be reached. */
 export interface KafkaAddress {
@@ -45,6 +47,7 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
   private readonly options: ResolvedKafkaOptions;
   private readonly state = new KafkaState();
   private readonly producers = new ProducerRegistry(this.state);
+  private groups: ClassicGroups | undefined;
   private server: KafkaServer | undefined;
 
   /** @throws `INVALID_CONFIG` */
@@ -84,6 +87,10 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
     const adapters = this.moduleRef.get<TopicsAdapters>(TOPICS_ADAPTERS, { strict: false });
     const topicsOptions = this.moduleRef.get<TopicsOptions>(TOPICS_OPTIONS, { strict: false });
     await this.state.open(adapters.default);
+    this.groups = new ClassicGroups(
+      { ...this.options, maxGroups: topicsOptions.maxGroups ?? DEFAULT_MAX_GROUPS },
+      (group) => this.hasHandlers(group),
+    );
     const broker: BrokerContext = {
       clusterId: await this.state.clusterId(),
       options: this.options,
@@ -96,6 +103,7 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
       directory: new TopicDirectory(this.topics),
       producers: this.producers,
       producerIds: new ProducerIds(this.state),
+      groups: this.groups,
     };
     const server = new KafkaServer(this.options, routesOf(broker), (error, { session }) =>
       this.report(error, session.remoteAddress),
@@ -114,9 +122,15 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
     const { server } = this;
     if (server === undefined) return;
     this.server = undefined;
+    this.groups?.close();
     await server.close();
     await this.producers.saveAll().catch((error: unknown) => this.report(error, 'shutdown'));
     await this.state.close();
+  }
+
+  /** Handlers inside the process share partitions out in a way of their own, which Kafka clients cannot join. */
+  private hasHandlers(group: string): boolean {
+    return this.topics.groups.list().some((known) => known.group === group && known.members > 0);
   }
 
   /** What a client sends wrong is its own affair; what fails here is ours. */

@@ -8,6 +8,9 @@ import {
 } from './cluster.js';
 import { describeConfigsRoute } from './describe-configs.js';
 import { fetchRoute } from './fetch.js';
+import { heartbeatRoute, joinGroupRoute, leaveGroupRoute, syncGroupRoute } from './group-membership.js';
+import { offsetCommitRoute, offsetFetchRoute } from './group-offsets.js';
+import { deleteGroupsRoute, describeGroupsRoute, listGroupsRoute } from './groups-admin.js';
 import { listOffsetsRoute } from './list-offsets.js';
 import { metadataRoute } from './metadata.js';
 import { produceRoute } from './produce.js';
@@ -20,12 +23,21 @@ export function routesOf(broker: BrokerContext): Route[] {
     fetchRoute(broker),
     listOffsetsRoute(broker),
     metadataRoute(broker),
+    offsetCommitRoute(broker),
+    offsetFetchRoute(broker),
     findCoordinatorRoute(broker),
+    joinGroupRoute(broker),
+    heartbeatRoute(broker),
+    leaveGroupRoute(broker),
+    syncGroupRoute(broker),
+    describeGroupsRoute(broker),
+    listGroupsRoute(broker),
     createTopicsRoute(broker),
     deleteTopicsRoute(broker),
     initProducerIdRoute(broker),
     offsetForLeaderEpochRoute(broker),
     describeConfigsRoute(broker),
+    deleteGroupsRoute(broker),
     describeClusterRoute(broker),
   ];
 }

@@ -1,0 +1,114 @@
+import type { OffsetCommit } from '@genrocks/topics';
+import { offsetCommit } from '../protocol/apis/offset-commit.js';
+import { offsetFetch } from '../protocol/apis/offset-fetch.js';
+import { ErrorCode } from '../protocol/error-codes.js';
+import { route, type Route } from '../server/request.types.js';
+import type { BrokerContext } from './broker-context.js';
+import { errorCodeOf } from './error-mapping.js';
+import { isGroupName } from '../groups/classic-groups.js';
+
+const MAX_METADATA_BYTES = 4096;
+/** From this version on a request asks for several groups. */
+const MANY_GROUPS_FROM = 8;
+
+/** Commits what a member (or, for a group without members, anybody) has finished. */
+export function offsetCommitRoute(broker: BrokerContext): Route {
+  return route(offsetCommit, async (request) => {
+    const { groupId } = request;
+    const refusal = isGroupName(groupId)
+      ? broker.groups.checkCommit(groupId, request)
+      : ErrorCode.INVALID_GROUP_ID;
+    const commits: OffsetCommit[] = [];
+    const topics = request.topics.map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map(({ index, committedOffset, metadata }) => {
+        let errorCode: ErrorCode = refusal;
+        if (errorCode === ErrorCode.NONE)
+          errorCode = problemOf(broker, name, index, committedOffset, metadata);
+        if (errorCode === ErrorCode.NONE) {
+          commits.push({ topic: name, partition: index, offset: committedOffset, metadata: metadata ?? '' });
+        }
+        return { index, errorCode };
+      }),
+    }));
+    if (commits.length === 0) return { topics };
+    try {
+      await broker.topics.groups.commitOffsets(groupId, commits);
+      return { topics };
+    } catch (error) {
+      const failed = errorCodeOf(error);
+      const failure = failed === ErrorCode.NON_EMPTY_GROUP ? ErrorCode.UNKNOWN_MEMBER_ID : failed;
+      // They are stored together or not at all.
+      return {
+        topics: topics.map(({ name, partitions }) => ({
+          name,
+          partitions: partitions.map(({ index, errorCode }) => ({ index, errorCode: errorCode || failure })),
+        })),
+      };
+    }
+  });
+}
+
+function problemOf(
+  { directory }: BrokerContext,
+  topic: string,
+  index: number,
+  offset: number,
+  metadata: string | null,
+): ErrorCode {
+  if (metadata !== null && Buffer.byteLength(metadata) > MAX_METADATA_BYTES) {
+    return ErrorCode.OFFSET_METADATA_TOO_LARGE;
+  }
+  const partition = directory.partition(topic, index);
+  if (typeof partition === 'number') return partition;
+  return offset < 0 || offset > partition.endOffset ? ErrorCode.OFFSET_OUT_OF_RANGE : ErrorCode.NONE;
+}
+
+interface TopicOffsets {
+  readonly name: string;
+  readonly partitions: readonly {
+    index: number;
+    committedOffset: number;
+    metadata: string;
+    errorCode: ErrorCode;
+  }[];
+}
+
+/** Tells what is committed; where nothing is, the offset is -1 without an error. */
+export function offsetFetchRoute(broker: BrokerContext): Route {
+  type Wanted = readonly { readonly name: string; readonly partitions: readonly number[] }[];
+
+  const committed = (groupId: string, { name, partitions }: Wanted[number]): TopicOffsets => ({
+    name,
+    partitions: partitions.map((index) => {
+      const known = broker.topics.groups.committed(groupId, name, index);
+      const { offset: committedOffset, metadata } = known ?? { offset: -1, metadata: '' };
+      return { index, committedOffset, metadata, errorCode: ErrorCode.NONE };
+    }),
+  });
+
+  const all = async (groupId: string): Promise<Wanted> => {
+    if (!broker.topics.groups.list().some(({ group }) => group === groupId)) return [];
+    const { offsets } = await broker.topics.groups.describe(groupId);
+    const partitions = new Map<string, number[]>();
+    for (const { topic, partition, committed: offset } of offsets) {
+      if (offset !== null) partitions.set(topic, [...(partitions.get(topic) ?? []), partition]);
+    }
+    return [...partitions].map(([name, indexes]) => ({ name, partitions: indexes }));
+  };
+
+  const find = async (groupId: string, topics: Wanted | null): Promise<TopicOffsets[]> =>
+    (topics ?? (await all(groupId))).map((topic) => committed(groupId, topic));
+
+  return route(offsetFetch, async ({ groupId, topics, groups }, { version }) => {
+    if (version < MANY_GROUPS_FROM) return { topics: await find(groupId, topics) };
+    return {
+      groups: await Promise.all(
+        groups.map(async (group) => ({
+          groupId: group.groupId,
+          topics: await find(group.groupId, group.topics),
+        })),
+      ),
+    };
+  });
+}
