@@ -104,13 +104,6 @@ const mutants = [
     suites: ['compaction'],
   },
   {
-    name: 'a compaction and a truncation share the name of their file',
-    file: `${ENGINE}names.ts`,
-    from: /'log\.compacted'/,
-    to: "'log.new'",
-    suites: ['compaction'],
-  },
-  {
     name: 'the new file of a compaction is not synced',
     file: `${ENGINE}compaction.ts`,
     from: /await this\.handle!\.sync\(\);/,

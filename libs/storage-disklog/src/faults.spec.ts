@@ -1,3 +1,4 @@
+import { cp } from 'node:fs/promises';
 import { isGenRocksError, type PartitionStore } from '@genrocks/storage';
 import { Logger } from '@nestjs/common';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -81,7 +82,7 @@ describe('a failed sync', () => {
 });
 
 describe('a full device', () => {
-  it.each([0, 1, 7, 20, 40])(
+  it.each([0, 1, 7, 40, 180])(
     'takes %i bytes of a write and no more: refused, cut back, resumed',
     async (taken) => {
       const store = await open({ logType: 'halt' });
@@ -94,7 +95,7 @@ describe('a full device', () => {
         return fault;
       };
       const before = (await store.info()).bytes;
-      expect(await codeOf(store.put('b', 'x'.repeat(100)))).toBe('NO_SPACE');
+      expect(await codeOf(store.put('b', 'x'.repeat(200)))).toBe('NO_SPACE');
       expect(
         await codeOf(
           store.batch([
@@ -107,6 +108,13 @@ describe('a full device', () => {
       expect((await store.info()).bytes).toBe(before);
       fs.fault = () => undefined;
       await store.put('d', '4');
+      // As the process leaves it when it dies now.
+      const copy = await scratch.directory();
+      await cp(logDir, copy, { recursive: true, filter: (path) => !path.endsWith('log.lock') });
+      const dead = new DiskLogStorageAdapter({ logType: 'halt', logDir: copy });
+      const { details } = await (await dead.open('t', 0)).info();
+      expect(details.last_recovery).toMatchObject({ badBytes: 0 });
+      await dead.close();
       await store.close();
       expect(await scanText(await open({ logType: 'halt' }))).toEqual({ a: '1', d: '4' });
     },
