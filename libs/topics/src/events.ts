@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { StoreEvent } from '@genrocks/storage';
+import type { Message } from './message.js';
 
 /** A message a group has given up on. */
 export interface DeadLetterEvent {
@@ -26,6 +27,8 @@ export interface TopicsEventMap {
   'group-stopped': [{ group: string }];
   /** Partitions of a group changed hands. */
   rebalance: [{ group: string; generation: number }];
+  /** A message is done. One event a message: listen only while it is needed. */
+  handled: [{ group: string; message: Message }];
   /** A handler failed; it is tried again after `retryInMs`, or (null) not any more. */
   'handler-error': [
     {

@@ -18,6 +18,15 @@ export {
   type TopicsModuleOptions,
 } from './module/topics.module-definition.js';
 export * from './module/topics.module.js';
+export {
+  FullMessage,
+  MessageContext,
+  MessageHeaders,
+  MessageKey,
+  MessageValue,
+} from './nest/message-params.decorator.js';
+export { Subscribe, type SubscribeOptions, type SubscribeTopic } from './nest/subscribe.decorator.js';
+export { SubscriptionExplorer } from './nest/subscription.explorer.js';
 export * from './options.js';
 export { Partition } from './partition/partition.js';
 export * from './partition/read.types.js';

@@ -7,6 +7,7 @@ import { twoAdapters } from './__fixtures__/readme/adapters.js';
 import { AppModule, Billing, Orders } from './__fixtures__/readme/embed.js';
 import { readEverything } from './__fixtures__/readme/read.js';
 import { testApp } from './__fixtures__/readme/swap.js';
+import { invoicesAreWritten } from './__fixtures__/readme/testing.js';
 import { TopicsService } from './topics.service.js';
 
 const here = import.meta.dirname;
@@ -15,7 +16,7 @@ describe('the README', () => {
   it('shows the examples that run below, to the letter', async () => {
     const readme = await readFile(join(here, '../README.md'), 'utf8');
     const shown = [...readme.matchAll(/```ts\n([^]*?)```/g)].map(([, code]) => code);
-    const names = ['embed', 'read', 'adapters', 'swap'];
+    const names = ['embed', 'subscribe', 'read', 'adapters', 'testing', 'swap'];
     const files = names.map((name) => readFile(join(here, '__fixtures__/readme', `${name}.ts`), 'utf8'));
     expect(shown).toEqual(await Promise.all(files));
   });
@@ -26,6 +27,10 @@ describe('the README', () => {
     expect(await app.get(Orders).place({ id: 1, total: 30 })).toBe(0);
     await vi.waitFor(() => expect(app.get(Billing).billed).toEqual([30]));
     await app.close();
+  });
+
+  it('subscribes with a decorator, and is tested so', async () => {
+    expect(await invoicesAreWritten()).toEqual([1, { id: 2, total: -1 }, 'BadRequestException']);
   });
 
   it('reads without a group', async () => {

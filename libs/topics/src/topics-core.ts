@@ -88,6 +88,7 @@ export class TopicsCore {
       drainTimeoutMs,
       onStopped,
       partition: (at) => this.partition(at),
+      topicNames: () => this.manager.list().map(({ name }) => name),
     };
   }
 

@@ -205,6 +205,11 @@ export class TopicsService
     return group;
   }
 
+  /** The members of consumer groups that run, or are to run, in this process. */
+  get consumerGroups(): readonly ConsumerGroup[] {
+    return [...this.members];
+  }
+
   /** Topics, partitions, groups, adapters, memory, and stores found without a topic that owns them. */
   async systemStatus(): Promise<SystemStatus> {
     this.assertOpen();
@@ -243,7 +248,7 @@ export class TopicsService
   }
 
   private async begin(group: ConsumerGroup): Promise<void> {
-    for (const name of group.topics) await this.resolveTopic(name);
+    for (const name of group.options.topics) await this.resolveTopic(name);
     await group.start();
   }
 

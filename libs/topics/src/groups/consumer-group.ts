@@ -32,6 +32,8 @@ export interface GroupEnvironment {
   readonly deadLetters: DeadLetterWriter;
   readonly drainTimeoutMs: number;
   partition(place: TopicPartition): Partition | undefined;
+  /** All topics there are. */
+  topicNames(): string[];
   onStopped(group: ConsumerGroup): void;
 }
 
@@ -91,16 +93,20 @@ export class ConsumerGroup {
       done: (place, offset) => this.committer.done(place, offset),
       commit: () => this.commit(),
     };
-    this.member = {
-      memberId: this.memberId,
-      topics: options.topics,
+    this.member = new Member(this.memberId, this, {
       revoke: (partitions) => this.revoke(partitions),
       assign: (partitions) => this.assign(partitions),
-    };
+    });
   }
 
+  /** The topics it subscribes to now: those it names, and those that match its patterns. */
   get topics(): readonly string[] {
-    return this.options.topics;
+    const { topics, patterns } = this.options;
+    if (patterns.length === 0) return topics;
+    const matching = this.environment
+      .topicNames()
+      .filter((name) => patterns.some((pattern) => name.search(pattern) >= 0));
+    return [...new Set([...topics, ...matching])];
   }
 
   get state(): ConsumerGroupState {
@@ -269,4 +275,23 @@ export class ConsumerGroup {
 
 function pauseKey(topic: string, partition: number | undefined): string {
   return partition === undefined ? topic : `${topic}\0${partition}`;
+}
+
+/** The group as the coordinator sees it. */
+class Member implements GroupMember {
+  readonly revoke: GroupMember['revoke'];
+  readonly assign: GroupMember['assign'];
+
+  constructor(
+    readonly memberId: string,
+    private readonly group: ConsumerGroup,
+    { revoke, assign }: Pick<GroupMember, 'revoke' | 'assign'>,
+  ) {
+    this.revoke = revoke;
+    this.assign = assign;
+  }
+
+  get topics(): readonly string[] {
+    return this.group.topics;
+  }
 }

@@ -126,7 +126,9 @@ export class GroupCoordinator {
     const counts = new Map(
       [...new Set(members.flatMap(({ topics }) => topics))].map((topic) => [topic, this.partitionsOf(topic)]),
     );
-    const target = rangeAssign(members, counts);
+    // Once for all: those with patterns look at every topic there is.
+    const subscribers = members.map(({ memberId, topics }) => ({ memberId, topics }));
+    const target = rangeAssign(subscribers, counts);
     const gained = new Map<GroupMember, TopicPartition[]>();
     await Promise.all(
       members.map(async (member) => {

@@ -6,6 +6,7 @@ import type {
   MessageHandler,
   RetryOptions,
   StartFrom,
+  TopicPattern,
 } from './group.types.js';
 
 export const MAX_GROUP_NAME_LENGTH = 255;
@@ -16,7 +17,10 @@ export type ResolvedRetryOptions = Required<Omit<RetryOptions, 'retryIf'>> & Pic
 /** Options of a group with everything filled in. @internal */
 export interface ResolvedGroupOptions {
   readonly group: string;
+  /** By name. */
   readonly topics: readonly string[];
+  /** All others. */
+  readonly patterns: readonly RegExp[];
   readonly handler: MessageHandler | undefined;
   readonly batchHandler: BatchHandler | undefined;
   readonly batchSize: number;
@@ -66,7 +70,7 @@ export function resolveGroupOptions<T>(options: ConsumerGroupOptions<T>): Resolv
   }
   const resolved: ResolvedGroupOptions = {
     group,
-    topics: [...new Set<string>(topics)],
+    ...resolveTopics(topics),
     handler: handler as MessageHandler | undefined,
     batchHandler: batchHandler as BatchHandler | undefined,
     batchSize: inRange('batchSize', options.batchSize ?? 100, 1, 100_000),
@@ -84,6 +88,23 @@ export function resolveGroupOptions<T>(options: ConsumerGroupOptions<T>): Resolv
   }
   for (const topic of resolved.topics) assertDeadLetter(topic, resolved.deadLetter);
   return resolved;
+}
+
+function resolveTopics(topics: readonly TopicPattern[]): Pick<ResolvedGroupOptions, 'topics' | 'patterns'> {
+  const isPattern = (topic: TopicPattern) => topic instanceof RegExp || String(topic).includes('*');
+  return {
+    topics: [...new Set(topics.filter((topic) => !isPattern(topic)) as string[])],
+    patterns: topics.filter(isPattern).map((topic) => (topic instanceof RegExp ? topic : wildcard(topic))),
+  };
+}
+
+function wildcard(pattern: string): RegExp {
+  const text = pattern
+    .split('*')
+    .map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, '\\$&'))
+    .join('.*');
+  const notDeadLetters = pattern.endsWith('.dlq') ? '' : '(?!.*\\.dlq$)';
+  return new RegExp(`^${notDeadLetters}${text}$`);
 }
 
 function resolveRetry({

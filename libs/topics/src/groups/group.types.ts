@@ -53,10 +53,16 @@ export interface DeadLetterOptions {
 /** Where a partition without a committed offset begins. A time is ms since 1970. */
 export type StartFrom = 'earliest' | 'latest' | { readonly offset: number } | { readonly timestamp: number };
 
+/**
+ * A topic's name, or topics by a pattern: `*` stands for any characters. Topics that match and come later are taken
+ * in. Dead-letter topics (`.dlq`) only match a pattern that ends so, or a RegExp.
+ */
+export type TopicPattern = string | RegExp;
+
 export interface ConsumerGroupOptions<T = unknown> {
   /** Name of the group; offsets are kept under it. 1 to 255 characters, no control characters. */
   group: string;
-  topics: readonly string[];
+  topics: readonly TopicPattern[];
   /** Called with one message; it is done, and its offset may be committed, after it returns or resolves. */
   handler?: MessageHandler<T>;
   /** Instead of `handler`: called with up to `batchSize` messages of one partition. */

@@ -272,6 +272,10 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink {
   private finish(entry: Entry, as: 'handled' | 'deadLettered'): void {
     if (this.ended || entry.done) return;
     this.counters[as]++;
+    const { events, options } = this.environment;
+    if (as === 'handled' && events.listenerCount('handled') > 0) {
+      events.send('handled', { group: options.group, message: entry.message });
+    }
     if (this.unfinished.finish(entry)) this.moved();
     this.feed.release();
   }

@@ -6,6 +6,7 @@ import {
 } from '@nestjs/common';
 import type { StorageAdapter } from '@genrocks/storage';
 import type { TopicsOptions } from '../options.js';
+import { MANUAL_REGISTRATION } from '../topics.tokens.js';
 import { StorageHost } from './storage-host.module.js';
 
 /** A module that provides and exports a storage adapter. */
@@ -26,16 +27,22 @@ export interface TopicsModuleExtras {
   adapters?: readonly FurtherAdapter[];
   /** Is `TopicsService` visible in every module? `forFeature` needs it. Default true. */
   isGlobal?: boolean;
+  /** Leaves methods with `@Subscribe` alone until `SubscriptionExplorer.register()` is called. Default false. */
+  manualRegistration?: boolean;
 }
 
 export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
   new ConfigurableModuleBuilder<TopicsOptions>({ moduleName: 'Topics' })
     .setClassMethodName('forRoot')
     .setExtras<Partial<TopicsModuleExtras>>(
-      { storage: undefined, adapters: undefined, isGlobal: true },
-      (definition, { storage, adapters = [], isGlobal }) => ({
+      { storage: undefined, adapters: undefined, isGlobal: true, manualRegistration: false },
+      (definition, { storage, adapters = [], isGlobal, manualRegistration = false }) => ({
         ...definition,
         global: isGlobal ?? true,
+        providers: [
+          ...(definition.providers ?? []),
+          { provide: MANUAL_REGISTRATION, useValue: manualRegistration },
+        ],
         imports: [...(definition.imports ?? []), StorageHost.of(storage, adapters)],
       }),
     )
@@ -43,7 +50,7 @@ export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYN
 
 export type TopicsModuleOptions = TopicsOptions & TopicsModuleExtras;
 
-/** `storage`, `adapters` and `isGlobal` are given directly; the factory makes the rest of the options. */
+/** `storage`, `adapters`, `isGlobal` and `manualRegistration` are given directly; the factory makes the rest of the options. */
 export type TopicsModuleAsyncOptions = ConfigurableModuleAsyncOptions<TopicsOptions> & TopicsModuleExtras;
 
 interface TopicsModuleStatics {

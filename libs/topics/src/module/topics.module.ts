@@ -1,4 +1,8 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+import { HandlerPipeline } from '../nest/handler-pipeline.js';
+import { NameResolver } from '../nest/name-resolver.js';
+import { SubscriptionExplorer } from '../nest/subscription.explorer.js';
 import type { TopicDefinition } from '../options.js';
 import { TopicsService } from '../topics.service.js';
 import { getTopicToken } from '../topics.tokens.js';
@@ -12,7 +16,11 @@ import { TopicsModuleBase } from './topics.module-definition.js';
  *
  * @publicApi
  */
-@Module({ providers: [TopicsService], exports: [TopicsService] })
+@Module({
+  imports: [DiscoveryModule],
+  providers: [TopicsService, NameResolver, HandlerPipeline, SubscriptionExplorer],
+  exports: [TopicsService, SubscriptionExplorer],
+})
 export class TopicsModule extends TopicsModuleBase {
   /**
    * Provides topics for `@InjectTopic`. They are created on start where they are missing: with their definition, or

@@ -74,6 +74,12 @@ export class ManualClock implements Clock {
     await settled();
   }
 
+  /** Moves time on to the end of the pause that ends first; does nothing where there is none. */
+  async advanceToNext(): Promise<void> {
+    const next = this.next(Infinity);
+    if (next !== undefined) await this.advance(Math.max(0, next.due - this.time));
+  }
+
   private next(until: number): Sleeper | undefined {
     let next: Sleeper | undefined;
     for (const sleeper of this.sleepers) {

@@ -1,0 +1,63 @@
+import 'reflect-metadata';
+import { Injectable } from '@nestjs/common';
+import { ExternalContextCreator } from '@nestjs/core';
+import type { HandlerContext } from '../groups/group.types.js';
+import type { Message } from '../message.js';
+import { MESSAGE_PARAMS_METADATA, messageParams } from './message-params.decorator.js';
+
+type Method = (...args: unknown[]) => unknown;
+type Pipeline = (...args: unknown[]) => Promise<unknown>;
+export type PipelineHandler = (given: Message | Message[], context: HandlerContext) => Promise<void>;
+
+/** Runs handlers through Nest's guards, interceptors, pipes and filters, as the context type `rpc`. @internal */
+@Injectable()
+export class HandlerPipeline {
+  constructor(private readonly contexts: ExternalContextCreator) {}
+
+  /** @param hostId of the provider that has the method: several modules may provide its class */
+  handler(instance: object, name: string, hostId: string): PipelineHandler {
+    const method = (instance as Record<string, Method>)[name]!;
+    const run = this.contexts.create(
+      instance,
+      method,
+      name,
+      MESSAGE_PARAMS_METADATA,
+      messageParams,
+      undefined,
+      hostId,
+      { guards: true, interceptors: true, filters: false },
+      'rpc',
+    ) as Pipeline;
+    const filter = this.filter(instance, method, name, hostId);
+    return async (given, context) => {
+      try {
+        await run(given, context);
+      } catch (error) {
+        // A filter that answers nothing has only looked at it: the message must not count as done for that.
+        if ((await filter(given, context, error)) === undefined) throw error;
+      }
+    };
+  }
+
+  /** The filters alone: around a method that fails with the error it is given, and has the metadata of the handler. */
+  private filter(instance: object, method: Method, name: string, hostId: string): Pipeline {
+    const rethrow = (_given: unknown, _context: unknown, error: unknown): never => {
+      throw error;
+    };
+    for (const key of Reflect.getMetadataKeys(method)) {
+      Reflect.defineMetadata(key, Reflect.getMetadata(key, method), rethrow);
+    }
+    const options = { guards: false, interceptors: false, filters: true };
+    return this.contexts.create(
+      instance,
+      rethrow,
+      name,
+      undefined,
+      undefined,
+      undefined,
+      hostId,
+      options,
+      'rpc',
+    ) as Pipeline;
+  }
+}

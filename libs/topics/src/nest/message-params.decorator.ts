@@ -1,0 +1,78 @@
+import 'reflect-metadata';
+import type { PipeTransform, Type } from '@nestjs/common';
+import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
+import type { ParamsFactory } from '@nestjs/core/helpers/external-context-creator.js';
+import type { HandlerContext } from '../groups/group.types.js';
+import type { Message } from '../message.js';
+
+type Pipe = Type<PipeTransform> | PipeTransform;
+
+/** Nest takes 3 for a request's body, and so lets a global ValidationPipe check it; the others are of its own kind. */
+const VALUE = 3;
+const KEY = 101;
+const HEADERS = 102;
+const MESSAGE = 103;
+const CONTEXT = 104;
+
+/** @internal */
+export const MESSAGE_PARAMS_METADATA = ROUTE_ARGS_METADATA;
+
+/**
+ * The message's value, or a property of it. Of a batch: an array of values; `new ParseArrayPipe({ items: OrderDto })`
+ * checks each.
+ * @publicApi
+ */
+export function MessageValue(...args: (string | Pipe)[]): ParameterDecorator {
+  return parameter(VALUE, args);
+}
+
+/** The message's key as text, null where there is none. Of a batch: an array. @publicApi */
+export function MessageKey(...pipes: Pipe[]): ParameterDecorator {
+  return parameter(KEY, pipes);
+}
+
+/** The message's headers, or one of them by name. Of a batch: an array. @publicApi */
+export function MessageHeaders(...args: (string | Pipe)[]): ParameterDecorator {
+  return parameter(HEADERS, args);
+}
+
+/** The message itself, with offset, timestamp and bytes. Of a batch: an array. @publicApi */
+export function FullMessage(...pipes: Pipe[]): ParameterDecorator {
+  return parameter(MESSAGE, pipes);
+}
+
+/** The {@link HandlerContext}: attempt, signal, `ack`, `nack`, `commit`. @publicApi */
+export function MessageContext(...pipes: Pipe[]): ParameterDecorator {
+  return parameter(CONTEXT, pipes);
+}
+
+function parameter(type: number, args: readonly (string | Pipe)[]): ParameterDecorator {
+  const [data, pipes] =
+    typeof args[0] === 'string' ? [args[0], args.slice(1) as Pipe[]] : [undefined, [...args] as Pipe[]];
+  return (target, method, index) => {
+    const host = target.constructor;
+    const known = (Reflect.getMetadata(MESSAGE_PARAMS_METADATA, host, method!) ?? {}) as object;
+    const own = { ...known, [`${type}:${index}`]: { index, data, pipes } };
+    Reflect.defineMetadata(MESSAGE_PARAMS_METADATA, own, host, method!);
+  };
+}
+
+/** Finds what a parameter stands for. @internal */
+export const messageParams: ParamsFactory = {
+  exchangeKeyForValue(type: number, data: unknown, args: [Message | Message[], HandlerContext]): unknown {
+    const [given, context] = args;
+    const each = (pick: (message: Message) => unknown) =>
+      Array.isArray(given) ? given.map(pick) : pick(given);
+    if (type === VALUE) return each(({ value }) => property(value, data));
+    if (type === KEY) return each(({ key }) => key);
+    if (type === HEADERS) return each(({ headers }) => property(headers, data));
+    if (type === MESSAGE) return given;
+    return type === CONTEXT ? context : undefined;
+  },
+};
+
+function property(from: unknown, name: unknown): unknown {
+  if (typeof name !== 'string') return from;
+  const isObject = typeof from === 'object' && from !== null;
+  return isObject && Object.hasOwn(from, name) ? (from as Record<string, unknown>)[name] : undefined;
+}

@@ -1,0 +1,117 @@
+import { HttpException, Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { DiscoveryService, MetadataScanner, ModuleRef } from '@nestjs/core';
+import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
+import { InvalidConfigError } from '@genrocks/storage';
+import type { ConsumerGroup } from '../groups/consumer-group.js';
+import type { ConsumerGroupOptions, RetryOptions, TopicPattern } from '../groups/group.types.js';
+import { TopicsService } from '../topics.service.js';
+import { MANUAL_REGISTRATION } from '../topics.tokens.js';
+import { HandlerPipeline } from './handler-pipeline.js';
+import { NameResolver } from './name-resolver.js';
+import { type SubscribeTopic, type Subscription, subscriptionsOf } from './subscribe.decorator.js';
+
+/** Statuses with which pipes refuse what they are given. */
+const REFUSED = [400, 422];
+
+/**
+ * Binds the methods with `@Subscribe` of all providers and controllers. Their groups are taken down when the module
+ * starts, so that mistakes stop the start, and begin after bootstrap.
+ *
+ * @publicApi
+ */
+@Injectable()
+export class SubscriptionExplorer implements OnModuleInit {
+  private readonly bound = new Set<string>();
+
+  constructor(
+    private readonly topics: TopicsService,
+    private readonly discovery: DiscoveryService,
+    private readonly scanner: MetadataScanner,
+    private readonly pipeline: HandlerPipeline,
+    private readonly names: NameResolver,
+    private readonly moduleRef: ModuleRef,
+    @Inject(MANUAL_REGISTRATION) private readonly manual: boolean,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    if (!this.manual) await this.register();
+  }
+
+  /**
+   * Binds what is not bound yet; with `manualRegistration` nothing is before this is called.
+   * @throws `INVALID_CONFIG`, `INVALID_GROUP`
+   */
+  async register(): Promise<ConsumerGroup[]> {
+    const groups: ConsumerGroup[] = [];
+    for (const wrapper of [...this.discovery.getProviders(), ...this.discovery.getControllers()]) {
+      const prototype = prototypeOf(wrapper);
+      if (prototype === undefined) continue;
+      for (const name of this.scanner.getAllMethodNames(prototype)) {
+        const subscriptions = subscriptionsOf(prototype[name] as object);
+        if (subscriptions.length === 0 || this.bound.has(`${wrapper.id}.${name}`)) continue;
+        const where = `@Subscribe on ${wrapper.name}.${name}`;
+        assertStatic(wrapper, where);
+        this.bound.add(`${wrapper.id}.${name}`);
+        const handler = this.pipeline.handler(wrapper.instance as object, name, wrapper.id);
+        for (const subscription of subscriptions) {
+          groups.push(await this.topics.startConsumerGroup(this.options(subscription, handler, where)));
+        }
+      }
+    }
+    return groups;
+  }
+
+  private options(
+    { topics, options }: Subscription,
+    handler: ReturnType<HandlerPipeline['handler']>,
+    where: string,
+  ): ConsumerGroupOptions {
+    const { batch = false, group, deadLetter, retry, ...rest } = options;
+    return {
+      ...rest,
+      group: this.names.resolve(group, where),
+      topics: topics.flatMap((topic) => this.topicNames(topic, where)),
+      retry: retry === false ? false : withRefusals(retry),
+      ...(deadLetter === undefined
+        ? {}
+        : {
+            deadLetter: typeof deadLetter === 'string' ? this.names.resolve(deadLetter, where) : deadLetter,
+          }),
+      ...(batch === false
+        ? { handler }
+        : { batchHandler: handler, ...(batch === true ? {} : { batchSize: batch }) }),
+    };
+  }
+
+  private topicNames(topic: SubscribeTopic, where: string): TopicPattern[] {
+    const given = typeof topic === 'function' ? topic(this.moduleRef) : topic;
+    const list = Array.isArray(given) ? (given as readonly TopicPattern[]) : [given as TopicPattern];
+    return list.map((one) => {
+      if (one instanceof RegExp) return one;
+      if (typeof one === 'string') return this.names.resolve(one, where);
+      throw new InvalidConfigError([`${where}: the topic is ${JSON.stringify(one)}; it must be a name`]);
+    });
+  }
+}
+
+function prototypeOf(wrapper: InstanceWrapper): Record<string, unknown> | undefined {
+  // Of request-scoped providers this is an empty object with the prototype of the class.
+  const instance = wrapper.instance as object | null | undefined;
+  if (typeof instance !== 'object' || instance === null || wrapper.isAlias) return undefined;
+  return (Object.getPrototypeOf(instance) as Record<string, unknown> | null) ?? undefined;
+}
+
+function assertStatic(wrapper: InstanceWrapper, where: string): void {
+  if (wrapper.isDependencyTreeStatic() && !wrapper.isTransient) return;
+  throw new InvalidConfigError([
+    `${where}: ${wrapper.name} is request-scoped or transient, or depends on what is; handlers need a singleton: ` +
+      'resolve what must be new per message inside of the handler (ModuleRef.resolve)',
+  ]);
+}
+
+function withRefusals(retry: RetryOptions = {}): RetryOptions {
+  return {
+    retryIf: (error) => !(error instanceof HttpException && REFUSED.includes(error.getStatus())),
+    ...retry,
+  };
+}
