@@ -1,0 +1,28 @@
+import type { INestApplicationContext } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { EtsModule } from '@genrocks/storage-ets';
+import { TopicsModule, type TopicsOptions, TopicsService } from '@genrocks/topics';
+import { KafkaListener } from '../kafka-listener.js';
+import { KafkaModule } from '../module/kafka.module.js';
+import type { KafkaOptions } from '../options.js';
+
+export interface Embedded {
+  readonly app: INestApplicationContext;
+  readonly listener: KafkaListener;
+  readonly topics: TopicsService;
+  readonly port: number;
+}
+
+/** An application in memory with a listener on any free port. */
+export async function embed(kafka: KafkaOptions = {}, topics: TopicsOptions = {}): Promise<Embedded> {
+  const moduleRef = await Test.createTestingModule({
+    imports: [
+      TopicsModule.forRoot({ storage: EtsModule.forRoot(), ...topics }),
+      KafkaModule.forRoot({ port: 0, ...kafka }),
+    ],
+  }).compile();
+  moduleRef.useLogger(false);
+  const app = await moduleRef.init();
+  const listener = app.get(KafkaListener);
+  return { app, listener, topics: app.get(TopicsService), port: listener.address.port };
+}

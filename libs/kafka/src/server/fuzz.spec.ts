@@ -1,0 +1,55 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { arbitraryMessage } from '../__fixtures__/arbitrary-message.js';
+import { type Embedded, embed } from '../__fixtures__/embedded.js';
+import { encodeRequest, RawClient } from '../__fixtures__/raw-client.js';
+import * as apis from '../protocol/apis/index.js';
+import { metadata } from '../protocol/apis/metadata.js';
+import type { Api } from '../protocol/schema/api.js';
+import type { Fields } from '../protocol/schema/fields.js';
+
+const ALL = Object.values(apis) as unknown as Api[];
+
+/** A request of any API and version, valid by its schema, with some bytes changed. */
+const damagedRequest = fc
+  .constantFrom(...ALL)
+  .chain((api) => fc.tuple(fc.constant(api), fc.integer({ min: api.minVersion, max: api.maxVersion })))
+  .chain(([api, version]) => {
+    const { request } = (api as unknown as { description: { request: Fields } }).description;
+    const damage = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 3 });
+    return fc.tuple(arbitraryMessage(request, version), damage).map(([message, changes]) => {
+      const bytes = encodeRequest(api, version, 1, message);
+      for (const [at, byte] of changes) bytes[4 + (at % (bytes.length - 4))] = byte;
+      return bytes;
+    });
+  });
+
+describe('requests no client would send', () => {
+  let embedded: Embedded;
+  beforeAll(async () => {
+    embedded = await embed({ transferTimeoutMs: 1_000 }, { maxTopics: 50, maxPartitionsPerTopic: 10 });
+  });
+  afterAll(() => embedded.app.close());
+
+  it('break nothing: every one is answered or its connection closed, and the broker goes on', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(damagedRequest, { minLength: 1, maxLength: 20 }), async (requests) => {
+        const clients = await Promise.all(requests.map(() => RawClient.connect(embedded.port)));
+        clients.forEach((client, i) => client.socket.end(requests[i]));
+        const bystander = await RawClient.connect(embedded.port);
+        expect((await bystander.call(metadata, 12, { topics: [] })).brokers).toHaveLength(1);
+        bystander.end();
+        for (const client of clients) client.end();
+        await Promise.all(clients.map(({ closed }) => closed));
+      }),
+      { numRuns: 40 },
+    );
+    await expect
+      .poll(() => embedded.listener.status(), { timeout: 10_000 })
+      .toEqual({
+        connections: 0,
+        requestBytes: 0,
+        answerBytes: 0,
+      });
+  });
+});
