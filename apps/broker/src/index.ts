@@ -1,7 +1,8 @@
 export { type CreateBrokerOptions, createBroker, listen } from './broker.js';
 export { BrokerModule, toTopicsOptions } from './broker.module.js';
 export { brokerConfig } from './config/broker.config.js';
-export { BrokerConfig, checkBrokerConfig, LOG_LEVELS, type LogLevelName } from './config/broker-config.js';
+export { BrokerConfig, checkBrokerConfig } from './config/broker-config.js';
+export { LOG_LEVELS, type LogLevelName } from './config/log-levels.js';
 export { ENVIRONMENT } from './config/environment.js';
 export { HttpConfig } from './config/http.config.js';
 export { KafkaConfig } from './config/kafka.config.js';

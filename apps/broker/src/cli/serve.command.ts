@@ -1,11 +1,10 @@
 import { ConsoleLogger, Logger, type LogLevel } from '@nestjs/common';
 import { type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Command, CommandRunner, Option } from 'nest-commander';
-import { createBroker, listen } from '../broker.js';
-import { type BrokerConfig, LOG_LEVELS } from '../config/broker-config.js';
-import { type LoadedConfig, loadConfig } from '../config/load-config.js';
+import type { BrokerConfig } from '../config/broker-config.js';
+import type { LoadedConfig } from '../config/load-config.js';
+import { LOG_LEVELS } from '../config/log-levels.js';
 import { EXIT } from './exit-codes.js';
-import { explainStartFailure } from './explain.js';
 
 interface ServeOptions {
   config?: string;
@@ -26,6 +25,12 @@ export class ServeCommand extends CommandRunner {
   override async run(_arguments: string[], options: ServeOptions): Promise<void> {
     let app: NestFastifyApplication | undefined;
     let loaded: LoadedConfig | undefined;
+    // Loaded here, so that the other commands start without a web server and all adapters.
+    const [{ createBroker, listen }, { loadConfig }, { explainStartFailure }] = await Promise.all([
+      import('../broker.js'),
+      import('../config/load-config.js'),
+      import('./explain.js'),
+    ]);
     try {
       loaded = loadConfig({ file: options.config });
       const logger = createLogger(loaded.config);

@@ -10,11 +10,8 @@ import { KafkaConfig } from './kafka.config.js';
 import { LimitsConfig } from './limits.config.js';
 import { StorageConfig } from './storage.config.js';
 import { MAX_PARTITIONS, TopicConfig } from './topic.config.js';
+import { LOG_LEVELS, type LogLevelName } from './log-levels.js';
 import { checkTopics } from './topic-storage.js';
-
-/** How much is logged: each level includes those before it. */
-export const LOG_LEVELS = ['error', 'warn', 'log', 'debug', 'verbose'] as const;
-export type LogLevelName = (typeof LOG_LEVELS)[number];
 
 /**
  * The whole configuration of the broker, checked, with defaults filled in. Keys are in camelCase here and in

@@ -2,7 +2,7 @@ import { InvalidArgumentError } from '@genrocks/storage';
 import { findPartitions } from '@genrocks/storage-disklog/tools';
 import { CommandRunner, Option, SubCommand } from 'nest-commander';
 import { EXIT } from '../exit-codes.js';
-import { type ImportReport, importLegacy } from './import.js';
+import type { ImportReport } from './import.js';
 import { run, warn } from './output.js';
 import { nameOf } from './partition-names.js';
 
@@ -51,6 +51,8 @@ export class ImportCommand extends CommandRunner {
           '--topic is for a directory of one topic; leave it out, or name a topic directory',
         );
       const sources = found.map((source) => ({ ...source, topic: topic ?? source.topic }));
+      // Loaded here: no other command needs topics.
+      const { importLegacy } = await import('./import.js');
       const report = await importLegacy(sources, target!, { state, onProgress: warn });
       tell(report);
       if (json === true) await out.line(JSON.stringify(report));
