@@ -43,7 +43,7 @@ describe('@platformatic/kafka', () => {
       if (seen.length === messages.length) break;
     }
     expect(seen.sort()).toEqual(messages.map(({ value }) => value).sort());
-    await stream.close();
+    stream.destroy();
     await consumer.close(true);
     await producer.close();
     await admin.close();

@@ -8,7 +8,7 @@ import { Writer } from '../protocol/wire/writer.js';
 /** A client that speaks the protocol by the schemas, and can send what no client would. */
 export class RawClient {
   private received = Buffer.alloc(0);
-  private readonly waiting: { resolve(frame: Buffer): void; reject(error: Error): void }[] = [];
+  private readonly waiting: { resolve: (frame: Buffer) => void; reject: (error: Error) => void }[] = [];
   private correlationId = 0;
   readonly closed: Promise<void>;
 

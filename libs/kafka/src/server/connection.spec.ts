@@ -113,11 +113,11 @@ describe('a connection', () => {
   it('takes no more connections than allowed', async () => {
     await start({ maxConnections: 2 });
     const [first] = [await connect(), await connect()];
-    await first!.call(apiVersions, 0, {});
+    await first.call(apiVersions, 0, {});
     await (
       await connect()
     ).closed;
-    first!.end();
+    first.end();
     await expect.poll(() => embedded.listener.status().connections).toBe(1);
     await works();
   });
