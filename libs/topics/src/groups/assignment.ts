@@ -10,14 +10,34 @@ export interface AssignableMember {
 }
 
 /**
+ * How the partitions of a group are shared out. `cooperative_sticky`: evenly, and a change moves only the partitions it
+ * must. `range`: of every topic runs of near-equal length. `round_robin`: one by one in turn.
+ */
+export type AssignmentStrategy = 'cooperative_sticky' | 'range' | 'round_robin';
+
+export type Assignment = Map<string, TopicPartition[]>;
+
+/** Shares out all partitions of the topics that somebody subscribes to, each to one subscriber. */
+export function assign(
+  strategy: AssignmentStrategy,
+  members: readonly AssignableMember[],
+  partitionCounts: ReadonlyMap<string, number>,
+  owned: ReadonlyMap<string, readonly TopicPartition[]>,
+): Assignment {
+  if (strategy === 'range') return rangeAssign(members, partitionCounts);
+  if (strategy === 'round_robin') return roundRobinAssign(members, partitionCounts);
+  return stickyAssign(members, partitionCounts, owned);
+}
+
+/**
  * Range assignment: the partitions of every topic are dealt in runs of near-equal length to the members that
  * subscribe to it, in the order the members are given.
  */
 export function rangeAssign(
   members: readonly AssignableMember[],
   partitionCounts: ReadonlyMap<string, number>,
-): Map<string, TopicPartition[]> {
-  const assignment = new Map<string, TopicPartition[]>(members.map(({ memberId }) => [memberId, []]));
+): Assignment {
+  const assignment = empty(members);
   for (const [topic, count] of partitionCounts) {
     const subscribers = members.filter((member) => member.topics.includes(topic));
     const least = Math.floor(count / subscribers.length);
@@ -31,6 +51,86 @@ export function rangeAssign(
   return assignment;
 }
 
+/** Round robin: all partitions in the order of their topics' names, each to the next member that subscribes to it. */
+export function roundRobinAssign(
+  members: readonly AssignableMember[],
+  partitionCounts: ReadonlyMap<string, number>,
+): Assignment {
+  const assignment = empty(members);
+  const subscriptions = members.map(({ topics }) => new Set(topics));
+  let turn = 0;
+  for (const place of allPlaces(partitionCounts)) {
+    while (!subscriptions[turn % members.length]!.has(place.topic)) turn++;
+    assignment.get(members[turn % members.length]!.memberId)!.push(place);
+    turn++;
+  }
+  return assignment;
+}
+
+/** Everybody keeps what it has; what is free goes to those with the least; then only what evens out is moved. */
+export function stickyAssign(
+  members: readonly AssignableMember[],
+  partitionCounts: ReadonlyMap<string, number>,
+  owned: ReadonlyMap<string, readonly TopicPartition[]>,
+): Assignment {
+  const assignment = empty(members);
+  const subscribers = new Map<string, string[]>();
+  for (const { memberId, topics } of members) {
+    for (const topic of topics) subscribers.set(topic, [...(subscribers.get(topic) ?? []), memberId]);
+  }
+  const load = (memberId: string) => assignment.get(memberId)!.length;
+  const leastLoaded = (topic: string) =>
+    subscribers.get(topic)!.reduce((least, memberId) => (load(memberId) < load(least) ? memberId : least));
+
+  const taken = new Set<string>();
+  for (const { memberId, topics } of members) {
+    for (const place of owned.get(memberId) ?? []) {
+      const exists = place.partition < (partitionCounts.get(place.topic) ?? 0);
+      if (!exists || taken.has(partitionId(place)) || !topics.includes(place.topic)) continue;
+      taken.add(partitionId(place));
+      assignment.get(memberId)!.push(place);
+    }
+  }
+  for (const place of allPlaces(partitionCounts)) {
+    if (!taken.has(partitionId(place))) assignment.get(leastLoaded(place.topic))!.push(place);
+  }
+  balance(assignment, leastLoaded);
+  return assignment;
+}
+
+/**
+ * Moves one partition after the other from the most loaded member that can give one away. Every move takes from one
+ * that has at least two more than the other, so that they come to an end.
+ */
+function balance(assignment: Assignment, leastLoaded: (topic: string) => string): void {
+  const move = (places: TopicPartition[]) => {
+    for (let i = places.length - 1; i >= 0; i--) {
+      const to = assignment.get(leastLoaded(places[i]!.topic))!;
+      if (places.length - to.length < 2) continue;
+      to.push(...places.splice(i, 1));
+      return true;
+    }
+    return false;
+  };
+  while ([...assignment.values()].sort((a, b) => b.length - a.length).some(move));
+  for (const places of assignment.values()) places.sort(inOrder);
+}
+
+function inOrder(a: TopicPartition, b: TopicPartition): number {
+  return (a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : 0) || a.partition - b.partition;
+}
+
 export function partitionId({ topic, partition }: TopicPartition): string {
   return `${topic}\0${partition}`;
+}
+
+function empty(members: readonly AssignableMember[]): Assignment {
+  return new Map(members.map(({ memberId }) => [memberId, []]));
+}
+
+function* allPlaces(partitionCounts: ReadonlyMap<string, number>): IterableIterator<TopicPartition> {
+  for (const topic of [...partitionCounts.keys()].sort()) {
+    const count = partitionCounts.get(topic)!;
+    for (let partition = 0; partition < count; partition++) yield { topic, partition };
+  }
 }

@@ -5,7 +5,7 @@ import { PartitionNotAssignedError } from '../delivery-errors.js';
 import type { TopicsEvents } from '../events.js';
 import type { Partition } from '../partition/partition.js';
 import type { Turn } from '../turn.js';
-import { partitionId, type TopicPartition } from './assignment.js';
+import { type AssignmentStrategy, partitionId, type TopicPartition } from './assignment.js';
 import { FlightLimiter } from './flight-limiter.js';
 import type { GroupCoordinator, GroupMember } from './group-coordinator.js';
 import type { GroupOffsets } from './group-offsets.js';
@@ -117,7 +117,12 @@ export class ConsumerGroup {
   async start(): Promise<void> {
     if (this.currentState !== 'held') return;
     this.currentState = 'running';
-    await this.environment.coordinator.join(this.group, this.member);
+    try {
+      await this.environment.coordinator.join(this.group, this.member);
+    } catch (error) {
+      this.currentState = 'stopped';
+      throw error;
+    }
     this.environment.events.send('group-started', { group: this.group });
   }
 
@@ -293,5 +298,9 @@ class Member implements GroupMember {
 
   get topics(): readonly string[] {
     return this.group.topics;
+  }
+
+  get strategy(): AssignmentStrategy {
+    return this.group.options.assignment;
   }
 }

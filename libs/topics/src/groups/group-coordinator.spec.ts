@@ -44,6 +44,7 @@ describe('rangeAssign', () => {
 /** Takes its time to let go, and tells whether a partition ever had two owners. */
 class SlowMember implements GroupMember {
   readonly topics = ['t'];
+  readonly strategy = 'cooperative_sticky';
   private readonly mine = new Map<string, TopicPartition>();
 
   constructor(

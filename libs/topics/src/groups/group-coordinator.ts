@@ -1,8 +1,17 @@
-import { type AssignableMember, partitionId, rangeAssign, type TopicPartition } from './assignment.js';
+import { InvalidGroupError } from '../errors.js';
+import {
+  type AssignableMember,
+  assign,
+  type AssignmentStrategy,
+  partitionId,
+  type TopicPartition,
+} from './assignment.js';
 import type { GroupMemberDescription, GroupState } from './group.types.js';
 
 /** A member of a group, whatever it is: the coordinator takes partitions from it and gives it others. */
 export interface GroupMember extends AssignableMember {
+  /** The same for all members of a group. */
+  readonly strategy: AssignmentStrategy;
   /** Stops work on these partitions and commits what is done. Resolves when they are free for another member. */
   revoke(partitions: readonly TopicPartition[]): Promise<void>;
   /** Begins work on these partitions. */
@@ -37,7 +46,10 @@ export class GroupCoordinator {
     private readonly onRebalance: (group: string, generation: number) => void,
   ) {}
 
-  /** Resolves when the member has its partitions. */
+  /**
+   * Resolves when the member has its partitions.
+   * @throws {InvalidGroupError} `INVALID_GROUP` where the others share out by another strategy
+   */
   async join(group: string, member: GroupMember): Promise<void> {
     let membership = this.groups.get(group);
     if (membership === undefined) {
@@ -51,6 +63,12 @@ export class GroupCoordinator {
         planned: false,
       };
       this.groups.set(group, membership);
+    }
+    const other = [...membership.members.values()].find(({ strategy }) => strategy !== member.strategy);
+    if (other !== undefined) {
+      throw new InvalidGroupError(
+        `the members of group ${group} share out by ${other.strategy}, not by ${member.strategy}; use one for all`,
+      );
     }
     membership.members.set(member.memberId, member);
     await this.rebalance(group, membership);
@@ -128,7 +146,8 @@ export class GroupCoordinator {
     );
     // Once for all: those with patterns look at every topic there is.
     const subscribers = members.map(({ memberId, topics }) => ({ memberId, topics }));
-    const target = rangeAssign(subscribers, counts);
+    const strategy = members[0]?.strategy ?? 'range';
+    const target = assign(strategy, subscribers, counts, membership.owned);
     const gained = new Map<GroupMember, TopicPartition[]>();
     await Promise.all(
       members.map(async (member) => {

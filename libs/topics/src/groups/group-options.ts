@@ -1,6 +1,7 @@
 import { assertUserTopicName } from '../topic-shape.js';
 import { InvalidGroupError } from '../errors.js';
 import type {
+  AssignmentStrategy,
   BatchHandler,
   ConsumerGroupOptions,
   MessageHandler,
@@ -25,6 +26,7 @@ export interface ResolvedGroupOptions {
   readonly batchHandler: BatchHandler | undefined;
   readonly batchSize: number;
   readonly from: StartFrom;
+  readonly assignment: AssignmentStrategy;
   readonly concurrency: number;
   readonly order: 'key' | 'partition';
   readonly commit: 'auto' | 'manual';
@@ -43,6 +45,7 @@ const KNOWN: Record<keyof ConsumerGroupOptions, true> = {
   batchHandler: true,
   batchSize: true,
   from: true,
+  assignment: true,
   concurrency: true,
   order: true,
   commit: true,
@@ -75,6 +78,11 @@ export function resolveGroupOptions<T>(options: ConsumerGroupOptions<T>): Resolv
     batchHandler: batchHandler as BatchHandler | undefined,
     batchSize: inRange('batchSize', options.batchSize ?? 100, 1, 100_000),
     from: startFrom(options.from ?? 'earliest'),
+    assignment: oneOf('assignment', options.assignment ?? 'cooperative_sticky', [
+      'cooperative_sticky',
+      'range',
+      'round_robin',
+    ]),
     concurrency: inRange('concurrency', options.concurrency ?? 1, 1, 10_000),
     order: oneOf('order', options.order ?? 'key', ['key', 'partition']),
     commit: oneOf('commit', options.commit ?? 'auto', ['auto', 'manual']),

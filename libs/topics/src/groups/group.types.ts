@@ -1,4 +1,7 @@
 import type { Message } from '../message.js';
+import type { AssignmentStrategy } from './assignment.js';
+
+export type { AssignmentStrategy } from './assignment.js';
 
 /** What a handler is told besides its message, and what it can say of it. */
 export interface HandlerContext {
@@ -71,6 +74,8 @@ export interface ConsumerGroupOptions<T = unknown> {
   batchSize?: number;
   /** Where a partition without a committed offset begins. Default `earliest`. */
   from?: StartFrom;
+  /** How partitions are shared between the members; the same for all of a group. Default `cooperative_sticky`. */
+  assignment?: AssignmentStrategy;
   /** Handlers that may run at once per partition; messages of one key keep their order. Default 1. */
   concurrency?: number;
   /**
