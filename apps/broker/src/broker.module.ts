@@ -5,6 +5,7 @@ import type { StorageAdapter } from '@genrocks/storage';
 import { DiskLogModule, DiskLogStorageAdapter } from '@genrocks/storage-disklog';
 import { EtsModule, EtsStorageAdapter } from '@genrocks/storage-ets';
 import { RocksDbModule, RocksDbStorageAdapter } from '@genrocks/storage-rocksdb';
+import { KafkaModule } from '@genrocks/kafka';
 import { type TopicDefinition, TopicsModule, type TopicsModuleOptions } from '@genrocks/topics';
 import type { AdapterName } from './config/adapters.js';
 import { brokerConfig } from './config/broker.config.js';
@@ -25,7 +26,8 @@ import { RequestMetrics } from './metrics/request-metrics.js';
 import { TopicsController } from './topics/topics.controller.js';
 
 /**
- * The whole broker as a module: topics on the configured storage, and the HTTP API over them. Run it on a
+ * The whole broker as a module: topics on the configured storage, and the HTTP API and the Kafka listener over
+ * them. Run it on a
  * `BrokerHttpAdapter`, which brings the limits and the error answers; `createBroker` does both.
  *
  * @example
@@ -43,7 +45,11 @@ export class BrokerModule {
   static forRoot(config: BrokerConfig = loadConfig().config): DynamicModule {
     return {
       module: BrokerModule,
-      imports: [TopicsModule.forRoot(toTopicsOptions(config)), TerminusModule.forRoot({ logger: false })],
+      imports: [
+        TopicsModule.forRoot(toTopicsOptions(config)),
+        ...kafkaModules(config),
+        TerminusModule.forRoot({ logger: false }),
+      ],
       controllers: [
         TopicsController,
         PublishController,
@@ -64,6 +70,11 @@ export class BrokerModule {
       exports: [TopicsModule, brokerConfig.KEY],
     };
   }
+}
+
+function kafkaModules({ kafka, autoCreateTopics }: BrokerConfig): DynamicModule[] {
+  const { enabled, ...address } = kafka;
+  return enabled ? [KafkaModule.forRoot({ ...address, autoCreateTopics })] : [];
 }
 
 interface Plugged {

@@ -70,7 +70,7 @@ export function checkBrokerConfig(tree: unknown, names: Record<string, string> =
     problems.push(...error.problems);
   }
   const given = (tree ?? {}) as Record<string, unknown>;
-  problems.push(...refuseUnavailable(given, names), ...checkTopics(given['topics'], adapterOf(given)));
+  problems.push(...checkTopics(given['topics'], adapterOf(given)));
   if (problems.length > 0 || config === undefined) throw new InvalidConfigError(problems);
   if (uses(config, 'disk_log')) config.storage.diskLog ??= new DiskLogOptions();
   if (uses(config, 'rocksdb')) config.storage.rocksdb ??= new RocksDbOptions();
@@ -85,17 +85,4 @@ function uses({ storage, topics }: BrokerConfig, adapter: AdapterName): boolean 
 /** The default adapter as given, checked or not. */
 function adapterOf(tree: Record<string, unknown>): unknown {
   return ((tree['storage'] ?? {}) as { adapter?: unknown }).adapter;
-}
-
-const TRUE = /^(true|yes|on|1)$/i;
-
-/** What is known but not there yet must not be taken and then ignored. */
-function refuseUnavailable(tree: Record<string, unknown>, names: Record<string, string>): string[] {
-  const problems: string[] = [];
-  const { enabled } = (tree['kafka'] ?? {}) as { enabled?: unknown };
-  if (enabled === true || (typeof enabled === 'string' && TRUE.test(enabled.trim()))) {
-    const key = names['kafka.enabled'] ?? 'kafka.enabled';
-    problems.push(`${key}: true is not allowed; the Kafka listener is not available in this version`);
-  }
-  return problems;
 }

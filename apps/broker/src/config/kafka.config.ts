@@ -1,6 +1,6 @@
 import { IsBoolean, IsInt, IsNotEmpty, IsOptional, IsString, Max, Min } from 'class-validator';
 
-/** `kafka`: the Kafka listener. Not available in this version, so `enabled: true` stops the start. */
+/** `kafka`: the listener for Kafka clients. */
 export class KafkaConfig {
   @IsBoolean()
   enabled = false;
@@ -14,13 +14,13 @@ export class KafkaConfig {
   @Max(65_535)
   port = 9092;
 
-  /** The address clients are told to connect to. Default: `host`. */
+  /** The host clients are told to connect to. Default: the address through which the client came. */
   @IsOptional()
   @IsString()
   @IsNotEmpty()
   advertisedHost?: string;
 
-  /** Default: `port`. */
+  /** The port clients are told to connect to. Default: the one that was bound. */
   @IsOptional()
   @IsInt()
   @Min(1)

@@ -212,13 +212,12 @@ describe('loadConfig', () => {
     expect(found[4]).toMatch(/^topics\[4\]\.storage\.log_dir: unknown option/);
   });
 
-  it('refuses what is known but not available', () => {
-    const kafka = /Kafka listener is not available in this version$/;
-    expect(problems('kafka: { enabled: true }')[0]).toMatch(kafka);
-    expect(problems(undefined, { GENROCKS_KAFKA_ENABLED: 'yes' })[0]).toMatch(
-      /^GENROCKS_KAFKA_ENABLED: true/,
+  it('checks the Kafka listener', () => {
+    expect(problems('kafka: { enabled: true, port: 0, advertised_host: broker.example }')).toEqual([]);
+    expect(problems(undefined, { GENROCKS_KAFKA_ENABLED: 'maybe' })[0]).toMatch(
+      /^GENROCKS_KAFKA_ENABLED: "maybe"/,
     );
-    expect(problems('kafka: { enabled: false, port: 9 }')).toEqual([]);
+    expect(problems('kafka: { port: 70000 }')[0]).toMatch(/^kafka.port: 70000/);
   });
 
   it('plugs in the disk log and RocksDB only where something uses them', () => {
