@@ -1,0 +1,93 @@
+import type { StoreEvent } from '@genrocks/storage';
+import { fileHead, FILE_HEAD, writeIndexFile } from '../format/headers.js';
+import type { FileHandle, FileSystem } from '../io/file-system.js';
+import { PooledFile } from '../io/handle-pool.js';
+import { CurrentFile } from './current-file.js';
+import { replaceFile } from './durable-files.js';
+import { LogFile } from './log-file.js';
+import { MemoryKeys } from './memory-keys.js';
+import { type LogNames, wrapNumber } from './names.js';
+
+export interface DirectoryOptions {
+  readonly type: 'halt' | 'wrap' | 'compact';
+  readonly maxBytes: number;
+  readonly maxFiles: number;
+  readonly repair: 'truncate' | false;
+  /** Every write waits for the device. */
+  readonly durable: boolean;
+  /** The topmost directory whose name belongs to the log. */
+  readonly base: string;
+  readonly onEvent: (event: StoreEvent) => void;
+}
+
+/** Makes and removes the files of a log; what opening it and changing it have in common. */
+export class FileMaker {
+  constructor(
+    readonly fs: FileSystem,
+    readonly names: LogNames,
+    readonly options: DirectoryOptions,
+  ) {}
+
+  get firstNumber(): number {
+    return this.options.type === 'wrap' ? 1 : 0;
+  }
+
+  /** Puts a small file in place, whole and durable. */
+  put(path: string, bytes: Buffer, temporary = this.names.unfinished): Promise<void> {
+    return replaceFile(this.fs, path, bytes, temporary, this.names.directory);
+  }
+
+  /** Makes the first, empty file of a log. */
+  async createFirst(): Promise<void> {
+    const { names } = this;
+    const index = writeIndexFile({ current: 1, counts: [0] });
+    if (this.options.type === 'wrap') await this.put(names.index, index, names.unfinishedIndex);
+    await this.put(names.file(this.firstNumber), fileHead('opened'));
+  }
+
+  async openEmpty(number: number, generation: number): Promise<CurrentFile> {
+    return this.emptyFile(number, generation, await this.openWriter(this.names.file(number)));
+  }
+
+  emptyFile(number: number, generation: number, writer: FileHandle): CurrentFile {
+    const path = this.names.file(number);
+    const keys = new MemoryKeys();
+    const handle = new PooledFile(this.fs, path);
+    const file = new LogFile(path, number, generation, handle, keys, FILE_HEAD, 0, 0, []);
+    return this.makeCurrent(file, keys, writer, FILE_HEAD);
+  }
+
+  makeCurrent(file: LogFile, keys: MemoryKeys, writer: FileHandle, size: number): CurrentFile {
+    return new CurrentFile(file, keys, writer, this.fillerFor(file.path), this.options.maxBytes, size);
+  }
+
+  openWriter(path: string): Promise<FileHandle> {
+    return this.fs.open(path, { write: true, durable: this.options.durable });
+  }
+
+  private fillerFor(path: string) {
+    return this.options.durable ? () => this.fs.open(path, { write: true }) : undefined;
+  }
+
+  /** The first half of a truncation, its marker standing. */
+  async removeFiles(): Promise<void> {
+    const { fs, names } = this;
+    await fs.unlink(names.end);
+    await fs.unlink(names.halt);
+    for (const { name } of await fs.readdir(names.directory)) {
+      const number = wrapNumber(name);
+      if (number === undefined) continue;
+      await fs.unlink(names.file(number));
+      await fs.unlink(names.keyIndex(number));
+    }
+    await fs.syncDirectory(names.directory);
+  }
+
+  /** The second half. */
+  async finishTruncation(): Promise<void> {
+    const { fs, names } = this;
+    await this.createFirst();
+    await fs.unlink(names.truncation);
+    await fs.syncDirectory(names.directory);
+  }
+}

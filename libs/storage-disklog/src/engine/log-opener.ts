@@ -1,0 +1,249 @@
+import { InvalidConfigError, NeedRepairError } from '@genrocks/storage';
+import { fileHead, FILE_HEAD, readFileHead, writeIndexFile, writeSizeFile } from '../format/headers.js';
+import type { FileSystem } from '../io/file-system.js';
+import { PooledFile } from '../io/handle-pool.js';
+import type { CurrentFile } from './current-file.js';
+import { copyDurably } from './durable-files.js';
+import type { DirectoryOptions, FileMaker } from './file-maker.js';
+import { inParallel } from './in-parallel.js';
+import { endIsMissing, type KnownEnd, readLogEnd } from './log-end.js';
+import type { LeftFiles } from './left-files.js';
+import { type Damage, LogFile } from './log-file.js';
+import { type LogNames, wrapNumber } from './names.js';
+import { recoverFile, type RecoveredFile } from './recovery.js';
+import { findWrapOrder } from './wrap-order.js';
+
+/** What opening a log found and did. */
+export interface Recovery {
+  /** The log had not been closed. */
+  readonly repaired: boolean;
+  readonly items: number;
+  readonly badBytes: number;
+  readonly ms: number;
+}
+
+/** A file of the log as the directory knows it before the file is opened. */
+interface KnownFile {
+  readonly number: number;
+  readonly generation: number | undefined;
+  readonly size: number;
+}
+
+/**
+ * Opens a log: finds its files and their order, finishes what a crash interrupted, reads the current file, and leaves
+ * the rest to their indexes.
+ */
+export class LogOpener {
+  current: CurrentFile | undefined;
+  /** Oldest first; the last is the current one. */
+  files: LogFile[] = [];
+  /** The items' next sequence number. */
+  sequence = 1;
+  recovery!: Recovery;
+  private readonly fs: FileSystem;
+  private readonly names: LogNames;
+  private readonly options: DirectoryOptions;
+
+  constructor(
+    private readonly maker: FileMaker,
+    private readonly left: LeftFiles,
+  ) {
+    this.fs = maker.fs;
+    this.names = maker.names;
+    this.options = maker.options;
+  }
+
+  async open(): Promise<void> {
+    const started = performance.now();
+    const { fs, names, options } = this;
+    await this.refuseOtherType();
+    if ((await fs.size(names.truncation)) !== undefined) {
+      if (options.repair === false) throw new NeedRepairError(names.directory);
+      await this.maker.removeFiles();
+      await this.maker.finishTruncation();
+    }
+    const known = options.type === 'wrap' ? await this.wrapFiles() : await this.haltFile();
+    for (const path of [names.unfinished, names.unfinishedIndex, names.compacted]) await fs.unlink(path);
+    const current = known.at(-1);
+    if (current === undefined) return this.create(started);
+    await this.openLeft(known.slice(0, -1));
+    const { badBytes, status } = await this.openCurrent(current);
+    const items = this.files.reduce((sum, file) => sum + file.entries, 0);
+    // Names may be in the page cache only, if the last process died before it synced them.
+    if (status !== 'closed') await fs.syncDirectory(names.directory);
+    this.recovery = { repaired: status !== 'closed', items, badBytes, ms: performance.now() - started };
+    if (this.recovery.repaired) options.onEvent({ type: 'recovered', items, badBytes, ms: this.recovery.ms });
+  }
+
+  /** Lets go of everything, where the opening failed. */
+  async abandon(): Promise<void> {
+    await this.left.settled();
+    await this.current?.abandon();
+    for (const file of this.files.splice(0)) await file.release();
+  }
+
+  private async haltFile(): Promise<KnownFile[]> {
+    const { fs, names } = this;
+    const size = await fs.size(names.halt);
+    // Shorter than its head: the file was being created when the process died.
+    if (size === undefined || size < FILE_HEAD) {
+      await this.reportMissing(names.halt, await this.closedEnd());
+      return [];
+    }
+    if (this.options.repair === false) await this.refuseUnclosed(names.halt);
+    return [{ number: 0, generation: undefined, size }];
+  }
+
+  private async wrapFiles(): Promise<readonly KnownFile[]> {
+    const { names } = this;
+    const order = await findWrapOrder(this.fs, names);
+    const current = order.files.at(-1);
+    // A file gets its name before the index names it.
+    const missing = order.index?.current;
+    if (missing !== undefined && !order.files.some(({ number }) => number === missing)) {
+      const end = await this.closedEnd();
+      if (current !== undefined || end !== undefined) await this.reportMissing(names.file(missing), end);
+    }
+    if (current !== undefined) {
+      if (this.options.repair === false) await this.refuseUnclosed(names.file(current.number));
+      if (order.indexIsStale) {
+        const counts = order.index?.counts ?? [];
+        await this.maker.put(
+          names.index,
+          writeIndexFile({ current: current.number, counts }),
+          names.unfinishedIndex,
+        );
+      }
+    }
+    await this.writeLimits();
+    return order.files;
+  }
+
+  private async refuseUnclosed(path: string): Promise<void> {
+    const head = Buffer.alloc(FILE_HEAD);
+    const handle = await this.fs.open(path, { write: false });
+    try {
+      await handle.read(head, 0, FILE_HEAD, 0);
+    } finally {
+      await handle.close();
+    }
+    if (readFileHead(head) !== 'closed') throw new NeedRepairError(path);
+  }
+
+  private async writeLimits(): Promise<void> {
+    const bytes = writeSizeFile({ maxBytes: this.options.maxBytes, maxFiles: this.options.maxFiles });
+    const old = await this.fs.readFile(this.names.sizes).catch(() => undefined);
+    if (old === undefined || !old.equals(bytes)) await this.maker.put(this.names.sizes, bytes);
+  }
+
+  private async create(started: number): Promise<void> {
+    await this.fs.syncNames(this.names.directory, this.options.base);
+    await this.fs.unlink(this.names.end);
+    await this.maker.createFirst();
+    this.current = await this.maker.openEmpty(this.maker.firstNumber, 1);
+    this.files = [this.current.file];
+    this.recovery = { repaired: false, items: 0, badBytes: 0, ms: performance.now() - started };
+  }
+
+  private async openLeft(known: readonly KnownFile[]): Promise<void> {
+    const indexed = await inParallel(known, (file) =>
+      this.left.open(file.number, file.generation, file.size),
+    );
+    for (const [i, opened] of indexed.entries()) {
+      if (opened !== undefined) {
+        this.files.push(opened.file);
+        this.sequence = Math.max(this.sequence, opened.lastSequence + 1);
+      } else {
+        const { file, recovered } = await this.recover(known[i]!, false);
+        await this.left.rebuild(file, recovered);
+      }
+    }
+  }
+
+  private async openCurrent(known: KnownFile): Promise<RecoveredFile> {
+    const { file, recovered } = await this.recover(known, true);
+    const { keys, badBytes, end } = recovered;
+    const writer = await this.maker.openWriter(file.path);
+    try {
+      // A write that was cut off may sit in the page cache only; from here on it counts as stored.
+      if (badBytes > 0) await writer.truncate(end);
+      const head = fileHead('opened');
+      await writer.write(head, 0, head.length, 0);
+      await writer.sync();
+    } catch (error) {
+      await writer.close();
+      throw error;
+    }
+    const size = badBytes > 0 ? end : known.size;
+    this.current = this.maker.makeCurrent(file, keys, writer, size);
+    return recovered;
+  }
+
+  /** Reads a file from end to end. */
+  private async recover(
+    known: KnownFile,
+    isCurrent: boolean,
+  ): Promise<{ file: LogFile; recovered: RecoveredFile }> {
+    const { number, size } = known;
+    const path = this.names.file(number);
+    const handle = new PooledFile(this.fs, path);
+    try {
+      const knownEnd = isCurrent ? await this.closedEnd() : await this.left.knownEnd(number);
+      const recovered = await recoverFile(handle, path, size, isCurrent, knownEnd?.number === number);
+      const generation = recovered.generation ?? (this.files.at(-1)?.generation ?? 0) + 1;
+      this.sequence = Math.max(this.sequence, (recovered.lastSequence ?? 0) + 1);
+      const { keys, end, items, entries } = recovered;
+      const damage = [...recovered.damage, ...endIsMissing(knownEnd, path, number, recovered)];
+      await this.quarantine(number, damage, recovered.cutNeedsCopy);
+      const file = new LogFile(path, number, generation, handle, keys, end, items, entries, damage);
+      this.files.push(file);
+      return { file, recovered };
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  /** Where the log ended when it was closed last. */
+  private async closedEnd(): Promise<KnownEnd | undefined> {
+    const bytes = await this.fs.readFile(this.names.end).catch(() => undefined);
+    return bytes === undefined ? undefined : readLogEnd(bytes);
+  }
+
+  /** A file that should be there is not, or not so much of it that it could be read. */
+  private async reportMissing(path: string, end: KnownEnd | undefined): Promise<void> {
+    if (end === undefined && path === this.names.halt) return;
+    const reason = 'the file is missing';
+    this.options.onEvent({ type: 'damaged', file: path, offset: 0, length: end?.end ?? 0, reason });
+  }
+
+  /**
+   * Reports damage, and keeps a copy of the file before anything in it changes: one of damage that stays in place, one
+   * more each time that something is cut.
+   */
+  private async quarantine(number: number, damage: readonly Damage[], cutNeedsCopy: boolean): Promise<void> {
+    for (const { file, start, end, reason } of damage) {
+      this.options.onEvent({ type: 'damaged', file, offset: start, length: end - start, reason });
+    }
+    if (damage.length === 0 && !cutNeedsCopy) return;
+    const { fs, names } = this;
+    let copy = names.quarantine(number);
+    for (let n = 2; (await fs.size(copy)) !== undefined; n++) {
+      if (!cutNeedsCopy) return;
+      copy = `${names.quarantine(number)}.${n}`;
+    }
+    await copyDurably(fs, names.file(number), copy, names.directory);
+  }
+
+  /** A halt log and a wrap log in one directory would each hide the other's data. */
+  private async refuseOtherType(): Promise<void> {
+    const { fs, names, options } = this;
+    const entries = await fs.readdir(names.directory).catch(() => []);
+    const hasWrap = entries.some(({ name, directory }) => !directory && wrapNumber(name) !== undefined);
+    const hasHalt = entries.some(({ name, directory }) => !directory && name === 'log');
+    const found = options.type === 'wrap' ? hasHalt && !hasWrap && 'halt' : hasWrap && 'wrap';
+    if (!found) return;
+    const remedy = `${names.directory} holds a ${found} log, open it with log_type: ${found}, or use another directory`;
+    throw new InvalidConfigError([`log_type: "${options.type}" is not allowed; ${remedy}`]);
+  }
+}
