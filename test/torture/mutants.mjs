@@ -56,14 +56,14 @@ const mutants = [
   },
   {
     name: 'a write is acknowledged before it is on the device',
-    file: `${ENGINE}log-directory.ts`,
+    file: `${ENGINE}file-maker.ts`,
     from: /durable: this\.options\.durable \}/,
     to: 'durable: false }',
     suites: ['crash-states'],
   },
   {
     name: 'a torn tail is not cut',
-    file: `${ENGINE}log-directory.ts`,
+    file: `${ENGINE}log-opener.ts`,
     from: /if \(badBytes > 0\) await writer\.truncate\(end\);/,
     to: '',
     suites: ['crash-states'],
