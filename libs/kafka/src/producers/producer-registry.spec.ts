@@ -1,0 +1,95 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { EtsStorageAdapter } from '@genrocks/storage-ets';
+import type { Partition, Topic } from '@genrocks/topics';
+import { makeBatch } from '../__fixtures__/batch.js';
+import { type Embedded, embed } from '../__fixtures__/embedded.js';
+import { KafkaState } from '../state/kafka-state.js';
+import { producerOf } from './batch-producer.js';
+import { ProducerIds } from './producer-ids.js';
+import { ProducerRegistry } from './producer-registry.js';
+
+describe('producers over restarts', () => {
+  let embedded: Embedded;
+  let topic: Topic;
+  let partition: Partition;
+  const state = new KafkaState();
+
+  beforeEach(async () => {
+    embedded = await embed({}, { topics: [{ name: 't' }] });
+    topic = embedded.topics.topic('t');
+    partition = topic.partition(0);
+    await state.open(new EtsStorageAdapter());
+  });
+  afterEach(async () => {
+    await state.close();
+    await embedded.app.close();
+  });
+
+  async function append(registry: ProducerRegistry, sequence: number, count: number): Promise<Buffer> {
+    const batch = await makeBatch(embedded.topics, count, { producerId: 7, epoch: 0, sequence });
+    const producers = await registry.of(topic, partition);
+    const stored = partition.append(batch).then(({ baseOffset }) => baseOffset);
+    producers.appending(producerOf(batch)!, stored, partition.endOffset);
+    await stored;
+    return batch;
+  }
+
+  it.each([
+    ['a crash: from the log alone', false],
+    ['a clean stop: from the snapshot', true],
+  ])('are known again after %s', async (_name, isClean) => {
+    const before = new ProducerRegistry(state);
+    const first = await append(before, 0, 2);
+    if (isClean) await before.saveAll();
+    const second = await append(before, 2, 3);
+    if (isClean) await before.saveAll();
+    const after = await new ProducerRegistry(state).of(topic, partition);
+    for (const [batch, offset] of [
+      [first, 0],
+      [second, 2],
+    ] as const) {
+      const verdict = after.check(producerOf(batch)!);
+      expect(verdict.kind).toBe('duplicate');
+      expect(verdict.kind === 'duplicate' && (await verdict.stored)).toBe(offset);
+    }
+    expect(after.check({ producerId: 7, epoch: 0, baseSequence: 5, records: 1 }).kind).toBe('append');
+    expect(after.check({ producerId: 7, epoch: 0, baseSequence: 9, records: 1 }).kind).toBe('refuse');
+  });
+
+  it('are judged by the log behind the snapshot too', async () => {
+    const before = new ProducerRegistry(state);
+    await append(before, 0, 2);
+    await before.saveAll();
+    const late = await append(before, 2, 1);
+    const after = await new ProducerRegistry(state).of(topic, partition);
+    expect(after.check(producerOf(late)!).kind).toBe('duplicate');
+  });
+
+  it('forget a batch that could not be stored, with those behind it', async () => {
+    const registry = new ProducerRegistry(state);
+    await append(registry, 0, 1);
+    const producers = await registry.of(topic, partition);
+    const lost = { producerId: 7, epoch: 0, baseSequence: 1, records: 1 };
+    const failing = Promise.reject(new Error('disk'));
+    producers.appending(lost, failing, partition.endOffset);
+    await failing.catch(() => {});
+    expect(producers.check(lost).kind).toBe('append');
+  });
+
+  it('are remembered up to a limit, the least recently used going first', async () => {
+    const producers = await new ProducerRegistry(state).of(topic, partition);
+    for (let producerId = 0; producerId < 1_100; producerId++) {
+      producers.replay({ producerId, epoch: 0, baseSequence: 0, records: 1 }, producerId);
+    }
+    expect(producers.size).toBe(1_000);
+    expect(producers.check({ producerId: 0, epoch: 0, baseSequence: 5, records: 1 }).kind).toBe('append');
+    expect(producers.check({ producerId: 1_099, epoch: 0, baseSequence: 5, records: 1 }).kind).toBe('refuse');
+  });
+
+  it('never get an id twice', async () => {
+    const ids = new ProducerIds(state);
+    const before = await Promise.all(Array.from({ length: 1_500 }, () => ids.allocate()));
+    const again = await new ProducerIds(state).allocate();
+    expect(new Set([...before, again]).size).toBe(1_501);
+  });
+});
