@@ -27,10 +27,10 @@ if (!(rounds >= 1) || !(ms >= 1)) throw new Error('--rounds and --ms must be num
 
 const directory = mkdtempSync(join(values.dir, 'genrocks-bench-'));
 const machine = machineFacts(directory);
-const library = await libraryCells(join(directory, 'library'));
+const inProcess = await libraryCells(join(directory, 'library'));
 const http = await httpCells(join(directory, 'http'));
 try {
-  const cells = [...library.cells, ...baselineCells(directory), ...http.cells];
+  const cells = [...inProcess.cells, ...baselineCells(directory), ...http.cells];
   const results = await measureAll(cells, rounds, ms, (round) =>
     console.error(`round ${round + 1} of ${rounds}, ${cells.length} cells of ${ms} ms`),
   );
@@ -46,6 +46,6 @@ try {
   console.log(toMarkdown(report));
 } finally {
   await http.stop();
-  for (const app of library.apps) await app.close();
+  for (const app of inProcess.apps) await app.close();
   rmSync(directory, { recursive: true, force: true });
 }
