@@ -30,7 +30,7 @@ export { SubscriptionExplorer } from './nest/subscription.explorer.js';
 export * from './options.js';
 export { Partition } from './partition/partition.js';
 export * from './partition/read.types.js';
-export type { Routing, RoutedMessage, RoutingFunction } from './routing/router.js';
+export type { Routing, RoutingName, RoutedMessage, RoutingFunction } from './routing/router.js';
 export * from './status.types.js';
 export { Topic } from './topic.js';
 export * from './topic.types.js';

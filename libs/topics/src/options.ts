@@ -12,7 +12,7 @@ export interface TopicStorage {
 
 /** How to start a topic. Everything but functions and custom codecs is remembered over restarts. */
 export interface TopicOptions {
-  /** Number of partitions. Default: `defaultPartitions`. Fixed once the topic exists. */
+  /** Number of partitions. Default: `defaultPartitions`. Once the topic exists, see `addPartitions`. */
   partitions?: number;
   storage?: TopicStorage;
   /** How a message without an explicit partition finds one. Default: `key_hash`. */

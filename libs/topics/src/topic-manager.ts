@@ -1,3 +1,4 @@
+import type { Codec } from '@genrocks/storage';
 import { codecNamed } from './codecs.js';
 import { LimitReachedError, TopicNotFoundError } from './errors.js';
 import type { TopicsEvents } from './events.js';
@@ -6,7 +7,7 @@ import { KeyedMutex, forEachLimited } from './keyed-mutex.js';
 import { logStartKey, type MetaSnapshot, type MetaStore, redrivenKey, topicKey } from './meta/meta-store.js';
 import type { TopicRecord } from './meta/topic-record.js';
 import type { ResolvedTopicsOptions, TopicDefinition, TopicOptions, TopicsAdapters } from './options.js';
-import type { PartitionEnvironment } from './partition/partition.js';
+import type { Partition, PartitionEnvironment } from './partition/partition.js';
 import { Router } from './routing/router.js';
 import type { UnregisteredStore } from './status.types.js';
 import { StoreInventory } from './store-inventory.js';
@@ -151,6 +152,32 @@ export class TopicManager {
     });
   }
 
+  /** Adds partitions; there are `total` of them then. */
+  addPartitions(name: string, total: number): Promise<Topic> {
+    return this.mutex.run(name, async () => {
+      const managed = this.managed(name);
+      const { topic, record } = managed;
+      const grown = this.shapes.grow(record, total);
+      if (total === record.partitions) return topic;
+      if (topic.state !== 'running') {
+        await this.save(managed, grown);
+        topic.detach(topic.state, this.factsOf(grown));
+        return topic;
+      }
+      const added = await this.openPartitions(grown, this.codecOf(managed), true, record.partitions);
+      try {
+        await this.beginAt(name, added);
+        await this.save(managed, grown);
+      } catch (error) {
+        await this.opener.close(added);
+        throw error;
+      }
+      topic.grow(this.factsOf(grown), added);
+      this.hooks.afterOpen(topic);
+      return topic;
+    });
+  }
+
   stop(name: string): Promise<void> {
     return this.mutex.run(name, async () => {
       const managed = this.managed(name);
@@ -218,8 +245,29 @@ export class TopicManager {
 
   private async open(managed: Managed, strict: boolean): Promise<void> {
     const { topic, record, given } = managed;
-    const adapter = this.shapes.adapter(record.adapter);
-    const codec = given.codec ?? codecNamed(record.codec);
+    const codec = this.codecOf(managed);
+    const partitions = await this.openPartitions(record, codec, strict);
+    const limits = {
+      maxMessageBytes: this.options.maxMessageBytes,
+      maxValueBytes: this.shapes.adapter(record.adapter).supports.maxValueBytes,
+    };
+    const router = new Router(record.name, given.routing ?? storedRouting(record));
+    topic.attach(this.factsOf(record), { partitions, router, codec, limits });
+    this.topics.set(record.name, managed);
+    this.events.send('topic-started', { topic: record.name });
+    this.hooks.afterOpen(topic);
+  }
+
+  private codecOf({ given, record }: Managed): Codec<unknown> {
+    return given.codec ?? codecNamed(record.codec);
+  }
+
+  private openPartitions(
+    record: TopicRecord,
+    codec: Codec<unknown>,
+    strict: boolean,
+    first = 0,
+  ): Promise<Partition[]> {
     const owner = {
       name: record.name,
       codec,
@@ -229,16 +277,13 @@ export class TopicManager {
       const logStart = this.logStarts.get(`${record.id}/${partition}`) ?? 0;
       return { logStart, nextOffset: this.offsets.range(record.name, partition)?.highest ?? 0 };
     };
-    const partitions = await this.opener.open(record, adapter, owner, floorOf, strict);
-    const limits = {
-      maxMessageBytes: this.options.maxMessageBytes,
-      maxValueBytes: adapter.supports.maxValueBytes,
-    };
-    const router = new Router(record.name, given.routing ?? storedRouting(record));
-    topic.attach(this.factsOf(record), { partitions, router, codec, limits });
-    this.topics.set(record.name, managed);
-    this.events.send('topic-started', { topic: record.name });
-    this.hooks.afterOpen(topic);
+    return this.opener.open(record, this.shapes.adapter(record.adapter), owner, floorOf, strict, first);
+  }
+
+  /** Groups that read the topic read new partitions from their beginning, also those that began at the latest. */
+  private async beginAt(topic: string, added: readonly Partition[]): Promise<void> {
+    const places = added.map(({ index, startOffset }) => ({ topic, partition: index, offset: startOffset }));
+    for (const group of this.offsets.groupsIn(topic)) await this.offsets.commit(group, places);
   }
 
   private async close({ topic, record }: Managed, state: 'stopped' | 'deleted'): Promise<void> {

@@ -21,7 +21,7 @@ export class TopicOpener {
   ) {}
 
   /**
-   * Opens every partition. One that fails is marked so and reported, the others go on; with `strict` the first
+   * Opens every partition from number `first` on. One that fails is marked so and reported, the others go on; with `strict` the first
    * failure closes them all and is thrown.
    */
   async open(
@@ -30,10 +30,11 @@ export class TopicOpener {
     owner: PartitionOwner,
     floorOf: (partition: number) => LogFloor,
     strict: boolean,
+    first = 0,
   ): Promise<Partition[]> {
     const partitions = Array.from(
-      { length: record.partitions },
-      (_, index) => new Partition(owner, index, this.environment),
+      { length: record.partitions - first },
+      (_, i) => new Partition(owner, first + i, this.environment),
     );
     try {
       await forEachLimited(partitions, PARALLEL_OPENS, async (partition) => {

@@ -8,7 +8,7 @@ import {
 } from './errors.js';
 import type { TopicRecord } from './meta/topic-record.js';
 import type { ResolvedTopicsOptions, TopicOptions, TopicsAdapters } from './options.js';
-import { type Routing, routingName } from './routing/router.js';
+import { NAMED_ROUTINGS, type Routing, routingName } from './routing/router.js';
 
 /** Checks what is asked of a topic, and turns it into what the registry keeps. */
 export class TopicShapes {
@@ -66,6 +66,22 @@ export class TopicShapes {
     };
   }
 
+  /**
+   * The record with more partitions.
+   * @throws `INVALID_CONFIG` for no more than there are, `LIMIT_REACHED`
+   */
+  grow(record: TopicRecord, partitions: number): TopicRecord {
+    const max = this.options.maxPartitionsPerTopic;
+    if (!Number.isInteger(partitions) || partitions < record.partitions) {
+      throw new InvalidConfigError([
+        `topics.${record.name}.partitions: ${JSON.stringify(partitions)} is not allowed; it has ${record.partitions}, ` +
+          'and partitions can only be added',
+      ]);
+    }
+    if (partitions > max) throw new LimitReachedError('maxPartitionsPerTopic', max);
+    return { ...record, partitions };
+  }
+
   /** @throws `TOPIC_EXISTS` where a running topic would have to change */
   assertUnchanged(record: TopicRecord, options: TopicOptions): void {
     const { settings } = this.update(record, options);
@@ -112,8 +128,8 @@ export function storedRouting(record: TopicRecord): Routing {
 }
 
 function checkRouting(name: string, routing: Routing): Routing {
-  if (typeof routing === 'function' || routing === 'key_hash' || routing === 'round_robin') return routing;
+  if (typeof routing === 'function' || NAMED_ROUTINGS.includes(routing)) return routing;
   throw new InvalidConfigError([
-    `topics.${name}.routing: ${JSON.stringify(routing)} is not allowed; key_hash, round_robin or a function`,
+    `topics.${name}.routing: ${JSON.stringify(routing)} is not allowed; ${NAMED_ROUTINGS.join(', ')} or a function`,
   ]);
 }

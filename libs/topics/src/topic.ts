@@ -145,6 +145,13 @@ export class Topic<T = unknown> {
   }
 
   /** @internal */
+  grow(facts: TopicFacts, added: readonly Partition[]): void {
+    const { current } = this;
+    if (current === undefined) return;
+    this.attach(facts, { ...current, partitions: [...current.partitions, ...added] });
+  }
+
+  /** @internal */
   detach(state: TopicState, facts = this.facts): OpenTopic | undefined {
     const { current } = this;
     this.current = undefined;

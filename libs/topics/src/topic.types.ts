@@ -1,5 +1,6 @@
 import type { StoreInfo } from '@genrocks/storage';
 import type { PartitionDescription } from './partition/read.types.js';
+import type { RoutingName } from './routing/router.js';
 
 /** `starting`: not opened yet. `stopped`: closed by stopTopic, data kept. `deleted`: gone. */
 export type TopicState = 'starting' | 'running' | 'stopped' | 'deleted';
@@ -13,7 +14,7 @@ export interface TopicDescription {
   /** A resolved publish survives a crash, as far as the adapter promises. */
   readonly durable: boolean;
   readonly settings: Readonly<Record<string, unknown>>;
-  readonly routing: 'key_hash' | 'round_robin' | 'custom';
+  readonly routing: RoutingName;
   readonly codec: string;
   readonly partitionCount: number;
   /** Empty while the topic is stopped. */

@@ -141,6 +141,17 @@ export class TopicsService
   }
 
   /**
+   * Adds partitions to a topic, until there are `total`. Groups read the new ones from their beginning. Keys may go to
+   * other partitions from then on: with `key_hash` most of them, with `consistent_hash` only the share of the new ones.
+   * What was published before stays where it is. Definitions of the topic have to name the new number.
+   * @throws `TOPIC_NOT_FOUND`, `INVALID_CONFIG`, `LIMIT_REACHED`, or what the store says
+   */
+  async addPartitions(name: string, total: number): Promise<Topic> {
+    this.assertOpen();
+    return this.manager.addPartitions(name, total);
+  }
+
+  /**
    * Removes a topic with its data and the groups' offsets in it.
    * @throws `TOPIC_NOT_FOUND`, or what the store says
    */

@@ -41,6 +41,11 @@ export class GroupOffsets {
     }
   }
 
+  /** Every group that has an offset in the topic. */
+  groupsIn(topic: string): string[] {
+    return [...this.byGroup].filter(([, topics]) => topics.has(topic)).map(([group]) => group);
+  }
+
   /** The lowest and the highest offset any group has committed in a partition. */
   range(topic: string, partition: number): { lowest: number; highest: number } | null {
     let range: { lowest: number; highest: number } | null = null;

@@ -1,3 +1,5 @@
+import type { RoutingName } from '../routing/router.js';
+
 /** What the registry keeps of a topic. */
 export interface TopicRecord {
   readonly name: string;
@@ -5,7 +7,7 @@ export interface TopicRecord {
   readonly partitions: number;
   readonly adapter: string;
   readonly settings: Readonly<Record<string, unknown>>;
-  readonly routing: 'key_hash' | 'round_robin' | 'custom';
+  readonly routing: RoutingName;
   readonly codec: string;
   /** `deleting`: its data is being removed; a start after a crash goes on with that. */
   readonly state: 'running' | 'stopped' | 'deleting';

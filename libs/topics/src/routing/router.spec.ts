@@ -49,3 +49,30 @@ describe('Router', () => {
     }
   });
 });
+
+describe('consistent_hash', () => {
+  const keys = Array.from({ length: 20_000 }, (_, i) => Buffer.from(`customer-${i}`));
+  const place = (count: number) => {
+    const router = new Router('t', 'consistent_hash');
+    return keys.map((key) => router.partitionFor(key, 1, undefined, count));
+  };
+
+  it.each([
+    [4, 5],
+    [8, 12],
+    [1, 2],
+  ])('moves only the share of the new partitions, and only to them (%i to %i)', (before, after) => {
+    const old = place(before);
+    const moved = place(after).filter((partition, i) => partition !== old[i]);
+    expect(moved.every((partition) => partition >= before)).toBe(true);
+    const share = (after - before) / after;
+    expect(moved.length / keys.length).toBeGreaterThan(share * 0.9);
+    expect(moved.length / keys.length).toBeLessThan(share * 1.1);
+  });
+
+  it('spreads keys evenly', () => {
+    const sizes = new Array<number>(16).fill(0);
+    for (const partition of place(16)) sizes[partition]!++;
+    for (const size of sizes) expect(Math.abs(size / (keys.length / 16) - 1)).toBeLessThan(0.15);
+  });
+});

@@ -1,4 +1,5 @@
 import { PartitionNotFoundError } from '../errors.js';
+import { jumpHash } from './jump-hash.js';
 import { murmur2 } from './murmur2.js';
 
 /** What a routing function is told of a message. */
@@ -14,12 +15,18 @@ export type RoutingFunction = (message: RoutedMessage, partitionCount: number) =
 
 /**
  * `key_hash`: murmur2 of the key, the partition a Java client or kafkajs would choose; keyless messages go round.
+ * `consistent_hash`: by key too, but when partitions are added only about the share of the new ones moves to them.
  * `round_robin`: every message to the next partition, whatever its key.
  */
-export type Routing = 'key_hash' | 'round_robin' | RoutingFunction;
+export type Routing = (typeof NAMED_ROUTINGS)[number] | RoutingFunction;
+
+export const NAMED_ROUTINGS = ['key_hash', 'consistent_hash', 'round_robin'] as const;
+
+/** The name of a routing; a function is `custom`. */
+export type RoutingName = (typeof NAMED_ROUTINGS)[number] | 'custom';
 
 /** The name a routing is remembered by; a function cannot be. */
-export function routingName(routing: Routing): 'key_hash' | 'round_robin' | 'custom' {
+export function routingName(routing: Routing): RoutingName {
   return typeof routing === 'function' ? 'custom' : routing;
 }
 
@@ -38,6 +45,7 @@ export class Router {
     if (typeof this.routing === 'function') {
       return this.checked(this.routing({ topic: this.topic, key, value }, count), count);
     }
+    if (this.routing === 'consistent_hash' && key !== null) return jumpHash(murmur2(key), count);
     if (this.routing === 'key_hash' && key !== null) return (murmur2(key) & 0x7fffffff) % count;
     this.turn = (this.turn + 1) % count;
     return this.turn;
