@@ -23,8 +23,8 @@ describe.each(ADAPTERS)('the broker on %s', (adapter) => {
       .send({ key: 'b', value: { id: 2 }, headers: { from: 'http' } })
       .expect(({ status }) => expect(status).toBeLessThan(300));
 
-    const { body } = await broker.http.get('/v1/topics/orders/partitions/0/messages?offset=0').expect(200);
-    expect(body).toMatchObject({
+    const read = await broker.http.get('/v1/topics/orders/partitions/0/messages?offset=0').expect(200);
+    expect(read.body).toMatchObject({
       messages: [
         { offset: 0, key: 'a', value: { id: 1 }, headers: { from: 'kafka' } },
         { offset: 1, key: 'b', value: { id: 2 }, headers: { from: 'http' } },

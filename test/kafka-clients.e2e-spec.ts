@@ -44,9 +44,7 @@ describe('@platformatic/kafka', () => {
     }
     expect(seen.sort()).toEqual(messages.map(({ value }) => value).sort());
     stream.destroy();
-    await consumer.close(true);
-    await producer.close();
-    await admin.close();
+    await Promise.all([consumer.close(), producer.close(), admin.close()]);
   });
 });
 

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { ErrorCode } from '../protocol/error-codes.js';
 import type {
   ClassicGroupDescription,
@@ -11,7 +10,9 @@ import type {
   SyncResult,
 } from './classic-group.types.js';
 import { ClassicMember } from './classic-member.js';
+import { newMemberId, refusedJoin, refusedSync } from './group-answers.js';
 import { MemberTable } from './member-table.js';
+import { PendingIds } from './pending-ids.js';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -24,8 +25,7 @@ const NOTHING = Buffer.alloc(0);
  */
 export class ClassicGroup {
   private readonly members = new MemberTable();
-  /** Ids that were given out and have not joined yet, with the timers that forget them. */
-  private readonly pendingIds = new Map<string, NodeJS.Timeout>();
+  private readonly pendingIds = new PendingIds(() => this.onPendingGone());
   private current: ClassicGroupState = 'Empty';
   private generation = 0;
   private leader: string | null = null;
@@ -107,15 +107,12 @@ export class ClassicGroup {
       if (replaced !== undefined) return this.replaceStatic(replaced, request);
       const id = newMemberId(request);
       if (groupInstanceId === null && request.needsKnownId) {
-        this.expectJoin(id, request.sessionTimeoutMs);
+        this.pendingIds.add(id, request.sessionTimeoutMs);
         return refuse(ErrorCode.MEMBER_ID_REQUIRED, id);
       }
       return this.admit(id, request);
     }
-    if (this.pendingIds.has(memberId)) {
-      this.forgetPending(memberId);
-      return this.admit(memberId, request);
-    }
+    if (this.pendingIds.remove(memberId)) return this.admit(memberId, request);
     if (replaced !== undefined && replaced.memberId !== memberId) return refuse(ErrorCode.FENCED_INSTANCE_ID);
     if (own === undefined) return refuse(ErrorCode.UNKNOWN_MEMBER_ID);
     return this.rejoin(own, request);
@@ -150,10 +147,8 @@ export class ClassicGroup {
   }
 
   leave({ memberId, groupInstanceId }: Omit<MemberIdentity, 'generationId'>): ErrorCode {
-    if (this.pendingIds.has(memberId)) {
-      this.forgetPending(memberId);
-      this.completeIfAllJoined();
-      this.reportIfUnused();
+    if (this.pendingIds.remove(memberId)) {
+      this.onPendingGone();
       return ErrorCode.NONE;
     }
     const named = this.members.static(groupInstanceId);
@@ -180,7 +175,6 @@ export class ClassicGroup {
   /** Answers whoever waits: the listener stops. Members find the group again after the start. */
   close(): void {
     clearTimeout(this.roundTimer);
-    for (const timer of this.pendingIds.values()) clearTimeout(timer);
     this.pendingIds.clear();
     for (const member of [...this.members]) {
       this.members.remove(member);
@@ -201,18 +195,10 @@ export class ClassicGroup {
     return generationId === this.generation ? member : ErrorCode.ILLEGAL_GENERATION;
   }
 
-  private expectJoin(memberId: string, timeoutMs: number): void {
-    const timer = setTimeout(() => {
-      this.pendingIds.delete(memberId);
-      this.completeIfAllJoined();
-      this.reportIfUnused();
-    }, timeoutMs).unref();
-    this.pendingIds.set(memberId, timer);
-  }
-
-  private forgetPending(memberId: string): void {
-    clearTimeout(this.pendingIds.get(memberId));
-    this.pendingIds.delete(memberId);
+  /** Who was given an id does not come back: the others need not wait for it. */
+  private onPendingGone(): void {
+    this.completeIfAllJoined();
+    this.reportIfUnused();
   }
 
   private admit(memberId: string, request: JoinRequest): Promise<JoinResult> {
@@ -390,26 +376,4 @@ export class ClassicGroup {
     const { protocolType, protocolName } = this;
     return { errorCode: ErrorCode.NONE, protocolType, protocolName, assignment };
   }
-}
-
-/** Readable in logs and describe; the UUID makes it unguessable. */
-function newMemberId({ clientId, groupInstanceId }: JoinRequest): string {
-  return `${(groupInstanceId ?? clientId).slice(0, 200)}-${randomUUID()}`;
-}
-
-export function refusedJoin(errorCode: ErrorCode, memberId: string): JoinResult {
-  return {
-    errorCode,
-    memberId,
-    generationId: -1,
-    protocolType: null,
-    protocolName: null,
-    leader: '',
-    skipAssignment: false,
-    members: [],
-  };
-}
-
-export function refusedSync(errorCode: ErrorCode): SyncResult {
-  return { errorCode, protocolType: null, protocolName: null, assignment: NOTHING };
 }

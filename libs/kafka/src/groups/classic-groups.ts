@@ -1,5 +1,5 @@
 import { ErrorCode } from '../protocol/error-codes.js';
-import { ClassicGroup, refusedJoin, refusedSync } from './classic-group.js';
+import { ClassicGroup } from './classic-group.js';
 import type {
   ClassicGroupDescription,
   ClassicGroupLimits,
@@ -9,6 +9,7 @@ import type {
   SyncRequest,
   SyncResult,
 } from './classic-group.types.js';
+import { refusedJoin, refusedSync } from './group-answers.js';
 
 /** Memory all members together may take with what they tell about themselves. */
 const MAX_BYTES = 128 * 1024 * 1024;

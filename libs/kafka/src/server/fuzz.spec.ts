@@ -35,7 +35,7 @@ describe('requests no client would send', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(damagedRequest, { minLength: 1, maxLength: 20 }), async (requests) => {
         const clients = await Promise.all(requests.map(() => RawClient.connect(embedded.port)));
-        clients.forEach((client, i) => client.socket.end(requests[i]));
+        clients.forEach((client, i) => client.socket.end(requests[i]!));
         const bystander = await RawClient.connect(embedded.port);
         expect((await bystander.call(metadata, 12, { topics: [] })).brokers).toHaveLength(1);
         bystander.end();
