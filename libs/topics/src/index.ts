@@ -33,6 +33,7 @@ export * from './partition/read.types.js';
 export type { Routing, RoutingName, RoutedMessage, RoutingFunction } from './routing/router.js';
 export * from './status.types.js';
 export { Topic } from './topic.js';
+export type { MessageStreamOptions } from './stream/message-stream.js';
 export * from './topic.types.js';
 export * from './topics.service.js';
 export { getTopicToken, InjectTopic, TOPICS_ADAPTERS } from './topics.tokens.js';

@@ -1,11 +1,13 @@
+import { Readable } from 'node:stream';
 import type { Codec } from '@genrocks/storage';
 import { PartitionNotFoundError, TopicStoppedError } from './errors.js';
-import type { PublishMessage, PublishResult } from './message.js';
+import type { Message, PublishMessage, PublishResult } from './message.js';
 import { encodeMessage, type RecordLimits } from './message-encoder.js';
 import type { Partition } from './partition/partition.js';
 import { BatchPublish, SinglePublish } from './publishing.js';
 import type { RecordInput } from './records/batch-writer.js';
 import type { Router } from './routing/router.js';
+import { assertStreamOptions, type MessageStreamOptions, streamMessages } from './stream/message-stream.js';
 import type { TopicDescription, TopicInfo, TopicState } from './topic.types.js';
 
 /** What a topic is while it is open. @internal */
@@ -96,6 +98,32 @@ export class Topic<T = unknown> {
         }
       }
     });
+  }
+
+  /**
+   * The topic's messages, read as they are asked for, without a group: what is there and (unless `live` is false) what
+   * comes, until the signal aborts, the loop is left, or the topic stops. Each partition keeps its order.
+   * `rxjs.from(topic.messages())` makes an Observable of it, `Readable.from` what {@link toReadable} gives.
+   *
+   * @throws `TOPIC_STOPPED`, `PARTITION_NOT_FOUND`, `INVALID_MESSAGE`; in the loop `OFFSET_OUT_OF_RANGE` where retention
+   *   overtook it, `CORRUPT_BATCH`, `UNSUPPORTED_COMPRESSION`, or what the store says
+   */
+  messages(options: MessageStreamOptions = {}): AsyncGenerator<Message<T>, void, undefined> {
+    assertStreamOptions(options);
+    const partitions =
+      options.partitions === undefined
+        ? this.running().partitions
+        : options.partitions.map((index) => this.partition(index));
+    return streamMessages<T>(partitions, options);
+  }
+
+  /** {@link messages} as a Readable of objects; destroying it ends the reading. */
+  toReadable(options: MessageStreamOptions = {}): Readable {
+    const end = new AbortController();
+    const signal = options.signal === undefined ? end.signal : AbortSignal.any([options.signal, end.signal]);
+    const readable = Readable.from(this.messages({ ...options, signal }), { objectMode: true });
+    // A generator that waits for data cannot be left; the signal ends its wait.
+    return readable.once('close', () => end.abort());
   }
 
   /** Publishes bytes as they are, routed by their key, past the limit for messages of users. @internal */

@@ -116,7 +116,7 @@ export class TopicsService
    */
   async startTopic<T = unknown>(name: string, options: TopicOptions = {}): Promise<Topic<T>> {
     this.assertOpen();
-    return await this.manager.start(name, options);
+    return (await this.manager.start(name, options)) as Topic<T>;
   }
 
   /**
@@ -162,7 +162,7 @@ export class TopicsService
 
   /** @throws `TOPIC_NOT_FOUND` */
   topic<T = unknown>(name: string): Topic<T> {
-    return this.manager.get(name);
+    return this.manager.get(name) as Topic<T>;
   }
 
   /**

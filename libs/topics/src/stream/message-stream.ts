@@ -1,0 +1,99 @@
+import { InvalidMessageError } from '../errors.js';
+import { offsetOf } from '../groups/offset-target.js';
+import type { StartFrom } from '../groups/group.types.js';
+import type { Message } from '../message.js';
+import { MessageCursor } from '../partition/message-cursor.js';
+import type { Partition } from '../partition/partition.js';
+import { Turn } from '../turn.js';
+
+export interface MessageStreamOptions {
+  /** Where to begin in every partition. Default `earliest`. */
+  from?: StartFrom;
+  /** Only these partitions. Default: all there are when it begins. */
+  partitions?: readonly number[];
+  /** Goes on with what comes; false ends it at what was there when it began. Default true. */
+  live?: boolean;
+  /** Ends the stream, without an error. */
+  signal?: AbortSignal;
+}
+
+/** Messages taken from one partition before the next one has its turn. */
+const PAGE = 100;
+const PAGE_BYTES = 256 * 1024;
+
+interface Reading<T> {
+  readonly partition: Partition;
+  readonly cursor: MessageCursor<T>;
+  /** It is over here. */
+  readonly end: number;
+}
+
+/**
+ * Messages of partitions as they are asked for: nothing is read ahead but a page. Every partition keeps its order, and
+ * all of them have their turn. A partition that closes ends its part.
+ * @throws `OFFSET_OUT_OF_RANGE` where retention overtook the reader, and as `Partition.readMessages`
+ */
+export async function* streamMessages<T>(
+  partitions: readonly Partition[],
+  { from = 'earliest', live = true, signal }: MessageStreamOptions,
+): AsyncGenerator<Message<T>, void, undefined> {
+  const turn = new Turn();
+  let readings: Reading<T>[] = [];
+  for (const partition of partitions) {
+    const end = live ? Infinity : partition.endOffset;
+    readings.push({
+      partition,
+      end,
+      cursor: new MessageCursor<T>(partition, await offsetOf(partition, from)),
+    });
+  }
+  const isAborted = () => signal?.aborted === true;
+  while (!isAborted()) {
+    readings = readings.filter(isOpen);
+    if (readings.length === 0) return;
+    const ready = readings.filter(hasData);
+    if (ready.length === 0) await anyData(readings, signal);
+    for (const { partition, cursor, end } of ready) {
+      if (partition.state !== 'open') continue;
+      for (const message of await cursor.read(PAGE, PAGE_BYTES)) {
+        if (isAborted()) return;
+        if (message.offset < end) yield message;
+      }
+      const over = turn.over();
+      if (over !== undefined) await over;
+    }
+  }
+}
+
+/** @throws {InvalidMessageError} `INVALID_MESSAGE` for options of a wrong type */
+export function assertStreamOptions({ live, partitions }: MessageStreamOptions): void {
+  if (live !== undefined && typeof live !== 'boolean')
+    throw new InvalidMessageError('live must be true or false');
+  if (partitions !== undefined && !Array.isArray(partitions)) {
+    throw new InvalidMessageError('partitions must be a list of numbers');
+  }
+}
+
+function isOpen({ partition, cursor, end }: Reading<unknown>): boolean {
+  return partition.state === 'open' && cursor.nextOffset < end;
+}
+
+function hasData({ partition, cursor }: Reading<unknown>): boolean {
+  return partition.endOffset > cursor.nextOffset || partition.startOffset > cursor.nextOffset;
+}
+
+async function anyData(
+  readings: readonly Reading<unknown>[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const waiting = new AbortController();
+  const stop = () => waiting.abort();
+  signal?.addEventListener('abort', stop, { once: true });
+  await Promise.race(
+    readings.map(({ partition, cursor }) =>
+      partition.waitForData(cursor.nextOffset, { signal: waiting.signal }),
+    ),
+  );
+  waiting.abort();
+  signal?.removeEventListener('abort', stop);
+}
