@@ -17,12 +17,15 @@ import {
 import { NotListeningError } from './errors.js';
 import type { BrokerContext } from './handlers/broker-context.js';
 import { routesOf } from './handlers/routes.js';
+import { SaslGate } from './handlers/sasl.js';
 import { TopicDirectory } from './handlers/topic-directory.js';
 import { ClassicGroups } from './groups/classic-groups.js';
 import { MODULE_OPTIONS_TOKEN } from './module/kafka.module-definition.js';
 import { type KafkaOptions, type ResolvedKafkaOptions, resolveKafkaOptions } from './options.js';
 import { ProducerIds } from './producers/producer-ids.js';
 import { ProducerRegistry } from './producers/producer-registry.js';
+import { Users } from './security/users.js';
+import { Dispatcher } from './server/dispatcher.js';
 import { KafkaServer } from './server/kafka-server.js';
 import { KafkaState } from './state/kafka-state.js';
 
@@ -105,7 +108,7 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
       producerIds: new ProducerIds(this.state),
       groups: this.groups,
     };
-    const server = new KafkaServer(this.options, routesOf(broker), (error, { session }) =>
+    const server = new KafkaServer(this.options, this.dispatcher(broker), (error, { session }) =>
       this.report(error, session.remoteAddress),
     );
     try {
@@ -126,6 +129,15 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
     await server.close();
     await this.producers.saveAll().catch((error: unknown) => this.report(error, 'shutdown'));
     await this.state.close();
+  }
+
+  private dispatcher(broker: BrokerContext): Dispatcher {
+    const { users } = this.options;
+    if (users === undefined) return new Dispatcher(routesOf(broker));
+    const gate = new SaslGate(new Users(new Map(Object.entries(users))));
+    return new Dispatcher([...routesOf(broker), ...gate.routes()], (session, key) =>
+      gate.allows(session, key),
+    );
   }
 
   /** Handlers inside the process share partitions out in a way of their own, which Kafka clients cannot join. */

@@ -1,3 +1,4 @@
+import type { SecureContextOptions } from 'node:tls';
 import { InvalidConfigError } from '@genrocks/storage';
 
 /** Options of the Kafka listener. Byte counts and times are plain numbers. */
@@ -34,10 +35,15 @@ export interface KafkaOptions {
   initialRebalanceDelayMs?: number;
   /** Members one group may have. Default 1,000. */
   maxGroupMembers?: number;
+  /** Users by name with their passwords; where there are some, only they may connect (PLAIN and SCRAM). */
+  users?: Readonly<Record<string, string>>;
+  /** Speak TLS, with this certificate and key. Without it passwords of PLAIN travel in the clear. */
+  tls?: Pick<SecureContextOptions, 'cert' | 'key' | 'passphrase'>;
 }
 
-export type ResolvedKafkaOptions = Required<Omit<KafkaOptions, 'advertisedHost' | 'advertisedPort'>> &
-  Pick<KafkaOptions, 'advertisedHost' | 'advertisedPort'>;
+type NoDefault = 'advertisedHost' | 'advertisedPort' | 'users' | 'tls';
+
+export type ResolvedKafkaOptions = Required<Omit<KafkaOptions, NoDefault>> & Pick<KafkaOptions, NoDefault>;
 
 const MiB = 1024 * 1024;
 
@@ -58,6 +64,8 @@ const DEFAULTS: ResolvedKafkaOptions = {
   maxSessionTimeoutMs: 1_800_000,
   initialRebalanceDelayMs: 0,
   maxGroupMembers: 1_000,
+  users: undefined,
+  tls: undefined,
 };
 
 const HOUR = 3_600_000;
@@ -105,6 +113,20 @@ function problemOf(name: string, value: unknown): string | undefined {
     if (Number.isInteger(number) && number >= range[0] && number <= range[1]) return undefined;
     return wrong(`a whole number from ${range[0]} to ${range[1]}`);
   }
+  if (name === 'users')
+    return isUsers(value) ? undefined : 'kafka.users: give names with passwords, none of them empty';
+  if (name === 'tls') {
+    const { cert, key } = (value ?? {}) as NonNullable<KafkaOptions['tls']>;
+    return cert && key ? undefined : 'kafka.tls: give cert and key, both in PEM';
+  }
   if (name === 'autoCreateTopics') return typeof value === 'boolean' ? undefined : wrong('true or false');
   return typeof value === 'string' && value !== '' ? undefined : wrong('a host name or address');
+}
+
+/** Passwords are never part of a message. */
+function isUsers(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Object.keys(value).length === 0) return false;
+  return Object.entries(value).every(
+    ([name, password]) => name !== '' && typeof password === 'string' && password !== '',
+  );
 }

@@ -13,7 +13,6 @@ const AHEAD_BYTES = 64 * 1024;
 const MIN_REQUEST_BYTES = 8;
 
 export interface ConnectionLimits {
-  readonly maxRequestBytes: number;
   readonly idleTimeoutMs: number;
   readonly transferTimeoutMs: number;
 }
@@ -22,6 +21,8 @@ export interface ConnectionLimits {
 export interface ConnectionEnvironment {
   readonly limits: ConnectionLimits;
   readonly dispatcher: Dispatcher;
+  /** Largest request this client may send now, in bytes. */
+  requestLimit(session: Session): number;
   readonly requests: MemoryBudget;
   /** Bytes of answers that clients have not read yet. */
   readonly answers: { bytes: number; readonly limit: number };
@@ -92,7 +93,8 @@ export class Connection {
       if (this.stage === 'idle' && this.received.length > 0) this.enter('reading', limits.transferTimeoutMs);
       const length = this.received.peekInt32();
       if (length === undefined) return;
-      if (length < MIN_REQUEST_BYTES || length > limits.maxRequestBytes) return this.destroy();
+      if (length < MIN_REQUEST_BYTES || length > this.environment.requestLimit(this.session))
+        return this.destroy();
       this.received.take(4);
       this.frameBytes = length;
       this.granted = length <= FREE_BYTES;

@@ -1,11 +1,12 @@
 import { MalformedRequestError } from '../errors.js';
 import { apiVersions } from '../protocol/apis/api-versions.js';
+import { metadata } from '../protocol/apis/metadata.js';
 import { ErrorCode } from '../protocol/error-codes.js';
 import { readClientId, readRequestHeader, writeResponseHeader } from '../protocol/header.js';
 import type { Api, ResponseOf } from '../protocol/schema/api.js';
 import { Reader } from '../protocol/wire/reader.js';
 import { Writer } from '../protocol/wire/writer.js';
-import { CLOSE, NO_ANSWER, type RequestContext, type Route } from './request.types.js';
+import { CLOSE, NO_ANSWER, type RequestContext, type Route, type Session } from './request.types.js';
 
 /** What a connection gives for a request; the rest of the context is the request's own. */
 export type ConnectionContext = Omit<RequestContext, 'version' | 'clientId'>;
@@ -17,12 +18,21 @@ export class Dispatcher {
   private readonly routes: ReadonlyMap<number, Route>;
   private readonly keys: ResponseOf<typeof apiVersions>['apiKeys'];
 
-  constructor(routes: readonly Route[]) {
+  /** @param allows may the connection use this API? */
+  constructor(
+    routes: readonly Route[],
+    private readonly allows: (session: Session, apiKey: number) => boolean = () => true,
+  ) {
     const all = [...routes, { api: apiVersions as unknown as Api, handle: () => this.apiVersions() }];
     this.routes = new Map(all.map((route) => [route.api.key, route]));
     this.keys = all
       .map(({ api }) => ({ apiKey: api.key, minVersion: api.minVersion, maxVersion: api.maxVersion }))
       .sort((a, b) => a.apiKey - b.apiKey);
+  }
+
+  /** May the connection use more than it takes to authenticate? */
+  isAuthenticated(session: Session): boolean {
+    return this.allows(session, metadata.key);
   }
 
   /**
@@ -38,6 +48,9 @@ export class Dispatcher {
     if (!api.supports(version)) {
       if (api.key === apiVersions.key) return this.tooNew(correlationId);
       throw new MalformedRequestError(`${api.name} version ${version} is not served`);
+    }
+    if (!this.allows(connection.session, api.key)) {
+      throw new MalformedRequestError(`${api.name} came before authentication`);
     }
     const clientId = readClientId(reader, api.isFlexible(version)) ?? '';
     const request = api.requestCodec(version).decode(reader);

@@ -1,14 +1,16 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { ListenFailedError, NotListeningError } from '../errors.js';
 import type { ResolvedKafkaOptions } from '../options.js';
 import { Connection, type ConnectionEnvironment } from './connection.js';
-import { Dispatcher } from './dispatcher.js';
+import type { Dispatcher } from './dispatcher.js';
 import { MemoryBudget } from './memory-budget.js';
-import type { Route } from './request.types.js';
 
 /** Connections that may wait to be accepted. */
 const BACKLOG = 4096;
 const SWEEP_MS = 1_000;
+/** Whoever has not shown a password yet has no reason to send more. */
+const UNAUTHENTICATED_BYTES = 16 * 1024;
 
 /** Accepts connections, and watches over what they take together. */
 export class KafkaServer {
@@ -21,12 +23,14 @@ export class KafkaServer {
 
   constructor(
     private readonly options: ResolvedKafkaOptions,
-    routes: readonly Route[],
+    dispatcher: Dispatcher,
     onError: (error: unknown, connection: Connection) => void,
   ) {
     this.environment = {
       limits: options,
-      dispatcher: new Dispatcher(routes),
+      dispatcher,
+      requestLimit: (session) =>
+        dispatcher.isAuthenticated(session) ? options.maxRequestBytes : UNAUTHENTICATED_BYTES,
       requests: new MemoryBudget(options.maxInflightBytes),
       answers: { bytes: 0, limit: options.maxInflightBytes },
       onClose: (connection) => {
@@ -55,8 +59,13 @@ export class KafkaServer {
 
   /** @throws {ListenFailedError} `LISTEN_FAILED` */
   async listen(): Promise<void> {
-    const { host, port, idleTimeoutMs, transferTimeoutMs } = this.options;
-    const server = createServer({ noDelay: true }, (socket) => this.accept(socket));
+    const { host, port, idleTimeoutMs, transferTimeoutMs, tls } = this.options;
+    const accept = (socket: Socket) => this.accept(socket);
+    const server =
+      tls === undefined
+        ? createServer({ noDelay: true }, accept)
+        : createTlsServer({ ...tls, handshakeTimeout: transferTimeoutMs }, accept);
+    server.maxConnections = this.options.maxConnections;
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error) => reject(new ListenFailedError(host, port, error)));
       server.listen({ host, port, backlog: BACKLOG }, resolve);

@@ -1,0 +1,91 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { Kafka, type KafkaConfig, logLevel, type SASLOptions } from 'kafkajs';
+import type { KafkaOptions } from '@genrocks/kafka';
+import { type RunningKafka, startKafka, temporaryDirectory } from './kafka-harness.js';
+
+const hasOpenssl = spawnSync('openssl', ['version']).error === undefined;
+const users = { alice: 'wonder,land=1', bob: 'builder' };
+const alice = { username: 'alice', password: users.alice };
+
+describe('security', () => {
+  let running: RunningKafka;
+  afterEach(() => running.stop());
+
+  const start = async (kafka: KafkaOptions) =>
+    (running = await startKafka({ kafka, topics: { topics: [{ name: 't' }] } }));
+
+  async function listTopics(config: Partial<KafkaConfig>): Promise<string[]> {
+    const kafka = new Kafka({
+      brokers: [running.bootstrap],
+      logLevel: logLevel.NOTHING,
+      retry: { retries: 0 },
+      ...config,
+    });
+    const admin = kafka.admin();
+    try {
+      await admin.connect();
+      return await admin.listTopics();
+    } finally {
+      await admin.disconnect();
+    }
+  }
+
+  it.each(['plain', 'scram-sha-256', 'scram-sha-512'] as const)(
+    'lets users in by %s, and nobody else',
+    async (mechanism) => {
+      await start({ users });
+      const login = (username: string, password: string) =>
+        listTopics({ sasl: { mechanism, username, password } as SASLOptions });
+      expect(await login('alice', users.alice)).toEqual(['t']);
+      expect(await login('bob', users.bob)).toEqual(['t']);
+      const failures = await Promise.all(
+        [login('alice', 'wrong'), login('mallory', 'wrong'), login('mallory', '')].map((attempt) =>
+          attempt.then(
+            () => 'in',
+            (error: Error) => error.message,
+          ),
+        ),
+      );
+      expect(new Set(failures).size).toBe(1);
+      expect(failures[0]).toMatch(/authentication failed/i);
+    },
+  );
+
+  it('tells a client without a password nothing but how to authenticate', async () => {
+    await start({ users });
+    await expect(listTopics({})).rejects.toThrow();
+    await expect(
+      listTopics({ sasl: { mechanism: 'oauthbearer', oauthBearerProvider: async () => ({ value: 'x' }) } }),
+    ).rejects.toThrow(/mechanism/i);
+    expect(await listTopics({ sasl: { mechanism: 'plain', ...alice } })).toEqual(['t']);
+  });
+
+  it.runIf(hasOpenssl)('speaks TLS', async () => {
+    const directory = temporaryDirectory();
+    const [key, cert] = [join(directory.path, 'key.pem'), join(directory.path, 'cert.pem')];
+    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'];
+    const request = [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-nodes',
+      '-days',
+      '2',
+    ];
+    execFileSync('openssl', [...request, '-keyout', key, '-out', cert, ...subject], { stdio: 'ignore' });
+    const tls = { key: readFileSync(key), cert: readFileSync(cert) };
+    directory.remove();
+    await start({ users, tls });
+    const sasl = { mechanism: 'scram-sha-512', ...alice } as const;
+    expect(await listTopics({ ssl: { ca: [tls.cert] }, sasl })).toEqual(['t']);
+    await expect(listTopics({ ssl: true, sasl })).rejects.toThrow();
+    await expect(listTopics({ sasl, connectionTimeout: 300 })).rejects.toThrow();
+    expect(await listTopics({ ssl: { ca: [tls.cert] }, sasl })).toEqual(['t']);
+  });
+});
