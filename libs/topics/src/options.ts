@@ -19,6 +19,8 @@ export interface TopicOptions {
   routing?: Routing;
   /** How values become bytes. Default: JSON. */
   codec?: Codec<unknown>;
+  /** Packs the batches that publishing makes, where that makes them smaller. Default `none`. */
+  compression?: 'none' | 'gzip';
 }
 
 export interface TopicDefinition extends TopicOptions {

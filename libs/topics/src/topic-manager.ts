@@ -271,6 +271,7 @@ export class TopicManager {
     const owner = {
       name: record.name,
       codec,
+      compression: record.compression ?? 'none',
       saveLogStart: (partition: number, offset: number) => this.saveLogStart(record.id, partition, offset),
     };
     const floorOf = (partition: number) => {
@@ -316,8 +317,18 @@ export class TopicManager {
   }
 
   private factsOf(record: TopicRecord): TopicFacts {
-    const { id, adapter, settings, routing, codec, partitions, createdAt } = record;
+    const { id, adapter, settings, routing, codec, compression = 'none', partitions, createdAt } = record;
     const { durable } = this.shapes.adapter(adapter).supports;
-    return { id, adapter, durable, settings, routing, codec, partitionCount: partitions, createdAt };
+    return {
+      id,
+      adapter,
+      durable,
+      settings,
+      routing,
+      codec,
+      compression,
+      partitionCount: partitions,
+      createdAt,
+    };
   }
 }

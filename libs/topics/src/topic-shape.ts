@@ -8,6 +8,7 @@ import {
 } from './errors.js';
 import type { TopicRecord } from './meta/topic-record.js';
 import type { ResolvedTopicsOptions, TopicOptions, TopicsAdapters } from './options.js';
+import { WRITABLE_COMPRESSIONS, type WritableCompression } from './records/compression.js';
 import { NAMED_ROUTINGS, type Routing, routingName } from './routing/router.js';
 
 /** Checks what is asked of a topic, and turns it into what the registry keeps. */
@@ -24,6 +25,7 @@ export class TopicShapes {
       storage = {},
       routing = 'key_hash',
       codec,
+      compression,
     } = options;
     const { adapter: adapterName, ...settings } = storage;
     const max = this.options.maxPartitionsPerTopic;
@@ -43,6 +45,7 @@ export class TopicShapes {
       settings,
       routing: routingName(checkRouting(name, routing)),
       codec: codec?.name ?? 'json',
+      ...(compression === undefined ? {} : { compression: checkCompression(name, compression) }),
       state: 'running',
       createdAt: Date.now(),
     };
@@ -55,7 +58,7 @@ export class TopicShapes {
   update(record: TopicRecord, options: TopicOptions): TopicRecord {
     this.assertFixed(record, options);
     const { adapter: _, ...given } = options.storage ?? {};
-    const { routing, codec } = options;
+    const { routing, codec, compression } = options;
     const settings = { ...record.settings, ...given };
     this.adapter(record.adapter).validateSettings(settings);
     return {
@@ -63,6 +66,7 @@ export class TopicShapes {
       settings,
       routing: routing === undefined ? record.routing : routingName(checkRouting(record.name, routing)),
       codec: codec?.name ?? record.codec,
+      ...(compression === undefined ? {} : { compression: checkCompression(record.name, compression) }),
     };
   }
 
@@ -84,7 +88,10 @@ export class TopicShapes {
 
   /** @throws `TOPIC_EXISTS` where a running topic would have to change */
   assertUnchanged(record: TopicRecord, options: TopicOptions): void {
-    const { settings } = this.update(record, options);
+    const { settings, compression = 'none' } = this.update(record, options);
+    if (compression !== (record.compression ?? 'none')) {
+      throw new TopicExistsError(record.name, 'its compression differs; stop it first to change it');
+    }
     if (JSON.stringify(settings) === JSON.stringify(record.settings)) return;
     throw new TopicExistsError(record.name, 'its storage settings differ; stop it first to change them');
   }
@@ -131,5 +138,12 @@ function checkRouting(name: string, routing: Routing): Routing {
   if (typeof routing === 'function' || NAMED_ROUTINGS.includes(routing)) return routing;
   throw new InvalidConfigError([
     `topics.${name}.routing: ${JSON.stringify(routing)} is not allowed; ${NAMED_ROUTINGS.join(', ')} or a function`,
+  ]);
+}
+
+function checkCompression(name: string, compression: WritableCompression): WritableCompression {
+  if (WRITABLE_COMPRESSIONS.includes(compression)) return compression;
+  throw new InvalidConfigError([
+    `topics.${name}.compression: ${JSON.stringify(compression)} is not allowed; ${WRITABLE_COMPRESSIONS.join(' or ')}`,
   ]);
 }

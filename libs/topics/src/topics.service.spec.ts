@@ -37,6 +37,7 @@ describe('topics', () => {
         settings: {},
         routing: 'key_hash',
         codec: 'json',
+        compression: 'none',
         partitionCount: 3,
         createdAt: expect.any(Number) as number,
         partitions: [0, 1, 2].map((partition) => ({

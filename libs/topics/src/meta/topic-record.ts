@@ -1,3 +1,4 @@
+import type { WritableCompression } from '../records/compression.js';
 import type { RoutingName } from '../routing/router.js';
 
 /** What the registry keeps of a topic. */
@@ -9,6 +10,8 @@ export interface TopicRecord {
   readonly settings: Readonly<Record<string, unknown>>;
   readonly routing: RoutingName;
   readonly codec: string;
+  /** Absent is `none`. */
+  readonly compression?: WritableCompression;
   /** `deleting`: its data is being removed; a start after a crash goes on with that. */
   readonly state: 'running' | 'stopped' | 'deleting';
   readonly createdAt: number;

@@ -54,6 +54,11 @@ export class AppendUnit {
     return this.writer === undefined ? readBatchHeader(this.raw!).lastOffsetDelta + 1 : this.writer.count;
   }
 
+  /** It came packed, and stays as it came. */
+  get isRaw(): boolean {
+    return this.raw !== undefined;
+  }
+
   /** The batch at its place in the log. */
   finish(baseOffset: number): Buffer {
     if (this.writer !== undefined) return this.writer.finish(baseOffset);

@@ -3,6 +3,7 @@ import { BackpressureError, TopicStoppedError } from '../errors.js';
 import { Fifo } from '../fifo.js';
 import { BATCH_HEADER_BYTES } from '../records/batch-header.js';
 import { copyRecord, type RecordInput, recordBytes } from '../records/batch-writer.js';
+import { compressBatch, type WritableCompression } from '../records/compression.js';
 import type { ScratchPool } from '../records/scratch-pool.js';
 import { type AppendCompletion, AppendUnit } from './append-unit.js';
 import { offsetKey } from './offset-key.js';
@@ -77,6 +78,7 @@ export class PartitionAppender {
     private nextOffset: number,
     private readonly environment: AppenderEnvironment,
     private readonly listener: AppenderListener,
+    private readonly compression: WritableCompression = 'none',
   ) {}
 
   /** The offset the next record will get. */
@@ -245,7 +247,9 @@ export class PartitionAppender {
     }
     try {
       for (let i = 0; i < units.length; i++) {
-        const batch = units[i]!.finish(bases[i]!);
+        const unit = units[i]!;
+        let batch = unit.finish(bases[i]!);
+        if (this.compression === 'gzip' && !unit.isRaw) batch = await compressBatch(batch);
         batches.push(batch);
         bytes += batch.length;
       }

@@ -12,11 +12,17 @@ import type { Message } from '../message.js';
 import { nextOffsetOf } from '../records/batch-header.js';
 import { validateBatch } from '../records/batch-reader.js';
 import type { RecordInput } from '../records/batch-writer.js';
+import type { WritableCompression } from '../records/compression.js';
 import type { PartitionInfo } from '../topic.types.js';
 import { DataWaiters } from './data-waiters.js';
 import { MessageDecoder } from './message-decoder.js';
 import { offsetKey } from './offset-key.js';
-import { type AppenderEnvironment, type GroupCompletion, PartitionAppender } from './partition-appender.js';
+import {
+  type AppenderEnvironment,
+  type AppenderListener,
+  type GroupCompletion,
+  PartitionAppender,
+} from './partition-appender.js';
 import { PartitionReader } from './partition-reader.js';
 import type {
   AppendResult,
@@ -46,6 +52,7 @@ export interface PartitionEnvironment extends AppenderEnvironment {
 export interface PartitionOwner {
   readonly name: string;
   readonly codec: Codec<unknown>;
+  readonly compression: WritableCompression;
   /** Stores that the partition now begins at this offset, before anything is dropped. */
   saveLogStart(partition: number, offset: number): Promise<void>;
 }
@@ -113,10 +120,13 @@ export class Partition {
     if (bounds === undefined) this.start = this.end;
     this.store = store;
     this.reader = reader;
-    this.appender = new PartitionAppender(this.topic, this.index, store, this.end, this.environment, {
+    const listener: AppenderListener = {
       onStored: (batches, endOffset, records, bytes) => this.onStored(batches, endOffset, records, bytes),
       onFailed: (records) => void (this.counters.failed += records),
-    });
+    };
+    const { topic, index, environment, end } = this;
+    const { compression } = this.owner;
+    this.appender = new PartitionAppender(topic, index, store, end, environment, listener, compression);
   }
 
   /** @internal */

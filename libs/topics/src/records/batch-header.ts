@@ -106,6 +106,14 @@ export function patchBaseOffset(batch: Buffer, baseOffset: number): void {
   writeInt64(batch, BASE_OFFSET, baseOffset);
 }
 
+/** Makes the header fit records that were packed after it was written. */
+export function setCompression(batch: Buffer, compression: Compression): void {
+  const attributes = batch.readInt16BE(ATTRIBUTES) & ~COMPRESSION_MASK;
+  batch.writeInt16BE(attributes | COMPRESSIONS.indexOf(compression), ATTRIBUTES);
+  batch.writeInt32BE(batch.length - LOG_OVERHEAD, BATCH_LENGTH);
+  batch.writeUInt32BE(crc32c(batch.subarray(CRC_FROM)), CRC);
+}
+
 /** Base offset of a batch whose header was checked before. */
 export function baseOffsetOf(batch: Buffer): number {
   return readInt64(batch, BASE_OFFSET);
