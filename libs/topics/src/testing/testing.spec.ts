@@ -97,6 +97,8 @@ describe('TopicsTester', () => {
   });
 
   it('starts and ends a hundred applications in no time, with nothing left open', async () => {
+    const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const before = timers();
     for (let i = 0; i < 100; i++) {
       const kit = await tester();
       await kit.topics.startConsumerGroup({ group: 'g', topics: ['t'], handler: () => {} });
@@ -104,8 +106,8 @@ describe('TopicsTester', () => {
       await kit.drain();
       await app.close();
     }
-    const open = process.getActiveResourcesInfo().filter((name) => name === 'Timeout');
-    expect(open.length).toBeLessThanOrEqual(5);
+    // A leak would leave one per application; the test runner has a few of its own.
+    expect(timers()).toBeLessThan(before + 10);
   });
 });
 
