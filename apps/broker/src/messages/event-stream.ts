@@ -1,4 +1,5 @@
-import { type Message, type Partition, TopicStoppedError } from '@genrocks/topics';
+import { isGenRocksError } from '@genrocks/storage';
+import { type Message, type Partition, type ReadMessagesResult, TopicStoppedError } from '@genrocks/topics';
 import { viewMessage } from './message.view.js';
 
 export interface EventStreamOptions {
@@ -58,14 +59,22 @@ async function nextEvents(cursor: Cursor, options: EventStreamOptions): Promise<
     cursor.offset = partition.startOffset;
   }
   if (cursor.offset >= partition.endOffset) return lost;
-  const page = await partition.readMessages({
-    offset: cursor.offset,
-    limit: PAGE_MESSAGES,
-    maxBytes: PAGE_BYTES,
-  });
+  const page = await readPage(cursor);
+  // Retention overtook the read; the next turn tells what was lost.
+  if (page === undefined) return lost;
   cursor.offset = page.nextOffset;
   options.onMessages?.(page.messages);
   return lost + page.messages.map(toEvent).join('');
+}
+
+/** Undefined where the messages were dropped between looking at the partition's start and reading. */
+async function readPage({ partition, offset }: Cursor): Promise<ReadMessagesResult | undefined> {
+  try {
+    return await partition.readMessages({ offset, limit: PAGE_MESSAGES, maxBytes: PAGE_BYTES });
+  } catch (error) {
+    if (isGenRocksError(error, 'OFFSET_OUT_OF_RANGE') && partition.startOffset > offset) return undefined;
+    throw error;
+  }
 }
 
 function toEvent(message: Message): string {
