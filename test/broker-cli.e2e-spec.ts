@@ -97,15 +97,15 @@ describe.skipIf(!BUILT)('the genrocks command', () => {
   it('tells every mistake of the configuration, one line each, without a stack', async () => {
     await writeFile(
       join(cwd, 'other.yaml'),
-      'http: { prot: 1 }\nstorage: { adapter: floppy }\nkafka: { enabled: true }\n',
+      'http: { prot: 1 }\nstorage: { adapter: floppy }\nkafka: { port: nowhere }\n',
     );
     const genrocks = run(['serve', '--config', 'other.yaml'], { GENROCKS_MAX_NO_FILES: 'many' });
     expect(await genrocks.exit).toBe(1);
     expect(genrocks.err.trimEnd().split('\n')).toEqual([
       'genrocks: http.prot: unknown option; did you mean port?',
+      'genrocks: kafka.port: "nowhere" is not allowed; a whole number from 0 to 65535',
       'genrocks: storage.adapter: "floppy" is not allowed; one of disk_log, ets, rocksdb',
       'genrocks: GENROCKS_MAX_NO_FILES: "many" is not allowed; a whole number from 1 to 65000',
-      'genrocks: kafka.enabled: true is not allowed; the Kafka listener is not available in this version',
     ]);
     expect(genrocks.out).toBe('');
   });
