@@ -168,19 +168,8 @@ export class LogQuery {
   skip: number = 0;
 }
 
-export class MessageDto {
-  @ApiProperty({ example: 'orders' })
-  topic!: string;
-
-  @ApiProperty({ example: 2 })
-  partition!: number;
-
-  @ApiProperty({ example: 41 })
-  offset!: number;
-
-  @ApiProperty({ example: 1_750_000_000_000 })
-  timestamp!: number;
-
+/** A message as it is read: where it stands, and what it carries. */
+export class MessageDto extends PublishResultDto {
   @ApiPropertyOptional({ type: String, nullable: true, example: 'customer-7' })
   key?: string | null;
 

@@ -14,7 +14,6 @@ export interface RecoveredFile {
   readonly end: number;
   /** The generation its items carry; undefined where none does. */
   readonly generation: number | undefined;
-  readonly firstSequence: number | undefined;
   readonly lastSequence: number | undefined;
   readonly damage: readonly Damage[];
   /** Bytes behind `end` that an interrupted write left. */
@@ -82,7 +81,6 @@ class Collector {
   readonly keys = new MemoryKeys();
   entries = 0;
   generation: number | undefined;
-  firstSequence: number | undefined;
   lastSequence: number | undefined;
 
   readonly onItem: OnItem = (item, frame, bytes) => {
@@ -98,7 +96,6 @@ class Collector {
     });
     if (item.trailer === undefined) return;
     this.generation = item.trailer.generation;
-    this.firstSequence ??= item.trailer.sequence;
     this.lastSequence = item.trailer.sequence;
   };
 }
