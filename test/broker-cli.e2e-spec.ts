@@ -81,7 +81,8 @@ describe.skipIf(!BUILT)('the genrocks command', () => {
     return genrocks;
   }
 
-  const serve = (env: Record<string, string> = {}) => run(['serve'], { GENROCKS_HTTP_PORT: '0', ...env });
+  const serve = (env: Record<string, string> = {}) =>
+    run(['serve'], { GENROCKS_HTTP_PORT: '0', GENROCKS_KAFKA_PORT: '0', ...env });
 
   it('shows help, and exits with an error for what it does not know', async () => {
     const help = run(['--help']);
@@ -136,7 +137,7 @@ describe.skipIf(!BUILT)('the genrocks command', () => {
     expect(genrocks.err.trimEnd().split('\n')).toHaveLength(1);
     expect(genrocks.err).toMatch(/^genrocks: /);
     expect(genrocks.err).toMatch(reason);
-    expect(genrocks.out).not.toMatch(/listens|"level":"error"|stack/);
+    expect(genrocks.out).not.toMatch(/GenRocks listens|"level":"error"|stack/);
   });
 
   it.skipIf(process.getuid?.() === 0)('does not start with a log_dir that is read-only', async () => {
@@ -175,6 +176,20 @@ describe.skipIf(!BUILT)('the genrocks command', () => {
     expect(await genrocks.exit).toBe(1);
     expect(genrocks.err).toBe(
       `genrocks: 127.0.0.1:${port} is taken by another process; stop it, or set http.port (GENROCKS_HTTP_PORT)\n`,
+    );
+    await new Promise((resolve) => taken.close(resolve));
+  });
+
+  it('does not start where something else speaks Kafka already, and says what to do', async () => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    const { port } = taken.address() as AddressInfo;
+    const genrocks = serve({ GENROCKS_KAFKA_PORT: String(port) });
+    expect(await genrocks.exit).toBe(1);
+    expect(genrocks.err).toBe(
+      `genrocks: LISTEN_FAILED: 127.0.0.1:${port} is taken by another process, perhaps another Kafka or GenRocks; ` +
+        'stop it, set kafka.port (GENROCKS_KAFKA_PORT, 0 takes a free one), or turn the Kafka listener off with ' +
+        'kafka.enabled (GENROCKS_KAFKA_ENABLED=false)\n',
     );
     await new Promise((resolve) => taken.close(resolve));
   });

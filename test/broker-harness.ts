@@ -45,7 +45,11 @@ export async function startBroker(
 ): Promise<RunningBroker> {
   const parent = await mkdtemp(join(tmpdir(), 'genrocks-broker-'));
   const logDir = join(parent, 'log');
-  const config = checkBrokerConfig({ storage: { adapter: 'ets' }, ...options });
+  const config = checkBrokerConfig({
+    storage: { adapter: 'ets' },
+    ...options,
+    kafka: { port: 0, ...(options['kafka'] as object | undefined) },
+  });
   const moduleRef = await Test.createTestingModule({ imports: [BrokerModule.forRoot(config)] })
     .overrideProvider(StorageAdapter)
     .useValue(newAdapter(adapter, logDir))

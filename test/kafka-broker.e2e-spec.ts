@@ -8,7 +8,7 @@ describe.each(ADAPTERS)('the broker on %s', (adapter) => {
   afterEach(() => broker.close());
 
   it('serves the same messages over HTTP and to Kafka clients', async () => {
-    broker = await startBroker(adapter, { kafka: { enabled: true, port: 0 } });
+    broker = await startBroker(adapter);
     const { bootstrap } = broker.app.get(KafkaListener);
     const kafka = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING });
     const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner, idempotent: true });

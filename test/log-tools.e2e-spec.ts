@@ -99,7 +99,7 @@ describe.skipIf(!BUILT)('genrocks log', { timeout: SLOW }, () => {
     env: Record<string, string> = {},
   ): Promise<{ child: ChildProcess; url: string }> {
     const child = start([BIN, 'serve'], {
-      env: { GENROCKS_HTTP_PORT: '0', GENROCKS_LOG_DIR: logDir, ...env },
+      env: { GENROCKS_HTTP_PORT: '0', GENROCKS_KAFKA_ENABLED: 'false', GENROCKS_LOG_DIR: logDir, ...env },
     });
     let out = '';
     return new Promise((resolve, reject) => {

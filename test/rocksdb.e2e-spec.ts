@@ -15,7 +15,7 @@ describe('a broker configured for RocksDB', () => {
   const logDir = () => join(parent, 'log');
 
   const start = async (options: Record<string, unknown>) => {
-    app = await createBroker(checkBrokerConfig(options), { logger: false });
+    app = await createBroker(checkBrokerConfig({ kafka: { enabled: false }, ...options }), { logger: false });
     await app.init();
     return app.get(TopicsService);
   };

@@ -42,7 +42,12 @@ const WAYS: readonly Way[] = [
 /** Publishing through the broker in a process of its own; the client shares the machine with it. */
 export async function httpCells(directory: string): Promise<{ cells: Cell[]; stop: () => Promise<void> }> {
   const broker = spawn(process.execPath, [BIN, 'serve'], {
-    env: { ...process.env, GENROCKS_HTTP_PORT: '0', GENROCKS_LOG_DIR: directory },
+    env: {
+      ...process.env,
+      GENROCKS_HTTP_PORT: '0',
+      GENROCKS_KAFKA_ENABLED: 'false',
+      GENROCKS_LOG_DIR: directory,
+    },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const url = await listeningUrl(broker);

@@ -32,7 +32,12 @@ export class BrokerProcess {
   /** Resolves when the broker listens. */
   async start(): Promise<BrokerClient> {
     const child = spawn(process.execPath, [BIN, 'serve'], {
-      env: { ...withoutGenRocks(process.env), GENROCKS_HTTP_PORT: '0', ...this.env },
+      env: {
+        ...withoutGenRocks(process.env),
+        GENROCKS_HTTP_PORT: '0',
+        GENROCKS_KAFKA_PORT: '0',
+        ...this.env,
+      },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     this.child = child;

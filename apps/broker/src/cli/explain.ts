@@ -4,6 +4,14 @@ import type { BrokerConfig } from '../config/broker-config.js';
 /** Why the broker did not start, in lines for people: no stack, one line per mistake. */
 export function explainStartFailure(error: unknown, config: BrokerConfig | undefined): string[] {
   if (error instanceof InvalidConfigError) return error.problems.map((problem) => `genrocks: ${problem}`);
+  if (isGenRocksError(error, 'LISTEN_FAILED') && codeOf(error.cause) === 'EADDRINUSE') {
+    const { host, port } = error.details as { host: string; port: number };
+    return [
+      `genrocks: LISTEN_FAILED: ${host}:${port} is taken by another process, perhaps another Kafka or GenRocks; ` +
+        'stop it, set kafka.port (GENROCKS_KAFKA_PORT, 0 takes a free one), or turn the Kafka listener off with ' +
+        'kafka.enabled (GENROCKS_KAFKA_ENABLED=false)',
+    ];
+  }
   if (isGenRocksError(error)) return [`genrocks: ${error.code}: ${error.message}`];
   const { code, message } = (error ?? {}) as NodeJS.ErrnoException;
   const address = `${config?.http.host}:${config?.http.port}`;
@@ -20,4 +28,8 @@ export function explainStartFailure(error: unknown, config: BrokerConfig | undef
     default:
       return [`genrocks: could not start: ${message ?? String(error)}`];
   }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException | undefined)?.code;
 }

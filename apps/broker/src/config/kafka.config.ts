@@ -3,7 +3,7 @@ import { IsBoolean, IsInt, IsNotEmpty, IsOptional, IsString, Max, Min } from 'cl
 /** `kafka`: the listener for Kafka clients. */
 export class KafkaConfig {
   @IsBoolean()
-  enabled = false;
+  enabled = true;
 
   @IsString()
   @IsNotEmpty()

@@ -93,7 +93,7 @@ describe('loadConfig', () => {
       topics: [],
     });
     expect(config.storage.adapter).toBe('disk_log');
-    expect(config.kafka.enabled).toBe(false);
+    expect(config.kafka).toMatchObject({ enabled: true, host: '127.0.0.1', port: 9092 });
   });
 
   it('reads the whole of a file', () => {
