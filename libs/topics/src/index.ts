@@ -34,6 +34,7 @@ export type { Routing, RoutingName, RoutedMessage, RoutingFunction } from './rou
 export * from './status.types.js';
 export { Topic } from './topic.js';
 export type { MessageStreamOptions } from './stream/message-stream.js';
+export type { ObserveOptions } from './stream/observe.js';
 export * from './topic.types.js';
 export * from './topics.service.js';
 export { getTopicToken, InjectTopic, TOPICS_ADAPTERS } from './topics.tokens.js';

@@ -2,9 +2,11 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Test } from '@nestjs/testing';
+import { firstValueFrom, lastValueFrom, take, toArray } from 'rxjs';
 import { describe, expect, it, vi } from 'vitest';
 import { twoAdapters } from './__fixtures__/readme/adapters.js';
 import { AppModule, Billing, Orders } from './__fixtures__/readme/embed.js';
+import { highest, stored, windows } from './__fixtures__/readme/observe.js';
 import { readEverything } from './__fixtures__/readme/read.js';
 import { testApp } from './__fixtures__/readme/swap.js';
 import { invoicesAreWritten } from './__fixtures__/readme/testing.js';
@@ -16,7 +18,7 @@ describe('the README', () => {
   it('shows the examples that run below, to the letter', async () => {
     const readme = await readFile(join(here, '../README.md'), 'utf8');
     const shown = [...readme.matchAll(/```ts\n([^]*?)```/g)].map(([, code]) => code);
-    const names = ['embed', 'subscribe', 'read', 'adapters', 'testing', 'swap'];
+    const names = ['embed', 'subscribe', 'read', 'observe', 'adapters', 'testing', 'swap'];
     const files = names.map((name) => readFile(join(here, '__fixtures__/readme', `${name}.ts`), 'utf8'));
     expect(shown).toEqual(await Promise.all(files));
   });
@@ -49,6 +51,20 @@ describe('the README', () => {
     });
     expect(await reading).toEqual(['first', 'second']);
     await group.stop();
+    await app.close();
+  });
+
+  it('observes', async () => {
+    const app = await testApp();
+    const readings = await app.get(TopicsService).startTopic<{ sensor: string; celsius: number }>('readings');
+    const window = firstValueFrom(windows(readings));
+    await new Promise(setImmediate);
+    for (const celsius of [3, 5, 4]) await readings.publish({ value: { sensor: 'a', celsius } });
+    const highs = highest(readings, 0).pipe(take(3), toArray());
+    expect(await lastValueFrom(highs)).toEqual([3, 5, 5].map((max) => ['a', max]));
+    const saved = stored(readings, async ({ celsius }) => `${celsius}`).pipe(take(3), toArray());
+    expect(await lastValueFrom(saved)).toEqual(['3', '5', '4']);
+    expect(await window).toContainEqual({ sensor: 'a', celsius: 3 });
     await app.close();
   });
 

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Codec } from '@genrocks/storage';
+import type { Observable } from 'rxjs';
 import { PartitionNotFoundError, TopicStoppedError } from './errors.js';
 import type { Message, PublishMessage, PublishResult } from './message.js';
 import { encodeMessage, type RecordLimits } from './message-encoder.js';
@@ -8,6 +9,7 @@ import { BatchPublish, SinglePublish } from './publishing.js';
 import type { RecordInput } from './records/batch-writer.js';
 import type { Router } from './routing/router.js';
 import { assertStreamOptions, type MessageStreamOptions, streamMessages } from './stream/message-stream.js';
+import { observeMessages, type ObserveOptions } from './stream/observe.js';
 import type { TopicDescription, TopicInfo, TopicState } from './topic.types.js';
 
 /** What a topic is while it is open. @internal */
@@ -103,7 +105,7 @@ export class Topic<T = unknown> {
   /**
    * The topic's messages, read as they are asked for, without a group: what is there and (unless `live` is false) what
    * comes, until the signal aborts, the loop is left, or the topic stops. Each partition keeps its order.
-   * `rxjs.from(topic.messages())` makes an Observable of it, `Readable.from` what {@link toReadable} gives.
+   * {@link observe} makes an Observable of it, {@link toReadable} a Readable.
    *
    * @throws `TOPIC_STOPPED`, `PARTITION_NOT_FOUND`, `INVALID_MESSAGE`; in the loop `OFFSET_OUT_OF_RANGE` where retention
    *   overtook it, `CORRUPT_BATCH`, `UNSUPPORTED_COMPRESSION`, or what the store says
@@ -124,6 +126,19 @@ export class Topic<T = unknown> {
     const readable = Readable.from(this.messages({ ...options, signal }), { objectMode: true });
     // A generator that waits for data cannot be left; the signal ends its wait.
     return readable.once('close', () => end.abort());
+  }
+
+  /**
+   * {@link messages} as an RxJS Observable: every subscription reads by itself, unsubscribing ends the reading.
+   *
+   * Operators that answer at once (`map`, `filter`, `scan`, `groupBy`, `bufferTime`) run while it reads, page by page.
+   * An Observable has no way to ask for less: what takes time belongs into `each`, which is called only while fewer
+   * than `concurrency` calls are under way; behind `concatMap` or `mergeMap` messages would gather without bound.
+   *
+   * @throws nothing; the subscriber gets what {@link messages} throws, and `INVALID_MESSAGE`
+   */
+  observe<R = Message<T>>(options: ObserveOptions<T, R> = {}): Observable<R> {
+    return observeMessages<T, R>((where) => this.messages(where), options);
   }
 
   /** Publishes bytes as they are, routed by their key, past the limit for messages of users. @internal */
