@@ -321,18 +321,25 @@ describe.each(ADAPTERS)('bad input to a broker on %s', (adapter) => {
       expect(answers.at(-1)).toMatchObject({ status: 409, body: { code: 'LIMIT_REACHED' } });
     });
 
-    it('answers unknown routes and methods with a problem', async () => {
+    it('answers unknown routes with a problem', async () => {
       for (const answer of await Promise.all([
         broker.http.get('/'),
         broker.http.get('/v1'),
-        broker.http.put('/v1/topics/alive'),
-        broker.http.patch('/v1/groups'),
         broker.http.post('/v1/topics/alive/explode'),
       ])) {
         expect(answer.status).toBe(404);
         expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/);
         expect(answer.body).toMatchObject({ code: 'NOT_FOUND', retriable: false });
       }
+    });
+
+    it('names the methods of a path that is there', async () => {
+      const put = await broker.http.put('/v1/topics/alive').send({ any: 1 }).expect(405);
+      expect(put.headers['allow']).toBe('DELETE, GET, HEAD');
+      expect(put.headers['content-type']).toMatch(/^application\/problem\+json/);
+      expect(put.body).toMatchObject({ code: 'METHOD_NOT_ALLOWED', retriable: false });
+      const patch = await broker.http.patch('/v1/groups?x=1').expect(405);
+      expect(patch.headers['allow']).toBe('GET, HEAD');
     });
 
     it('answers 10,000 small requests sent at once, and loses none', async () => {

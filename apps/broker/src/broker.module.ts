@@ -12,6 +12,7 @@ import { brokerConfig } from './config/broker.config.js';
 import type { BrokerConfig } from './config/broker-config.js';
 import { loadConfig } from './config/load-config.js';
 import { toTopicStorage } from './config/topic-storage.js';
+import { DeadLettersController } from './dead-letters/dead-letters.controller.js';
 import { GroupsController } from './groups/groups.controller.js';
 import { HealthController } from './health/health.controller.js';
 import { StorageHealth } from './health/storage.health.js';
@@ -23,6 +24,7 @@ import { StreamController } from './messages/stream.controller.js';
 import { BrokerMetrics } from './metrics/broker-metrics.js';
 import { MetricsController } from './metrics/metrics.controller.js';
 import { RequestMetrics } from './metrics/request-metrics.js';
+import { TopicStateController } from './topics/topic-state.controller.js';
 import { TopicsController } from './topics/topics.controller.js';
 
 /**
@@ -52,6 +54,8 @@ export class BrokerModule {
       ],
       controllers: [
         TopicsController,
+        TopicStateController,
+        DeadLettersController,
         PublishController,
         ReadController,
         StreamController,

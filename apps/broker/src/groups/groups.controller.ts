@@ -4,7 +4,15 @@ import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } 
 import { CheckPipe } from '../http/check.pipe.js';
 import { InvalidRequestError } from '../http/http.errors.js';
 import { ApiProblems } from '../http/problem.dto.js';
-import { CommitOffsetsDto, GroupDto, GroupListDto, type GroupSummaryDto } from './groups.dto.js';
+import { requirePlace } from '../http/place.js';
+import {
+  CommitOffsetsDto,
+  GroupDto,
+  GroupListDto,
+  type GroupSummaryDto,
+  ResetOffsetsDto,
+  ResetOffsetsResultDto,
+} from './groups.dto.js';
 
 @ApiTags('groups')
 @ApiProblems()
@@ -50,6 +58,20 @@ export class GroupsController {
     for (const { topic, partition } of offsets) this.topics.topic(topic).partition(partition);
     await this.topics.groups.commitOffsets(group, offsets);
     return viewGroup(await this.topics.groups.describe(group));
+  }
+
+  @Post(':group/reset')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Move the committed offsets of a group that has no members' })
+  @ApiParam({ name: 'group' })
+  @ApiOkResponse({ type: ResetOffsetsResultDto })
+  async reset(
+    @Param('group') group: string,
+    @Body(new CheckPipe(ResetOffsetsDto, 'body')) { to, dryRun, ...where }: ResetOffsetsDto,
+  ): Promise<ResetOffsetsResultDto> {
+    const place = requirePlace('to', to);
+    const offsets = await this.topics.groups.resetOffsets(group, { ...where, to: place, dryRun });
+    return { group, dry_run: dryRun, offsets };
   }
 }
 

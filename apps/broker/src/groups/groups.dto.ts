@@ -2,6 +2,7 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import {
   ArrayMaxSize,
+  IsBoolean,
   IsDefined,
   IsInt,
   IsOptional,
@@ -48,6 +49,44 @@ export class CommitOffsetsDto {
   @ArrayMaxSize(MAX_COMMITS, { message: `a list of 1 to ${MAX_COMMITS} offsets` })
   @ValidateNested({ each: true })
   @Type(() => OffsetCommitDto)
+  offsets!: OffsetCommitDto[];
+}
+
+/** Body of `POST /v1/groups/{group}/reset`. */
+export class ResetOffsetsDto {
+  @ApiProperty({
+    example: 'earliest',
+    description: 'earliest, latest, an offset, or a time; outside of what is there, the nearest end of it',
+  })
+  @IsDefined()
+  @IsString()
+  to!: string;
+
+  @ApiPropertyOptional({ type: [String], description: 'Default: every topic the group has offsets of' })
+  @IsOptional()
+  @ArrayMaxSize(MAX_COMMITS)
+  @IsString({ each: true })
+  topics?: string[];
+
+  @ApiPropertyOptional({ description: 'Only this partition of the topics. Default: all' })
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  partition?: number;
+
+  @ApiPropertyOptional({ default: false, description: 'Only tell what would be committed' })
+  @IsBoolean()
+  dryRun: boolean = false;
+}
+
+export class ResetOffsetsResultDto {
+  @ApiProperty({ example: 'billing' })
+  group!: string;
+
+  @ApiProperty()
+  dry_run!: boolean;
+
+  @ApiProperty({ type: [OffsetCommitDto], description: 'What was, or with dry_run would be, committed' })
   offsets!: OffsetCommitDto[];
 }
 

@@ -3,9 +3,10 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyError, FastifyReply } from 'fastify';
 import type { HttpConfig } from '../config/http.config.js';
 import { registerBodyParsers, rememberResponse } from './body-parsers.js';
-import { ShuttingDownError } from './http.errors.js';
+import { MethodNotAllowedError, ShuttingDownError } from './http.errors.js';
 import { InflightBudget } from './inflight-budget.js';
 import { createProblem, type Problem, PROBLEM_CONTENT_TYPE, toProblem } from './problem.js';
+import { RouteMethods } from './route-methods.js';
 
 /** Room for every topic and group name, fully percent-encoded. */
 const MAX_PARAM_LENGTH = 4096;
@@ -26,6 +27,7 @@ export class BrokerHttpAdapter extends FastifyAdapter {
   readonly uploads: InflightBudget;
   /** Bytes of answers with messages in flight. */
   readonly answers: InflightBudget;
+  private readonly routes = new RouteMethods();
   private readonly ending = new AbortController();
   private closing: Promise<void> | undefined;
 
@@ -66,9 +68,14 @@ export class BrokerHttpAdapter extends FastifyAdapter {
   }
 
   private addHooks(): void {
+    this.instance.addHook('onRoute', ({ method, url }) => this.routes.add(method, url));
     this.instance.addHook('onRequest', (request, reply, done) => {
       rememberResponse(request.raw, reply.raw);
-      done(this.ending.signal.aborted ? new ShuttingDownError() : undefined);
+      if (this.ending.signal.aborted) return done(new ShuttingDownError());
+      const allowed = request.is404 ? this.routes.of(request.url) : [];
+      if (allowed.length === 0) return done();
+      reply.header('allow', allowed.join(', '));
+      done(new MethodNotAllowedError(request.method, allowed));
     });
     this.instance.addHook('onSend', (_request, reply, payload, done) => {
       if (this.ending.signal.aborted) reply.header('connection', 'close');

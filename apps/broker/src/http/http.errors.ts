@@ -82,3 +82,12 @@ export class ContentEncodingError extends GenRocksError {
     );
   }
 }
+
+/** `METHOD_NOT_ALLOWED`: the path is there, but not for this method; the header `allow` has those it takes. */
+export class MethodNotAllowedError extends GenRocksError {
+  constructor(method: string, allowed: readonly string[]) {
+    super('METHOD_NOT_ALLOWED', `${method} is not for this path; it takes ${allowed.join(', ')}`, false, {
+      details: { allowed },
+    });
+  }
+}

@@ -40,6 +40,11 @@ export interface DeadLetterFilter {
   limit?: number;
 }
 
+export interface ListDeadLettersOptions extends DeadLetterFilter {
+  /** Stop after about this many bytes of keys and values; at least one is given. Default: no limit. */
+  maxBytes?: number;
+}
+
 export interface RedriveOptions extends DeadLetterFilter {
   /** Another topic to publish them to. Default: where each came from. */
   to?: string;

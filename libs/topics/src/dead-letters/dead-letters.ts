@@ -5,7 +5,13 @@ import { type MetaSnapshot, type MetaStore, redrivenKey } from '../meta/meta-sto
 import type { Partition } from '../partition/partition.js';
 import type { RecordInput } from '../records/batch-writer.js';
 import type { Topic } from '../topic.js';
-import type { DeadLetter, DeadLetterFilter, RedriveOptions, RedriveResult } from './dead-letter.types.js';
+import type {
+  DeadLetter,
+  DeadLetterFilter,
+  ListDeadLettersOptions,
+  RedriveOptions,
+  RedriveResult,
+} from './dead-letter.types.js';
 import { DEAD_LETTER_PREFIX, DeadLetterHeader, REDRIVES_HEADER, textHeader } from './dead-letter-headers.js';
 import { OffsetRanges } from './offset-ranges.js';
 
@@ -40,13 +46,19 @@ export class DeadLetters {
    * What lies in a dead-letter topic, the oldest first; what else lies there is passed over.
    * @throws `TOPIC_NOT_FOUND`, `TOPIC_STOPPED`, or what the store says
    */
-  async list<T = unknown>(deadLetterTopic: string, filter: DeadLetterFilter = {}): Promise<DeadLetter<T>[]> {
-    const { limit = 100 } = filter;
+  async list<T = unknown>(
+    deadLetterTopic: string,
+    options: ListDeadLettersOptions = {},
+  ): Promise<DeadLetter<T>[]> {
+    const { limit = 100, maxBytes = Infinity, ...filter } = options;
     const letters: DeadLetter<T>[] = [];
+    let bytes = 0;
     for (const partition of this.topic(deadLetterTopic).partitions) {
       for await (const letter of this.matching<T>(deadLetterTopic, partition, filter)) {
-        if (letters.length >= limit) return letters;
+        if (letters.length >= limit || bytes >= maxBytes) return letters;
         letters.push(letter);
+        const { keyBytes, valueBytes } = letter.message;
+        bytes += (keyBytes?.length ?? 0) + (valueBytes?.length ?? 0);
       }
     }
     return letters;

@@ -4,7 +4,8 @@ import type { StartFrom } from './group.types.js';
 
 /**
  * The offset a place means in a partition now; outside of what is there, the nearest end.
- * @throws {InvalidGroupError} `INVALID_GROUP`
+ * @throws {InvalidGroupError} `INVALID_GROUP` for what is no place; `TOPIC_STOPPED`, or what the store says
+ * @publicApi
  */
 export async function offsetOf(partition: Partition, at: StartFrom): Promise<number> {
   const { startOffset, endOffset } = partition;

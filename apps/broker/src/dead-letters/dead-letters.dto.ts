@@ -1,0 +1,115 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { IsBoolean, IsInt, IsOptional, IsString, Max, Min } from 'class-validator';
+import { MAX_LIMIT, MessageDto } from '../messages/messages.dto.js';
+
+/** Which dead letters are meant; all that is given must hold. */
+export class DeadLetterFilterDto {
+  @ApiPropertyOptional({ description: 'Only of this topic' })
+  @IsOptional()
+  @IsString()
+  topic?: string;
+
+  @ApiPropertyOptional({ description: 'Only of this group' })
+  @IsOptional()
+  @IsString()
+  group?: string;
+
+  @ApiPropertyOptional({ description: 'Only with this key' })
+  @IsOptional()
+  @IsString()
+  key?: string;
+
+  @ApiPropertyOptional({ description: 'Only given up at this time or later, in milliseconds since 1970' })
+  @IsOptional()
+  @IsInt()
+  since?: number;
+
+  @ApiPropertyOptional({ description: 'Only given up before this time, in milliseconds since 1970' })
+  @IsOptional()
+  @IsInt()
+  until?: number;
+}
+
+/** Query of `GET /v1/topics/{topic}/dead-letters`. */
+export class DeadLettersQuery extends DeadLetterFilterDto {
+  @ApiPropertyOptional({ minimum: 1, maximum: MAX_LIMIT, default: 100 })
+  @IsInt()
+  @Min(1)
+  @Max(MAX_LIMIT)
+  limit: number = 100;
+}
+
+/** Body of `POST /v1/topics/{topic}/redrive`. */
+export class RedriveDto extends DeadLetterFilterDto {
+  @ApiPropertyOptional({ description: 'At most so many. Default: all' })
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  limit?: number;
+
+  @ApiPropertyOptional({ description: 'Another topic to publish them to. Default: where each came from' })
+  @IsOptional()
+  @IsString()
+  to?: string;
+
+  @ApiPropertyOptional({ default: false, description: 'Only count' })
+  @IsBoolean()
+  dryRun: boolean = false;
+}
+
+export class RedriveResultDto {
+  @ApiProperty()
+  dry_run!: boolean;
+
+  @ApiProperty({ description: 'Messages that were, or with dry_run would be, put back' })
+  redriven!: number;
+
+  @ApiProperty({ description: 'Dead letters that fit but cannot be put back: bytes that are no messages' })
+  skipped!: number;
+}
+
+export class DeadLetterDto {
+  @ApiProperty({ enum: ['message', 'bytes'] })
+  kind!: string;
+
+  @ApiProperty()
+  reason!: string;
+
+  @ApiProperty({ description: 'Code or class of the error' })
+  error!: string;
+
+  @ApiProperty({ example: 'orders' })
+  topic!: string;
+
+  @ApiProperty()
+  partition!: number;
+
+  @ApiProperty()
+  offset!: number;
+
+  @ApiProperty({ example: 'billing' })
+  group!: string;
+
+  @ApiProperty({ description: 'Tries that failed' })
+  attempts!: number;
+
+  @ApiProperty({ type: Number, nullable: true })
+  first_failed_at!: number | null;
+
+  @ApiProperty()
+  last_failed_at!: number;
+
+  @ApiProperty({ description: 'How often it had been put back before it failed again' })
+  redrives!: number;
+
+  @ApiProperty({ description: 'It was put back since' })
+  redriven!: boolean;
+
+  @ApiProperty({ type: MessageDto, description: 'Where the dead letter lies, and what it carries' })
+  message!: MessageDto;
+}
+
+export class DeadLetterListDto {
+  @ApiProperty({ type: [DeadLetterDto] })
+  dead_letters!: DeadLetterDto[];
+}
