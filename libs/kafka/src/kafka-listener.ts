@@ -19,7 +19,6 @@ import type { BrokerContext } from './handlers/broker-context.js';
 import { routesOf } from './handlers/routes.js';
 import { SaslGate } from './handlers/sasl.js';
 import { TopicDirectory } from './handlers/topic-directory.js';
-import { ClassicGroups } from './groups/classic-groups.js';
 import { MODULE_OPTIONS_TOKEN } from './module/kafka.module-definition.js';
 import { type KafkaOptions, type ResolvedKafkaOptions, resolveKafkaOptions } from './options.js';
 import { ProducerIds } from './producers/producer-ids.js';
@@ -30,7 +29,6 @@ import { KafkaServer } from './server/kafka-server.js';
 import { KafkaState } from './state/kafka-state.js';
 
 const DEFAULT_MAX_MESSAGE_BYTES = 1024 * 1024;
-const DEFAULT_MAX_GROUPS = 10_000;
 
 /** Where the listener can be reached. */
 export interface KafkaAddress {
@@ -50,7 +48,6 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
   private readonly options: ResolvedKafkaOptions;
   private readonly state = new KafkaState();
   private readonly producers = new ProducerRegistry(this.state);
-  private groups: ClassicGroups | undefined;
   private server: KafkaServer | undefined;
 
   /** @throws `INVALID_CONFIG` */
@@ -90,10 +87,6 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
     const adapters = this.moduleRef.get<TopicsAdapters>(TOPICS_ADAPTERS, { strict: false });
     const topicsOptions = this.moduleRef.get<TopicsOptions>(TOPICS_OPTIONS, { strict: false });
     await this.state.open(adapters.default);
-    this.groups = new ClassicGroups(
-      { ...this.options, maxGroups: topicsOptions.maxGroups ?? DEFAULT_MAX_GROUPS },
-      (group) => this.hasHandlers(group),
-    );
     const broker: BrokerContext = {
       clusterId: await this.state.clusterId(),
       options: this.options,
@@ -106,7 +99,7 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
       directory: new TopicDirectory(this.topics),
       producers: this.producers,
       producerIds: new ProducerIds(this.state),
-      groups: this.groups,
+      coordinator: this.topics.coordinator,
     };
     const server = new KafkaServer(this.options, this.dispatcher(broker), (error, { session }) =>
       this.report(error, session.remoteAddress),
@@ -125,7 +118,7 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
     const { server } = this;
     if (server === undefined) return;
     this.server = undefined;
-    this.groups?.close();
+    this.topics.coordinator.disconnectRemote();
     await server.close();
     await this.producers.saveAll().catch((error: unknown) => this.report(error, 'shutdown'));
     await this.state.close();
@@ -138,11 +131,6 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
     return new Dispatcher([...routesOf(broker), ...gate.routes()], (session, key) =>
       gate.allows(session, key),
     );
-  }
-
-  /** Handlers inside the process share partitions out in a way of their own, which Kafka clients cannot join. */
-  private hasHandlers(group: string): boolean {
-    return this.topics.groups.list().some((known) => known.group === group && known.members > 0);
   }
 
   /** What a client sends wrong is its own affair; what fails here is ours. */

@@ -33,8 +33,6 @@ export interface KafkaOptions {
   maxSessionTimeoutMs?: number;
   /** How long the first member of an empty group waits for others, in milliseconds. Default 0. */
   initialRebalanceDelayMs?: number;
-  /** Members one group may have. Default 1,000. */
-  maxGroupMembers?: number;
   /** Users by name with their passwords; where there are some, only they may connect (PLAIN and SCRAM). */
   users?: Readonly<Record<string, string>>;
   /** Speak TLS, with this certificate and key. Without it passwords of PLAIN travel in the clear. */
@@ -63,7 +61,6 @@ const DEFAULTS: ResolvedKafkaOptions = {
   minSessionTimeoutMs: 1_000,
   maxSessionTimeoutMs: 1_800_000,
   initialRebalanceDelayMs: 0,
-  maxGroupMembers: 1_000,
   users: undefined,
   tls: undefined,
 };
@@ -84,7 +81,6 @@ const RANGES: Partial<Record<keyof KafkaOptions, readonly [number, number]>> = {
   minSessionTimeoutMs: [1, 24 * HOUR],
   maxSessionTimeoutMs: [1, 24 * HOUR],
   initialRebalanceDelayMs: [0, HOUR],
-  maxGroupMembers: [1, 100_000],
 };
 
 /**

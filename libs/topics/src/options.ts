@@ -50,8 +50,10 @@ export interface TopicsOptions {
   maxTopics?: number;
   /** Partitions one topic may have. Default 1,024. */
   maxPartitionsPerTopic?: number;
-  /** Consumer groups with committed offsets there may be. Default 10,000. */
+  /** Consumer groups with committed offsets, and with members, there may be. Default 10,000. */
   maxGroups?: number;
+  /** Members one consumer group may have, in this process and out of it. Default 1,000. */
+  maxGroupMembers?: number;
   /** How long running handlers may take to finish when a group stops, in milliseconds. Default 10,000. */
   drainTimeoutMs?: number;
   /** Time for retries, for tests. Default: the system's. */
@@ -73,6 +75,7 @@ const DEFAULTS: ResolvedTopicsOptions = {
   maxTopics: 10_000,
   maxPartitionsPerTopic: 1_024,
   maxGroups: 10_000,
+  maxGroupMembers: 1_000,
   drainTimeoutMs: 10_000,
   clock: systemClock,
 };
@@ -87,6 +90,7 @@ const RANGES: Partial<Record<keyof TopicsOptions, [number, number]>> = {
   maxTopics: [1, 1_000_000],
   maxPartitionsPerTopic: [1, 100_000],
   maxGroups: [1, 1_000_000],
+  maxGroupMembers: [1, 100_000],
   drainTimeoutMs: [0, 3_600_000],
 };
 

@@ -7,7 +7,8 @@ import { logEvents } from './event-log.js';
 import { TopicsEvents } from './events.js';
 import type { TopicPartition } from './groups/assignment.js';
 import type { ConsumerGroup, GroupEnvironment } from './groups/consumer-group.js';
-import { GroupCoordinator } from './groups/group-coordinator.js';
+import { GroupCoordinator } from './groups/coordinator/group-coordinator.js';
+import { GroupCoordinator as LocalCoordinator } from './groups/group-coordinator.js';
 import { GroupOffsets } from './groups/group-offsets.js';
 import { GroupRegistry } from './groups/group-registry.js';
 import { MetaStore } from './meta/meta-store.js';
@@ -33,7 +34,8 @@ export class TopicsCore {
   private readonly meta = new MetaStore();
   private readonly turn = new Turn();
   private readonly offsets: GroupOffsets;
-  private readonly coordinator: GroupCoordinator;
+  readonly coordinator: GroupCoordinator;
+  private readonly local: LocalCoordinator;
   private readonly retention: RetentionGuard;
   private readonly deadLetterWriter: DeadLetterWriter;
 
@@ -50,11 +52,12 @@ export class TopicsCore {
     const environment = { cache, budget, turn, scratch, maxMessageBytes, maxBatchBytes };
     this.offsets = new GroupOffsets(meta, options.maxGroups);
     this.manager = new TopicManager(adapters, options, environment, meta, this.offsets, events);
-    this.coordinator = new GroupCoordinator(
+    this.coordinator = new GroupCoordinator(options);
+    this.local = new LocalCoordinator(
       (topic) => this.manager.consumable(topic),
       (group, generation) => events.send('rebalance', { group, generation }),
     );
-    this.groups = new GroupRegistry(this.manager, this.coordinator, this.offsets);
+    this.groups = new GroupRegistry(this.manager, this.local, this.offsets, this.coordinator);
     this.retention = new RetentionGuard(this.manager, this.offsets, (error) => this.warn('retention', error));
     this.deadLetterWriter = new DeadLetterWriter((name, of) => this.deadLetterTopic(name, of), options.clock);
     this.deadLetters = new DeadLetters((name) => this.manager.get(name), meta);
@@ -76,7 +79,7 @@ export class TopicsCore {
 
   /** What members of groups need. */
   groupEnvironment(onStopped: (group: ConsumerGroup) => void): GroupEnvironment {
-    const { coordinator, offsets, events, turn, deadLetterWriter: deadLetters } = this;
+    const { local: coordinator, offsets, events, turn, deadLetterWriter: deadLetters } = this;
     const { drainTimeoutMs, clock } = this.options;
     return {
       coordinator,
@@ -109,9 +112,9 @@ export class TopicsCore {
     this.manager.hooks = {
       afterOpen: (topic) => {
         this.retention.opened(topic);
-        this.coordinator.topicChanged(topic.name).catch((error: unknown) => this.warn('rebalance', error));
+        this.local.topicChanged(topic.name).catch((error: unknown) => this.warn('rebalance', error));
       },
-      beforeClose: (topic) => this.coordinator.topicChanged(topic.name),
+      beforeClose: (topic) => this.local.topicChanged(topic.name),
     };
   }
 

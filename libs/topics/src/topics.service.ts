@@ -10,6 +10,7 @@ import {
 import type { DeadLetters } from './dead-letters/dead-letters.js';
 import { ServiceStoppedError, TopicNotFoundError } from './errors.js';
 import type { TopicsEvents } from './events.js';
+import type { GroupCoordinator } from './groups/coordinator/group-coordinator.js';
 import { ConsumerGroup, type GroupEnvironment } from './groups/consumer-group.js';
 import { resolveGroupOptions } from './groups/group-options.js';
 import type { GroupRegistry } from './groups/group-registry.js';
@@ -46,6 +47,8 @@ export class TopicsService
   /** What happens by itself: see {@link TopicsEvents}. */
   readonly events: TopicsEvents;
   readonly groups: GroupRegistry;
+  /** For listeners that let other kinds of clients be members of groups. */
+  readonly coordinator: GroupCoordinator;
   readonly deadLetters: DeadLetters;
   private readonly logger = new Logger('Topics');
   private readonly options: ResolvedTopicsOptions;
@@ -67,6 +70,7 @@ export class TopicsService
     this.core = new TopicsCore(adapters, this.options, this.logger);
     this.events = this.core.events;
     this.groups = this.core.groups;
+    this.coordinator = this.core.coordinator;
     this.deadLetters = this.core.deadLetters;
     this.manager = this.core.manager;
     this.groupEnvironment = this.core.groupEnvironment((group) => void this.members.delete(group));

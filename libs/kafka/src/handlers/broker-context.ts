@@ -1,6 +1,5 @@
-import type { TopicsService } from '@genrocks/topics';
+import type { GroupCoordinator, TopicsService } from '@genrocks/topics';
 import type { ResolvedKafkaOptions } from '../options.js';
-import type { ClassicGroups } from '../groups/classic-groups.js';
 import type { Session } from '../server/request.types.js';
 import type { ProducerIds } from '../producers/producer-ids.js';
 import type { ProducerRegistry } from '../producers/producer-registry.js';
@@ -23,7 +22,7 @@ export interface BrokerContext {
   readonly directory: TopicDirectory;
   readonly producers: ProducerRegistry;
   readonly producerIds: ProducerIds;
-  readonly groups: ClassicGroups;
+  readonly coordinator: GroupCoordinator;
 }
 
 /** Where a client is told to connect to: by default to where it came through, which it can reach for certain. */

@@ -24,6 +24,14 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   INVALID_GROUP: ErrorCode.INVALID_GROUP_ID,
   GROUP_NOT_FOUND: ErrorCode.GROUP_ID_NOT_FOUND,
   GROUP_NOT_EMPTY: ErrorCode.NON_EMPTY_GROUP,
+  GROUP_FULL: ErrorCode.GROUP_MAX_SIZE_REACHED,
+  UNKNOWN_MEMBER: ErrorCode.UNKNOWN_MEMBER_ID,
+  MEMBER_ID_REQUIRED: ErrorCode.MEMBER_ID_REQUIRED,
+  FENCED_MEMBER: ErrorCode.FENCED_INSTANCE_ID,
+  STALE_GENERATION: ErrorCode.ILLEGAL_GENERATION,
+  REBALANCE_IN_PROGRESS: ErrorCode.REBALANCE_IN_PROGRESS,
+  INCONSISTENT_GROUP_PROTOCOL: ErrorCode.INCONSISTENT_GROUP_PROTOCOL,
+  COORDINATOR_STOPPED: ErrorCode.NOT_COORDINATOR,
   STORE_CLOSED: ErrorCode.NOT_LEADER_OR_FOLLOWER,
   OWNERSHIP_LOST: ErrorCode.NOT_LEADER_OR_FOLLOWER,
   NO_SPACE: ErrorCode.KAFKA_STORAGE_ERROR,
@@ -36,4 +44,14 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
 export function errorCodeOf(error: unknown): ErrorCode {
   const code = isGenRocksError(error) ? CODES[error.code] : undefined;
   return code ?? ErrorCode.UNKNOWN_SERVER_ERROR;
+}
+
+/** The code of what the call throws, or of its success. */
+export function outcomeOf(call: () => void): ErrorCode {
+  try {
+    call();
+    return ErrorCode.NONE;
+  } catch (error) {
+    return errorCodeOf(error);
+  }
 }

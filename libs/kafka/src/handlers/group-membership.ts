@@ -1,3 +1,4 @@
+import { MemberIdRequiredError } from '@genrocks/topics';
 import { heartbeat } from '../protocol/apis/heartbeat.js';
 import { joinGroup } from '../protocol/apis/join-group.js';
 import { leaveGroup } from '../protocol/apis/leave-group.js';
@@ -5,6 +6,9 @@ import { syncGroup } from '../protocol/apis/sync-group.js';
 import { ErrorCode } from '../protocol/error-codes.js';
 import { route, type Route } from '../server/request.types.js';
 import type { BrokerContext } from './broker-context.js';
+import { errorCodeOf, outcomeOf } from './error-mapping.js';
+
+const NOTHING = Buffer.alloc(0);
 
 /** From this version on a new member is first told its id. */
 const KNOWN_ID_FROM = 4;
@@ -14,34 +18,63 @@ const MANY_LEAVE_FROM = 3;
 /** The first version in which the protocol's name may be null. */
 const NULL_PROTOCOL_FROM = 7;
 
-export function joinGroupRoute({ groups }: BrokerContext): Route {
+export function joinGroupRoute({ coordinator, options, topics }: BrokerContext): Route {
   return route(joinGroup, async (request, { version, clientId, session }) => {
-    const result = await groups.join(request.groupId, {
-      ...request,
-      clientId,
-      clientHost: `/${session.remoteAddress}`,
-      needsKnownId: version >= KNOWN_ID_FROM,
-      canSkipAssignment: version >= SKIP_ASSIGNMENT_FROM,
-    });
-    if (version >= NULL_PROTOCOL_FROM) return result;
-    return { ...result, protocolName: result.protocolName ?? '' };
+    const { minSessionTimeoutMs, maxSessionTimeoutMs, initialRebalanceDelayMs } = options;
+    if (request.sessionTimeoutMs < minSessionTimeoutMs || request.sessionTimeoutMs > maxSessionTimeoutMs) {
+      return refusedJoin(ErrorCode.INVALID_SESSION_TIMEOUT, request.memberId, version);
+    }
+    // Handlers inside the process share partitions out in a way of their own, which Kafka clients cannot join.
+    if (topics.groups.list().some(({ group, members }) => group === request.groupId && members > 0)) {
+      return refusedJoin(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, request.memberId, version);
+    }
+    try {
+      const result = await coordinator.join(request.groupId, {
+        ...request,
+        clientId,
+        clientHost: `/${session.remoteAddress}`,
+        needsKnownId: version >= KNOWN_ID_FROM,
+        canSkipAssignment: version >= SKIP_ASSIGNMENT_FROM,
+        initialDelayMs: initialRebalanceDelayMs,
+      });
+      return { ...result, errorCode: ErrorCode.NONE };
+    } catch (error) {
+      const memberId = error instanceof MemberIdRequiredError ? error.memberId : request.memberId;
+      return refusedJoin(errorCodeOf(error), memberId, version);
+    }
   });
 }
 
-export function syncGroupRoute({ groups }: BrokerContext): Route {
-  return route(syncGroup, (request) => groups.sync(request.groupId, request));
+export function syncGroupRoute({ coordinator }: BrokerContext): Route {
+  return route(syncGroup, async (request) => {
+    try {
+      return { ...(await coordinator.sync(request.groupId, request)), errorCode: ErrorCode.NONE };
+    } catch (error) {
+      return { errorCode: errorCodeOf(error), protocolType: null, protocolName: null, assignment: NOTHING };
+    }
+  });
 }
 
-export function heartbeatRoute({ groups }: BrokerContext): Route {
-  return route(heartbeat, (request) => ({ errorCode: groups.heartbeat(request.groupId, request) }));
+export function heartbeatRoute({ coordinator }: BrokerContext): Route {
+  return route(heartbeat, (request) => ({
+    errorCode: outcomeOf(() => coordinator.heartbeat(request.groupId, request)),
+  }));
 }
 
-export function leaveGroupRoute({ groups }: BrokerContext): Route {
+export function leaveGroupRoute({ coordinator }: BrokerContext): Route {
   return route(leaveGroup, ({ groupId, memberId, members }, { version }) => {
     if (version < MANY_LEAVE_FROM) {
-      return { errorCode: groups.leave(groupId, { memberId, groupInstanceId: null }) };
+      return { errorCode: outcomeOf(() => coordinator.leave(groupId, { memberId, groupInstanceId: null })) };
     }
-    const results = members.map((member) => ({ ...member, errorCode: groups.leave(groupId, member) }));
+    const results = members.map((member) => ({
+      ...member,
+      errorCode: outcomeOf(() => coordinator.leave(groupId, member)),
+    }));
     return { errorCode: ErrorCode.NONE, members: results };
   });
+}
+
+function refusedJoin(errorCode: ErrorCode, memberId: string, version: number) {
+  const protocolName = version >= NULL_PROTOCOL_FROM ? null : '';
+  return { errorCode, memberId, protocolType: null, protocolName, members: [] };
 }

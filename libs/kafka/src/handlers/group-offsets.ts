@@ -4,8 +4,7 @@ import { offsetFetch } from '../protocol/apis/offset-fetch.js';
 import { ErrorCode } from '../protocol/error-codes.js';
 import { route, type Route } from '../server/request.types.js';
 import type { BrokerContext } from './broker-context.js';
-import { errorCodeOf } from './error-mapping.js';
-import { isGroupName } from '../groups/classic-groups.js';
+import { errorCodeOf, outcomeOf } from './error-mapping.js';
 
 const MAX_METADATA_BYTES = 4096;
 /** From this version on a request asks for several groups. */
@@ -15,9 +14,7 @@ const MANY_GROUPS_FROM = 8;
 export function offsetCommitRoute(broker: BrokerContext): Route {
   return route(offsetCommit, async (request) => {
     const { groupId } = request;
-    const refusal = isGroupName(groupId)
-      ? broker.groups.checkCommit(groupId, request)
-      : ErrorCode.INVALID_GROUP_ID;
+    const refusal = outcomeOf(() => broker.coordinator.assertMayCommit(groupId, request));
     const commits: OffsetCommit[] = [];
     const topics = request.topics.map(({ name, partitions }) => ({
       name,
@@ -33,7 +30,7 @@ export function offsetCommitRoute(broker: BrokerContext): Route {
     }));
     if (commits.length === 0) return { topics };
     try {
-      await broker.topics.groups.commitOffsets(groupId, commits);
+      await broker.topics.groups.commitOffsets(groupId, commits, request);
       return { topics };
     } catch (error) {
       const failed = errorCodeOf(error);

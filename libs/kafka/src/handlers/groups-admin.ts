@@ -24,8 +24,8 @@ export function listGroupsRoute(broker: BrokerContext): Route {
     const found = new Map(
       broker.topics.groups.list().map((summary) => [summary.group, known(summary)] as const),
     );
-    for (const name of broker.groups.names()) {
-      const { state, protocolType } = broker.groups.describe(name)!;
+    for (const name of broker.coordinator.names()) {
+      const { state, protocolType } = broker.coordinator.describe(name)!;
       found.set(name, { groupId: name, protocolType, state, type: CLASSIC });
     }
     const states = lowerCase(statesFilter);
@@ -42,7 +42,7 @@ export function describeGroupsRoute(broker: BrokerContext): Route {
   return route(describeGroups, async ({ groups }) => ({
     groups: await Promise.all(
       groups.map(async (groupId) => {
-        const classic = broker.groups.describe(groupId);
+        const classic = broker.coordinator.describe(groupId);
         if (classic !== undefined) {
           const { state, protocolType, protocolName: protocolData, members } = classic;
           return { errorCode: ErrorCode.NONE, groupId, state, protocolType, protocolData, members };
@@ -62,7 +62,8 @@ export function deleteGroupsRoute(broker: BrokerContext): Route {
   return route(deleteGroups, async ({ groups }) => ({
     results: await Promise.all(
       groups.map(async (groupId) => {
-        if (broker.groups.hasMembers(groupId)) return { groupId, errorCode: ErrorCode.NON_EMPTY_GROUP };
+        if (broker.coordinator.memberCount(groupId) > 0)
+          return { groupId, errorCode: ErrorCode.NON_EMPTY_GROUP };
         try {
           await broker.topics.groups.delete(groupId);
           return { groupId, errorCode: ErrorCode.NONE };

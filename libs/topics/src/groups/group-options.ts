@@ -1,5 +1,6 @@
 import { assertUserTopicName } from '../topic-shape.js';
 import { InvalidGroupError } from '../errors.js';
+import { assertGroupName } from './group-name.js';
 import type {
   AssignmentStrategy,
   BatchHandler,
@@ -10,7 +11,6 @@ import type {
   TopicPattern,
 } from './group.types.js';
 
-export const MAX_GROUP_NAME_LENGTH = 255;
 export const MAX_OFFSET_METADATA_BYTES = 4096;
 
 export type ResolvedRetryOptions = Required<Omit<RetryOptions, 'retryIf'>> & Pick<RetryOptions, 'retryIf'>;
@@ -168,19 +168,6 @@ function startFrom(from: unknown): StartFrom {
 function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]): T {
   if (allowed.includes(value)) return value;
   throw new InvalidGroupError(`${name} must be ${allowed.join(' or ')}, not ${String(value)}`);
-}
-
-/** @throws {InvalidGroupError} `INVALID_GROUP` */
-export function assertGroupName(group: unknown): asserts group is string {
-  if (typeof group !== 'string' || group.length === 0 || group.length > MAX_GROUP_NAME_LENGTH) {
-    throw new InvalidGroupError(`a group name must have 1 to ${MAX_GROUP_NAME_LENGTH} characters`);
-  }
-  // A NUL separates the parts of a stored key; other control characters only ever come by mistake.
-  for (let i = 0; i < group.length; i++) {
-    if (group.charCodeAt(i) < 0x20 || group.charCodeAt(i) === 0x7f) {
-      throw new InvalidGroupError('a group name must not contain control characters');
-    }
-  }
 }
 
 function inRange(name: string, value: number, least: number, most: number): number {

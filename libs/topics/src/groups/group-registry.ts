@@ -5,9 +5,12 @@ import {
   OffsetOutOfRangeError,
 } from '../errors.js';
 import type { Topic } from '../topic.js';
+import type { GroupCoordinator as MembershipCoordinator } from './coordinator/group-coordinator.js';
+import type { MemberIdentity } from './coordinator/membership.types.js';
 import type { GroupCoordinator } from './group-coordinator.js';
 import type { GroupOffsets } from './group-offsets.js';
-import { assertGroupName, MAX_OFFSET_METADATA_BYTES } from './group-options.js';
+import { assertGroupName } from './group-name.js';
+import { MAX_OFFSET_METADATA_BYTES } from './group-options.js';
 import type {
   CommittedOffset,
   GroupDescription,
@@ -35,6 +38,7 @@ export class GroupRegistry {
     private readonly topics: TopicFinder,
     private readonly coordinator: GroupCoordinator,
     private readonly offsets: GroupOffsets,
+    private readonly membership: MembershipCoordinator,
   ) {}
 
   list(): GroupSummary[] {
@@ -66,12 +70,18 @@ export class GroupRegistry {
   }
 
   /**
-   * Commits offsets for a group without members; creates the group where there is none.
-   * @throws `GROUP_NOT_EMPTY`, `INVALID_GROUP`, `TOPIC_NOT_FOUND`, `PARTITION_NOT_FOUND`, `OFFSET_OUT_OF_RANGE`,
+   * Commits offsets for a group without members, or for one of its members; creates the group where there is none.
+   * @param member who commits: only in its generation
+   * @throws `GROUP_NOT_EMPTY`, as `assertMayCommit` of the coordinator, `INVALID_GROUP`, `TOPIC_NOT_FOUND`, `PARTITION_NOT_FOUND`, `OFFSET_OUT_OF_RANGE`,
    *   `LIMIT_REACHED`, or what the store says
    */
-  async commitOffsets(group: string, commits: readonly OffsetCommit[]): Promise<void> {
+  async commitOffsets(
+    group: string,
+    commits: readonly OffsetCommit[],
+    member?: MemberIdentity,
+  ): Promise<void> {
     assertGroupName(group);
+    if (member !== undefined) this.membership.assertMayCommit(group, member);
     this.assertEmpty(group);
     for (const { topic, partition, offset, metadata = '' } of commits) {
       const { startOffset, endOffset } = this.topics.get(topic).partition(partition);

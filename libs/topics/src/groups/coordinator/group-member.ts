@@ -1,25 +1,52 @@
-import type { JoinRequest, JoinResult, MemberProtocol, SyncResult } from './classic-group.types.js';
+import type { TopicsError } from '../../errors.js';
+import type { JoinRequest, JoinResult, LocalMember, MemberProtocol, SyncResult } from './membership.types.js';
 
 const NOTHING = Buffer.alloc(0);
 
+/** A request that waits for its answer. */
+class Pending<T> {
+  private waiting: { resolve: (value: T) => void; reject: (error: TopicsError) => void } | undefined;
+
+  get isWaiting(): boolean {
+    return this.waiting !== undefined;
+  }
+
+  wait(): Promise<T> {
+    return new Promise((resolve, reject) => (this.waiting = { resolve, reject }));
+  }
+
+  answer(value: T): void {
+    const { waiting } = this;
+    this.waiting = undefined;
+    waiting?.resolve(value);
+  }
+
+  refuse(error: TopicsError): void {
+    const { waiting } = this;
+    this.waiting = undefined;
+    waiting?.reject(error);
+  }
+}
+
 /** One member of a group, with the answers it waits for. */
-export class ClassicMember {
+export class GroupMember {
   assignment: Buffer = NOTHING;
-  /** Answers the join request that waits for the rebalance to end. */
-  pendingJoin: ((result: JoinResult) => void) | undefined;
-  /** Answers the sync request that waits for the leader's assignment. */
-  pendingSync: ((result: SyncResult) => void) | undefined;
+  /** Waits for the round to end. */
+  readonly joining = new Pending<JoinResult>();
+  /** Waits for the leader to share out. */
+  readonly syncing = new Pending<SyncResult>();
   protocols: readonly MemberProtocol[] = [];
-  sessionTimeoutMs = 0;
+  local: LocalMember | undefined;
   rebalanceTimeoutMs = 0;
   clientId = '';
   clientHost = '';
+  private sessionTimeoutMs = 0;
   private sessionTimer: NodeJS.Timeout | undefined;
 
   constructor(
     readonly memberId: string,
     readonly groupInstanceId: string | null,
-    private readonly onSilent: (member: ClassicMember) => void,
+    private readonly onSilent: (member: GroupMember) => void,
   ) {}
 
   /** Takes over what a join request says. Its bytes are views of the request and copied. */
@@ -33,6 +60,7 @@ export class ClassicMember {
       request.rebalanceTimeoutMs < 0 ? request.sessionTimeoutMs : request.rebalanceTimeoutMs;
     this.clientId = request.clientId;
     this.clientHost = request.clientHost;
+    this.local = request.local;
   }
 
   hasSameProtocols(protocols: readonly MemberProtocol[]): boolean {
@@ -56,12 +84,13 @@ export class ClassicMember {
     return bytes;
   }
 
-  /** The member was heard of: its session begins anew. */
+  /** The member was heard of: its session begins anew. One inside the process needs none. */
   touch(): void {
     clearTimeout(this.sessionTimer);
+    if (this.local !== undefined) return;
     this.sessionTimer = setTimeout(() => {
       // Whoever waits for us to answer is not silent.
-      if (this.pendingJoin !== undefined || this.pendingSync !== undefined) this.touch();
+      if (this.joining.isWaiting || this.syncing.isWaiting) this.touch();
       else this.onSilent(this);
     }, this.sessionTimeoutMs).unref();
   }
@@ -70,15 +99,9 @@ export class ClassicMember {
     clearTimeout(this.sessionTimer);
   }
 
-  answerJoin(result: JoinResult): void {
-    const answer = this.pendingJoin;
-    this.pendingJoin = undefined;
-    answer?.(result);
-  }
-
-  answerSync(result: SyncResult): void {
-    const answer = this.pendingSync;
-    this.pendingSync = undefined;
-    answer?.(result);
+  /** Whatever it waits for, this is the answer. */
+  refuse(error: TopicsError): void {
+    this.joining.refuse(error);
+    this.syncing.refuse(error);
   }
 }

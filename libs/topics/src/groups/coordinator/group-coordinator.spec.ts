@@ -1,21 +1,27 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { ClassicGroups } from './classic-groups.js';
-import type { JoinRequest } from './classic-group.types.js';
+import { coded } from '../../__fixtures__/waiting.js';
+import { GroupCoordinator } from './group-coordinator.js';
+import type { MemberIdRequiredError } from './membership-errors.js';
+import type { JoinRequest } from './membership.types.js';
 
-const LIMITS = {
-  minSessionTimeoutMs: 100,
-  maxSessionTimeoutMs: 60_000,
-  initialRebalanceDelayMs: 0,
-  maxGroupMembers: 3,
-  maxGroups: 2,
-};
+const LIMITS = { maxGroupMembers: 3, maxGroups: 2 };
+
+/** `ok`, or the code of what is thrown. */
+function outcome(call: () => void): string {
+  try {
+    call();
+    return 'ok';
+  } catch (error) {
+    return (error as { code: string }).code;
+  }
+}
 
 describe('a group in the classic protocol', () => {
-  let groups: ClassicGroups;
+  let groups: GroupCoordinator;
 
   beforeEach(() => {
     vi.useFakeTimers();
-    groups = new ClassicGroups(LIMITS, (name) => name === 'taken');
+    groups = new GroupCoordinator(LIMITS);
   });
   afterEach(() => {
     groups.close();
@@ -51,8 +57,10 @@ describe('a group in the classic protocol', () => {
         assignment: Buffer.from(share),
       })),
     });
-  const beat = (memberId: string, generationId: number) =>
-    groups.heartbeat('g', identity(memberId, generationId));
+  const beat = (memberId: string, generationId: number, groupInstanceId: string | null = null) =>
+    outcome(() => groups.heartbeat('g', identity(memberId, generationId, groupInstanceId)));
+  const leave = (memberId: string, groupInstanceId: string | null = null) =>
+    outcome(() => groups.leave('g', { memberId, groupInstanceId }));
 
   /** A leader and a follower that are settled in generation 2. */
   async function settledPair() {
@@ -68,23 +76,21 @@ describe('a group in the classic protocol', () => {
   }
 
   it('gives a new member its id first, where it can take that', async () => {
-    const told = await join({ needsKnownId: true });
-    expect(told.errorCode).toBe(79);
+    const told = (await join({ needsKnownId: true }).catch(
+      (error: unknown) => error,
+    )) as MemberIdRequiredError;
+    expect(told.code).toBe('MEMBER_ID_REQUIRED');
+    expect(groups.names()).toEqual([]);
     const joined = await join({ needsKnownId: true, memberId: told.memberId });
-    expect(joined).toMatchObject({
-      errorCode: 0,
-      generationId: 1,
-      leader: told.memberId,
-      protocolName: 'range',
-    });
+    expect(joined).toMatchObject({ generationId: 1, leader: told.memberId, protocolName: 'range' });
   });
 
   it('tells members to the leader alone, and hands its shares out', async () => {
     const { leader, follower } = await settledPair();
     expect(groups.describe('g')).toMatchObject({ state: 'Stable', protocolName: 'range' });
-    expect(beat(leader, 2)).toBe(0);
-    expect(beat(follower, 1)).toBe(22);
-    expect(beat('nobody', 2)).toBe(25);
+    expect(beat(leader, 2)).toBe('ok');
+    expect(beat(follower, 1)).toBe('STALE_GENERATION');
+    expect(beat('nobody', 2)).toBe('UNKNOWN_MEMBER');
     expect((await sync(follower, 2)).assignment.toString()).toBe('b');
   });
 
@@ -95,22 +101,31 @@ describe('a group in the classic protocol', () => {
 
   it('lets a follower that asks again stay, and begins anew for the leader', async () => {
     const { leader, follower } = await settledPair();
-    expect(await join({ memberId: follower })).toMatchObject({ errorCode: 0, generationId: 2, members: [] });
-    void join({ memberId: leader });
+    expect(await join({ memberId: follower })).toMatchObject({ generationId: 2, members: [] });
+    void join({ memberId: leader }).catch(() => {});
     expect(groups.describe('g')!.state).toBe('PreparingRebalance');
-    expect(beat(follower, 2)).toBe(27);
-    expect((await sync(follower, 2)).errorCode).toBe(27);
+    expect(beat(follower, 2)).toBe('REBALANCE_IN_PROGRESS');
+    await expect(sync(follower, 2)).rejects.toThrowError(coded('REBALANCE_IN_PROGRESS'));
   });
 
   it('begins anew when a member leaves, or is silent for too long', async () => {
     const { leader, follower } = await settledPair();
-    expect(groups.leave('g', { memberId: follower, groupInstanceId: null })).toBe(0);
-    expect(beat(leader, 2)).toBe(27);
+    expect(leave(follower)).toBe('ok');
+    expect(beat(leader, 2)).toBe('REBALANCE_IN_PROGRESS');
     expect(await join({ memberId: leader })).toMatchObject({ generationId: 3 });
     await sync(leader, 3);
     vi.advanceTimersByTime(1_001);
     expect(groups.names()).toEqual([]);
-    expect(beat(leader, 3)).toBe(25);
+    expect(beat(leader, 3)).toBe('UNKNOWN_MEMBER');
+  });
+
+  it('never gives a generation twice, though all members were gone in between', async () => {
+    const { leader, follower } = await settledPair();
+    expect([leave(follower), leave(leader)]).toEqual(['ok', 'ok']);
+    expect(groups.describe('g')).toBeUndefined();
+    const before = groups.generation('g');
+    expect(before).toBeGreaterThanOrEqual(2);
+    expect((await join()).generationId).toBeGreaterThan(before);
   });
 
   it('goes on without members that do not join in time', async () => {
@@ -127,9 +142,9 @@ describe('a group in the classic protocol', () => {
     const third = join({ sessionTimeoutMs: 60_000 });
     await join({ memberId: first.memberId, sessionTimeoutMs: 60_000 });
     const follower = await third;
-    const share = sync(follower.memberId, 2);
+    const refused = expect(sync(follower.memberId, 2)).rejects.toThrowError(coded('REBALANCE_IN_PROGRESS'));
     vi.advanceTimersByTime(5_001);
-    expect((await share).errorCode).toBe(27);
+    await refused;
     expect(await join({ memberId: follower.memberId })).toMatchObject({
       leader: follower.memberId,
       generationId: 3,
@@ -143,56 +158,53 @@ describe('a group in the classic protocol', () => {
     const again = await join({ memberId: first.memberId, protocols: protocols('a', 'b') });
     expect(again.protocolName).toBe('b');
     await second;
-    expect((await join({ protocols: protocols('c') })).errorCode).toBe(23);
-    expect((await join({ protocolType: 'connect' })).errorCode).toBe(23);
-    expect((await join({ protocols: [] })).errorCode).toBe(23);
+    for (const unfit of [{ protocols: protocols('c') }, { protocolType: 'connect' }, { protocols: [] }]) {
+      await expect(join(unfit)).rejects.toThrowError(coded('INCONSISTENT_GROUP_PROTOCOL'));
+    }
   });
 
   it('keeps the share of a static member that comes back, and fences its old self', async () => {
     const old = await join({ groupInstanceId: 'one' });
     await sync(old.memberId, 1, { [old.memberId]: 'all' });
     const back = await join({ groupInstanceId: 'one' });
-    expect(back).toMatchObject({ errorCode: 0, generationId: 1, members: [] });
+    expect(back).toMatchObject({ generationId: 1, members: [] });
     expect(back.memberId).not.toBe(old.memberId);
     expect(back.leader).toBe(old.memberId);
     expect((await sync(back.memberId, 1)).assignment.toString()).toBe('all');
-    expect(groups.heartbeat('g', identity(old.memberId, 1, 'one'))).toBe(82);
+    expect(beat(old.memberId, 1, 'one')).toBe('FENCED_MEMBER');
     const skipping = await join({ groupInstanceId: 'one', canSkipAssignment: true });
     expect(skipping).toMatchObject({ skipAssignment: true, leader: skipping.memberId, generationId: 1 });
-    expect(groups.leave('g', { memberId: '', groupInstanceId: 'one' })).toBe(0);
+    expect(leave('', 'one')).toBe('ok');
     expect(groups.names()).toEqual([]);
   });
 
   it('lets only members commit, in their generation, once shares are out', async () => {
     const commit = (memberId: string, generationId: number) =>
-      groups.checkCommit('g', identity(memberId, generationId));
-    expect(commit('', -1)).toBe(0);
+      outcome(() => groups.assertMayCommit('g', identity(memberId, generationId)));
+    expect(commit('', -1)).toBe('ok');
+    expect(commit('', 0)).toBe('UNKNOWN_MEMBER');
     const { memberId } = await join();
-    expect(commit(memberId, 1)).toBe(27);
-    expect(commit('', -1)).toBe(25);
+    expect(commit(memberId, 1)).toBe('REBALANCE_IN_PROGRESS');
+    expect(commit('', -1)).toBe('UNKNOWN_MEMBER');
     await sync(memberId, 1);
-    expect(commit(memberId, 1)).toBe(0);
-    expect(commit(memberId, 0)).toBe(22);
+    expect(commit(memberId, 1)).toBe('ok');
+    expect(commit(memberId, 0)).toBe('STALE_GENERATION');
   });
 
   it('refuses what its limits do not allow', async () => {
-    expect((await join({ sessionTimeoutMs: 1 })).errorCode).toBe(26);
-    expect((await join({}, '')).errorCode).toBe(24);
-    expect((await join({}, 'taken')).errorCode).toBe(23);
-    expect((await join({ memberId: 'unknown' })).errorCode).toBe(25);
-    expect((await join({ protocols: [{ name: 'a', metadata: Buffer.alloc(2_000_000) }] })).errorCode).toBe(
-      81,
-    );
-    for (let i = 0; i < 3; i++) void join();
-    expect((await join()).errorCode).toBe(81);
+    await expect(join({}, '')).rejects.toThrowError(coded('INVALID_GROUP'));
+    await expect(join({ memberId: 'unknown' })).rejects.toThrowError(coded('UNKNOWN_MEMBER'));
+    const tooMuch = { protocols: [{ name: 'a', metadata: Buffer.alloc(2_000_000) }] };
+    await expect(join(tooMuch)).rejects.toThrowError(coded('GROUP_FULL'));
+    for (let i = 0; i < 3; i++) void join().catch(() => {});
+    await expect(join()).rejects.toThrowError(coded('GROUP_FULL'));
     void join({}, 'second');
-    expect((await join({}, 'third')).errorCode).toBe(81);
+    await expect(join({}, 'third')).rejects.toThrowError(coded('GROUP_FULL'));
     expect(groups.names()).toEqual(['g', 'second']);
   });
 
   it('waits for further members of an empty group, where it is told to', async () => {
-    groups = new ClassicGroups({ ...LIMITS, initialRebalanceDelayMs: 500 }, () => false);
-    const joins = [join(), join()];
+    const joins = [join({ initialDelayMs: 500 }), join({ initialDelayMs: 500 })];
     vi.advanceTimersByTime(499);
     expect(groups.describe('g')!.state).toBe('PreparingRebalance');
     vi.advanceTimersByTime(1);
@@ -201,12 +213,15 @@ describe('a group in the classic protocol', () => {
     expect(results[0]!.members).toHaveLength(2);
   });
 
-  it('answers whoever waits when it closes', async () => {
-    const { memberId } = await join();
-    const waiting = join();
-    groups.close();
-    expect((await waiting).errorCode).toBe(16);
-    expect(beat(memberId, 1)).toBe(16);
-    expect((await join()).errorCode).toBe(16);
+  it('answers whoever waits when it closes, or when the listener of its clients does', async () => {
+    for (const stop of ['disconnectRemote', 'close'] as const) {
+      groups = new GroupCoordinator(LIMITS);
+      const { memberId } = await join();
+      const waiting = expect(join()).rejects.toThrowError(coded('COORDINATOR_STOPPED'));
+      groups[stop]();
+      await waiting;
+      expect(beat(memberId, 1)).toBe('COORDINATOR_STOPPED');
+      await expect(join()).rejects.toThrowError(coded('COORDINATOR_STOPPED'));
+    }
   });
 });

@@ -1,0 +1,180 @@
+import { assertGroupName } from '../group-name.js';
+import { Group } from './group.js';
+import { CoordinatorStoppedError, GroupFullError, UnknownMemberError } from './membership-errors.js';
+import type {
+  JoinRequest,
+  JoinResult,
+  MemberIdentity,
+  MembershipView,
+  SyncRequest,
+  SyncResult,
+} from './membership.types.js';
+
+/** Memory all members together may take with what they tell about themselves. */
+const MAX_BYTES = 128 * 1024 * 1024;
+/** What one member may tell about itself. */
+const MAX_MEMBER_BYTES = 1024 * 1024;
+
+export interface CoordinatorLimits {
+  /** Groups with members there may be. */
+  readonly maxGroups: number;
+  /** Members one group may have. */
+  readonly maxGroupMembers: number;
+}
+
+/**
+ * Decides who is a member of which group, and lets one member of each share out its partitions: the classic protocol of
+ * Kafka's groups, spoken by handlers inside the process and by clients of any listener alike. It keeps no offsets, and
+ * nothing of it survives a restart: members join again.
+ *
+ * @publicApi
+ */
+export class GroupCoordinator {
+  private readonly groups = new Map<string, Group>();
+  /** The last generation of groups whose members are all gone, so that none comes twice. */
+  private readonly past = new Map<string, number>();
+  private isClosed = false;
+  private takesRemote = true;
+
+  /** @param onShared told when the members of a group all have their share */
+  constructor(
+    private readonly limits: CoordinatorLimits,
+    private readonly onShared: (group: string, generation: number) => void = () => {},
+  ) {}
+
+  /** Groups that have members. */
+  names(): string[] {
+    return [...this.groups].filter(([, { memberCount }]) => memberCount > 0).map(([name]) => name);
+  }
+
+  memberCount(name: string): number {
+    return this.groups.get(name)?.memberCount ?? 0;
+  }
+
+  /** The group as it is now; undefined where it has had no members since it was last empty. */
+  describe(name: string): MembershipView | undefined {
+    return this.groups.get(name)?.describe();
+  }
+
+  /** The last generation of a group, 0 where there was none since the start. */
+  generation(name: string): number {
+    return this.groups.get(name)?.generation ?? this.past.get(name) ?? 0;
+  }
+
+  /**
+   * Resolves when the round has ended that the member joined.
+   * @throws `INVALID_GROUP`, `UNKNOWN_MEMBER`, `MEMBER_ID_REQUIRED`, `FENCED_MEMBER`, `INCONSISTENT_GROUP_PROTOCOL`,
+   *   `GROUP_FULL`, `REBALANCE_IN_PROGRESS` (join again), `COORDINATOR_STOPPED`
+   */
+  async join(name: string, request: JoinRequest): Promise<JoinResult> {
+    if (this.isClosed || (request.local === undefined && !this.takesRemote)) {
+      throw new CoordinatorStoppedError();
+    }
+    assertGroupName(name);
+    this.assertRoomFor(request);
+    let group = this.groups.get(name);
+    if (group === undefined) {
+      if (request.memberId !== '' && request.local === undefined) {
+        throw new UnknownMemberError();
+      }
+      group = this.create(name);
+    }
+    try {
+      return await group.join(request);
+    } finally {
+      if (group.isUnused) this.end(name, group);
+    }
+  }
+
+  /**
+   * Resolves with the member's share, when the leader has shared out.
+   * @throws `UNKNOWN_MEMBER`, `STALE_GENERATION`, `FENCED_MEMBER`, `INCONSISTENT_GROUP_PROTOCOL`,
+   *   `REBALANCE_IN_PROGRESS` (join again), `COORDINATOR_STOPPED`
+   */
+  async sync(name: string, request: SyncRequest): Promise<SyncResult> {
+    return this.existing(name).sync(request);
+  }
+
+  /** @throws `UNKNOWN_MEMBER`, `STALE_GENERATION`, `FENCED_MEMBER`, `REBALANCE_IN_PROGRESS`, `COORDINATOR_STOPPED` */
+  heartbeat(name: string, identity: MemberIdentity): void {
+    this.existing(name).heartbeat(identity);
+  }
+
+  /** @throws `UNKNOWN_MEMBER`, `FENCED_MEMBER`, `COORDINATOR_STOPPED` */
+  leave(name: string, member: Omit<MemberIdentity, 'generationId'>): void {
+    this.existing(name).leave(member);
+  }
+
+  /**
+   * May this member commit offsets? Whoever names no generation (-1) commits for a group without members.
+   * @throws `INVALID_GROUP`, `UNKNOWN_MEMBER`, `STALE_GENERATION`, `FENCED_MEMBER`, `REBALANCE_IN_PROGRESS`, `COORDINATOR_STOPPED`
+   */
+  assertMayCommit(name: string, identity: MemberIdentity): void {
+    assertGroupName(name);
+    const group = this.groups.get(name);
+    if (group !== undefined) return group.assertMayCommit(identity);
+    if (identity.generationId >= 0) this.existing(name);
+  }
+
+  /** Has the members share out anew: there is something else to share. @internal */
+  rebalance(name: string): void {
+    this.groups.get(name)?.rebalance();
+  }
+
+  /** Keeps the place of a static member inside this process, for as long as its session lasts. @internal */
+  suspend(name: string, memberId: string): void {
+    this.groups.get(name)?.suspend(memberId);
+  }
+
+  /** A listener stops: its members are answered and removed, and no more of them are taken. */
+  disconnectRemote(): void {
+    this.takesRemote = false;
+    for (const group of [...this.groups.values()]) group.disconnectRemote();
+  }
+
+  /** Answers whoever waits, and takes no more members. @internal */
+  close(): void {
+    this.isClosed = true;
+    for (const group of this.groups.values()) group.close();
+    this.groups.clear();
+  }
+
+  private existing(name: string): Group {
+    const group = this.groups.get(name);
+    if (group !== undefined) return group;
+    throw this.isClosed || !this.takesRemote ? new CoordinatorStoppedError() : new UnknownMemberError();
+  }
+
+  private create(name: string): Group {
+    if (this.groups.size >= this.limits.maxGroups) {
+      throw new GroupFullError(`there are ${this.limits.maxGroups} groups; raise maxGroups`);
+    }
+    const group: Group = new Group(this.limits.maxGroupMembers, this.past.get(name) ?? 0, {
+      shared: (generation) => this.onShared(name, generation),
+      unused: () => this.end(name, group),
+    });
+    this.past.delete(name);
+    this.groups.set(name, group);
+    return group;
+  }
+
+  private end(name: string, group: Group): void {
+    if (this.groups.get(name) !== group) return;
+    this.groups.delete(name);
+    if (group.generation === 0) return;
+    this.past.set(name, group.generation);
+    if (this.past.size > this.limits.maxGroups) this.past.delete(this.past.keys().next().value!);
+  }
+
+  private assertRoomFor({ protocols }: JoinRequest): void {
+    let wanted = 0;
+    for (const { name, metadata } of protocols) wanted += name.length + metadata.length;
+    if (wanted > MAX_MEMBER_BYTES) throw new GroupFullError('the member tells too much about itself');
+    // Summed up only for members that tell a lot: small ones are bounded by their number.
+    if (wanted <= 16 * 1024) return;
+    let bytes = 0;
+    for (const group of this.groups.values()) bytes += group.bytes;
+    if (bytes + wanted > MAX_BYTES)
+      throw new GroupFullError('the members of all groups take too much memory');
+  }
+}

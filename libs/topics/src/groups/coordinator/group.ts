@@ -1,0 +1,301 @@
+import { randomUUID } from 'node:crypto';
+import { sameSubscription } from './consumer-protocol.js';
+import { GroupMember } from './group-member.js';
+import { GroupRounds } from './group-rounds.js';
+import { MemberTable } from './member-table.js';
+import {
+  CoordinatorStoppedError,
+  FencedMemberError,
+  GroupFullError,
+  InconsistentGroupProtocolError,
+  MemberIdRequiredError,
+  RebalanceInProgressError,
+  StaleGenerationError,
+  UnknownMemberError,
+} from './membership-errors.js';
+import type {
+  JoinRequest,
+  JoinResult,
+  MemberIdentity,
+  MembershipState,
+  MembershipView,
+  SyncRequest,
+  SyncResult,
+} from './membership.types.js';
+import { PendingIds } from './pending-ids.js';
+
+const NOTHING = Buffer.alloc(0);
+
+export interface GroupEvents {
+  /** Everybody has a share of the partitions. */
+  shared(generation: number): void;
+  /** Neither members nor ids are left that somebody may join with. */
+  unused(): void;
+}
+
+/**
+ * One group in the classic protocol: who is a member, and what a member may do. A join waits until the round it
+ * belongs to has ended, a sync until the leader has spoken.
+ */
+export class Group {
+  private readonly members = new MemberTable();
+  private readonly pendingIds = new PendingIds(() => this.onPendingGone());
+  private readonly rounds: GroupRounds;
+
+  /** @param generation of the last round this group's name has seen */
+  constructor(
+    private readonly maxMembers: number,
+    generation: number,
+    private readonly events: GroupEvents,
+  ) {
+    this.rounds = new GroupRounds(this.members, generation, {
+      isAwaited: () => this.pendingIds.size > 0,
+      shared: (current) => events.shared(current),
+      emptied: () => this.reportIfUnused(),
+    });
+  }
+
+  get state(): MembershipState {
+    return this.rounds.state;
+  }
+
+  get generation(): number {
+    return this.rounds.generation;
+  }
+
+  get memberCount(): number {
+    return this.members.size;
+  }
+
+  get isUnused(): boolean {
+    return this.members.size === 0 && this.pendingIds.size === 0;
+  }
+
+  get bytes(): number {
+    let bytes = this.pendingIds.size * 200;
+    for (const member of this.members) bytes += member.bytes;
+    return bytes;
+  }
+
+  describe(): MembershipView {
+    const { state, generation, protocolType } = this.rounds;
+    const isAgreed = state === 'Stable' || state === 'CompletingRebalance';
+    const protocolName = isAgreed ? this.rounds.protocolName : null;
+    return {
+      state,
+      generation,
+      protocolType: protocolType ?? '',
+      protocolName: protocolName ?? '',
+      members: [...this.members].map((member) => ({
+        memberId: member.memberId,
+        groupInstanceId: member.groupInstanceId,
+        clientId: member.clientId,
+        clientHost: member.clientHost,
+        isLocal: member.local !== undefined,
+        metadata: member.metadataFor(protocolName),
+        assignment: state === 'Stable' ? member.assignment : NOTHING,
+      })),
+    };
+  }
+
+  async join(request: JoinRequest): Promise<JoinResult> {
+    const { memberId, groupInstanceId, local } = request;
+    const replaced = this.members.static(groupInstanceId);
+    const own = memberId === '' ? replaced : this.members.get(memberId);
+    this.assertFits(request, own ?? replaced);
+    this.assertRoom(memberId, own ?? replaced);
+    if (replaced !== undefined && replaced.memberId !== memberId) {
+      if (replaced.local !== undefined || (memberId !== '' && local === undefined)) {
+        throw new FencedMemberError(groupInstanceId!);
+      }
+      return this.replaceStatic(replaced, request);
+    }
+    if (own !== undefined && own.local === local) return this.rejoin(own, request);
+    if (memberId !== '') {
+      const isAwaited = this.pendingIds.remove(memberId);
+      if (local === undefined && !isAwaited) throw new UnknownMemberError();
+      return this.admit(memberId, request);
+    }
+    const id = newMemberId(request);
+    if (groupInstanceId === null && request.needsKnownId) {
+      this.pendingIds.add(id, request.sessionTimeoutMs);
+      throw new MemberIdRequiredError(id);
+    }
+    return this.admit(id, request);
+  }
+
+  async sync(request: SyncRequest): Promise<SyncResult> {
+    const member = this.identify(request);
+    const { protocolType, protocolName } = request;
+    const { rounds } = this;
+    if (
+      (protocolType !== null && protocolType !== rounds.protocolType) ||
+      (protocolName !== null && protocolName !== rounds.protocolName)
+    ) {
+      throw new InconsistentGroupProtocolError(`it shares out by ${rounds.protocolName}`);
+    }
+    member.touch();
+    if (rounds.state === 'PreparingRebalance') throw new RebalanceInProgressError();
+    if (rounds.state === 'Stable') return rounds.syncResult(member);
+    return rounds.sync(member, request.assignments);
+  }
+
+  heartbeat(identity: MemberIdentity): void {
+    this.identify(identity).touch();
+    if (this.rounds.state === 'PreparingRebalance') throw new RebalanceInProgressError();
+  }
+
+  leave({ memberId, groupInstanceId, local }: Omit<MemberIdentity, 'generationId'>): void {
+    if (this.pendingIds.remove(memberId)) return this.onPendingGone();
+    const named = this.members.static(groupInstanceId);
+    if (groupInstanceId !== null) {
+      if (named === undefined) throw new UnknownMemberError();
+      if (memberId !== '' && named.memberId !== memberId) throw new FencedMemberError(groupInstanceId);
+    }
+    const member = named ?? this.members.get(memberId);
+    if (member === undefined) throw new UnknownMemberError();
+    const error = new UnknownMemberError();
+    this.rounds.remove([member], error);
+    // Not by itself but by an administrator.
+    if (member.local !== local) member.local?.removed(error);
+  }
+
+  /** A static member inside the process ends: its place is kept for as long as its session lasts. */
+  suspend(memberId: string): void {
+    const member = this.members.get(memberId);
+    if (member === undefined) return;
+    member.refuse(new UnknownMemberError());
+    member.local = undefined;
+    member.touch();
+  }
+
+  /** Begins a round where none has begun: what there is to share out has changed. */
+  rebalance(): void {
+    if (this.rounds.state === 'Stable' || this.rounds.state === 'CompletingRebalance') this.rounds.begin();
+  }
+
+  /** May this member commit offsets now? */
+  assertMayCommit(identity: MemberIdentity): void {
+    const { memberId, local } = identity;
+    if (local !== undefined) {
+      // What it still owns nobody else was given, whatever round is under way: it lets go only after its last commit.
+      if (this.members.get(memberId)?.local === local) return;
+      throw new UnknownMemberError();
+    }
+    if (identity.generationId < 0) {
+      if (this.members.size > 0) throw new UnknownMemberError();
+      return;
+    }
+    this.identify(identity).touch();
+    if (this.rounds.state === 'CompletingRebalance') throw new RebalanceInProgressError();
+  }
+
+  /** Removes the members that are not inside this process. */
+  disconnectRemote(): void {
+    this.pendingIds.clear();
+    const remote = [...this.members].filter(({ local }) => local === undefined);
+    this.rounds.remove(remote, new CoordinatorStoppedError());
+    this.reportIfUnused();
+  }
+
+  /** Answers whoever waits: the service stops. Members find the group again after the start. */
+  close(): void {
+    this.pendingIds.clear();
+    this.rounds.end(new CoordinatorStoppedError());
+  }
+
+  private assertFits({ protocolType, protocols }: JoinRequest, own: GroupMember | undefined): void {
+    if (protocolType === '' || protocols.length === 0) {
+      throw new InconsistentGroupProtocolError('it names no protocol to share out by');
+    }
+    const isAlone = this.members.size === (own === undefined ? 0 : 1);
+    if (!isAlone && this.rounds.protocolType !== protocolType) {
+      throw new InconsistentGroupProtocolError(`its members are of the type ${this.rounds.protocolType}`);
+    }
+    if (!this.members.accepts(protocols, own)) {
+      throw new InconsistentGroupProtocolError('no way of sharing out is known to all members');
+    }
+  }
+
+  private assertRoom(memberId: string, own: GroupMember | undefined): void {
+    if (own !== undefined || this.pendingIds.has(memberId)) return;
+    if (this.members.size + this.pendingIds.size < this.maxMembers) return;
+    throw new GroupFullError(`${this.maxMembers} is the most; raise maxGroupMembers`);
+  }
+
+  private identify({ memberId, groupInstanceId, generationId, local }: MemberIdentity): GroupMember {
+    if (groupInstanceId !== null) {
+      const named = this.members.static(groupInstanceId);
+      if (named === undefined) throw new UnknownMemberError();
+      if (named.memberId !== memberId) throw new FencedMemberError(groupInstanceId);
+    }
+    const member = this.members.get(memberId);
+    if (member === undefined || member.local !== local) throw new UnknownMemberError();
+    if (generationId !== this.generation) throw new StaleGenerationError(generationId, this.generation);
+    return member;
+  }
+
+  /** Who was given an id does not come back: the others need not wait for it. */
+  private onPendingGone(): void {
+    this.rounds.completeIfAllJoined();
+    this.reportIfUnused();
+  }
+
+  private admit(memberId: string, request: JoinRequest): Promise<JoinResult> {
+    const member = this.newMember(memberId, request);
+    this.rounds.protocolType = request.protocolType;
+    return this.rounds.join(member, request.initialDelayMs);
+  }
+
+  private newMember(memberId: string, request: JoinRequest): GroupMember {
+    const member = new GroupMember(memberId, request.groupInstanceId, (silent) =>
+      this.rounds.remove([silent], new UnknownMemberError()),
+    );
+    member.update(request);
+    member.touch();
+    this.members.add(member);
+    return member;
+  }
+
+  /** A static member came back under a new id: it takes the old one's place, and its share where nothing changed. */
+  private async replaceStatic(old: GroupMember, request: JoinRequest): Promise<JoinResult> {
+    const { rounds } = this;
+    const isUnchanged = sameSubscription(old.protocols, request.protocols);
+    const wasLeader = rounds.leader === old.memberId;
+    this.members.remove(old);
+    old.refuse(new FencedMemberError(request.groupInstanceId!));
+    const id = request.local === undefined ? newMemberId(request) : request.memberId;
+    const member = this.newMember(id, request);
+    member.assignment = old.assignment;
+    if (wasLeader) rounds.leader = member.memberId;
+    if (rounds.state !== 'Stable' || !isUnchanged) return rounds.join(member);
+    const result = rounds.joinResult(member);
+    // A leader that cannot skip the assignment must not think it leads: the assignment it made still holds.
+    if (!wasLeader) return result;
+    if (request.canSkipAssignment) return { ...result, skipAssignment: true };
+    return { ...result, leader: old.memberId, members: [] };
+  }
+
+  private async rejoin(member: GroupMember, request: JoinRequest): Promise<JoinResult> {
+    const { rounds } = this;
+    const isUnchanged = member.hasSameProtocols(request.protocols);
+    const isLeader = member.memberId === rounds.leader;
+    member.update(request);
+    member.touch();
+    // Its answer was lost on the way, or a follower asks again: there is nothing to share out anew.
+    const isSettled = rounds.state === 'CompletingRebalance' || (rounds.state === 'Stable' && !isLeader);
+    if (isUnchanged && isSettled) return rounds.joinResult(member);
+    return rounds.join(member);
+  }
+
+  private reportIfUnused(): void {
+    if (!this.isUnused) return;
+    this.rounds.state = 'Dead';
+    this.events.unused();
+  }
+}
+
+/** Readable in logs and describe; the UUID makes it unguessable. */
+function newMemberId({ clientId, groupInstanceId }: JoinRequest): string {
+  return `${(groupInstanceId ?? clientId).slice(0, 200)}-${randomUUID()}`;
+}
