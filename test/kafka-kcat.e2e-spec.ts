@@ -39,8 +39,21 @@ describe.runIf(isInstalled)('kcat (librdkafka)', () => {
       '%o %k:%s\n',
     ]);
     expect(consumed.trim().split('\n')).toEqual(lines.map((line, i) => `${i} ${line}`));
+    const here = await running.topics.topic('t').partition(0).readMessages({ offset: 0 });
+    expect(here.messages.map(({ key, valueBytes }) => `${key}:${valueBytes?.toString()}`)).toEqual(lines);
     const { batches } = await running.topics.topic('t').partition(0).readBatches({ offset: 0 });
     expect(batches[0]!.readInt16BE(21) & 7).toBe(['none', 'gzip', 'snappy', 'lz4', 'zstd'].indexOf(codec));
+  });
+
+  it.each(['gzip', 'snappy', 'lz4', 'zstd'] as const)('reads what was packed here with %s', async (codec) => {
+    running = await startKafka();
+    const topic = await running.topics.startTopic('t', { compression: codec });
+    const values = Array.from({ length: 2_000 }, (_, i) => `value ${i} ${'x'.repeat(100)}`);
+    await topic.publishBatch(values.map((value) => ({ value: Buffer.from(value) })));
+    const { batches } = await topic.partition(0).readBatches({ offset: 0 });
+    expect(batches[0]!.readInt16BE(21) & 7).toBe(['none', 'gzip', 'snappy', 'lz4', 'zstd'].indexOf(codec));
+    const consumed = await kcat(running.bootstrap, ['-C', '-t', 't', '-o', 'beginning', '-e', '-q']);
+    expect(consumed.trim().split('\n')).toEqual(values);
   });
 
   it('lists the cluster and finds offsets by time', async () => {

@@ -135,14 +135,17 @@ export class CorruptBatchError extends TopicsError {
   }
 }
 
-/** `UNSUPPORTED_COMPRESSION`: the records are compressed with a codec this build cannot read. */
+/** `UNSUPPORTED_COMPRESSION`: the package that packs and unpacks records with a codec is not there, or does not load. */
 export class UnsupportedCompressionError extends TopicsError {
-  constructor(codec: string) {
+  /** @param reason why a package that is installed does not load */
+  constructor(codec: string, packageName: string, reason?: string) {
     super(
       'UNSUPPORTED_COMPRESSION',
-      `records compressed with ${codec} cannot be read here; let the producer send them uncompressed or with gzip`,
+      reason === undefined
+        ? `records compressed with ${codec} need a package that is not installed: npm install ${packageName}`
+        : `records compressed with ${codec} need the package ${packageName}, which does not load: ${reason}`,
       false,
-      { details: { codec } },
+      { details: { codec, package: packageName } },
     );
   }
 }

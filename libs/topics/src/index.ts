@@ -32,6 +32,15 @@ export {
 export { Subscribe, type SubscribeOptions, type SubscribeTopic } from './nest/subscribe.decorator.js';
 export { SubscriptionExplorer } from './nest/subscription.explorer.js';
 export * from './options.js';
+export {
+  baseOffsetOf,
+  type BatchHeader,
+  type Compression,
+  firstBatchBytes,
+  magicOf,
+  patchLeaderEpoch,
+  readBatchHeader,
+} from './records/batch-header.js';
 export { Partition } from './partition/partition.js';
 export * from './partition/read.types.js';
 export type { Routing, RoutingName, RoutedMessage, RoutingFunction } from './routing/router.js';

@@ -1,6 +1,7 @@
 import type { Codec, StorageAdapter } from '@genrocks/storage';
 import { InvalidConfigError } from '@genrocks/storage';
 import { type Clock, systemClock } from './clock.js';
+import type { Compression } from './records/batch-header.js';
 import type { Routing } from './routing/router.js';
 
 /** Which adapter keeps a topic, and settings for its stores in the adapter's own (camelCase) names. */
@@ -19,8 +20,11 @@ export interface TopicOptions {
   routing?: Routing;
   /** How values become bytes. Default: JSON. */
   codec?: Codec<unknown>;
-  /** Packs the batches that publishing makes, where that makes them smaller. Default `none`. */
-  compression?: 'none' | 'gzip';
+  /**
+   * Packs the batches that publishing makes, where that makes them smaller. Default `none`. `gzip` needs nothing;
+   * `snappy` needs the package `snappy`, `lz4` needs `lz4-napi`, `zstd` needs Node 22.15 or `@toondepauw/node-zstd`.
+   */
+  compression?: Compression;
 }
 
 export interface TopicDefinition extends TopicOptions {

@@ -8,7 +8,8 @@ import {
 } from './errors.js';
 import type { TopicRecord } from './meta/topic-record.js';
 import type { ResolvedTopicsOptions, TopicOptions, TopicsAdapters } from './options.js';
-import { WRITABLE_COMPRESSIONS, type WritableCompression } from './records/compression.js';
+import { type Compression, COMPRESSIONS } from './records/batch-header.js';
+import { assertCompression } from './records/compression.js';
 import { NAMED_ROUTINGS, type Routing, routingName } from './routing/router.js';
 
 /** Checks what is asked of a topic, and turns it into what the registry keeps. */
@@ -18,7 +19,7 @@ export class TopicShapes {
     private readonly options: ResolvedTopicsOptions,
   ) {}
 
-  /** @throws `INVALID_CONFIG`, `LIMIT_REACHED`, `ADAPTER_NOT_FOUND` */
+  /** @throws `INVALID_CONFIG`, `LIMIT_REACHED`, `ADAPTER_NOT_FOUND`, `UNSUPPORTED_COMPRESSION` */
   create(name: string, options: TopicOptions): TopicRecord {
     const {
       partitions = this.options.defaultPartitions,
@@ -53,7 +54,7 @@ export class TopicShapes {
 
   /**
    * The record of an existing topic with what is new in the options.
-   * @throws `TOPIC_EXISTS` for what cannot change, `INVALID_CONFIG`, `ADAPTER_NOT_FOUND`
+   * @throws `TOPIC_EXISTS` for what cannot change, `INVALID_CONFIG`, `ADAPTER_NOT_FOUND`, `UNSUPPORTED_COMPRESSION`
    */
   update(record: TopicRecord, options: TopicOptions): TopicRecord {
     this.assertFixed(record, options);
@@ -141,9 +142,12 @@ function checkRouting(name: string, routing: Routing): Routing {
   ]);
 }
 
-function checkCompression(name: string, compression: WritableCompression): WritableCompression {
-  if (WRITABLE_COMPRESSIONS.includes(compression)) return compression;
-  throw new InvalidConfigError([
-    `topics.${name}.compression: ${JSON.stringify(compression)} is not allowed; ${WRITABLE_COMPRESSIONS.join(' or ')}`,
-  ]);
+function checkCompression(name: string, compression: Compression): Compression {
+  if (!COMPRESSIONS.includes(compression)) {
+    throw new InvalidConfigError([
+      `topics.${name}.compression: ${JSON.stringify(compression)} is not allowed; ${COMPRESSIONS.join(', ')}`,
+    ]);
+  }
+  assertCompression(compression);
+  return compression;
 }

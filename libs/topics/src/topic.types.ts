@@ -1,6 +1,6 @@
 import type { StoreInfo } from '@genrocks/storage';
 import type { PartitionDescription } from './partition/read.types.js';
-import type { WritableCompression } from './records/compression.js';
+import type { Compression } from './records/batch-header.js';
 import type { RoutingName } from './routing/router.js';
 
 /** `starting`: not opened yet. `stopped`: closed by stopTopic, data kept. `deleted`: gone. */
@@ -17,7 +17,7 @@ export interface TopicDescription {
   readonly settings: Readonly<Record<string, unknown>>;
   readonly routing: RoutingName;
   readonly codec: string;
-  readonly compression: WritableCompression;
+  readonly compression: Compression;
   readonly partitionCount: number;
   /** Empty while the topic is stopped. */
   readonly partitions: readonly PartitionDescription[];

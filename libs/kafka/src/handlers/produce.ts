@@ -1,15 +1,15 @@
-import type { Partition, Topic } from '@genrocks/topics';
+import {
+  firstBatchBytes,
+  magicOf,
+  type Partition,
+  patchLeaderEpoch,
+  readBatchHeader,
+  type Topic,
+} from '@genrocks/topics';
 import { produce } from '../protocol/apis/produce.js';
 import { ErrorCode } from '../protocol/error-codes.js';
 import type { RequestOf, ResponseOf } from '../protocol/schema/api.js';
-import {
-  firstBatchBytes,
-  isTransactionalOrControl,
-  isZstd,
-  magicOf,
-  patchLeaderEpoch,
-  producerOf,
-} from '../producers/batch-producer.js';
+import { producerOf } from '../producers/batch-producer.js';
 import { CLOSE, NO_ANSWER, route, type Route } from '../server/request.types.js';
 import { type BrokerContext, LEADER_EPOCH } from './broker-context.js';
 import { errorCodeOf } from './error-mapping.js';
@@ -65,24 +65,28 @@ async function answerFor(
   if (topic === undefined) return refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
   const partition = broker.directory.partitionOf(topic, index);
   if (typeof partition === 'number') return refuse(partition);
-  const problem = problemOf(records, version);
-  if (problem !== undefined) return refuse(problem);
   try {
+    const problem = problemOf(records, version);
+    if (problem !== undefined) return refuse(problem);
     return await append(broker, topic, partition, records!, refuse);
   } catch (error) {
     return refuse(errorCodeOf(error), error instanceof Error ? error.message : null);
   }
 }
 
-/** What is wrong with the records besides what the partition itself checks. */
+/**
+ * What is wrong with the records besides what the partition itself checks.
+ * @throws `CORRUPT_BATCH`
+ */
 function problemOf(records: Buffer | null, version: number): ErrorCode | undefined {
   if (version < BATCHES_FROM) return ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT;
   const bytes = records === null ? undefined : firstBatchBytes(records);
   if (bytes === undefined) return ErrorCode.CORRUPT_MESSAGE;
   if (magicOf(records!) !== 2) return ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT;
   if (records!.length > bytes) return ErrorCode.INVALID_RECORD;
-  if (isTransactionalOrControl(records!)) return ErrorCode.INVALID_RECORD;
-  if (isZstd(records!) && version < ZSTD_FROM) return ErrorCode.UNSUPPORTED_COMPRESSION_TYPE;
+  const { transactional, control, compression } = readBatchHeader(records!);
+  if (transactional || control) return ErrorCode.INVALID_RECORD;
+  if (compression === 'zstd' && version < ZSTD_FROM) return ErrorCode.UNSUPPORTED_COMPRESSION_TYPE;
   return undefined;
 }
 

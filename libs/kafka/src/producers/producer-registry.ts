@@ -1,6 +1,6 @@
-import type { Partition, Topic } from '@genrocks/topics';
+import { baseOffsetOf, type Partition, type Topic } from '@genrocks/topics';
 import type { KafkaState } from '../state/kafka-state.js';
-import { producerOf, storedBaseOffset } from './batch-producer.js';
+import { producerOf } from './batch-producer.js';
 import { PartitionProducers, type ProducerSnapshot } from './partition-producers.js';
 
 /** Producers remembered per partition. */
@@ -94,7 +94,7 @@ export class ProducerRegistry {
       });
       for (const batch of read.batches) {
         const producer = producerOf(batch);
-        const baseOffset = storedBaseOffset(batch);
+        const baseOffset = baseOffsetOf(batch);
         if (producer !== undefined && baseOffset >= savedTo) producers.replay(producer, baseOffset);
       }
       offset = read.nextOffset;

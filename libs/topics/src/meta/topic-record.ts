@@ -1,4 +1,4 @@
-import type { WritableCompression } from '../records/compression.js';
+import type { Compression } from '../records/batch-header.js';
 import type { RoutingName } from '../routing/router.js';
 
 /** What the registry keeps of a topic. */
@@ -11,7 +11,7 @@ export interface TopicRecord {
   readonly routing: RoutingName;
   readonly codec: string;
   /** Absent is `none`. */
-  readonly compression?: WritableCompression;
+  readonly compression?: Compression;
   /** `deleting`: its data is being removed; a start after a crash goes on with that. */
   readonly state: 'running' | 'stopped' | 'deleting';
   readonly createdAt: number;

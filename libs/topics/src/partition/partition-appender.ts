@@ -1,9 +1,9 @@
 import { isGenRocksError, type PartitionStore } from '@genrocks/storage';
 import { BackpressureError, TopicStoppedError } from '../errors.js';
 import { Fifo } from '../fifo.js';
-import { BATCH_HEADER_BYTES } from '../records/batch-header.js';
+import { BATCH_HEADER_BYTES, type Compression } from '../records/batch-header.js';
 import { copyRecord, type RecordInput, recordBytes } from '../records/batch-writer.js';
-import { compressBatch, type WritableCompression } from '../records/compression.js';
+import { compressBatch } from '../records/compression.js';
 import type { ScratchPool } from '../records/scratch-pool.js';
 import { type AppendCompletion, AppendUnit } from './append-unit.js';
 import { offsetKey } from './offset-key.js';
@@ -24,6 +24,7 @@ const NOTHING_STORED = new Set([
   'TOO_LARGE',
   'INVALID_ARGUMENT',
   'NOT_SUPPORTED',
+  'UNSUPPORTED_COMPRESSION',
 ]);
 
 /** What the appender tells its partition. */
@@ -78,7 +79,7 @@ export class PartitionAppender {
     private nextOffset: number,
     private readonly environment: AppenderEnvironment,
     private readonly listener: AppenderListener,
-    private readonly compression: WritableCompression = 'none',
+    private readonly compression: Compression = 'none',
   ) {}
 
   /** The offset the next record will get. */
@@ -249,7 +250,7 @@ export class PartitionAppender {
       for (let i = 0; i < units.length; i++) {
         const unit = units[i]!;
         let batch = unit.finish(bases[i]!);
-        if (this.compression === 'gzip' && !unit.isRaw) batch = await compressBatch(batch);
+        if (this.compression !== 'none' && !unit.isRaw) batch = await compressBatch(batch, this.compression);
         batches.push(batch);
         bytes += batch.length;
       }

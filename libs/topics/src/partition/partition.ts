@@ -9,10 +9,9 @@ import {
   messageOf,
 } from '../errors.js';
 import type { Message } from '../message.js';
-import { nextOffsetOf } from '../records/batch-header.js';
 import { validateBatch } from '../records/batch-reader.js';
 import type { RecordInput } from '../records/batch-writer.js';
-import type { WritableCompression } from '../records/compression.js';
+import { type Compression, nextOffsetOf } from '../records/batch-header.js';
 import type { PartitionInfo } from '../topic.types.js';
 import { DataWaiters } from './data-waiters.js';
 import { MessageDecoder } from './message-decoder.js';
@@ -52,7 +51,7 @@ export interface PartitionEnvironment extends AppenderEnvironment {
 export interface PartitionOwner {
   readonly name: string;
   readonly codec: Codec<unknown>;
-  readonly compression: WritableCompression;
+  readonly compression: Compression;
   /** Stores that the partition now begins at this offset, before anything is dropped. */
   saveLogStart(partition: number, offset: number): Promise<void>;
 }

@@ -101,6 +101,21 @@ export function checkCrc(batch: Buffer): void {
   }
 }
 
+/** Bytes of the first batch in `bytes` as its length field says; undefined where not even its header is there. */
+export function firstBatchBytes(bytes: Buffer): number | undefined {
+  return bytes.length < BATCH_HEADER_BYTES ? undefined : bytes.readInt32BE(BATCH_LENGTH) + LOG_OVERHEAD;
+}
+
+/** The version of the format: 2 for record batches, less for the message sets before them. */
+export function magicOf(batch: Buffer): number {
+  return batch.readInt8(MAGIC);
+}
+
+/** Sets the leader's epoch in place; the checksum does not cover it. */
+export function patchLeaderEpoch(batch: Buffer, epoch: number): void {
+  batch.writeInt32BE(epoch, LEADER_EPOCH);
+}
+
 /** Sets the base offset in place; the checksum does not cover it. */
 export function patchBaseOffset(batch: Buffer, baseOffset: number): void {
   writeInt64(batch, BASE_OFFSET, baseOffset);

@@ -1,38 +1,51 @@
-import { promisify } from 'node:util';
-import { gunzipSync, gzip } from 'node:zlib';
 import { CorruptBatchError, UnsupportedCompressionError, messageOf } from '../errors.js';
 import { BATCH_HEADER_BYTES, type Compression, setCompression } from './batch-header.js';
+import type { CompressionCodec } from './codecs/compression-codec.js';
+import { gzipCodec } from './codecs/gzip.js';
+import { lz4Codec } from './codecs/lz4.js';
+import { snappyCodec } from './codecs/snappy.js';
+import { zstdCodec } from './codecs/zstd.js';
 
-/** What this build can pack with, and unpack. */
-export const WRITABLE_COMPRESSIONS = ['none', 'gzip'] as const;
-export type WritableCompression = (typeof WRITABLE_COMPRESSIONS)[number];
-
-const gzipAsync = promisify(gzip);
+const CODECS: Readonly<Record<Exclude<Compression, 'none'>, CompressionCodec>> = {
+  gzip: gzipCodec,
+  snappy: snappyCodec,
+  lz4: lz4Codec,
+  zstd: zstdCodec,
+};
 
 /** A small batch may unpack to gigabytes; what is past this is refused. */
 export const MAX_DECOMPRESSED_BYTES = 64 * 1024 * 1024;
 
+/** @throws {UnsupportedCompressionError} `UNSUPPORTED_COMPRESSION` where the package it needs is not installed */
+export function assertCompression(compression: Compression): void {
+  if (compression !== 'none') CODECS[compression].load();
+}
+
 /**
  * Unpacks the records of a batch.
- * @throws {UnsupportedCompressionError} `UNSUPPORTED_COMPRESSION`
+ * @throws {UnsupportedCompressionError} `UNSUPPORTED_COMPRESSION` where the package it needs is not installed
  * @throws {CorruptBatchError} `CORRUPT_BATCH` for bytes that do not unpack, or to too much
  */
-export function decompress(codec: Compression, bytes: Buffer): Buffer {
-  if (codec === 'none') return bytes;
-  if (codec !== 'gzip') throw new UnsupportedCompressionError(codec);
+export function decompress(compression: Compression, bytes: Buffer): Buffer {
+  if (compression === 'none') return bytes;
   try {
-    return gunzipSync(bytes, { maxOutputLength: MAX_DECOMPRESSED_BYTES });
+    const records = CODECS[compression].decompress(bytes, MAX_DECOMPRESSED_BYTES);
+    return Buffer.from(records.buffer, records.byteOffset, records.byteLength);
   } catch (error) {
-    throw new CorruptBatchError(`its gzip records do not unpack: ${messageOf(error)}`);
+    if (error instanceof UnsupportedCompressionError) throw error;
+    throw new CorruptBatchError(`its ${compression} records do not unpack: ${messageOf(error)}`);
   }
 }
 
-/** The batch with its records packed; as it came where that gains nothing, or could not be unpacked again. */
-export async function compressBatch(batch: Buffer): Promise<Buffer> {
-  if (batch.length > MAX_DECOMPRESSED_BYTES) return batch;
-  const records = await gzipAsync(batch.subarray(BATCH_HEADER_BYTES));
+/**
+ * The batch with its records packed; as it came where that gains nothing, or could not be unpacked again.
+ * @throws {UnsupportedCompressionError} `UNSUPPORTED_COMPRESSION` where the package it needs is not installed
+ */
+export async function compressBatch(batch: Buffer, compression: Compression): Promise<Buffer> {
+  if (compression === 'none' || batch.length > MAX_DECOMPRESSED_BYTES) return batch;
+  const records = await CODECS[compression].compress(batch.subarray(BATCH_HEADER_BYTES));
   if (BATCH_HEADER_BYTES + records.length >= batch.length) return batch;
   const packed = Buffer.concat([batch.subarray(0, BATCH_HEADER_BYTES), records]);
-  setCompression(packed, 'gzip');
+  setCompression(packed, compression);
   return packed;
 }

@@ -1,0 +1,89 @@
+import { promisify } from 'node:util';
+import * as zlib from 'node:zlib';
+import { type CompressionCodec, optionalPackage, tooLarge } from './compression-codec.js';
+
+/** What Node's own zlib has from 22.15 on. */
+interface ZstdOfNode {
+  zstdCompress(bytes: Buffer, done: (error: Error | null, packed: Buffer) => void): void;
+  zstdDecompressSync(bytes: Buffer, options: { maxOutputLength: number }): Buffer;
+}
+
+interface ZstdPackage {
+  Encoder: new (level: number) => { encode(bytes: Buffer): Promise<Buffer> };
+  Decoder: new () => { decodeSync(bytes: Buffer): Buffer };
+}
+
+/** Zstandard's own default. */
+const LEVEL = 3;
+
+export const zstdCodec: CompressionCodec =
+  'zstdDecompressSync' in zlib ? ofNode(zlib as unknown as ZstdOfNode) : ofPackage();
+
+function ofNode(zstd: ZstdOfNode): CompressionCodec {
+  const compress = promisify((bytes: Buffer, done: (error: Error | null, packed: Buffer) => void) =>
+    zstd.zstdCompress(bytes, done),
+  );
+  return {
+    load: () => {},
+    compress: (bytes) => compress(bytes),
+    decompress: (bytes, limit) => zstd.zstdDecompressSync(bytes, { maxOutputLength: limit }),
+  };
+}
+
+function ofPackage(): CompressionCodec {
+  const zstd = optionalPackage<ZstdPackage>('zstd', '@toondepauw/node-zstd');
+  return {
+    load: () => void zstd(),
+    compress: (bytes) => new (zstd().Encoder)(LEVEL).encode(bytes),
+    decompress(bytes, limit) {
+      if (mostUnpacked(bytes, limit) > limit) throw tooLarge(limit);
+      return new (zstd().Decoder)().decodeSync(bytes);
+    },
+  };
+}
+
+const MAGIC = 0xfd2fb528;
+const SKIPPABLE = 0x184d2a50;
+const SINGLE_SEGMENT = 0x20;
+const CHECKSUM = 0x04;
+const DICTIONARY_ID_BYTES = [0, 1, 2, 4];
+const CONTENT_SIZE_BYTES = [0, 2, 4, 8];
+const MAX_BLOCK_BYTES = 128 * 1024;
+const RLE = 1;
+const COMPRESSED = 2;
+
+/**
+ * The most the frames can unpack to, by the sizes of their blocks: the package's decoder has no limit of its own.
+ * @param maxWindow largest window a frame may ask for, in bytes: the decoder sets so much memory aside
+ */
+function mostUnpacked(bytes: Buffer, maxWindow: number): number {
+  let most = 0;
+  for (let at = 0; at < bytes.length;) {
+    const magic = bytes.readUInt32LE(at);
+    at += 4;
+    if ((magic & 0xfffffff0) === SKIPPABLE) {
+      at += 4 + bytes.readUInt32LE(at);
+      continue;
+    }
+    if (magic !== MAGIC) throw new Error('no zstd frame');
+    const descriptor = bytes[at++]!;
+    const single = (descriptor & SINGLE_SEGMENT) !== 0;
+    if (!single && windowBytes(bytes[at++]!) > maxWindow) throw tooLarge(maxWindow);
+    at += DICTIONARY_ID_BYTES[descriptor & 3]!;
+    at += descriptor >> 6 === 0 && single ? 1 : CONTENT_SIZE_BYTES[descriptor >> 6]!;
+    for (let last = false; !last;) {
+      const block = bytes.readUIntLE(at, 3);
+      const type = (block >> 1) & 3;
+      const size = block >> 3;
+      most += type === COMPRESSED ? MAX_BLOCK_BYTES : size;
+      at += 3 + (type === RLE ? 1 : size);
+      last = (block & 1) === 1;
+    }
+    if (descriptor & CHECKSUM) at += 4;
+  }
+  return most;
+}
+
+function windowBytes(descriptor: number): number {
+  return 2 ** (10 + (descriptor >> 3)) * (1 + (descriptor & 7) / 8);
+}
