@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { partitionOf, Scratch, snapshot } from './__fixtures__/directories.js';
 import { entryText, sizeOf } from './__fixtures__/expected-log.js';
 import { fastFileSystem } from './__fixtures__/recording-file-system.js';
+import { FORMATS } from './format/formats.js';
 import { sealItem, TRAILER_SIZE, writeItem } from './format/item.js';
 import { type DiskLogOptions, DiskLogStorageAdapter } from './index.js';
 
@@ -32,7 +33,11 @@ function impostor(): Buffer {
   sealItem({ sequence: 5, generation: 1, synced: 8 }, bytes, 2 * length, 3 * length, 300);
   bytes.copyWithin(3 * length, 0, length - TRAILER_SIZE);
   bytes.writeUInt32BE(length - TRAILER_SIZE - 8, 3 * length);
-  return bytes.subarray(0, 4 * length - TRAILER_SIZE);
+  const lines = ['k1', 'b1'].map((key) => `{"key":"${key}","value":"never written","timestamp":1}`);
+  return Buffer.concat([
+    bytes.subarray(0, 4 * length - TRAILER_SIZE),
+    Buffer.from(`\n${lines.join('\n')}\n`),
+  ]);
 }
 
 async function fill(store: PartitionStore): Promise<void> {
@@ -182,7 +187,8 @@ function problemOf(sample: Sample, outcome: Outcome, mayLoseTail: boolean): stri
 }
 
 /** The last write was acknowledged after all others were stored, so only damage to itself may look torn. */
-const lastSize = sizeOf([{ key: 'last', value: 'z' }]);
+const lastSizeOf = ({ format = 'internal' }: DiskLogOptions) =>
+  sizeOf([{ key: 'last', value: 'z' }], FORMATS[format]);
 
 function keepsLast(sample: Sample, { log }: Outcome): boolean {
   return log === undefined || log.at(-1) === sample.log.at(-1);
@@ -195,12 +201,18 @@ function newestIn(log: readonly string[], key: string): string {
 
 const halt: DiskLogOptions = { logType: 'halt' };
 const wrap: DiskLogOptions = { logType: 'wrap', maxNoBytes: 420, maxNoFiles: 8 };
+const lines: DiskLogOptions = { logType: 'halt', format: 'external' };
+const wrappedLines: DiskLogOptions = { logType: 'wrap', maxNoBytes: 800, maxNoFiles: 8, format: 'external' };
 
 describe.each([
   ['a halt log that was closed', halt, true],
   ['a halt log that was not closed', halt, false],
   ['a wrap log that was closed', wrap, true],
   ['a wrap log that was not closed', wrap, false],
+  ['JSON lines that were closed', lines, true],
+  ['JSON lines that were not closed', lines, false],
+  ['JSON lines in a wrap log that was closed', wrappedLines, true],
+  ['JSON lines in a wrap log that was not closed', wrappedLines, false],
 ] as const)('damage in %s', (_, options, closed) => {
   let sample: Sample;
   let logDir: string;
@@ -223,7 +235,7 @@ describe.each([
         if (problem !== undefined) problems.push(`${name}, ${what}: ${problem}`);
         else if (
           damagedTo !== undefined &&
-          damagedTo <= bytes.length - lastSize &&
+          damagedTo <= bytes.length - lastSizeOf(options) &&
           !keepsLast(sample, outcome)
         )
           problems.push(`${name}, ${what}: good entries behind the damage are gone`);
@@ -240,9 +252,8 @@ describe.each([
 
   it('holds enough to be damaged', () => {
     expect(sample.log.length).toBe(10);
-    expect(Object.keys(sample.files).filter((name) => /^log\.\d+$/.test(name)).length).toBe(
-      options.logType === 'wrap' ? 3 : 0,
-    );
+    const files = Object.keys(sample.files).filter((name) => /^log\.\d+$/.test(name)).length;
+    expect(options.logType === 'wrap' ? files >= 3 : files === 0).toBe(true);
   });
 
   it('every bit flipped', async () => {
@@ -296,7 +307,7 @@ describe.each([
   it('a copy of the damaged file exists before anything in it is rewritten', async () => {
     const name = Object.keys(sample.files).find((file) => /^log(\.1)?$/.test(file))!;
     const changed = Buffer.from(sample.files[name]!);
-    changed[40]! ^= 1;
+    changed[60]! ^= 1;
     const outcome = await withChange(sample, name, changed, logDir);
     expect([outcome.reported, outcome.copies]).toEqual([true, true]);
     const after = await snapshot(partitionOf(logDir));

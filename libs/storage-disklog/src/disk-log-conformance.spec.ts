@@ -11,6 +11,15 @@ const kinds: Record<string, DiskLogOptions> = {
   'wrap in many small files': { logType: 'wrap', maxNoBytes: '256KB', maxNoFiles: 500, sync: 'os' },
   'halt, sync interval': { logType: 'halt', maxNoBytes: '1GB', sync: 'interval' },
   compact: { logType: 'compact', sync: 'os' },
+  'wrap, JSON lines': { logType: 'wrap', maxNoBytes: '128MB', format: 'external', sync: 'os' },
+  'JSON lines in many small files': {
+    logType: 'wrap',
+    maxNoBytes: '256KB',
+    maxNoFiles: 900,
+    format: 'external',
+    sync: 'os',
+  },
+  'compact, JSON lines': { logType: 'compact', format: 'external', sync: 'os' },
 };
 
 for (const [kind, options] of Object.entries(kinds)) {

@@ -34,10 +34,13 @@ export class DiskLogStoreSettings {
   @IsIn(['truncate', true, false, 'true', 'false'])
   repair?: 'truncate' | boolean | 'true' | 'false';
 
-  /** `internal`: Erlang's disk_log format, with checksums. The only one so far. */
+  /**
+   * `internal` (default): Erlang's disk_log format, with checksums. `external`: one JSON object a line, which `jq`,
+   * `grep` and log shippers read; the same guarantees, at a cost in space and speed.
+   */
   @IsOptional()
-  @IsIn(['internal'])
-  format?: 'internal';
+  @IsIn(['internal', 'external'])
+  format?: 'internal' | 'external';
 
   /**
    * When a write is acknowledged. `always` (default): it is on stable storage. `interval`: it is with the operating
@@ -78,6 +81,7 @@ export interface ResolvedSettings {
   readonly maxNoFiles: number;
   readonly maxNoBytes: number;
   readonly repair: 'truncate' | false;
+  readonly format: 'internal' | 'external';
   readonly sync: SyncMode;
   readonly syncIntervalMs: number;
   readonly overflow: 'overwrite' | 'reject';
@@ -101,6 +105,7 @@ export function resolveSettings(
     maxNoFiles: given.maxNoFiles ?? 10,
     maxNoBytes: given.maxNoBytes === undefined ? 10 << 20 : parseSize(given.maxNoBytes),
     repair: given.repair === false || given.repair === 'false' ? false : 'truncate',
+    format: given.format ?? 'internal',
     sync: given.sync ?? 'always',
     syncIntervalMs: given.syncIntervalMs ?? 100,
     overflow: given.overflow ?? 'overwrite',

@@ -155,7 +155,7 @@ describe('options', () => {
     [{ maxNoFiles: 0 }, 'max_no_files'],
     [{ maxNoBytes: 'lots' }, 'max_no_bytes'],
     [{ sync: 'sometimes' }, 'sync'],
-    [{ format: 'external' }, 'format'],
+    [{ format: 'xml' }, 'format'],
     [{ overflow: 'reject', logType: 'halt' }, 'overflow'],
     [{ logDirr: '/tmp' }, 'logDir'],
   ])('refuses %j', (options, part) => {

@@ -27,7 +27,8 @@ import { LogView } from './engine/log-view.js';
 import { LogWriter } from './engine/log-writer.js';
 import type { LogNames } from './engine/names.js';
 import type { EntryWrite } from './format/entry.js';
-import { itemSize } from './format/item.js';
+import { FORMATS } from './format/formats.js';
+import type { LogFormat } from './format/log-format.js';
 import type { FileSystem } from './io/file-system.js';
 import type { DirectoryLock } from './io/lock.js';
 
@@ -53,6 +54,7 @@ export class DiskLogStore extends PartitionStore {
   readonly topic: string;
   readonly partition: number;
   private readonly view: LogView;
+  private readonly format: LogFormat;
   private closing: Promise<void> | undefined;
   private compacting: Promise<void> | undefined;
   /** The lowest key still needed: undefined while nobody has said, null where nothing is. */
@@ -65,6 +67,7 @@ export class DiskLogStore extends PartitionStore {
   ) {
     super();
     this.view = new LogView(log);
+    this.format = FORMATS[context.settings.format];
     this.topic = context.topic;
     this.partition = context.partition;
   }
@@ -72,8 +75,10 @@ export class DiskLogStore extends PartitionStore {
   static async open(context: DiskLogStoreContext): Promise<DiskLogStore> {
     const { settings, names, fs, onEvent } = context;
     const isWrap = settings.logType === 'wrap';
+    const format = FORMATS[settings.format];
     const log = await LogDirectory.open(fs, names, {
       type: settings.logType,
+      format,
       maxBytes: settings.logType === 'compact' ? Infinity : settings.maxNoBytes,
       maxFiles: isWrap ? settings.maxNoFiles : 1,
       repair: settings.repair,
@@ -91,6 +96,7 @@ export class DiskLogStore extends PartitionStore {
     };
     const writer = new LogWriter(host, log.sequence, {
       name: names.directory,
+      format,
       sync: settings.sync,
       syncIntervalMs: settings.syncIntervalMs,
       rotateAt: isWrap ? settings.maxNoBytes : Infinity,
@@ -163,6 +169,7 @@ export class DiskLogStore extends PartitionStore {
       details: {
         directory: this.context.names.directory,
         log_type: settings.logType,
+        format: settings.format,
         sync: settings.sync,
         files: files.length,
         log_items: sum((file) => file.items),
@@ -206,7 +213,7 @@ export class DiskLogStore extends PartitionStore {
 
   private append(entries: readonly EntryWrite[]): Promise<void> {
     this.assertOpen();
-    const size = itemSize(entries);
+    const size = this.format.itemSize(entries);
     if (size > MAX_BATCH_BYTES) throw new TooLargeError('the batch', size, MAX_BATCH_BYTES);
     const { logType, maxNoBytes } = this.context.settings;
     const end = this.writer.pendingEnd + size;

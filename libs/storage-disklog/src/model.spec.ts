@@ -10,9 +10,16 @@ const scratch = new Scratch();
 afterAll(() => scratch.clear());
 
 describe('random operations, reopenings, crashes and limits against a plain model', () => {
-  it.each(['wrap', 'halt', 'compact'] as const)('%s', async (logType) => {
+  it.each([
+    ['wrap', 'internal'],
+    ['halt', 'internal'],
+    ['compact', 'internal'],
+    ['wrap', 'external'],
+    ['halt', 'external'],
+    ['compact', 'external'],
+  ] as const)('%s, %s', async (logType, format) => {
     const seed = newSeed();
-    const problem = await runModel(scratch, logType, seed, 250);
+    const problem = await runModel(scratch, logType, seed, 250, format);
     expect(problem, `GENROCKS_SEED=${seed}`).toBeUndefined();
   });
 });

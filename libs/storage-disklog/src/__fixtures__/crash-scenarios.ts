@@ -164,6 +164,9 @@ type Scenario = (recorder: Recorder) => Promise<void>;
 
 const wrap = { logType: 'wrap', maxNoBytes: 700, maxNoFiles: 3 } as const;
 const halt = { logType: 'halt', maxNoBytes: 1 << 20, maxNoFiles: 1 } as const;
+const lines = { ...halt, format: 'external' } as const;
+const wrappedLines = { ...wrap, maxNoBytes: 1400, format: 'external' } as const;
+const compactLines = { ...halt, logType: 'compact', format: 'external' } as const;
 const compact = { logType: 'compact', maxNoBytes: 1 << 20, maxNoFiles: 1 } as const;
 
 /** What is recorded: every operation that changes files, crossed with kills and reopens. */
@@ -251,6 +254,46 @@ export const scenarios: {
       await recorder.run({ type: 'optimize' });
       await recorder.run(...recorder.writes(2), { type: 'truncate' }, { type: 'optimize' });
       await recorder.run(...recorder.writes(3));
+    },
+  },
+  {
+    name: 'JSON lines: halt, groups of many writers, large items, closings and kills',
+    options: lines,
+    async run(recorder) {
+      for (let i = 0; i < 5; i++) await recorder.run(...recorder.writes(1 + recorder.random.int(8)));
+      await recorder.run(...recorder.writes(3, 3000));
+      await recorder.reopen();
+      await recorder.run(...recorder.writes(4, 70_000));
+      await recorder.kill();
+      await recorder.run(...recorder.writes(4));
+      await recorder.run({ type: 'truncate' });
+      await recorder.run(...recorder.writes(3));
+    },
+  },
+  {
+    name: 'JSON lines: wrap, rotations and kills',
+    options: wrappedLines,
+    async run(recorder) {
+      for (let i = 0; i < 10; i++) await recorder.run(...recorder.writes(1 + recorder.random.int(4)));
+      await recorder.reopen();
+      for (let i = 0; i < 4; i++) {
+        await recorder.run(...recorder.writes(1 + recorder.random.int(5)));
+        await recorder.kill();
+      }
+      await recorder.run({ type: 'truncate' });
+      for (let i = 0; i < 4; i++) await recorder.run(...recorder.writes(3));
+    },
+  },
+  {
+    name: 'JSON lines: compactions among writes',
+    options: compactLines,
+    compacted: true,
+    async run(recorder) {
+      await recorder.run(...recorder.writes(20));
+      await recorder.run({ type: 'optimize' });
+      await recorder.run(...recorder.writes(4), { type: 'optimize' }, ...recorder.writes(4));
+      await recorder.kill();
+      await recorder.run(...recorder.writes(4));
     },
   },
 ];

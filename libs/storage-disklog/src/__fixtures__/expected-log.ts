@@ -1,6 +1,6 @@
 import type { BatchOperation, LogEntry, PartitionStore } from '@genrocks/storage';
-import { itemSize } from '../format/item.js';
-import { FILE_HEAD } from '../format/headers.js';
+import { FORMATS } from '../format/formats.js';
+import type { LogFormat } from '../format/log-format.js';
 
 /** One call that changes a store. */
 export type Operation =
@@ -16,6 +16,7 @@ export interface Write {
 
 export interface Limits {
   readonly logType: 'halt' | 'wrap' | 'compact';
+  readonly format?: LogFormat['name'];
   readonly maxNoBytes: number;
   readonly maxNoFiles: number;
 }
@@ -85,10 +86,14 @@ export class ExpectedLog {
       this.clear();
       return true;
     }
-    const size = sizeOf(operation.writes);
+    const size = sizeOf(operation.writes, this.format);
     const { logType, maxNoBytes } = this.limits;
     if (logType === 'halt' && this.current.bytes + size > maxNoBytes) return false;
-    if (logType === 'wrap' && this.current.bytes + size > maxNoBytes && this.current.bytes > FILE_HEAD)
+    if (
+      logType === 'wrap' &&
+      this.current.bytes + size > maxNoBytes &&
+      this.current.bytes > this.format.headBytes
+    )
       this.rotate();
     this.current.items.push([...operation.writes]);
     this.current.bytes += size;
@@ -113,8 +118,12 @@ export class ExpectedLog {
     const items = writes
       .filter(({ key, value }, index) => value !== undefined && newest.get(key) === index)
       .map((write) => [write]);
-    const bytes = items.reduce((sum, item) => sum + sizeOf(item), FILE_HEAD);
+    const bytes = items.reduce((sum, item) => sum + sizeOf(item, this.format), this.format.headBytes);
     this.files = [{ number: 1, bytes, items }];
+  }
+
+  private get format(): LogFormat {
+    return FORMATS[this.limits.format ?? 'internal'];
   }
 
   private get current(): ModelFile {
@@ -128,12 +137,12 @@ export class ExpectedLog {
     const kept = rest.slice(Math.max(0, rest.length + 1 - maxNoFiles));
     for (const file of this.files) if (!kept.includes(file)) this.first += file.items.flat().length;
     this.files = kept;
-    this.files.push({ number, bytes: FILE_HEAD, items: [] });
+    this.files.push({ number, bytes: this.format.headBytes, items: [] });
   }
 
   private clear(): void {
     this.first += this.files.flatMap((file) => file.items.flat()).length;
-    this.files = [{ number: 1, bytes: FILE_HEAD, items: [] }];
+    this.files = [{ number: 1, bytes: this.format.headBytes, items: [] }];
   }
 }
 
@@ -146,8 +155,8 @@ export function liveOf(writes: readonly Write[]): [string, string][] {
   return [...map].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
 }
 
-export function sizeOf(writes: readonly Write[]): number {
-  return itemSize(
+export function sizeOf(writes: readonly Write[], format: LogFormat = FORMATS.internal): number {
+  return format.itemSize(
     writes.map(({ key, value }) => ({
       key: Buffer.from(key),
       value: value === undefined ? undefined : Buffer.from(value),

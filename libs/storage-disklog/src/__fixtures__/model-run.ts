@@ -11,6 +11,8 @@ import {
   sizeOf,
   type Write,
 } from './expected-log.js';
+import { FORMATS } from '../format/formats.js';
+import type { LogFormat } from '../format/log-format.js';
 import { Random } from './random.js';
 import { fastFileSystem } from './recording-file-system.js';
 
@@ -23,8 +25,9 @@ export async function runModel(
   logType: Limits['logType'],
   seed: number,
   steps: number,
+  format: LogFormat['name'] = 'internal',
 ): Promise<string | undefined> {
-  const run = new ModelRun(scratch, logType, new Random(seed));
+  const run = new ModelRun(scratch, logType, new Random(seed), format);
   try {
     return await run.go(steps);
   } finally {
@@ -46,6 +49,7 @@ class ModelRun {
     private readonly scratch: Scratch,
     private readonly logType: Limits['logType'],
     private readonly random: Random,
+    private readonly format: LogFormat['name'],
   ) {
     this.limits = this.newLimits();
     this.model = new ExpectedLog(this.limits);
@@ -164,10 +168,10 @@ class ModelRun {
   }
 
   private newLimits(): Limits {
-    const { logType, random } = this;
-    const small = sizeOf([{ key: 'k1', value: '1' }]) + 8;
+    const { logType, random, format } = this;
+    const small = sizeOf([{ key: 'k1', value: '1' }], FORMATS[format]) + 8;
     const maxNoBytes = logType === 'wrap' ? small + random.int(900) : 4000 + random.int(30_000);
-    return { logType, maxNoBytes, maxNoFiles: logType === 'wrap' ? 1 + random.int(6) : 1 };
+    return { logType, format, maxNoBytes, maxNoFiles: logType === 'wrap' ? 1 + random.int(6) : 1 };
   }
 }
 

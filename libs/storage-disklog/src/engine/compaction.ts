@@ -1,13 +1,11 @@
-import { fileHead, FILE_HEAD } from '../format/headers.js';
 import type { EntryWrite } from '../format/entry.js';
-import { itemSize, writeItem } from '../format/item.js';
 import type { FileHandle, FileSystem } from '../io/file-system.js';
 import type { LogDirectory } from './log-directory.js';
 import type { LogFile } from './log-file.js';
 import type { LogWriter } from './log-writer.js';
 import { KeyProbe } from './key-probe.js';
 import { MemoryKeys } from './memory-keys.js';
-import { itemAt, Window } from './scanner.js';
+import { Window } from './scanner.js';
 
 /** What is left to copy when writers are made to wait. */
 const LAST_BYTES = 256 << 10;
@@ -51,29 +49,31 @@ export async function compact(fs: FileSystem, log: LogDirectory, writer: LogWrit
 
 /** The new file while it is written. */
 class Copy {
-  copiedTo = FILE_HEAD;
+  copiedTo: number;
   private readonly keys = new MemoryKeys();
   private handle: FileHandle | undefined;
   private chunks: Buffer[] = [];
   private buffered = 0;
-  private end = FILE_HEAD;
+  private end: number;
   private items = 0;
 
   constructor(
     private readonly source: LogFile,
     private readonly generation: number,
-  ) {}
+  ) {
+    this.copiedTo = this.end = source.format.headBytes;
+  }
 
   async open(fs: FileSystem, path: string): Promise<void> {
     this.handle = await fs.open(path, { write: true, create: true });
-    await this.write(fileHead('opened'), 0);
+    await this.write(this.source.format.fileHead('opened'), 0);
   }
 
   async upTo(end: number): Promise<void> {
     const window = new Window(this.source.handle, end);
     // Fixed before the first item is met: what is overwritten from here on is copied again behind it.
     while (this.copiedTo < end) {
-      const found = await itemAt(window, this.copiedTo);
+      const found = await this.source.format.itemAt(window, this.copiedTo);
       if ('reason' in found) throw this.source.corrupt(this.copiedTo, end - this.copiedTo, found.reason);
       const { item, frame } = found;
       const sequence = item.trailer?.sequence ?? 0;
@@ -106,11 +106,13 @@ class Copy {
   }
 
   private add(entry: EntryWrite, timestamp: number, sequence: number): void {
-    const size = itemSize([entry]);
+    const { format } = this.source;
+    const entries = [entry];
+    const size = format.itemSize(entries);
     const bytes = Buffer.allocUnsafe(size);
     const at = this.end;
     // The copy takes the log's place only when all of it is stored, so a gap in it is rot, never a torn write.
-    writeItem([entry], timestamp, { generation: this.generation, sequence, synced: at }, bytes, 0, at);
+    format.writeItem(entries, timestamp, { generation: this.generation, sequence, synced: at }, bytes, 0, at);
     this.chunks.push(bytes);
     this.buffered += size;
     this.end += size;

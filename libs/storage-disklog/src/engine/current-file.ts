@@ -1,4 +1,3 @@
-import { fileHead } from '../format/headers.js';
 import type { FileHandle } from '../io/file-system.js';
 import type { LogFile } from './log-file.js';
 import type { MemoryKeys } from './memory-keys.js';
@@ -75,8 +74,8 @@ export class CurrentFile {
   async leave(): Promise<void> {
     await this.filling?.done;
     await this.writer.truncate(this.file.end);
-    const head = fileHead('closed');
-    await this.writer.write(head, 0, head.length, 0);
+    const head = this.file.format.fileHead('closed');
+    if (head.length > 0) await this.writer.write(head, 0, head.length, 0);
     await this.writer.sync();
     await this.abandon();
   }

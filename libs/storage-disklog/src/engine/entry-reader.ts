@@ -1,5 +1,5 @@
 import type { StoreEntry } from '@genrocks/storage';
-import { type Entry, readPlacedEntry } from '../format/entry.js';
+import type { Entry } from '../format/entry.js';
 import type { Found } from './cursor.js';
 import type { LogFile } from './log-file.js';
 import type { Slot } from './memory-keys.js';
@@ -71,7 +71,7 @@ function entryFrom(file: LogFile, bytes: Buffer, start: number, key: string, slo
   if (inner === 0) entry = file.itemFrom(bytes, at - start, slot).entries[index];
   else {
     const from = at + inner - start;
-    entry = readPlacedEntry(bytes.subarray(from, from + innerLength), crc);
+    entry = file.format.readPlacedEntry(bytes.subarray(from, from + innerLength), crc);
     if (entry === undefined) throw file.corrupt(at, length, 'an entry of the batch fails its checksum');
   }
   if (entry?.value === undefined || entry.key.toString('latin1') !== key) {

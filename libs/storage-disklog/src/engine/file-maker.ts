@@ -1,5 +1,6 @@
 import type { StoreEvent } from '@genrocks/storage';
-import { fileHead, FILE_HEAD, writeIndexFile } from '../format/headers.js';
+import { writeIndexFile } from '../format/headers.js';
+import type { LogFormat } from '../format/log-format.js';
 import type { FileHandle, FileSystem } from '../io/file-system.js';
 import { PooledFile } from '../io/handle-pool.js';
 import { CurrentFile } from './current-file.js';
@@ -10,6 +11,7 @@ import { type LogNames, wrapNumber } from './names.js';
 
 export interface DirectoryOptions {
   readonly type: 'halt' | 'wrap' | 'compact';
+  readonly format: LogFormat;
   readonly maxBytes: number;
   readonly maxFiles: number;
   readonly repair: 'truncate' | false;
@@ -42,7 +44,7 @@ export class FileMaker {
     const { names } = this;
     const index = writeIndexFile({ current: 1, counts: [0] });
     if (this.options.type === 'wrap') await this.put(names.index, index, names.unfinishedIndex);
-    await this.put(names.file(this.firstNumber), fileHead('opened'));
+    await this.put(names.file(this.firstNumber), this.options.format.fileHead('opened'));
   }
 
   async openEmpty(number: number, generation: number): Promise<CurrentFile> {
@@ -53,8 +55,10 @@ export class FileMaker {
     const path = this.names.file(number);
     const keys = new MemoryKeys();
     const handle = new PooledFile(this.fs, path);
-    const file = new LogFile(path, number, generation, handle, keys, FILE_HEAD, 0, 0, []);
-    return this.makeCurrent(file, keys, writer, FILE_HEAD);
+    const { format } = this.options;
+    const end = format.headBytes;
+    const file = new LogFile(path, number, generation, format, handle, keys, end, 0, 0, []);
+    return this.makeCurrent(file, keys, writer, end);
   }
 
   makeCurrent(file: LogFile, keys: MemoryKeys, writer: FileHandle, size: number): CurrentFile {
@@ -66,7 +70,9 @@ export class FileMaker {
   }
 
   private fillerFor(path: string) {
-    return this.options.durable ? () => this.fs.open(path, { write: true }) : undefined;
+    return this.options.durable && this.options.format.zerosAhead
+      ? () => this.fs.open(path, { write: true })
+      : undefined;
   }
 
   /** The first half of a truncation, its marker standing. */

@@ -1,5 +1,6 @@
-import { entryPlaces, type EntryWrite } from '../format/entry.js';
-import { type Trailer, sealItem, termOffset, writeItem } from '../format/item.js';
+import type { EntryWrite } from '../format/entry.js';
+import type { Trailer } from '../format/item.js';
+import type { LogFormat } from '../format/log-format.js';
 import type { Slot } from './memory-keys.js';
 
 /** Starting size of a group's buffer; it doubles as writes gather. */
@@ -42,7 +43,10 @@ export class Group {
   private rejectPromise!: (error: Error) => void;
   private buffer: Buffer;
 
-  constructor(private place: Place) {
+  constructor(
+    private readonly format: LogFormat,
+    private place: Place,
+  ) {
     this.promise = new Promise((resolve, reject) => {
       this.resolvePromise = resolve;
       this.rejectPromise = reject;
@@ -50,12 +54,13 @@ export class Group {
     this.buffer = pool.pop() ?? Buffer.allocUnsafe(INITIAL_BYTES);
   }
 
-  /** Encodes one item; `size` is its {@link itemSize}. */
+  /** Encodes one item; `size` is what the format says it takes. */
   add(entries: readonly EntryWrite[], size: number, timestamp: number): void {
     if (this.length + size > this.buffer.length) this.grow(this.length + size);
     const offset = this.length;
-    writeItem(entries, timestamp, this.trailer(this.items), this.buffer, offset, this.place.start + offset);
-    const places = entryPlaces(entries, this.buffer, offset, termOffset(size));
+    const { format, buffer, place } = this;
+    format.writeItem(entries, timestamp, this.trailer(this.items), buffer, offset, place.start + offset);
+    const places = format.entryPlaces(entries, buffer, offset, size);
     for (let index = 0; index < entries.length; index++) {
       const { key, value } = entries[index]!;
       const { inner, innerLength, crc } = places[index]!;
@@ -91,7 +96,7 @@ export class Group {
       if (slot.at === offset) continue;
       offset = slot.at;
       const position = this.place.start + offset;
-      sealItem(this.trailer(index++), this.buffer, offset, offset + slot.length, position);
+      this.format.sealItem(this.trailer(index++), this.buffer, offset, offset + slot.length, position);
     }
   }
 

@@ -1,4 +1,5 @@
 import type { StoreEvent } from '@genrocks/storage';
+import type { LogFormat } from '../format/log-format.js';
 import { IndexedKeys } from '../index/indexed-keys.js';
 import { type LogFacts, writeIndex } from '../index/index-file.js';
 import type { FileSystem } from '../io/file-system.js';
@@ -19,6 +20,7 @@ export class LeftFiles {
   constructor(
     private readonly fs: FileSystem,
     private readonly names: LogNames,
+    private readonly format: LogFormat,
     private readonly onEvent: (event: StoreEvent) => void,
   ) {}
 
@@ -32,7 +34,7 @@ export class LeftFiles {
     const { logEnd, items, entries, lastSequence } = keys.footer;
     const handle = new PooledFile(this.fs, path);
     return {
-      file: new LogFile(path, number, generation, handle, keys, logEnd, items, entries, []),
+      file: new LogFile(path, number, generation, this.format, handle, keys, logEnd, items, entries, []),
       lastSequence,
     };
   }
@@ -66,7 +68,7 @@ export class LeftFiles {
 
   /** Builds the index of an open file again, out of the file itself; an evicted file has no name to put it under. */
   async repair(file: LogFile, isStored: boolean): Promise<void> {
-    const recovered = await recoverFile(file.handle, file.path, file.end, false);
+    const recovered = await recoverFile(file.handle, file.path, file.end, { format: this.format });
     const damaged = file.keys;
     file.keys = recovered.keys;
     await damaged.close();

@@ -1,4 +1,4 @@
-import { fileHead, writeIndexFile } from '../format/headers.js';
+import { writeIndexFile } from '../format/headers.js';
 import { type FileSystem, isErrno } from '../io/file-system.js';
 import { PooledFile } from '../io/handle-pool.js';
 import type { CurrentFile } from './current-file.js';
@@ -36,7 +36,7 @@ export class LogDirectory {
 
   static async open(fs: FileSystem, names: LogNames, options: DirectoryOptions): Promise<LogDirectory> {
     const maker = new FileMaker(fs, names, options);
-    const left = new LeftFiles(fs, names, options.onEvent);
+    const left = new LeftFiles(fs, names, options.format, options.onEvent);
     const opener = new LogOpener(maker, left);
     try {
       await opener.open();
@@ -71,7 +71,7 @@ export class LogDirectory {
     const number = this.nextNumber;
     const evicted = this.nextEvicted();
     // Everything that needs room or a descriptor comes first.
-    await writeFresh(fs, names.unfinished, fileHead('opened'));
+    await writeFresh(fs, names.unfinished, this.options.format.fileHead('opened'));
     await writeFresh(fs, names.unfinishedIndex, this.indexBytes(number));
     const writer = await this.maker.openWriter(names.unfinished);
     await withoutReturn(async () => {
@@ -82,6 +82,11 @@ export class LogDirectory {
       // What is dropped goes oldest first, so that no crash can leave a value whose tombstone is gone.
       const overwritten = evicted.findIndex((file) => file.number === number);
       for (const file of evicted.slice(0, Math.max(0, overwritten))) await this.remove(file);
+      if (this.options.format.headBytes === 0) {
+        // Empty, and without a head, the new file must not look like what is left of an indexed one.
+        await fs.unlink(names.keyIndex(number));
+        await fs.syncDirectory(names.directory);
+      }
       await fs.rename(names.unfinished, names.file(number));
       await fs.syncDirectory(names.directory);
       await fs.rename(names.unfinishedIndex, names.index);
@@ -136,7 +141,8 @@ export class LogDirectory {
       old.file.pin();
       const handle = new PooledFile(fs, names.halt);
       const generation = old.file.generation + 1;
-      const file = new LogFile(names.halt, 0, generation, handle, keys, end, items, items, []);
+      const { format } = this.options;
+      const file = new LogFile(names.halt, 0, generation, format, handle, keys, end, items, items, []);
       // Who comes from here on must not open the old file by a name that is about to be the new one's.
       await fs.rename(path, names.halt);
       this.current = this.maker.makeCurrent(file, keys, writer, end);

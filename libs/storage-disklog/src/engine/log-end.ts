@@ -61,5 +61,5 @@ export function endIsMissing(
   const { end: start } = found;
   const reason = 'the file was longer once';
   const sequenceAfter = known.lastSequence + 1;
-  return [{ file, start, end: known.end, reason, sequenceBefore: undefined, sequenceAfter }];
+  return [{ file, start, end: known.end, reason, sequenceBefore: undefined, sequenceAfter, missing: true }];
 }

@@ -1,5 +1,6 @@
 import { LogCorruptError, StorageIoError } from '@genrocks/storage';
-import { type Item, MAX_FRAME_HEAD, readFrame, readItem } from '../format/item.js';
+import type { Item } from '../format/item.js';
+import type { LogFormat } from '../format/log-format.js';
 import type { PooledFile } from '../io/handle-pool.js';
 import type { FileKeys, Slot } from './memory-keys.js';
 import type { Gap } from './scanner.js';
@@ -7,6 +8,8 @@ import type { Gap } from './scanner.js';
 /** A stretch of a log file that cannot be read, and why. */
 export interface Damage extends Pick<Gap, 'start' | 'end' | 'reason' | 'sequenceBefore' | 'sequenceAfter'> {
   readonly file: string;
+  /** The bytes are not there at all; what stands at their place now was written later. */
+  readonly missing?: true;
 }
 
 /**
@@ -21,6 +24,7 @@ export class LogFile {
     /** The N of `log.N`; 0 for the one file of a halt log. */
     readonly number: number,
     readonly generation: number,
+    readonly format: LogFormat,
     readonly handle: PooledFile,
     /** In memory while the file is written, from its index on disk after it was left. */
     public keys: FileKeys,
@@ -83,10 +87,7 @@ export class LogFile {
   /** The item a slot points at, out of bytes that hold it. Throws `LOG_CORRUPT` where it fails its checks. */
   itemFrom(bytes: Buffer, offset: number, slot: Pick<Slot, 'at' | 'length'>): Item {
     const view = bytes.subarray(offset, offset + slot.length);
-    const frame = readFrame(view.subarray(0, MAX_FRAME_HEAD), 0, Math.min(view.length, MAX_FRAME_HEAD));
-    if (frame === undefined || frame.end !== slot.length)
-      throw this.corrupt(slot.at, slot.length, 'no item starts here');
-    const item = readItem(view, frame, slot.at);
+    const item = this.format.readItem(view, slot.at);
     if ('reason' in item) throw this.corrupt(slot.at, slot.length, item.reason);
     return item;
   }

@@ -1,6 +1,7 @@
-import { InvalidConfigError, NeedRepairError } from '@genrocks/storage';
-import { fileHead, FILE_HEAD, readFileHead, writeIndexFile, writeSizeFile } from '../format/headers.js';
-import type { FileSystem } from '../io/file-system.js';
+import { NeedRepairError } from '@genrocks/storage';
+import { writeIndexFile, writeSizeFile } from '../format/headers.js';
+import type { LogFormat } from '../format/log-format.js';
+import type { FileHandle, FileSystem } from '../io/file-system.js';
 import { PooledFile } from '../io/handle-pool.js';
 import type { CurrentFile } from './current-file.js';
 import { copyDurably } from './durable-files.js';
@@ -9,7 +10,8 @@ import { inParallel } from './in-parallel.js';
 import { endIsMissing, type KnownEnd, readLogEnd } from './log-end.js';
 import type { LeftFiles } from './left-files.js';
 import { type Damage, LogFile } from './log-file.js';
-import { type LogNames, wrapNumber } from './names.js';
+import type { LogNames } from './names.js';
+import { readBeginning, refuseOtherLog } from './other-log.js';
 import { recoverFile, type RecoveredFile } from './recovery.js';
 import { findWrapOrder } from './wrap-order.js';
 
@@ -43,6 +45,7 @@ export class LogOpener {
   private readonly fs: FileSystem;
   private readonly names: LogNames;
   private readonly options: DirectoryOptions;
+  private readonly format: LogFormat;
 
   constructor(
     private readonly maker: FileMaker,
@@ -51,12 +54,13 @@ export class LogOpener {
     this.fs = maker.fs;
     this.names = maker.names;
     this.options = maker.options;
+    this.format = maker.options.format;
   }
 
   async open(): Promise<void> {
     const started = performance.now();
     const { fs, names, options } = this;
-    await this.refuseOtherType();
+    await refuseOtherLog(fs, names, options);
     if ((await fs.size(names.truncation)) !== undefined) {
       if (options.repair === false) throw new NeedRepairError(names.directory);
       await this.maker.removeFiles();
@@ -86,17 +90,17 @@ export class LogOpener {
     const { fs, names } = this;
     const size = await fs.size(names.halt);
     // Shorter than its head: the file was being created when the process died.
-    if (size === undefined || size < FILE_HEAD) {
+    if (size === undefined || size < this.format.headBytes) {
       await this.reportMissing(names.halt, await this.closedEnd());
       return [];
     }
-    if (this.options.repair === false) await this.refuseUnclosed(names.halt);
+    if (this.options.repair === false) await this.refuseUnclosed(0);
     return [{ number: 0, generation: undefined, size }];
   }
 
   private async wrapFiles(): Promise<readonly KnownFile[]> {
     const { names } = this;
-    const order = await findWrapOrder(this.fs, names);
+    const order = await findWrapOrder(this.fs, names, this.format);
     const current = order.files.at(-1);
     // A file gets its name before the index names it.
     const missing = order.index?.current;
@@ -105,7 +109,7 @@ export class LogOpener {
       if (current !== undefined || end !== undefined) await this.reportMissing(names.file(missing), end);
     }
     if (current !== undefined) {
-      if (this.options.repair === false) await this.refuseUnclosed(names.file(current.number));
+      if (this.options.repair === false) await this.refuseUnclosed(current.number);
       if (order.indexIsStale) {
         const counts = order.index?.counts ?? [];
         await this.maker.put(
@@ -119,15 +123,19 @@ export class LogOpener {
     return order.files;
   }
 
-  private async refuseUnclosed(path: string): Promise<void> {
-    const head = Buffer.alloc(FILE_HEAD);
-    const handle = await this.fs.open(path, { write: false });
-    try {
-      await handle.read(head, 0, FILE_HEAD, 0);
-    } finally {
-      await handle.close();
-    }
-    if (readFileHead(head) !== 'closed') throw new NeedRepairError(path);
+  private async refuseUnclosed(number: number): Promise<void> {
+    if (!(await this.isClosed(number))) throw new NeedRepairError(this.names.file(number));
+  }
+
+  /** Was the log closed after the last write to this file, the current one? */
+  private async isClosed(number: number): Promise<boolean> {
+    const path = this.names.file(number);
+    const { headBytes } = this.format;
+    if (headBytes > 0)
+      return this.format.readStatus(await readBeginning(this.fs, path, headBytes)) === 'closed';
+    // A file without a head is closed while log.end stands, unless somebody else has written behind that end.
+    const end = await this.closedEnd();
+    return end?.number === number && ((await this.fs.size(path)) ?? 0) <= end.end;
   }
 
   private async writeLimits(): Promise<void> {
@@ -167,16 +175,34 @@ export class LogOpener {
     try {
       // A write that was cut off may sit in the page cache only; from here on it counts as stored.
       if (badBytes > 0) await writer.truncate(end);
-      const head = fileHead('opened');
-      await writer.write(head, 0, head.length, 0);
+      await this.markOpened(file, writer, known.size);
       await writer.sync();
     } catch (error) {
       await writer.close();
       throw error;
     }
-    const size = badBytes > 0 ? end : known.size;
+    const size = badBytes > 0 || !this.format.zerosAhead ? file.end : known.size;
     this.current = this.maker.makeCurrent(file, keys, writer, size);
     return recovered;
+  }
+
+  private async markOpened(file: LogFile, writer: FileHandle, size: number): Promise<void> {
+    const head = this.format.fileHead('opened');
+    if (head.length > 0) {
+      await writer.write(head, 0, head.length, 0);
+      return;
+    }
+    await this.fs.unlink(this.names.end);
+    await this.fs.syncDirectory(this.names.directory);
+    // Zeros that a crash has left are no harm among items with a head, but others read this file.
+    if (size > file.end) await writer.truncate(file.end);
+    // Damage at the end stays; the next line must not become a part of it.
+    const last = Buffer.alloc(1);
+    if (file.end > 0) await file.handle.read(last, 0, 1, file.end - 1);
+    if (file.end > 0 && last.toString() !== '\n') {
+      await writer.write(Buffer.from('\n'), 0, 1, file.end);
+      file.end++;
+    }
   }
 
   /** Reads a file from end to end. */
@@ -189,13 +215,19 @@ export class LogOpener {
     const handle = new PooledFile(this.fs, path);
     try {
       const knownEnd = isCurrent ? await this.closedEnd() : await this.left.knownEnd(number);
-      const recovered = await recoverFile(handle, path, size, isCurrent, knownEnd?.number === number);
+      const recovered = await recoverFile(handle, path, size, {
+        format: this.format,
+        mayBeTorn: isCurrent,
+        knownOurs: knownEnd?.number === number,
+        wasClosed: !isCurrent || (await this.isClosed(number)),
+      });
       const generation = recovered.generation ?? (this.files.at(-1)?.generation ?? 0) + 1;
       this.sequence = Math.max(this.sequence, (recovered.lastSequence ?? 0) + 1);
       const { keys, end, items, entries } = recovered;
       const damage = [...recovered.damage, ...endIsMissing(knownEnd, path, number, recovered)];
       await this.quarantine(number, damage, recovered.cutNeedsCopy);
-      const file = new LogFile(path, number, generation, handle, keys, end, items, entries, damage);
+      const { format } = this;
+      const file = new LogFile(path, number, generation, format, handle, keys, end, items, entries, damage);
       this.files.push(file);
       return { file, recovered };
     } catch (error) {
@@ -233,17 +265,5 @@ export class LogOpener {
       copy = `${names.quarantine(number)}.${n}`;
     }
     await copyDurably(fs, names.file(number), copy, names.directory);
-  }
-
-  /** A halt log and a wrap log in one directory would each hide the other's data. */
-  private async refuseOtherType(): Promise<void> {
-    const { fs, names, options } = this;
-    const entries = await fs.readdir(names.directory).catch(() => []);
-    const hasWrap = entries.some(({ name, directory }) => !directory && wrapNumber(name) !== undefined);
-    const hasHalt = entries.some(({ name, directory }) => !directory && name === 'log');
-    const found = options.type === 'wrap' ? hasHalt && !hasWrap && 'halt' : hasWrap && 'wrap';
-    if (!found) return;
-    const remedy = `${names.directory} holds a ${found} log, open it with log_type: ${found}, or use another directory`;
-    throw new InvalidConfigError([`log_type: "${options.type}" is not allowed; ${remedy}`]);
   }
 }

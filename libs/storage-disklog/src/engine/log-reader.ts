@@ -1,8 +1,7 @@
 import type { LogEntry } from '@genrocks/storage';
-import { FILE_HEAD } from '../format/headers.js';
 import type { Entry } from '../format/entry.js';
 import type { LogFile } from './log-file.js';
-import { findMagic, itemAt, Line, Window } from './scanner.js';
+import { Line, Window } from './scanner.js';
 
 /** Bytes read from a file at a time, and about what a page holds. */
 const CHUNK = 256 << 10;
@@ -12,7 +11,7 @@ const CHUNK = 256 << 10;
  * out.
  */
 export function readFileLog(file: LogFile, skipDamaged: boolean): AsyncGenerator<LogEntry[]> {
-  return readFileEntries(file, FILE_HEAD, file.end, skipDamaged, ({ key, value, timestamp }) =>
+  return readFileEntries(file, file.format.headBytes, file.end, skipDamaged, ({ key, value, timestamp }) =>
     value === undefined ? { type: 'delete', key, timestamp } : { type: 'put', key, value, timestamp },
   );
 }
@@ -34,14 +33,16 @@ export async function* readFileEntries<T>(
   let pageStart = from;
   let passing = false;
   for (let at = from; at < to;) {
-    const looked = itemAt(window, at, passing ? line : undefined);
+    const looked = file.format.itemAt(window, at, passing ? line : undefined);
     const found = looked instanceof Promise ? await looked : looked;
     if ('reason' in found) {
       if (page.length > 0) yield page;
       page = [];
       const position = at;
-      const known = file.damage.find((damage) => damage.start <= position && position < damage.end);
-      const next = known?.end ?? (await findMagic(window, at + 1)) ?? to;
+      const known = file.damage.find(
+        ({ start, end, missing }) => missing !== true && start <= position && position < end,
+      );
+      const next = known?.end ?? (await file.format.nextStart(window, at + 1)) ?? to;
       if (!skipDamaged) throw file.corrupt(at, next - at, found.reason);
       pageStart = at = next;
       passing = true;

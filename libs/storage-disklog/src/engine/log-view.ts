@@ -1,5 +1,4 @@
 import { type KeyRange, type LogEntry, type StoreEntry } from '@genrocks/storage';
-import { FILE_HEAD } from '../format/headers.js';
 import { IndexDamagedError } from '../index/indexed-keys.js';
 import { type Found, MergedCursor } from './cursor.js';
 import { readPage, readValue } from './entry-reader.js';
@@ -34,7 +33,7 @@ export class LogView {
 
   /** Live entries of a range; `check` runs before every page and ends the scan by throwing. */
   async *scan(range: KeyRange, skipDamaged: boolean, check: () => void): AsyncGenerator<StoreEntry[]> {
-    if (!skipDamaged) refuseDamage(this.log.files, FILE_HEAD);
+    if (!skipDamaged) refuseDamage(this.log.files);
     const files = this.log.files.map((file) => file.hold());
     try {
       const ordered = await this.healing(files, () => orderedStretches(files, range));
@@ -93,7 +92,7 @@ export class LogView {
       for (let i = files.length - 1; i >= 0; i--) {
         const file = files[i]!;
         const slot = file.keys.get(probe);
-        if (!skipDamaged) refuseDamage([file], slot?.at ?? FILE_HEAD);
+        if (!skipDamaged) refuseDamage([file], slot?.at);
         // Held in the same turn: a rotation may drop the file in the next.
         if (slot !== undefined) return slot.deleted ? undefined : { key, slot, file: file.hold() };
       }
@@ -122,9 +121,9 @@ export class LogView {
 }
 
 /** Fails if any of the files is damaged at or behind a position: what was lost there may have been newer. */
-function refuseDamage(files: readonly LogFile[], from: number): void {
+function refuseDamage(files: readonly LogFile[], from?: number): void {
   for (const file of files) {
-    const damage = file.damage.find(({ end }) => end > from);
+    const damage = file.damage.find(({ end }) => end > (from ?? file.format.headBytes));
     if (damage !== undefined) throw file.corrupt(damage.start, damage.end - damage.start, damage.reason);
   }
 }

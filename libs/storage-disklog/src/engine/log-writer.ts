@@ -5,11 +5,10 @@ import {
   type StoreEvent,
   SyncFailedError,
 } from '@genrocks/storage';
-import { FILE_HEAD } from '../format/headers.js';
 import type { EntryWrite } from '../format/entry.js';
+import type { LogFormat } from '../format/log-format.js';
 import { isErrno } from '../io/file-system.js';
 import type { CurrentFile } from './current-file.js';
-import { itemSize } from '../format/item.js';
 import { UnfinishedStepError } from './durable-files.js';
 import { Group } from './group.js';
 
@@ -20,6 +19,7 @@ export type SyncMode = 'always' | 'interval' | 'os';
 
 export interface WriterOptions {
   readonly name: string;
+  readonly format: LogFormat;
   readonly sync: SyncMode;
   readonly syncIntervalMs: number;
   /** Bytes a file may have before the log goes to the next one; Infinity for a log of one file. */
@@ -85,7 +85,7 @@ export class LogWriter {
   }
 
   /** Appends one item; the buffers are copied before this returns. Resolves when it is as durable as `sync` says. */
-  append(entries: readonly EntryWrite[], size = itemSize(entries)): Promise<void> {
+  append(entries: readonly EntryWrite[], size = this.options.format.itemSize(entries)): Promise<void> {
     if (this.failure !== undefined) return Promise.reject(this.failure);
     const group = this.groupFor(size);
     group.add(entries, size, Date.now());
@@ -123,14 +123,15 @@ export class LogWriter {
   }
 
   private groupFor(size: number): Group {
-    const nextFile = this.plannedEnd + size > this.options.rotateAt && this.plannedEnd > FILE_HEAD;
+    const nextFile =
+      this.plannedEnd + size > this.options.rotateAt && this.plannedEnd > this.options.format.headBytes;
     const { gathering } = this;
     if (gathering !== undefined && !nextFile && gathering.length + size <= MAX_GROUP_BYTES) return gathering;
     if (nextFile) {
-      this.plannedEnd = FILE_HEAD;
+      this.plannedEnd = this.options.format.headBytes;
       this.plannedGeneration++;
     }
-    const group = new Group({
+    const group = new Group(this.options.format, {
       start: this.plannedEnd,
       generation: this.plannedGeneration,
       sequence: this.plannedSequence,
@@ -145,7 +146,7 @@ export class LogWriter {
   /** Under `always` a group is written only when all before it is durable; otherwise only what was synced counts. */
   private syncedFor(start: number, generation: number): number {
     if (this.options.sync === 'always') return start;
-    return generation === this.host.current.file.generation ? this.synced : FILE_HEAD;
+    return generation === this.host.current.file.generation ? this.synced : this.options.format.headBytes;
   }
 
   /** Waits for the end of this turn: all who were resolved by the last group write again before the next one goes. */
@@ -178,7 +179,7 @@ export class LogWriter {
     const started = performance.now();
     if (
       this.host.current.file.end + group.length > this.options.rotateAt &&
-      this.host.current.file.end > FILE_HEAD
+      this.host.current.file.end > this.options.format.headBytes
     ) {
       await this.rotate();
     }
@@ -220,7 +221,7 @@ export class LogWriter {
 
   private async rotate(): Promise<void> {
     await this.host.rotate(this.lastSequence);
-    this.synced = FILE_HEAD;
+    this.synced = this.options.format.headBytes;
   }
 
   /** Every error that a caller gets has a code; a step that broke off in the middle ends the writing. */

@@ -1,5 +1,4 @@
 import { keyFromString, type KeyRange, type StoreEntry } from '@genrocks/storage';
-import { FILE_HEAD } from '../format/headers.js';
 import type { LogFile } from './log-file.js';
 import { readFileEntries } from './log-reader.js';
 
@@ -26,9 +25,9 @@ export function orderedStretches(files: readonly LogFile[], range: KeyRange): re
 }
 
 /** The item that holds the first key of the range. */
-function firstItem({ keys }: LogFile, { lower, upper }: KeyRange): number {
-  if (lower <= keys.bounds!.lowest) return FILE_HEAD;
-  return keys.page(lower, upper, false, 1)[0]?.[1].at ?? FILE_HEAD;
+function firstItem({ keys, format }: LogFile, { lower, upper }: KeyRange): number {
+  if (lower <= keys.bounds!.lowest) return format.headBytes;
+  return keys.page(lower, upper, false, 1)[0]?.[1].at ?? format.headBytes;
 }
 
 function touches(bounds: LogFile['keys']['bounds'], { lower, upper }: KeyRange): boolean {

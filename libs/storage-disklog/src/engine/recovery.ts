@@ -1,5 +1,5 @@
-import { entryPlaces } from '../format/entry.js';
-import { type FileStatus, FILE_HEAD, readFileHead } from '../format/headers.js';
+import type { FileStatus } from '../format/headers.js';
+import type { LogFormat } from '../format/log-format.js';
 import type { FileHandle } from '../io/file-system.js';
 import type { Damage } from './log-file.js';
 import { MemoryKeys } from './memory-keys.js';
@@ -23,6 +23,16 @@ export interface RecoveredFile {
   readonly status: FileStatus | undefined;
 }
 
+export interface RecoverOptions {
+  readonly format: LogFormat;
+  /** The file was being written when the log was used last, so a tail of it may be torn. */
+  readonly mayBeTorn?: boolean;
+  /** The file's items have trailers, whatever can be read of them. */
+  readonly knownOurs?: boolean;
+  /** The log was closed after the last write; of use where the file itself does not say so. */
+  readonly wasClosed?: boolean;
+}
+
 /**
  * Reads a file and tells a torn tail from rot.
  *
@@ -35,43 +45,48 @@ export async function recoverFile(
   handle: Pick<FileHandle, 'read'>,
   path: string,
   size: number,
-  mayBeTorn: boolean,
-  knownOurs = false,
+  { format, mayBeTorn = false, knownOurs = false, wasClosed = !mayBeTorn }: RecoverOptions,
 ): Promise<RecoveredFile> {
-  const head = Buffer.alloc(FILE_HEAD);
-  await handle.read(head, 0, FILE_HEAD, 0);
-  const status = readFileHead(head);
+  const head = Buffer.alloc(format.headBytes);
+  if (head.length > 0) await handle.read(head, 0, head.length, 0);
+  const isBare = head.length === 0;
+  const status = isBare ? (wasClosed ? 'closed' : 'opened') : format.readStatus(head);
   const torn = mayBeTorn && status !== 'closed';
-  let scan = new Collector();
-  let result = await scanFile(handle, size, scan.onItem, knownOurs);
+  let scan = new Collector(format);
+  let result = await scanFile(handle, size, format, scan.onItem, knownOurs);
   const ours = knownOurs || result.isMixed;
   if (result.isMixed) {
-    scan = new Collector();
-    result = await scanFile(handle, size, scan.onItem, ours);
+    scan = new Collector(format);
+    result = await scanFile(handle, size, format, scan.onItem, ours);
   }
   const tear = torn
     ? result.gaps.find((gap) => gap.syncedAfter !== undefined && result.synced <= gap.start)
     : undefined;
   const before = result;
   if (tear !== undefined) {
-    scan = new Collector();
-    result = await scanFile(handle, tear.start, scan.onItem, ours);
+    scan = new Collector(format);
+    result = await scanFile(handle, tear.start, format, scan.onItem, ours);
   }
   const damage = result.gaps.map((gap) => toDamage(path, gap));
-  if (status === undefined && size > FILE_HEAD) damage.unshift(headDamage(path));
+  if (status === undefined && size > format.headBytes) damage.unshift(headDamage(path, format.headBytes));
   const tail = tear === undefined ? result.badTail : before.end - tear.start + before.badTail;
   // Only a file that is being written has zeros behind its items; anywhere else they stand where something else stood.
   const spoilt = torn ? 0 : status === 'opened' ? result.badTail : size - result.end;
   if (spoilt > 0) damage.push(tailDamage(path, result, spoilt, scan.lastSequence));
+  const { keys, entries, generation, lastSequence } = scan;
   return {
-    ...scan,
+    keys,
+    entries,
+    generation,
+    lastSequence,
     items: result.items,
     // Damage at the end of a closed file stays where it is, and new items go behind it.
     end: result.end + spoilt,
     damage,
     badBytes: torn ? tail : 0,
-    // Whole items are cut with the tear; or the file has no log head and no items, so it may not be ours at all.
-    cutNeedsCopy: tear !== undefined || (status === undefined && tail > 0),
+    // Whole items are cut with the tear; or nothing says that the file is ours at all.
+    cutNeedsCopy:
+      tear !== undefined || (tail > 0 && (status === undefined || (isBare && scan.generation === undefined))),
     status,
   };
 }
@@ -83,12 +98,14 @@ class Collector {
   generation: number | undefined;
   lastSequence: number | undefined;
 
+  constructor(private readonly format: LogFormat) {}
+
   readonly onItem: OnItem = (item, frame, bytes) => {
     const at = frame.start;
     const length = frame.end - at;
     this.entries += item.entries.length;
     // Erlang may lay its terms out in other ways, so only items of ours have entries that can be read alone.
-    const places = item.trailer && entryPlaces(item.entries, bytes, 0, frame.termStart - at);
+    const places = item.trailer && this.format.entryPlaces(item.entries, bytes, 0, length);
     item.entries.forEach(({ key, value }, index) => {
       const { inner, innerLength, crc } = places?.[index] ?? { inner: 0, innerLength: 0, crc: 0 };
       const deleted = value === undefined;
@@ -122,7 +139,7 @@ function tailDamage(
   };
 }
 
-function headDamage(file: string): Damage {
+function headDamage(file: string, end: number): Damage {
   const reason = 'the file has no log head';
-  return { file, start: 0, end: FILE_HEAD, reason, sequenceBefore: undefined, sequenceAfter: undefined };
+  return { file, start: 0, end, reason, sequenceBefore: undefined, sequenceAfter: undefined };
 }

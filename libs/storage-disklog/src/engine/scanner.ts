@@ -1,19 +1,10 @@
-import {
-  type Frame,
-  type Item,
-  MAX_FRAME_HEAD,
-  parseTrailer,
-  readFrame,
-  readItem,
-  type Trailer,
-  TRAILER_SIZE,
-} from '../format/item.js';
-import { FILE_HEAD } from '../format/headers.js';
+import type { Frame, Item, Trailer } from '../format/item.js';
+import type { ByteWindow, ItemLine, LogFormat } from '../format/log-format.js';
 import type { FileHandle } from '../io/file-system.js';
 
 /** Bytes read at a time; an item that is larger is read whole. */
 const CHUNK = 1 << 20;
-const MAGIC = Buffer.from('bWLA', 'latin1');
+const NOTHING = Buffer.alloc(0);
 
 /** A stretch of a file that is no item. */
 export interface Gap {
@@ -51,22 +42,23 @@ export type OnItem = (item: Item, frame: Frame, bytes: Buffer) => void;
 export async function scanFile(
   file: Pick<FileHandle, 'read'>,
   size: number,
+  format: LogFormat,
   onItem: OnItem,
   knownOurs = false,
 ): Promise<ScanResult> {
   const window = new Window(file, size);
   const gaps: Gap[] = [];
   let items = 0;
-  let at = FILE_HEAD;
-  let end = FILE_HEAD;
+  let at = format.headBytes;
+  let end = at;
   let bad: { start: number; reason: string } | undefined;
   const line = new Line(knownOurs);
   while (at < size) {
-    const looked = itemAt(window, at, bad === undefined ? undefined : line);
+    const looked = format.itemAt(window, at, bad === undefined ? undefined : line);
     const found = looked instanceof Promise ? await looked : looked;
     if ('reason' in found) {
       bad ??= { start: at, reason: found.reason };
-      const next = await findMagic(window, at + 1);
+      const next = await format.nextStart(window, at + 1);
       if (next === undefined) break;
       at = next;
       continue;
@@ -103,7 +95,7 @@ export async function scanFile(
  * What the items of a file met so far say, so that behind damage nothing passes for an item of this file that is
  * none: a value may hold bytes that look like one, and whoever sends values may know the format.
  */
-export class Line {
+export class Line implements ItemLine {
   sequence: number | undefined;
   synced = 0;
   private generation: number | undefined;
@@ -138,58 +130,6 @@ export class Line {
   }
 }
 
-/** The item at a file position, its frame in file positions. Behind damage it must fit the items before (`line`). */
-export function itemAt(window: Window, at: number, line?: Line): Found | Promise<Found> {
-  // Most items lie whole in what was read last; awaiting each of them would cost more than reading it.
-  const head = line === undefined ? window.held(at, MAX_FRAME_HEAD) : undefined;
-  const frame = head === undefined ? undefined : readFrame(head, 0, head.length);
-  const bytes = frame === undefined ? undefined : window.held(at, frame.end);
-  return bytes === undefined ? readItemAt(window, at, line) : checkedItem(bytes, frame!, at);
-}
-
-/** An item, its frame in file positions and its bytes; or why there is none. */
-export type Found =
-  { readonly item: Item; readonly frame: Frame; readonly bytes: Buffer } | { readonly reason: string };
-
-async function readItemAt(window: Window, at: number, line: Line | undefined): Promise<Found> {
-  const head = await window.view(at, MAX_FRAME_HEAD);
-  const frame = readFrame(head, 0, head.length);
-  if (frame === undefined) return { reason: isZero(head) ? 'zeros' : 'no item starts here' };
-  if (at + frame.end > window.size) return { reason: 'the item is cut short' };
-  // Checked before the item is read whole: damage in a large value may leave many places that look like a head.
-  if (line !== undefined && !line.allows(await trailerAt(window, at, frame), at)) return { reason: MISFIT };
-  const found = checkedItem(await window.view(at, frame.end), frame, at);
-  return 'item' in found && line?.allows(found.item.trailer, at) === false ? { reason: MISFIT } : found;
-}
-
-function checkedItem(bytes: Buffer, frame: Frame, at: number): Found {
-  const item = readItem(bytes, frame, at);
-  if ('reason' in item) return item;
-  const { termStart, end, legacy } = frame;
-  return { item, frame: { start: at, termStart: at + termStart, end: at + end, legacy }, bytes };
-}
-
-const MISFIT = 'the item does not belong here';
-
-/** The trailer of a frame, not checked yet. */
-async function trailerAt(window: Window, at: number, frame: Frame): Promise<Trailer | undefined> {
-  if (frame.legacy || frame.end - frame.termStart <= TRAILER_SIZE) return undefined;
-  return parseTrailer(await window.peek(at + frame.end - TRAILER_SIZE, TRAILER_SIZE), 0);
-}
-
-/** The next position where an item might start: four bytes before its magic. */
-export async function findMagic(window: Window, from: number): Promise<number | undefined> {
-  for (let at = from; at + 8 <= window.size;) {
-    const bytes = await window.view(at, CHUNK);
-    const found = bytes.indexOf(MAGIC, 4);
-    if (found >= 0) return at + found - 4;
-    if (bytes.length < 8) return undefined;
-    // The magic may lie across two chunks.
-    at += bytes.length - 7;
-  }
-  return undefined;
-}
-
 /** How many bytes from `start` to the last one that is not zero. */
 async function lastNonZero(window: Window, start: number): Promise<number> {
   let last = start;
@@ -207,12 +147,8 @@ async function lastNonZero(window: Window, start: number): Promise<number> {
   return last - start;
 }
 
-function isZero(bytes: Buffer): boolean {
-  return bytes.every((byte) => byte === 0);
-}
-
-/** A moving view of a file. */
-export class Window {
+/** A moving view of a file, a chunk of it in memory. */
+export class Window implements ByteWindow {
   private buffer: Buffer = Buffer.alloc(0);
   private start = 0;
 
@@ -222,7 +158,6 @@ export class Window {
     private readonly chunk = CHUNK,
   ) {}
 
-  /** Like {@link view}, for a few bytes somewhere ahead: the window stays where it is. */
   async peek(at: number, length: number): Promise<Buffer> {
     const offset = at - this.start;
     if (offset >= 0 && offset + length <= this.buffer.length)
@@ -231,14 +166,17 @@ export class Window {
     return target.subarray(0, await this.file.read(target, 0, length, at));
   }
 
-  /** These bytes if they have been read already, all of them. */
   held(at: number, length: number): Buffer | undefined {
     const offset = at - this.start;
     if (offset < 0 || offset + length > this.buffer.length) return undefined;
     return this.buffer.subarray(offset, offset + length);
   }
 
-  /** Up to `length` bytes from a position, fewer only at the end of the file. */
+  heldFrom(at: number): Buffer {
+    const offset = at - this.start;
+    return offset < 0 || offset > this.buffer.length ? NOTHING : this.buffer.subarray(offset);
+  }
+
   async view(at: number, length: number): Promise<Buffer> {
     const wanted = Math.min(length, this.size - at);
     const offset = at - this.start;

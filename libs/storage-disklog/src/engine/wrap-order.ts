@@ -1,15 +1,11 @@
 import { LogCorruptError } from '@genrocks/storage';
-import {
-  type FileStatus,
-  FILE_HEAD,
-  readFileHead,
-  readIndexFile,
-  type WrapIndex,
-} from '../format/headers.js';
+import { type FileStatus, readIndexFile, type WrapIndex } from '../format/headers.js';
 import { MAX_FRAME_HEAD, readFrame, readTrailer, TRAILER_SIZE } from '../format/item.js';
+import type { LogFormat } from '../format/log-format.js';
 import { type FileHandle, type FileSystem, isErrno } from '../io/file-system.js';
 import { inParallel } from './in-parallel.js';
 import { type LogNames, wrapNumber } from './names.js';
+import { Window } from './scanner.js';
 
 /** What the first bytes of a wrap log's file say. */
 export interface FileSummary {
@@ -34,8 +30,8 @@ export interface WrapOrder {
  * Finds out which file is current. `log.idx` says it, and has no checksum, so the generations in the items must agree;
  * where they do not, they win. Files whose creation was never finished are removed.
  */
-export async function findWrapOrder(fs: FileSystem, names: LogNames): Promise<WrapOrder> {
-  const found = await summarise(fs, names);
+export async function findWrapOrder(fs: FileSystem, names: LogNames, format: LogFormat): Promise<WrapOrder> {
+  const found = await summarise(fs, names, format);
   const index = await readIndex(fs, names);
   if (found.length === 0) return { files: [], indexIsStale: true, index };
   const current = currentNumber(found, index, names);
@@ -77,44 +73,87 @@ function nextIfCreated(files: readonly FileSummary[], current: FileSummary): Fil
   return created && !current.empty ? following : current;
 }
 
-async function summarise(fs: FileSystem, names: LogNames): Promise<FileSummary[]> {
+async function summarise(fs: FileSystem, names: LogNames, format: LogFormat): Promise<FileSummary[]> {
   const entries = await fs.readdir(names.directory);
   const numbers = entries.flatMap(({ name, directory }) => (directory ? [] : (wrapNumber(name) ?? [])));
-  const summaries = await inParallel(numbers, (number) => summariseFile(fs, names, number));
+  const summaries = await inParallel(numbers, (number) => summariseFile(fs, names, format, number));
   const files: FileSummary[] = [];
   for (const summary of summaries) {
-    if (await isUnfinished(fs, names, summary)) await fs.unlink(names.file(summary.number));
+    if (await isUnfinished(fs, names, format, summary)) await fs.unlink(names.file(summary.number));
     else files.push(summary);
   }
   return files.sort((a, b) => a.number - b.number);
 }
 
 /** A file that has nothing yet, not even its head. One that was indexed was complete once, so it is damaged. */
-async function isUnfinished(fs: FileSystem, names: LogNames, file: FileSummary): Promise<boolean> {
-  if (file.size > FILE_HEAD || file.status !== undefined) return false;
+async function isUnfinished(
+  fs: FileSystem,
+  names: LogNames,
+  format: LogFormat,
+  file: FileSummary,
+): Promise<boolean> {
+  if (file.size > format.headBytes || file.status !== undefined) return false;
   return (await fs.size(names.keyIndex(file.number))) === undefined;
 }
 
-async function summariseFile(fs: FileSystem, names: LogNames, number: number): Promise<FileSummary> {
+async function summariseFile(
+  fs: FileSystem,
+  names: LogNames,
+  format: LogFormat,
+  number: number,
+): Promise<FileSummary> {
   const path = names.file(number);
   const size = (await fs.size(path)) ?? 0;
   const handle = await fs.open(path, { write: false });
   try {
-    const head = Buffer.alloc(Math.min(size, FILE_HEAD + MAX_FRAME_HEAD));
+    const { headBytes } = format;
+    const head = Buffer.alloc(Math.min(size, headBytes + MAX_FRAME_HEAD));
     await handle.read(head, 0, head.length, 0);
-    const status = readFileHead(head);
-    const generation = await firstGeneration(handle, head, size);
+    const stated = format.readStatus(head);
+    const generation = await (headBytes === 0
+      ? generationOfLine(handle, format, size)
+      : firstGeneration(handle, head, size, headBytes));
     const empty =
-      generation === undefined && (await isZero(handle, status === undefined ? 0 : FILE_HEAD, size));
-    return { number, size, status, generation, empty: size < FILE_HEAD || empty };
+      size < headBytes ||
+      (generation === undefined && (await isZero(handle, stated === undefined ? 0 : headBytes, size)));
+    return { number, size, status: await statusOf(fs, names, number, stated, empty), generation, empty };
   } finally {
     await handle.close();
   }
 }
 
+/**
+ * A file without a head does not say whether it is being written. An empty one is new, unless there is an index of
+ * what it held once.
+ */
+async function statusOf(
+  fs: FileSystem,
+  names: LogNames,
+  number: number,
+  stated: FileStatus | undefined,
+  empty: boolean,
+): Promise<FileStatus | undefined> {
+  if (stated !== 'unknown' || !empty) return stated;
+  return (await fs.size(names.keyIndex(number))) === undefined ? 'opened' : undefined;
+}
+
+async function generationOfLine(
+  handle: FileHandle,
+  format: LogFormat,
+  size: number,
+): Promise<number | undefined> {
+  const found = await format.itemAt(new Window(handle, size, FIRST_LINE), 0);
+  return 'item' in found ? found.item.trailer?.generation : undefined;
+}
+
 /** Reads and checks the first item: its trailer decides which file is the newest. */
-async function firstGeneration(handle: FileHandle, head: Buffer, size: number): Promise<number | undefined> {
-  const frame = readFrame(head, FILE_HEAD, head.length);
+async function firstGeneration(
+  handle: FileHandle,
+  head: Buffer,
+  size: number,
+  headBytes: number,
+): Promise<number | undefined> {
+  const frame = readFrame(head, headBytes, head.length);
   if (frame === undefined || frame.end > size || frame.end - frame.start > MAX_CHECKED_ITEM) return undefined;
   if (frame.end - frame.termStart <= TRAILER_SIZE) return undefined;
   const bytes = Buffer.alloc(frame.end - frame.start);
@@ -137,6 +176,8 @@ async function isZero(handle: FileHandle, from: number, size: number): Promise<b
 }
 
 const ZEROS = Buffer.alloc(64 << 10);
+/** The first line of a file is mostly shorter. */
+const FIRST_LINE = 16 << 10;
 
 /** A first item above this size is not read just to learn its generation. */
 const MAX_CHECKED_ITEM = 16 << 20;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { link } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileHead, FILE_HEAD, writeIndexFile, writeSizeFile } from '../format/headers.js';
+import { writeIndexFile, writeSizeFile } from '../format/headers.js';
 import { IndexedKeys } from '../index/indexed-keys.js';
 import { writeLogEnd } from '../engine/log-end.js';
 import { LogNames } from '../engine/names.js';
@@ -56,7 +56,7 @@ export class PartitionBackup {
   private async copyCurrent(file: SnapshotFile): Promise<void> {
     const { end: extent } = await extentOf(file);
     let items = 0;
-    let end = Math.min(FILE_HEAD, extent);
+    let end = Math.min(file.format.headBytes, extent);
     let generation = file.generation;
     let lastSequence = 0;
     for await (const step of stepsOf(file, extent)) {
@@ -71,10 +71,12 @@ export class PartitionBackup {
     }
     // What is damaged behind the last item of a closed file stays where it is, for it was data once.
     const length = file.status === 'opened' ? end : extent;
-    const head = file.status === 'opened' ? fileHead('closed') : undefined;
+    const head = file.status === 'opened' ? file.format.fileHead('closed') : undefined;
     await this.copy(file.name, file.handle, length, generation, head);
     if (file.number > 0) this.counts[file.number - 1] = items;
     if (generation === undefined || file.status === undefined) return;
+    // Without a head, the file counts as closed up to there only.
+    if (file.format.headBytes === 0) end = length;
     await this.write('log.end', writeLogEnd({ number: file.number, generation, end, items, lastSequence }));
   }
 

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { fileHead, writeIndexFile, writeSizeFile } from '../format/headers.js';
+import { termSize, writeTerm } from '../format/entry.js';
 import { TRAILER_SIZE } from '../format/item.js';
+import type { LogFormat } from '../format/log-format.js';
 import { DurableWriter, StagedDirectory, writeDurably } from './durable.js';
 import { type FileStep, extentOf, stepsOf } from './file-steps.js';
 import type { LogSnapshot, SnapshotFile } from './log-snapshot.js';
@@ -22,7 +24,8 @@ export interface ExportReport {
 
 /**
  * Writes the log into a new directory as Erlang's own `disk_log` would have: plain items, closed, nothing of ours. It
- * opens there without repair. A halt or compact log becomes a halt log, a wrap log a wrap log of the same files.
+ * opens there without repair. A halt or compact log becomes a halt log, a wrap log a wrap log of the same files; JSON
+ * lines become terms.
  *
  * @throws {TargetNotEmptyError} `TARGET_NOT_EMPTY`, the system's error
  */
@@ -72,7 +75,7 @@ class Export {
           this.damage.push(step.damage);
           continue;
         }
-        await writer.write(plainItem(step));
+        await writer.write(plainItem(file.format, step));
         this.entries += step.item.entries.length;
         count++;
       }
@@ -105,11 +108,21 @@ const MAGIC = Buffer.from('bWLA', 'latin1');
 const MD5_FROM = 65528;
 
 /** An item as Erlang writes it: the term alone. */
-function plainItem({ item, frame, bytes }: Extract<FileStep, { type: 'item' }>): Buffer {
-  const end = bytes.length - (item.trailer === undefined ? 0 : TRAILER_SIZE);
-  const term = bytes.subarray(frame.termStart - frame.start, end);
+function plainItem(format: LogFormat, step: Extract<FileStep, { type: 'item' }>): Buffer {
+  const term = termOf(format, step);
   const size = Buffer.alloc(4);
   size.writeUInt32BE(term.length);
   if (term.length < MD5_FROM) return Buffer.concat([size, MAGIC, term]);
   return Buffer.concat([size, MAGIC, createHash('md5').update(size).digest(), term]);
+}
+
+function termOf(format: LogFormat, { item, frame, bytes }: Extract<FileStep, { type: 'item' }>): Buffer {
+  if (format.name === 'internal') {
+    const end = bytes.length - (item.trailer === undefined ? 0 : TRAILER_SIZE);
+    return bytes.subarray(frame.termStart - frame.start, end);
+  }
+  const { entries } = item;
+  const term = Buffer.alloc(termSize(entries));
+  writeTerm(entries, entries[0]!.timestamp, term, 0);
+  return term;
 }

@@ -1,7 +1,6 @@
-import { FILE_HEAD } from '../format/headers.js';
 import type { Frame, Item } from '../format/item.js';
 import type { Damage } from '../engine/log-file.js';
-import { findMagic, itemAt, Line, scanFile, Window } from '../engine/scanner.js';
+import { Line, scanFile, Window } from '../engine/scanner.js';
 import type { SnapshotFile } from './log-snapshot.js';
 
 /** What a file holds, told item by item in file order. */
@@ -28,8 +27,8 @@ export interface FileExtent {
  * torn, and only behind what its items say was on stable storage.
  */
 export async function extentOf(file: SnapshotFile): Promise<FileExtent> {
-  const { size, status, isCurrent } = file;
-  if (status === 'closed' || size <= FILE_HEAD) return { end: size, tornBytes: 0 };
+  const { size, status, isCurrent, format } = file;
+  if (status === 'closed' || size <= format.headBytes) return { end: size, tornBytes: 0 };
   const scan = await scanOurs(file, size);
   if (!isCurrent) return { end: status === 'opened' ? scan.end + scan.badTail : size, tornBytes: 0 };
   const tear = scan.gaps.find((gap) => gap.syncedAfter !== undefined && scan.synced <= gap.start);
@@ -38,15 +37,16 @@ export async function extentOf(file: SnapshotFile): Promise<FileExtent> {
 }
 
 /** As the engine does: what is no item of ours for certain is none, once it is known that the file is ours. */
-async function scanOurs({ handle, isOurs }: Pick<SnapshotFile, 'handle' | 'isOurs'>, end: number) {
-  const scan = await scanFile(handle, end, () => undefined, isOurs);
-  return scan.isMixed ? scanFile(handle, end, () => undefined, true) : scan;
+async function scanOurs(file: Pick<SnapshotFile, 'handle' | 'isOurs' | 'format'>, end: number) {
+  const { handle, isOurs, format } = file;
+  const scan = await scanFile(handle, end, format, () => undefined, isOurs);
+  return scan.isMixed ? scanFile(handle, end, format, () => undefined, true) : scan;
 }
 
 /** Walks a file up to `end` in bounded memory: its items, and the stretches that are none. */
 export async function* stepsOf(file: SnapshotFile, end: number): AsyncGenerator<FileStep> {
-  const { handle, path, status, size, isOurs } = file;
-  if (status === undefined && size > 0) yield headDamage(path, Math.min(FILE_HEAD, size));
+  const { handle, path, status, size, isOurs, format } = file;
+  if (status === undefined && size > 0) yield headDamage(path, Math.min(format.headBytes, size));
   const window = new Window(handle, end);
   let line = new Line(isOurs);
   let isEmpty = true;
@@ -58,15 +58,15 @@ export async function* stepsOf(file: SnapshotFile, end: number): AsyncGenerator<
       damage: { file: path, start, end: until, reason, sequenceBefore: line.sequence, sequenceAfter },
     };
   };
-  for (let at = FILE_HEAD; at < end;) {
-    const found = await itemAt(window, at, bad === undefined ? undefined : line);
+  for (let at = format.headBytes; at < end;) {
+    const found = await format.itemAt(window, at, bad === undefined ? undefined : line);
     if ('reason' in found) {
       if (bad === undefined && isEmpty && !isOurs) {
         // Damage from the start: nothing before it tells whose items these are, so those behind it must.
-        line = new Line((await scanFile(handle, end, () => undefined)).isMixed);
+        line = new Line((await scanFile(handle, end, format, () => undefined)).isMixed);
       }
       bad ??= { start: at, reason: found.reason };
-      const next = await findMagic(window, at + 1);
+      const next = await format.nextStart(window, at + 1);
       if (next === undefined) break;
       at = next;
       continue;

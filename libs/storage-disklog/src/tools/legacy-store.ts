@@ -1,6 +1,6 @@
 import type { Entry } from '../format/entry.js';
 import { utf8OrUndefined } from '../format/term.js';
-import { itemAt, Window } from '../engine/scanner.js';
+import { Window } from '../engine/scanner.js';
 import type { Damage } from '../engine/log-file.js';
 import { extentOf, stepsOf } from './file-steps.js';
 import { type LegacyMessage, parseLegacyMessage } from './legacy-message.js';
@@ -141,7 +141,7 @@ class PlaceReader {
       this.file = file;
       this.window = new Window(file.handle, file.size, CHUNK);
     }
-    const found = await itemAt(this.window!, at);
+    const found = await file.format.itemAt(this.window!, at);
     if ('reason' in found)
       throw new Error(`${file.path} changed while it was read (offset ${at}: ${found.reason})`);
     return found.item.entries[index]!;

@@ -1,10 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { isGenRocksError } from '@genrocks/storage';
-import { FILE_HEAD, readFileHead, type FileStatus, readIndexFile, readSizeFile } from '../format/headers.js';
+import { FORMAT_BYTES, formatOf } from '../format/formats.js';
+import { type FileStatus, readIndexFile, readSizeFile } from '../format/headers.js';
 import type { WrapIndex, WrapLimits } from '../format/headers.js';
-import { LogNames } from '../engine/names.js';
+import { internalFormat } from '../format/internal-format.js';
+import type { LogFormat } from '../format/log-format.js';
+import { LogNames, wrapNumber } from '../engine/names.js';
+import { readBeginning } from '../engine/other-log.js';
 import { type LogEnd, readLogEnd } from '../engine/log-end.js';
-import { itemAt, Window } from '../engine/scanner.js';
+import { Window } from '../engine/scanner.js';
 import { findWrapOrder, type FileSummary } from '../engine/wrap-order.js';
 import { IndexedKeys } from '../index/indexed-keys.js';
 import { isErrno, nodeFileSystem } from '../io/file-system.js';
@@ -18,6 +22,7 @@ export interface SnapshotFile {
   readonly number: number;
   readonly name: string;
   readonly path: string;
+  readonly format: LogFormat;
   readonly handle: ReadHandle;
   readonly size: number;
   /** Undefined: the file has no log head. */
@@ -159,9 +164,13 @@ async function capture(
   const isSingle = listed.some(({ name, directory: isDirectory }) => !isDirectory && name === 'log');
   if (!isWrap && !isSingle) throw new NotALogError(directory, 'holds no log');
   const end = readLogEnd((await readSmall(names.end, MAX_SMALL)) ?? Buffer.alloc(0));
+  const format = await formatOfLog(
+    names,
+    isWrap ? listed.flatMap(({ name }) => wrapNumber(name) ?? []) : [0],
+  );
   const { files, index } = isWrap
-    ? await wrapFiles(fs, names, remarks, end)
-    : await singleFile(fs, names, end);
+    ? await wrapFiles(fs, names, format, remarks, end)
+    : await singleFile(fs, names, format, end);
   // A truncation that began meanwhile may have taken files away before they were listed.
   if ((await sizeOf(names.truncation)) !== undefined) return undefined;
   const owner = !isOurs && files.at(-1)?.status === 'opened' ? liveOwner(names.lock) : undefined;
@@ -172,12 +181,13 @@ async function capture(
 async function wrapFiles(
   fs: CapturingFileSystem,
   names: LogNames,
+  format: LogFormat,
   remarks: SnapshotRemark[],
   end: LogEnd | undefined,
 ): Promise<{ files: SnapshotFile[]; index: WrapIndex | undefined }> {
-  const ordered = await orderOf(fs, names, remarks);
+  const ordered = await orderOf(fs, names, format, remarks);
   const files: SnapshotFile[] = [];
-  for (const { number, status, generation } of ordered) {
+  for (const { number, status: stated, generation } of ordered) {
     const path = names.file(number);
     const handle = fs.opened.get(path)!;
     const isCurrent = number === ordered.at(-1)!.number;
@@ -186,7 +196,8 @@ async function wrapFiles(
       ? end?.number === number
       : (await IndexedKeys.footer(nodeFileSystem, names.keyIndex(number))) !== undefined;
     const size = await handle.size();
-    files.push({ number, name, path, handle, size, status, generation, isCurrent, isOurs });
+    const status = statusIn(format, stated, { number, size, isCurrent }, end);
+    files.push({ number, name, path, format, handle, size, status, generation, isCurrent, isOurs });
   }
   for (const [path, handle] of fs.opened) {
     if (!files.some((file) => file.path === path)) await handle.close();
@@ -197,10 +208,11 @@ async function wrapFiles(
 async function orderOf(
   fs: CapturingFileSystem,
   names: LogNames,
+  format: LogFormat,
   remarks: SnapshotRemark[],
 ): Promise<readonly FileSummary[]> {
   try {
-    return (await findWrapOrder(fs.asFileSystem(), names)).files;
+    return (await findWrapOrder(fs.asFileSystem(), names, format)).files;
   } catch (error) {
     if (!isGenRocksError(error, 'LOG_CORRUPT')) throw error;
   }
@@ -211,8 +223,8 @@ async function orderOf(
   for (const [path, handle] of fs.opened) {
     const number = Number(/\.(\d+)$/.exec(path)![1]);
     const size = await handle.size();
-    const status = await statusOf(handle);
-    const time = await firstTimestamp(handle, size);
+    const status = await statusOf(format, handle);
+    const time = await firstTimestamp(format, handle, size);
     dated.push({
       summary: { number, size, status, generation: undefined, empty: time === undefined },
       time: time ?? -1,
@@ -224,22 +236,25 @@ async function orderOf(
 async function singleFile(
   fs: CapturingFileSystem,
   names: LogNames,
+  format: LogFormat,
   end: LogEnd | undefined,
 ): Promise<{ files: SnapshotFile[]; index: undefined }> {
   await fs.open(names.halt);
   const handle = fs.opened.get(names.halt)!;
   const size = await handle.size();
   // Shorter than its head: it was being created.
-  if (size < FILE_HEAD) {
+  if (size < format.headBytes) {
     await handle.close();
     return { files: [], index: undefined };
   }
-  const status = await statusOf(handle);
+  const at = { number: 0, size, isCurrent: true };
+  const status = statusIn(format, await statusOf(format, handle), at, end);
   const generation = undefined;
   const file = {
     number: 0,
     name: 'log',
     path: names.halt,
+    format,
     handle,
     size,
     status,
@@ -250,14 +265,39 @@ async function singleFile(
   return { files: [file], index: undefined };
 }
 
-async function statusOf(handle: ReadHandle): Promise<FileStatus | undefined> {
-  const head = Buffer.alloc(FILE_HEAD);
-  return readFileHead(head.subarray(0, await handle.read(head, 0, FILE_HEAD, 0)));
+/** Files that were damaged from the beginning count as Erlang's. */
+async function formatOfLog(names: LogNames, numbers: readonly number[]): Promise<LogFormat> {
+  for (const number of numbers) {
+    const format = formatOf(await readBeginning(nodeFileSystem, names.file(number), FORMAT_BYTES));
+    if (format !== undefined) return format;
+  }
+  return internalFormat;
 }
 
-async function firstTimestamp(handle: ReadHandle, size: number): Promise<number | undefined> {
-  if (size <= FILE_HEAD) return undefined;
-  const found = await itemAt(new Window(handle, size), FILE_HEAD);
+async function statusOf(format: LogFormat, handle: ReadHandle): Promise<FileStatus | undefined> {
+  const head = Buffer.alloc(format.headBytes);
+  const count = head.length === 0 ? 0 : await handle.read(head, 0, head.length, 0);
+  return format.readStatus(head.subarray(0, count));
+}
+
+/** As the engine sees it: a file without a head is closed while log.end says so, unless it was written since. */
+function statusIn(
+  format: LogFormat,
+  stated: FileStatus | undefined,
+  { number, size, isCurrent }: Pick<SnapshotFile, 'number' | 'size' | 'isCurrent'>,
+  end: LogEnd | undefined,
+): FileStatus | undefined {
+  if (format.headBytes > 0) return stated;
+  return !isCurrent || (end?.number === number && size <= end.end) ? 'closed' : 'opened';
+}
+
+async function firstTimestamp(
+  format: LogFormat,
+  handle: ReadHandle,
+  size: number,
+): Promise<number | undefined> {
+  if (size <= format.headBytes) return undefined;
+  const found = await format.itemAt(new Window(handle, size), format.headBytes);
   return 'reason' in found ? undefined : found.item.entries[0]?.timestamp;
 }
 
@@ -269,7 +309,7 @@ async function findInconsistency({ files }: LogSnapshot): Promise<string | undef
     if (file.generation === undefined) {
       between++;
       // Nothing in the file tells its place; at least it must still be the one that has the name.
-      if (file.size > FILE_HEAD && !file.isCurrent && !(await file.handle.isNamed()))
+      if (file.size > file.format.headBytes && !file.isCurrent && !(await file.handle.isNamed()))
         return `${file.name} was overwritten`;
       continue;
     }

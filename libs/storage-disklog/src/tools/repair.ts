@@ -3,6 +3,7 @@ import { replaceFile } from '../engine/durable-files.js';
 import { LogDirectory } from '../engine/log-directory.js';
 import { LogNames } from '../engine/names.js';
 import { writeSizeFile, type WrapLimits, writeIndexFile } from '../format/headers.js';
+import { internalFormat } from '../format/internal-format.js';
 import { nodeFileSystem } from '../io/file-system.js';
 import { lockDirectory } from '../io/lock.js';
 import { LogSnapshot } from './log-snapshot.js';
@@ -125,6 +126,7 @@ class Repair {
     const limits = limitsOf(snapshot);
     const log = await LogDirectory.open(nodeFileSystem, names, {
       type: snapshot.type === 'wrap' ? 'wrap' : 'halt',
+      format: snapshot.files[0]?.format ?? internalFormat,
       maxBytes: snapshot.type === 'wrap' ? limits.maxBytes : Infinity,
       maxFiles: limits.maxFiles,
       repair: 'truncate',

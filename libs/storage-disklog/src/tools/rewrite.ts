@@ -1,7 +1,6 @@
 import { copyDurably } from '../engine/durable-files.js';
 import type { LogNames } from '../engine/names.js';
-import { fileHead } from '../format/headers.js';
-import { sealItem } from '../format/item.js';
+import type { LogFormat } from '../format/log-format.js';
 import { nodeFileSystem } from '../io/file-system.js';
 import { DurableWriter } from './durable.js';
 import { type FileStep, stepsOf } from './file-steps.js';
@@ -41,10 +40,10 @@ export async function rewriteFile(
   const writer = await DurableWriter.create(names.unfinished);
   let itemsKept = 0;
   try {
-    await writer.write(fileHead('closed'));
+    await writer.write(file.format.fileHead('closed'));
     for await (const step of stepsOf(file, end)) {
       if (step.type === 'damage') continue;
-      await writer.write(moved(step, writer.position));
+      await writer.write(moved(file.format, step, writer.position));
       itemsKept++;
     }
     await writer.finish();
@@ -62,11 +61,15 @@ export async function rewriteFile(
 }
 
 /** An item's bytes for another place in its file. */
-function moved({ item, frame, bytes }: Extract<FileStep, { type: 'item' }>, position: number): Buffer {
+function moved(
+  format: LogFormat,
+  { item, frame, bytes }: Extract<FileStep, { type: 'item' }>,
+  position: number,
+): Buffer {
   const copy = Buffer.from(bytes);
   // All of the new file is stored before it gets its name, so a gap before this item would be rot, not a torn write.
   if (item.trailer !== undefined) {
-    sealItem({ ...item.trailer, synced: position }, copy, 0, frame.end - frame.start, position);
+    format.sealItem({ ...item.trailer, synced: position }, copy, 0, frame.end - frame.start, position);
   }
   return copy;
 }

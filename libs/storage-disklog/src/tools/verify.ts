@@ -1,4 +1,4 @@
-import { FILE_HEAD, readIndexFile, readSizeFile } from '../format/headers.js';
+import { readIndexFile, readSizeFile } from '../format/headers.js';
 import { endIsMissing } from '../engine/log-end.js';
 import { LogNames } from '../engine/names.js';
 import { extentOf, stepsOf } from './file-steps.js';
@@ -90,7 +90,7 @@ class Verification {
       file.number > 0 && !isCurrent ? await verifyKeyIndex(this.names, file, this.log.owner) : undefined;
     sequence.enter(path, file.generation);
     let items = 0;
-    let lastEnd = FILE_HEAD;
+    let lastEnd = file.format.headBytes;
     let generation: number | undefined;
     let hasGaps = status === undefined;
     for await (const step of stepsOf(file, end)) {

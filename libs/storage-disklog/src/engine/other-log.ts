@@ -1,0 +1,55 @@
+import { InvalidConfigError } from '@genrocks/storage';
+import { FORMAT_BYTES, formatOf } from '../format/formats.js';
+import type { FileSystem } from '../io/file-system.js';
+import type { DirectoryOptions } from './file-maker.js';
+import { type LogNames, wrapNumber } from './names.js';
+
+/** Enough of a file's beginning where nothing is wrong with it. */
+const FEW_BYTES = 64;
+
+/**
+ * Refuses to open a directory with a log of another type or format: the one would hide the other's data, or take all
+ * of it for damage.
+ * @throws {InvalidConfigError} `INVALID_CONFIG`
+ */
+export async function refuseOtherLog(
+  fs: FileSystem,
+  names: LogNames,
+  { type, format }: Pick<DirectoryOptions, 'type' | 'format'>,
+): Promise<void> {
+  const entries = await fs.readdir(names.directory).catch(() => []);
+  const files = entries.flatMap(({ name, directory }) => (directory ? [] : [name]));
+  const wrapped = files.flatMap((name) => wrapNumber(name) ?? []);
+  const hasHalt = files.includes('log');
+  const hasWrap = wrapped.length > 0;
+  const found = type === 'wrap' ? hasHalt && !hasWrap && 'halt' : hasWrap && 'wrap';
+  const { directory } = names;
+  if (found) {
+    const remedy = `${directory} holds a ${found} log, open it with log_type: ${found}, or use another directory`;
+    throw new InvalidConfigError([`log_type: "${type}" is not allowed; ${remedy}`]);
+  }
+  for (const number of type === 'wrap' ? wrapped : hasHalt ? [0] : []) {
+    const other = await formatOfFile(fs, names.file(number));
+    if (other === format) return;
+    if (other === undefined) continue;
+    const remedy = `${directory} holds a log in format ${other.name}, open it with format: ${other.name}, or use another directory`;
+    throw new InvalidConfigError([`format: "${format.name}" is not allowed; ${remedy}`]);
+  }
+}
+
+/** Up to `length` bytes from the start of a file. */
+export async function readBeginning(fs: FileSystem, path: string, length: number): Promise<Buffer> {
+  const bytes = Buffer.alloc(length);
+  const handle = await fs.open(path, { write: false });
+  try {
+    return bytes.subarray(0, await handle.read(bytes, 0, length, 0));
+  } finally {
+    await handle.close();
+  }
+}
+
+async function formatOfFile(fs: FileSystem, path: string) {
+  const beginning = await readBeginning(fs, path, FEW_BYTES);
+  if (beginning.length < FEW_BYTES) return formatOf(beginning);
+  return formatOf(beginning) ?? formatOf(await readBeginning(fs, path, FORMAT_BYTES));
+}

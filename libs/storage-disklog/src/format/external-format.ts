@@ -1,0 +1,207 @@
+import { crc32 } from 'node:zlib';
+import type { EntryPlace, EntryWrite } from './entry.js';
+import type { BadItem, Frame, Item, Trailer } from './item.js';
+import {
+  type BatchPart,
+  type Line,
+  lineHead,
+  lineSize,
+  placeInLine,
+  readLine,
+  readPlaced,
+  sealLine,
+  writeLine,
+} from './line.js';
+import { type ByteWindow, type Found, type ItemLine, type LogFormat, MISFIT } from './log-format.js';
+
+const NEWLINE = 10;
+/** Inside a JSON string a quote has a backslash before it, so this is the start of a line, whatever became of its newline. */
+const LINE_START = Buffer.from('{"key');
+const CHUNK = 1 << 20;
+/** Longer than the line of the largest value with the longest key. */
+const MAX_LINE = 192 << 20;
+
+/**
+ * JSON lines, as `disk_log`'s external format has bytes: nothing but the items, one JSON object a line ({@link Line}).
+ * A single write is one line. A batch is one item of several lines that count through, and all of them are there or
+ * none counts.
+ */
+export const externalFormat: LogFormat = {
+  name: 'external',
+  headBytes: 0,
+  zerosAhead: false,
+  fileHead: () => Buffer.alloc(0),
+  // Lines only: whether the log was closed stands in log.end.
+  readStatus: () => 'unknown',
+  itemSize(entries) {
+    let size = 0;
+    headsOf(entries).forEach((head, index) => (size += lineSize(head, partOf(entries, index))));
+    return size;
+  },
+  writeItem(entries, timestamp, trailer, target, start, position) {
+    let end = start;
+    headsOf(entries).forEach((head, index) => {
+      const lineStart = end;
+      end = writeLine(head, timestamp, partOf(entries, index), target, lineStart);
+      sealLine(trailer, target, lineStart, end, position + lineStart - start);
+    });
+    return end;
+  },
+  sealItem,
+  entryPlaces(entries, buffer, start, itemLength) {
+    if (entries.length === 1) return WHOLE;
+    const places: EntryPlace[] = [];
+    let inner = 0;
+    for (const line of linesOf(buffer.subarray(start, start + itemLength))) {
+      const place = placeInLine(line, partOf(entries, places.length)!);
+      const crc = crc32(line.subarray(place.start, place.end));
+      places.push({ inner: inner + place.start, innerLength: place.end - place.start, crc });
+      inner += line.length;
+    }
+    return places;
+  },
+  readPlacedEntry(bytes, crc) {
+    const entry = crc32(bytes) === crc ? readPlaced(bytes) : undefined;
+    return entry?.value === undefined ? undefined : { key: entry.key, value: entry.value };
+  },
+  readItem(bytes, position) {
+    const reader = new ItemReader(position);
+    let end = 0;
+    for (const line of linesOf(bytes)) {
+      if (end > 0 && reader.item !== undefined) return { reason: 'bytes left over behind the item' };
+      const problem = reader.add(line);
+      if (problem !== undefined) return problem;
+      end += line.length;
+    }
+    return reader.item ?? { reason: 'the item is cut short' };
+  },
+  itemAt(window, at, line) {
+    const held = window.heldFrom(at);
+    const newline = held.indexOf(NEWLINE);
+    const reader = new ItemReader(at);
+    if (newline < 0) return readItemAt(window, at, line);
+    const bytes = held.subarray(0, newline + 1);
+    const problem = reader.add(bytes);
+    if (problem !== undefined) return problem;
+    return reader.item === undefined ? readItemAt(window, at, line) : found(reader.item, at, bytes, line);
+  },
+  nextStart,
+};
+
+const WHOLE: readonly EntryPlace[] = [{ inner: 0, innerLength: 0, crc: 0 }];
+
+/** The entries that were sized last are the ones that are written next. */
+let sized: { entries: readonly EntryWrite[]; heads: readonly Buffer[] } | undefined;
+
+function headsOf(entries: readonly EntryWrite[]): readonly Buffer[] {
+  if (sized?.entries === entries) {
+    const { heads } = sized;
+    sized = undefined;
+    return heads;
+  }
+  const heads = entries.map(lineHead);
+  sized = { entries, heads };
+  return heads;
+}
+
+function partOf(entries: readonly EntryWrite[], index: number): BatchPart | undefined {
+  return entries.length === 1 ? undefined : { part: index + 1, of: entries.length };
+}
+
+function sealItem(trailer: Trailer, target: Buffer, start: number, end: number, position: number): void {
+  for (let at = start; at < end;) {
+    const next = target.indexOf(NEWLINE, at) + 1;
+    sealLine(trailer, target, at, next, position + at - start);
+    at = next;
+  }
+}
+
+function* linesOf(bytes: Buffer): Generator<Buffer> {
+  for (let at = 0; at < bytes.length;) {
+    const newline = bytes.indexOf(NEWLINE, at);
+    const end = newline < 0 ? bytes.length : newline + 1;
+    yield bytes.subarray(at, end);
+    at = end;
+  }
+}
+
+/** Puts an item together from its lines: one, or those of a batch. */
+class ItemReader {
+  item: Item | undefined;
+  private readonly lines: Line[] = [];
+
+  constructor(private position: number) {}
+
+  /** Why the line does not go on with the item, undefined where it does. */
+  add(bytes: Buffer): BadItem | undefined {
+    const line = readLine(bytes, this.position);
+    if ('reason' in line) return line;
+    const { lines } = this;
+    const { batch, trailer } = line;
+    const [first] = lines;
+    const fits = first === undefined ? (batch?.part ?? 1) === 1 : this.goesOn(first, line);
+    if (!fits || (batch !== undefined && batch.part > batch.of))
+      return { reason: first === undefined ? 'lines of a batch are missing' : 'the batch is cut short' };
+    this.position += bytes.length;
+    lines.push(line);
+    if (lines.length === (batch?.of ?? 1)) {
+      const entries = lines.map(({ entry }) => entry);
+      this.item = { entries, end: 0, trailer: first?.trailer ?? trailer };
+    }
+    return undefined;
+  }
+
+  private goesOn(first: Line, { batch, trailer }: Line): boolean {
+    const { generation, sequence } = first.trailer!;
+    const same = trailer?.generation === generation && trailer.sequence === sequence;
+    return same && batch?.of === first.batch!.of && batch.part === this.lines.length + 1;
+  }
+}
+
+async function readItemAt(window: ByteWindow, at: number, line: ItemLine | undefined): Promise<Found> {
+  const reader = new ItemReader(at);
+  for (let end = 0; ;) {
+    const next = await lineEnd(window, at, end);
+    if (typeof next !== 'number') return next;
+    const problem = reader.add((await window.view(at, next)).subarray(end));
+    if (problem !== undefined) return problem;
+    end = next;
+    if (reader.item !== undefined) return found(reader.item, at, await window.view(at, end), line);
+  }
+}
+
+/** Where the line that starts `from` bytes behind a position ends, counted from that position. */
+async function lineEnd(window: ByteWindow, at: number, from: number): Promise<number | BadItem> {
+  const most = Math.min(window.size - at, from + MAX_LINE);
+  for (let wanted = from + (64 << 10), searched = from; ; wanted = from + (wanted - from) * 4) {
+    const bytes = await window.view(at, Math.min(wanted, most));
+    const newline = bytes.indexOf(NEWLINE, searched);
+    if (newline >= 0) return newline + 1;
+    if (wanted >= most) break;
+    searched = bytes.length;
+  }
+  if (most === from) return { reason: 'the batch is cut short' };
+  return { reason: at + most < window.size ? 'the line is too long' : 'the line has no end' };
+}
+
+/** Behind the next newline, or where a line of ours begins although the newline before it is damaged. */
+async function nextStart(window: ByteWindow, from: number): Promise<number | undefined> {
+  // The newline before `from` makes that a start itself.
+  for (let at = Math.max(0, from - 1); at < window.size;) {
+    const bytes = await window.view(at, CHUNK);
+    const newline = bytes.indexOf(NEWLINE) + 1 || Infinity;
+    const start = bytes.indexOf(LINE_START, 1);
+    const next = at + Math.min(newline, start < 0 ? Infinity : start);
+    if (next < window.size) return next;
+    if (next === window.size || bytes.length <= LINE_START.length) return undefined;
+    // The start of a line may lie across two chunks.
+    at += bytes.length - LINE_START.length;
+  }
+  return undefined;
+}
+
+function found(item: Item, at: number, bytes: Buffer, line: ItemLine | undefined): Found {
+  if (line?.allows(item.trailer, at) === false) return { reason: MISFIT };
+  const frame: Frame = { start: at, termStart: at, end: at + bytes.length, legacy: false };
+  return { item, frame, bytes };
+}

@@ -1,0 +1,75 @@
+import type { EntryPlace, EntryWrite } from './entry.js';
+import type { FileStatus } from './headers.js';
+import type { BadItem, Frame, Item, Trailer } from './item.js';
+
+/** How the items of a log stand in its files. */
+export interface LogFormat {
+  readonly name: 'internal' | 'external';
+  /** Bytes of a file before its first item. */
+  readonly headBytes: number;
+  /** Zeros ahead of the end do not disturb those who read the file while it is written. */
+  readonly zerosAhead: boolean;
+
+  /** What a file begins with. */
+  fileHead(status: 'opened' | 'closed'): Buffer;
+  /** The status that a file's first bytes tell; `unknown` where they do not say, undefined where they are no head. */
+  readStatus(head: Buffer): FileStatus | undefined;
+
+  /** Size in bytes of the item that {@link writeItem} writes. */
+  itemSize(entries: readonly EntryWrite[]): number;
+  /** Writes a whole item that will stand at `position` of its file; answers where it ends in the buffer. */
+  writeItem(
+    entries: readonly EntryWrite[],
+    timestamp: number,
+    trailer: Trailer,
+    target: Buffer,
+    start: number,
+    position: number,
+  ): number;
+  /** Writes the trailer of an item whose other bytes stand already. */
+  sealItem(trailer: Trailer, target: Buffer, start: number, end: number, position: number): void;
+  /**
+   * Where the entries of an item of ours stand in it, so that one of a batch can be read alone. A single entry has no
+   * place: it is read with its item.
+   */
+  entryPlaces(
+    entries: readonly EntryWrite[],
+    buffer: Buffer,
+    start: number,
+    itemLength: number,
+  ): readonly EntryPlace[];
+  /** Reads an entry of a batch out of its own bytes; undefined where they are not what was written. */
+  readPlacedEntry(bytes: Buffer, crc: number): { key: Buffer; value: Buffer } | undefined;
+  /** Reads and checks the one item that these bytes are; it stands at `position` of its file. */
+  readItem(bytes: Buffer, position: number): Item | BadItem;
+
+  /** The item at a file position. Behind damage it must fit the items before (`line`). */
+  itemAt(window: ByteWindow, at: number, line?: ItemLine): Found | Promise<Found>;
+  /** The next position, from `from` on, where an item might start. */
+  nextStart(window: ByteWindow, from: number): Promise<number | undefined>;
+}
+
+/** An item, its frame in file positions and its bytes; or why there is none. */
+export type Found =
+  { readonly item: Item; readonly frame: Frame; readonly bytes: Buffer } | { readonly reason: string };
+
+/** A moving view of a file. */
+export interface ByteWindow {
+  readonly size: number;
+  /** Up to `length` bytes from a position, fewer only at the end of the file. */
+  view(at: number, length: number): Promise<Buffer>;
+  /** Like {@link view}, for a few bytes somewhere ahead: the window stays where it is. */
+  peek(at: number, length: number): Promise<Buffer>;
+  /** These bytes if they have been read already, all of them. */
+  held(at: number, length: number): Buffer | undefined;
+  /** All bytes from a position on that have been read already. */
+  heldFrom(at: number): Buffer;
+}
+
+/** What the items of a file met so far say of those that may follow. */
+export interface ItemLine {
+  /** Could an item with this trailer (undefined: one without) come next, at this position? */
+  allows(trailer: Trailer | undefined, at: number): boolean;
+}
+
+export const MISFIT = 'the item does not belong here';
