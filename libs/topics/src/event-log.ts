@@ -23,6 +23,9 @@ export function logEvents(events: TopicsEvents, logger: Logger): void {
   events.on('consumer-error', ({ group, topic, partition, error }) => {
     logger.warn(`group ${group}, ${topic}/${partition}: ${messageOf(error)}`);
   });
+  events.on('member-expelled', ({ group, memberId, error }) => {
+    logger.warn(`group ${group} goes on without member ${memberId}, which joins anew: ${messageOf(error)}`);
+  });
   events.on('retention-lost', ({ group, topic, partition, from, to }) => {
     logger.warn(
       `group ${group} moved from offset ${from} to ${to} of ${topic}/${partition}: what was between is gone`,

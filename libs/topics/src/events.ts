@@ -25,8 +25,10 @@ export interface TopicsEventMap {
   'store-event': [{ topic: string; partition: number; event: StoreEvent }];
   'group-started': [{ group: string }];
   'group-stopped': [{ group: string }];
-  /** Partitions of a group changed hands. */
+  /** The members of a group, of whatever kind, share its partitions anew. */
   rebalance: [{ group: string; generation: number }];
+  /** A group went on without a member of this process, which joins anew: it did not let go of partitions in time. */
+  'member-expelled': [{ group: string; memberId: string; error: unknown }];
   /** A message is done. One event a message: listen only while it is needed. */
   handled: [{ group: string; message: Message }];
   /** A handler failed; it is tried again after `retryInMs`, or (null) not any more. */

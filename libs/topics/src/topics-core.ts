@@ -8,8 +8,8 @@ import { TopicsEvents } from './events.js';
 import type { TopicPartition } from './groups/assignment.js';
 import type { ConsumerGroup, GroupEnvironment } from './groups/consumer-group.js';
 import { GroupCoordinator } from './groups/coordinator/group-coordinator.js';
-import { GroupCoordinator as LocalCoordinator } from './groups/group-coordinator.js';
 import { GroupOffsets } from './groups/group-offsets.js';
+import { LocalMembers } from './groups/local-members.js';
 import { GroupRegistry } from './groups/group-registry.js';
 import { MetaStore } from './meta/meta-store.js';
 import type { ResolvedTopicsOptions, TopicDefinition, TopicsAdapters } from './options.js';
@@ -35,7 +35,7 @@ export class TopicsCore {
   private readonly turn = new Turn();
   private readonly offsets: GroupOffsets;
   readonly coordinator: GroupCoordinator;
-  private readonly local: LocalCoordinator;
+  private readonly members: LocalMembers;
   private readonly retention: RetentionGuard;
   private readonly deadLetterWriter: DeadLetterWriter;
 
@@ -52,12 +52,11 @@ export class TopicsCore {
     const environment = { cache, budget, turn, scratch, maxMessageBytes, maxBatchBytes };
     this.offsets = new GroupOffsets(meta, options.maxGroups);
     this.manager = new TopicManager(adapters, options, environment, meta, this.offsets, events);
-    this.coordinator = new GroupCoordinator(options);
-    this.local = new LocalCoordinator(
-      (topic) => this.manager.consumable(topic),
-      (group, generation) => events.send('rebalance', { group, generation }),
+    this.coordinator = new GroupCoordinator(options, (group, generation) =>
+      events.send('rebalance', { group, generation }),
     );
-    this.groups = new GroupRegistry(this.manager, this.local, this.offsets, this.coordinator);
+    this.members = new LocalMembers(this.coordinator);
+    this.groups = new GroupRegistry(this.manager, this.coordinator, this.offsets);
     this.retention = new RetentionGuard(this.manager, this.offsets, (error) => this.warn('retention', error));
     this.deadLetterWriter = new DeadLetterWriter((name, of) => this.deadLetterTopic(name, of), options.clock);
     this.deadLetters = new DeadLetters((name) => this.manager.get(name), meta);
@@ -73,16 +72,18 @@ export class TopicsCore {
   }
 
   async close(): Promise<void> {
+    this.coordinator.close();
     await this.manager.closeAll();
     await this.meta.close();
   }
 
   /** What members of groups need. */
   groupEnvironment(onStopped: (group: ConsumerGroup) => void): GroupEnvironment {
-    const { local: coordinator, offsets, events, turn, deadLetterWriter: deadLetters } = this;
+    const { coordinator, members, offsets, events, turn, deadLetterWriter: deadLetters } = this;
     const { drainTimeoutMs, clock } = this.options;
     return {
       coordinator,
+      members,
       offsets,
       events,
       turn,
@@ -91,6 +92,7 @@ export class TopicsCore {
       drainTimeoutMs,
       onStopped,
       partition: (at) => this.partition(at),
+      partitionsOf: (topic) => this.manager.consumable(topic),
       topicNames: () => this.manager.list().map(({ name }) => name),
     };
   }
@@ -103,7 +105,8 @@ export class TopicsCore {
   }
 
   private partition({ topic, partition }: TopicPartition): Partition | undefined {
-    return this.manager.has(topic) ? this.manager.get(topic).partitions[partition] : undefined;
+    const isOpen = partition < this.manager.consumable(topic);
+    return isOpen ? this.manager.get(topic).partitions[partition] : undefined;
   }
 
   private connect(): void {
@@ -112,9 +115,9 @@ export class TopicsCore {
     this.manager.hooks = {
       afterOpen: (topic) => {
         this.retention.opened(topic);
-        this.local.topicChanged(topic.name).catch((error: unknown) => this.warn('rebalance', error));
+        this.members.topicChanged(topic.name);
       },
-      beforeClose: (topic) => this.local.topicChanged(topic.name),
+      beforeClose: (topic) => this.members.topicClosing(topic.name),
     };
   }
 

@@ -88,8 +88,11 @@ function viewGroup(description: GroupDescription): GroupDto {
     topics: [...topics],
     generation,
     lag,
-    members: description.members.map(({ memberId, assignment }) => ({
+    members: description.members.map(({ memberId, instanceId, clientId, clientHost, assignment }) => ({
       member_id: memberId,
+      instance_id: instanceId,
+      client_id: clientId,
+      client_host: clientHost,
       assignment: assignment.map(({ topic, partitions }) => ({ topic, partitions: [...partitions] })),
     })),
     offsets: description.offsets.map((offset) => ({

@@ -121,6 +121,15 @@ export class GroupMemberDto {
   @ApiProperty()
   member_id!: string;
 
+  @ApiProperty({ type: String, nullable: true, description: 'The name of a static member' })
+  instance_id!: string | null;
+
+  @ApiProperty({ example: 'kafkajs', description: 'What the member calls itself' })
+  client_id!: string;
+
+  @ApiProperty({ example: '/127.0.0.1', description: 'Where the member is' })
+  client_host!: string;
+
   @ApiProperty({ type: [AssignmentDto] })
   assignment!: AssignmentDto[];
 }

@@ -18,15 +18,11 @@ const MANY_LEAVE_FROM = 3;
 /** The first version in which the protocol's name may be null. */
 const NULL_PROTOCOL_FROM = 7;
 
-export function joinGroupRoute({ coordinator, options, topics }: BrokerContext): Route {
+export function joinGroupRoute({ coordinator, options }: BrokerContext): Route {
   return route(joinGroup, async (request, { version, clientId, session }) => {
     const { minSessionTimeoutMs, maxSessionTimeoutMs, initialRebalanceDelayMs } = options;
     if (request.sessionTimeoutMs < minSessionTimeoutMs || request.sessionTimeoutMs > maxSessionTimeoutMs) {
       return refusedJoin(ErrorCode.INVALID_SESSION_TIMEOUT, request.memberId, version);
-    }
-    // Handlers inside the process share partitions out in a way of their own, which Kafka clients cannot join.
-    if (topics.groups.list().some(({ group, members }) => group === request.groupId && members > 0)) {
-      return refusedJoin(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, request.memberId, version);
     }
     try {
       const result = await coordinator.join(request.groupId, {

@@ -1,4 +1,4 @@
-import type { GroupState, GroupSummary } from '@genrocks/topics';
+import type { MembershipView } from '@genrocks/topics';
 import { deleteGroups } from '../protocol/apis/delete-groups.js';
 import { describeGroups } from '../protocol/apis/describe-groups.js';
 import { listGroups } from '../protocol/apis/list-groups.js';
@@ -8,29 +8,23 @@ import type { BrokerContext } from './broker-context.js';
 import { errorCodeOf } from './error-mapping.js';
 
 const NOTHING = Buffer.alloc(0);
-/** What groups are called that only have offsets, or handlers inside the process. */
-const CONSUMER = 'consumer';
 const CLASSIC = 'classic';
-
-const STATES: Readonly<Record<GroupState, string>> = {
-  empty: 'Empty',
-  rebalancing: 'PreparingRebalance',
-  stable: 'Stable',
+const OFFSETS_ONLY: Pick<MembershipView, 'state' | 'protocolType'> = {
+  state: 'Empty',
+  protocolType: 'consumer',
 };
+const UNKNOWN: Pick<MembershipView, 'state' | 'protocolType'> = { state: 'Dead', protocolType: '' };
 
-/** Groups of Kafka clients, groups of handlers inside the process, and groups of which only offsets are kept. */
+/** Groups with members, Kafka clients and handlers inside the process alike, and groups of which only offsets are kept. */
 export function listGroupsRoute(broker: BrokerContext): Route {
   return route(listGroups, ({ statesFilter, typesFilter }) => {
-    const found = new Map(
-      broker.topics.groups.list().map((summary) => [summary.group, known(summary)] as const),
-    );
-    for (const name of broker.coordinator.names()) {
-      const { state, protocolType } = broker.coordinator.describe(name)!;
-      found.set(name, { groupId: name, protocolType, state, type: CLASSIC });
-    }
+    const known = broker.topics.groups.list().map(({ group }) => {
+      const { state, protocolType } = broker.coordinator.describe(group) ?? OFFSETS_ONLY;
+      return { groupId: group, protocolType, state, type: CLASSIC };
+    });
     const states = lowerCase(statesFilter);
     const types = lowerCase(typesFilter);
-    const groups = [...found.values()].filter(
+    const groups = known.filter(
       ({ state, type }) =>
         (states.size === 0 || states.has(state.toLowerCase())) && (types.size === 0 || types.has(type)),
     );
@@ -39,22 +33,8 @@ export function listGroupsRoute(broker: BrokerContext): Route {
 }
 
 export function describeGroupsRoute(broker: BrokerContext): Route {
-  return route(describeGroups, async ({ groups }) => ({
-    groups: await Promise.all(
-      groups.map(async (groupId) => {
-        const classic = broker.coordinator.describe(groupId);
-        if (classic !== undefined) {
-          const { state, protocolType, protocolName: protocolData, members } = classic;
-          return { errorCode: ErrorCode.NONE, groupId, state, protocolType, protocolData, members };
-        }
-        return {
-          errorCode: ErrorCode.NONE,
-          groupId,
-          protocolData: '',
-          ...(await inProcess(broker, groupId)),
-        };
-      }),
-    ),
+  return route(describeGroups, ({ groups }) => ({
+    groups: groups.map((groupId) => ({ errorCode: ErrorCode.NONE, groupId, ...describe(broker, groupId) })),
   }));
 }
 
@@ -75,27 +55,20 @@ export function deleteGroupsRoute(broker: BrokerContext): Route {
   }));
 }
 
-function known({ group, state }: GroupSummary) {
-  return { groupId: group, protocolType: CONSUMER, state: STATES[state], type: CLASSIC };
-}
-
 /** A group that nobody knows is dead, which is no error. */
-async function inProcess(broker: BrokerContext, groupId: string) {
-  const isKnown = broker.topics.groups.list().some(({ group }) => group === groupId);
-  if (!isKnown) return { state: 'Dead', protocolType: '', members: [] };
-  const { state, members } = await broker.topics.groups.describe(groupId);
-  return {
-    state: STATES[state],
-    protocolType: CONSUMER,
-    members: members.map(({ memberId }) => ({
-      memberId,
-      groupInstanceId: null,
-      clientId: 'genrocks',
-      clientHost: '',
-      metadata: NOTHING,
-      assignment: NOTHING,
-    })),
-  };
+function describe({ coordinator, topics }: BrokerContext, groupId: string) {
+  const view = coordinator.describe(groupId);
+  if (view === undefined) {
+    const isKnown = topics.groups.list().some(({ group }) => group === groupId);
+    return { ...(isKnown ? OFFSETS_ONLY : UNKNOWN), protocolData: '', members: [] };
+  }
+  const { state, protocolType, protocolName } = view;
+  const members = view.members.map(({ metadata, assignment, ...member }) => ({
+    ...member,
+    metadata: protocolName === '' ? NOTHING : metadata,
+    assignment: state === 'Stable' ? assignment : NOTHING,
+  }));
+  return { state, protocolType, protocolData: protocolName, members };
 }
 
 function lowerCase(names: readonly string[]): Set<string> {

@@ -6,6 +6,7 @@ import {
   type Assignment,
   type AssignmentStrategy,
   partitionId,
+  rangeAssign,
   stickyAssign,
 } from './assignment.js';
 
@@ -94,5 +95,42 @@ describe('cooperative_sticky', () => {
     ]);
     const sizes = [...stickyAssign(members, all, new Map()).values()].map(({ length }) => length);
     expect(sizes).toEqual([4, 4]);
+  });
+});
+
+describe('rangeAssign', () => {
+  it('deals every partition to exactly one subscriber, as evenly as can be', () => {
+    const member = fc.record({
+      memberId: fc.string({ minLength: 1 }),
+      topics: fc.uniqueArray(fc.constantFrom<string[]>('a', 'b', 'c'), { minLength: 1 }),
+    });
+    const members = fc.uniqueArray(member, {
+      selector: ({ memberId }) => memberId,
+      minLength: 1,
+      maxLength: 6,
+    });
+    const counts = fc.tuple(fc.nat(20), fc.nat(20), fc.nat(20));
+    fc.assert(
+      fc.property(members, counts, (group, [a, b, c]) => {
+        const all = new Map([
+          ['a', a],
+          ['b', b],
+          ['c', c],
+        ]);
+        const subscribed = new Map(
+          [...all].filter(([topic]) => group.some(({ topics }) => topics.includes(topic))),
+        );
+        const assignment = rangeAssign(group, subscribed);
+        for (const [topic, count] of subscribed) {
+          const shares = group
+            .filter(({ topics }) => topics.includes(topic))
+            .map(({ memberId }) => assignment.get(memberId)!.filter((place) => place.topic === topic));
+          const dealt = shares.flat().map(({ partition }) => partition);
+          expect(dealt.sort((x, y) => x - y)).toEqual(Array.from({ length: count }, (_, i) => i));
+          const sizes = shares.map(({ length }) => length);
+          expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1);
+        }
+      }),
+    );
   });
 });

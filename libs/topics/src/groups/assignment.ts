@@ -38,12 +38,13 @@ export function rangeAssign(
   partitionCounts: ReadonlyMap<string, number>,
 ): Assignment {
   const assignment = empty(members);
+  const subscribed = subscribersOf(members);
   for (const [topic, count] of partitionCounts) {
-    const subscribers = members.filter((member) => member.topics.includes(topic));
+    const subscribers = subscribed.get(topic) ?? [];
     const least = Math.floor(count / subscribers.length);
     const extra = count % subscribers.length;
     let partition = 0;
-    subscribers.forEach(({ memberId }, i) => {
+    subscribers.forEach((memberId, i) => {
       const end = partition + least + (i < extra ? 1 : 0);
       for (; partition < end; partition++) assignment.get(memberId)!.push({ topic, partition });
     });
@@ -74,19 +75,17 @@ export function stickyAssign(
   owned: ReadonlyMap<string, readonly TopicPartition[]>,
 ): Assignment {
   const assignment = empty(members);
-  const subscribers = new Map<string, string[]>();
-  for (const { memberId, topics } of members) {
-    for (const topic of topics) subscribers.set(topic, [...(subscribers.get(topic) ?? []), memberId]);
-  }
+  const subscribers = subscribersOf(members);
   const load = (memberId: string) => assignment.get(memberId)!.length;
   const leastLoaded = (topic: string) =>
     subscribers.get(topic)!.reduce((least, memberId) => (load(memberId) < load(least) ? memberId : least));
 
   const taken = new Set<string>();
   for (const { memberId, topics } of members) {
+    const subscribed = new Set(topics);
     for (const place of owned.get(memberId) ?? []) {
-      const exists = place.partition < (partitionCounts.get(place.topic) ?? 0);
-      if (!exists || taken.has(partitionId(place)) || !topics.includes(place.topic)) continue;
+      const exists = place.partition >= 0 && place.partition < (partitionCounts.get(place.topic) ?? 0);
+      if (!exists || taken.has(partitionId(place)) || !subscribed.has(place.topic)) continue;
       taken.add(partitionId(place));
       assignment.get(memberId)!.push(place);
     }
@@ -122,6 +121,18 @@ function inOrder(a: TopicPartition, b: TopicPartition): number {
 
 export function partitionId({ topic, partition }: TopicPartition): string {
   return `${topic}\0${partition}`;
+}
+
+function subscribersOf(members: readonly AssignableMember[]): Map<string, string[]> {
+  const subscribers = new Map<string, string[]>();
+  for (const { memberId, topics } of members) {
+    for (const topic of new Set(topics)) {
+      const known = subscribers.get(topic);
+      if (known === undefined) subscribers.set(topic, [memberId]);
+      else known.push(memberId);
+    }
+  }
+  return subscribers;
 }
 
 function empty(members: readonly AssignableMember[]): Assignment {

@@ -310,7 +310,8 @@ describe('members of one group', () => {
     const owned = members.map(({ assignment }) => assignment[0]!.partitions);
     expect(owned.map(({ length }) => length).sort()).toEqual([2, 3]);
     expect(owned.flat().sort()).toEqual([0, 1, 2, 3, 4]);
-    expect([generation, state]).toEqual([2, 'stable']);
+    // One to take from the first, one to give to the second.
+    expect([generation, state]).toEqual([3, 'stable']);
     await topic.publishBatch(Array.from({ length: 5 }, (_, partition) => ({ value: 2, partition })));
     await Promise.all([first.seen.atLeast(5 + owned[0]!.length), second.seen.atLeast(owned[1]!.length)]);
     await (await first.group).stop();

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { startService } from '../__fixtures__/service.js';
-import { coded, settled } from '../__fixtures__/waiting.js';
+import { settled } from '../__fixtures__/waiting.js';
 import type { ConsumerGroup } from './consumer-group.js';
 import type { AssignmentStrategy } from './group.types.js';
 
@@ -88,13 +88,16 @@ describe('the members of a group, whoever comes, goes, is slow or crashes', () =
     );
   });
 
-  it('share out by one strategy', async () => {
-    const running = await startService();
+  it('agree on one strategy, though each prefers another', async () => {
+    const running = await startService({ topics: [{ name: 'orders', partitions: 4 }] });
     const { service } = running;
     const options = { group: 'g', topics: ['orders'], handler: () => {} };
-    await service.startConsumerGroup({ ...options, assignment: 'range' });
-    await expect(service.startConsumerGroup(options)).rejects.toThrowError(coded('INVALID_GROUP'));
-    expect((await service.groups.describe('g')).members).toHaveLength(1);
+    for (const assignment of ['range', 'round_robin', 'cooperative_sticky', 'round_robin'] as const) {
+      await service.startConsumerGroup({ ...options, assignment });
+    }
+    const { members } = await service.groups.describe('g');
+    expect(members.flatMap(({ assignment }) => assignment[0]!.partitions).sort()).toEqual([0, 1, 2, 3]);
+    expect(service.coordinator.describe('g')).toMatchObject({ state: 'Stable', protocolName: 'roundrobin' });
     await running.stop();
   });
 });

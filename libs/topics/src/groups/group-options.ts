@@ -27,6 +27,8 @@ export interface ResolvedGroupOptions {
   readonly batchSize: number;
   readonly from: StartFrom;
   readonly assignment: AssignmentStrategy;
+  readonly instanceId: string | undefined;
+  readonly sessionTimeoutMs: number;
   readonly concurrency: number;
   readonly order: 'key' | 'partition';
   readonly commit: 'auto' | 'manual';
@@ -46,6 +48,8 @@ const KNOWN: Record<keyof ConsumerGroupOptions, true> = {
   batchSize: true,
   from: true,
   assignment: true,
+  instanceId: true,
+  sessionTimeoutMs: true,
   concurrency: true,
   order: true,
   commit: true,
@@ -65,6 +69,7 @@ export function resolveGroupOptions<T>(options: ConsumerGroupOptions<T>): Resolv
   }
   const { group, topics, handler, batchHandler } = options;
   assertGroupName(group);
+  if (options.instanceId !== undefined) assertGroupName(options.instanceId, 'an instance id');
   if (!Array.isArray(topics) || topics.length === 0) {
     throw new InvalidGroupError(`consumer group ${group} subscribes to no topic; list at least one`);
   }
@@ -83,6 +88,8 @@ export function resolveGroupOptions<T>(options: ConsumerGroupOptions<T>): Resolv
       'range',
       'round_robin',
     ]),
+    instanceId: options.instanceId,
+    sessionTimeoutMs: inRange('sessionTimeoutMs', options.sessionTimeoutMs ?? 45_000, 1, HOUR_MS),
     concurrency: inRange('concurrency', options.concurrency ?? 1, 1, 10_000),
     order: oneOf('order', options.order ?? 'key', ['key', 'partition']),
     commit: oneOf('commit', options.commit ?? 'auto', ['auto', 'manual']),

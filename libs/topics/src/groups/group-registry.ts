@@ -5,21 +5,34 @@ import {
   OffsetOutOfRangeError,
 } from '../errors.js';
 import type { Topic } from '../topic.js';
-import type { GroupCoordinator as MembershipCoordinator } from './coordinator/group-coordinator.js';
-import type { MemberIdentity } from './coordinator/membership.types.js';
-import type { GroupCoordinator } from './group-coordinator.js';
+import type { TopicPartition } from './assignment.js';
+import { assignedPartitions, subscribedTopics } from './coordinator/assignors.js';
+import type { GroupCoordinator } from './coordinator/group-coordinator.js';
+import type { MemberIdentity, MembershipState, MembershipView } from './coordinator/membership.types.js';
 import type { GroupOffsets } from './group-offsets.js';
 import { assertGroupName } from './group-name.js';
 import { MAX_OFFSET_METADATA_BYTES } from './group-options.js';
 import type {
   CommittedOffset,
   GroupDescription,
+  GroupMemberDescription,
   GroupOffsetDescription,
+  GroupState,
   GroupSummary,
   OffsetCommit,
   ResetOffsetsOptions,
 } from './group.types.js';
 import { offsetOf } from './offset-target.js';
+
+const NOBODY: Pick<MembershipView, 'protocolType' | 'members'> = { protocolType: '', members: [] };
+
+const STATES: Readonly<Record<MembershipState, GroupState>> = {
+  Empty: 'empty',
+  Dead: 'empty',
+  PreparingRebalance: 'rebalancing',
+  CompletingRebalance: 'rebalancing',
+  Stable: 'stable',
+};
 
 /** Finds topics for the registry. @internal */
 export interface TopicFinder {
@@ -38,18 +51,17 @@ export class GroupRegistry {
     private readonly topics: TopicFinder,
     private readonly coordinator: GroupCoordinator,
     private readonly offsets: GroupOffsets,
-    private readonly membership: MembershipCoordinator,
   ) {}
 
   list(): GroupSummary[] {
-    const names = new Set([...this.coordinator.groupNames(), ...this.offsets.groups()]);
+    const names = new Set([...this.coordinator.names(), ...this.offsets.groups()]);
     return [...names].sort().map((group) => this.summary(group));
   }
 
   /** @throws `GROUP_NOT_FOUND` */
   async describe(group: string): Promise<GroupDescription> {
     this.assertExists(group);
-    const members = this.coordinator.members(group);
+    const members = this.membersOf(group);
     const owners = new Map<string, string>();
     for (const { memberId, assignment } of members) {
       for (const { topic, partitions } of assignment) {
@@ -81,8 +93,8 @@ export class GroupRegistry {
     member?: MemberIdentity,
   ): Promise<void> {
     assertGroupName(group);
-    if (member !== undefined) this.membership.assertMayCommit(group, member);
-    this.assertEmpty(group);
+    if (member !== undefined) this.coordinator.assertMayCommit(group, member);
+    else this.assertEmpty(group);
     for (const { topic, partition, offset, metadata = '' } of commits) {
       const { startOffset, endOffset } = this.topics.get(topic).partition(partition);
       if (!Number.isInteger(offset) || offset < 0 || offset > endOffset) {
@@ -129,14 +141,27 @@ export class GroupRegistry {
   }
 
   private summary(group: string): GroupSummary {
-    const subscribed = this.coordinator.topics(group);
+    const subscribed = this.subscriptions(group);
     const committed = [...this.offsets.partitionsOf(group)].map(({ topic }) => topic);
     return {
       group,
-      state: this.coordinator.state(group),
+      state: STATES[this.coordinator.describe(group)?.state ?? 'Empty'],
       members: this.coordinator.memberCount(group),
       topics: [...new Set([...subscribed, ...committed])].sort(),
     };
+  }
+
+  private membersOf(group: string): GroupMemberDescription[] {
+    const { protocolType, members } = this.coordinator.describe(group) ?? NOBODY;
+    return members.map(({ memberId, groupInstanceId: instanceId, clientId, clientHost, assignment }) => {
+      const assigned = byTopic(assignedPartitions(protocolType, assignment));
+      return { memberId, instanceId, clientId, clientHost, assignment: assigned };
+    });
+  }
+
+  private subscriptions(group: string): string[] {
+    const { protocolType, members } = this.coordinator.describe(group) ?? NOBODY;
+    return [...new Set(members.flatMap(({ metadata }) => subscribedTopics(protocolType, metadata)))];
   }
 
   /** Partitions the group has offsets of or is subscribed to, in order. */
@@ -145,7 +170,7 @@ export class GroupRegistry {
     const add = (topic: string, partition: number) =>
       places.set(`${topic}\0${partition}`, { topic, partition });
     for (const { topic, partition } of this.offsets.partitionsOf(group)) add(topic, partition);
-    for (const topic of this.coordinator.topics(group)) {
+    for (const topic of this.subscriptions(group)) {
       if (!this.topics.has(topic)) continue;
       for (const { index } of this.topics.get(topic).partitions) add(topic, index);
     }
@@ -177,4 +202,10 @@ export class GroupRegistry {
     const members = this.coordinator.memberCount(group);
     if (members > 0) throw new GroupNotEmptyError(group, members);
   }
+}
+
+function byTopic(places: readonly TopicPartition[]): { topic: string; partitions: number[] }[] {
+  const topics = new Map<string, number[]>();
+  for (const { topic, partition } of places) topics.set(topic, [...(topics.get(topic) ?? []), partition]);
+  return [...topics].map(([topic, partitions]) => ({ topic, partitions }));
 }

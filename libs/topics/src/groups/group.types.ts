@@ -74,8 +74,18 @@ export interface ConsumerGroupOptions<T = unknown> {
   batchSize?: number;
   /** Where a partition without a committed offset begins. Default `earliest`. */
   from?: StartFrom;
-  /** How partitions are shared between the members; the same for all of a group. Default `cooperative_sticky`. */
+  /**
+   * How partitions are shared between the members, as far as it is this member's to say: most votes among the ways that
+   * all members know decide, Kafka clients included. Default `cooperative_sticky`.
+   */
   assignment?: AssignmentStrategy;
+  /**
+   * Names this member over its stops and starts (static membership): its partitions wait for it, and nothing is shared
+   * out anew, while it is away for less than `sessionTimeoutMs`. Unique in the group. 1 to 255 characters.
+   */
+  instanceId?: string;
+  /** How long the place of a stopped member with an `instanceId` is kept, in milliseconds. Default 45,000. */
+  sessionTimeoutMs?: number;
   /** Handlers that may run at once per partition; messages of one key keep their order. Default 1. */
   concurrency?: number;
   /**
@@ -146,6 +156,13 @@ export interface GroupSummary {
 
 export interface GroupMemberDescription {
   readonly memberId: string;
+  /** The name of a static member, null for others. */
+  readonly instanceId: string | null;
+  /** What the member calls itself; `genrocks` inside this process. */
+  readonly clientId: string;
+  /** Where it is: the address of a client, or `in-process`. */
+  readonly clientHost: string;
+  /** The partitions it was given last. */
   readonly assignment: readonly { readonly topic: string; readonly partitions: readonly number[] }[];
 }
 

@@ -1,6 +1,6 @@
 import type { TopicsEvents } from '../events.js';
 import type { TopicPartition } from './assignment.js';
-import type { GroupOffsets } from './group-offsets.js';
+import type { OffsetCommit } from './group.types.js';
 
 /** Pause before a commit that failed is tried again, at least. */
 const RETRY_MS = 500;
@@ -11,13 +11,15 @@ export class OffsetCommitter {
   private timer: NodeJS.Timeout | undefined;
   private flushing: Promise<boolean> | undefined;
   private closed = false;
+  /** What was let go of while its commit was under way must not come back with it. */
+  private readonly gone = new WeakSet<TopicPartition>();
   private lastError: unknown;
   /** Offsets committed so far. */
   commits = 0;
 
   constructor(
     private readonly group: string,
-    private readonly offsets: GroupOffsets,
+    private readonly commit: (commits: readonly OffsetCommit[]) => Promise<void>,
     private readonly events: TopicsEvents,
     private readonly intervalMs: number,
   ) {}
@@ -33,6 +35,7 @@ export class OffsetCommitter {
   /** Nothing of this partition is committed any more. */
   forget(place: TopicPartition): void {
     this.dirty.delete(place);
+    this.gone.add(place);
   }
 
   /** Commits all that is done by now; false where that failed. */
@@ -66,15 +69,13 @@ export class OffsetCommitter {
     const batch = [...this.dirty];
     this.dirty.clear();
     try {
-      await this.offsets.commit(
-        this.group,
-        batch.map(([{ topic, partition }, offset]) => ({ topic, partition, offset })),
-      );
+      await this.commit(batch.map(([{ topic, partition }, offset]) => ({ topic, partition, offset })));
       this.commits += batch.length;
       return true;
     } catch (error) {
       this.lastError = error;
       for (const [place, offset] of batch) {
+        if (this.gone.has(place)) continue;
         if (!this.dirty.has(place)) this.dirty.set(place, offset);
         this.events.send('consumer-error', { group: this.group, ...place, error });
       }

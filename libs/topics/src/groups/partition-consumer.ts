@@ -84,16 +84,19 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink {
    * left to themselves: what they still do is not committed.
    */
   async stop(drainMs: number): Promise<void> {
-    this.stopping.abort();
-    this.work.notify();
-    this.feed.wake();
+    this.endWaits();
     if (!(await endsWithin(this.running, drainMs))) {
       this.giveUp.abort();
       await endsWithin(this.running, GRACE_MS);
     }
-    if (this.ended) return;
-    this.ended = true;
-    this.feed.end();
+    this.end();
+  }
+
+  /** Stops at once: the handlers in flight are told to give up, and nothing they still do is committed. */
+  abandon(): void {
+    this.endWaits();
+    this.giveUp.abort();
+    this.end();
   }
 
   /** @internal */
@@ -123,6 +126,18 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink {
   /** @internal */
   commit(): Promise<void> {
     return this.environment.commit();
+  }
+
+  private endWaits(): void {
+    this.stopping.abort();
+    this.work.notify();
+    this.feed.wake();
+  }
+
+  private end(): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.feed.end();
   }
 
   private get stopped(): boolean {

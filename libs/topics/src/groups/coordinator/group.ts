@@ -24,8 +24,6 @@ import type {
 } from './membership.types.js';
 import { PendingIds } from './pending-ids.js';
 
-const NOTHING = Buffer.alloc(0);
-
 export interface GroupEvents {
   /** Everybody has a share of the partitions. */
   shared(generation: number): void;
@@ -92,8 +90,8 @@ export class Group {
         clientId: member.clientId,
         clientHost: member.clientHost,
         isLocal: member.local !== undefined,
-        metadata: member.metadataFor(protocolName),
-        assignment: state === 'Stable' ? member.assignment : NOTHING,
+        metadata: member.metadataFor(protocolName ?? member.protocols[0]?.name ?? null),
+        assignment: member.assignment,
       })),
     };
   }

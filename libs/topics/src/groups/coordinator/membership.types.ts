@@ -99,8 +99,9 @@ export interface MemberView {
   readonly clientHost: string;
   /** Is it inside this process? */
   readonly isLocal: boolean;
+  /** For the protocol agreed on; while there is none, for the one the member likes best. */
   readonly metadata: Buffer;
-  /** Empty while the group is not `Stable`. */
+  /** What it was given last. */
   readonly assignment: Buffer;
 }
 
