@@ -98,9 +98,9 @@ async function paced(session, { ms, rate }) {
   return measured(seen.latencies(), count, began, cpu);
 }
 
-/** Acknowledged publishes alone. */
-async function produce(session, { ms, inFlight }) {
-  await closedLoop(session.publish, inFlight, (next) => next < WARM_UP);
+/** Acknowledged publishes alone; one may be of a batch of messages. */
+async function produce(session, { ms, inFlight, batch = 1 }) {
+  await closedLoop(session.publish, inFlight, (next) => next * batch < WARM_UP);
   const latencies = [];
   const cpu = process.cpuUsage();
   const began = performance.now();
@@ -110,19 +110,27 @@ async function produce(session, { ms, inFlight }) {
     latencies.push(performance.now() - at);
   };
   const count = await closedLoop(publish, inFlight, () => performance.now() - began < ms);
-  return measured(latencies, count, began, cpu);
+  return measured(latencies, count * batch, began, cpu);
 }
 
 /** A backlog, from the first message to the last. */
-async function consume(session, { inFlight, count }) {
-  await closedLoop(session.publish, inFlight, (next) => next < count);
-  const cpu = process.cpuUsage();
-  const began = performance.now();
-  let left = count;
+async function consume(session, { inFlight, count, batch = 1 }) {
+  await closedLoop(session.publish, inFlight, (next) => next * batch < count);
+  let left = Math.ceil(count / batch) * batch;
+  const total = left - 1;
+  let cpu;
+  let began;
   await new Promise((resolve, reject) => {
-    session.consume(() => (--left === 0 ? resolve() : undefined)).catch(reject);
+    const onMessage = () => {
+      if (began === undefined) {
+        cpu = process.cpuUsage();
+        began = performance.now();
+      }
+      if (--left === 0) resolve();
+    };
+    session.consume(onMessage).catch(reject);
   });
-  return measured([], count, began, cpu);
+  return measured([], total, began, cpu);
 }
 
 function measured(latencies, count, began, cpu) {

@@ -74,7 +74,13 @@ export async function startRedis(directory, fsync) {
   const settings = ['--save', '', '--appendonly', 'yes', '--appendfsync', fsync];
   const listen = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory];
   const server = await start(program, [...listen, ...settings], [port]);
-  return { ...server, port, version, settings: `appendonly yes, appendfsync ${fsync}` };
+  return {
+    ...server,
+    port,
+    version,
+    settings: `appendonly yes, appendfsync ${fsync}`,
+    durable: fsync === 'always',
+  };
 }
 
 export async function startNats(directory) {
@@ -95,7 +101,7 @@ export async function startNats(directory) {
   const settings = syncs
     ? 'file storage, sync_interval always'
     : 'file storage, acknowledged before any sync (this version cannot)';
-  return { ...server, port, version, settings };
+  return { ...server, port, version, settings, durable: syncs };
 }
 
 export async function startRabbit(directory) {
