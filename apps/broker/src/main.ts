@@ -2,18 +2,22 @@ import 'reflect-metadata';
 import { readFileSync } from 'node:fs';
 import { CommandFactory } from 'nest-commander';
 import { EXIT } from './cli/exit-codes.js';
+import { describeError } from './cli/output.js';
 import { RootModule } from './cli/root.module.js';
+import { Terminal } from './cli/terminal.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
 
-await CommandFactory.run(RootModule, {
+const terminal = Terminal.ofProcess();
+await CommandFactory.run(RootModule.on(terminal), {
   logger: false,
   cliName: 'genrocks',
   version,
   serviceErrorHandler: (error) => {
-    process.stderr.write(`genrocks: ${error.message}\n`);
+    process.stderr.write(`${describeError(error, process.argv.includes('--json'))}\n`);
     process.exit(EXIT.failed);
   },
 });
+process.exitCode ??= terminal.exitCode;

@@ -1,7 +1,12 @@
-import { Module } from '@nestjs/common';
+import { type DynamicModule, Module } from '@nestjs/common';
 import { InjectCommander } from 'nest-commander';
+import { ConsumeCommand } from './consume/consume.command.js';
+import { GROUP_COMMANDS } from './group/group.command.js';
 import { LOG_COMMANDS } from './log/log.command.js';
+import { PublishCommand } from './publish/publish.command.js';
 import { ServeCommand } from './serve.command.js';
+import { Terminal } from './terminal.js';
+import { TOPIC_COMMANDS } from './topic/topic.command.js';
 
 /** The part of commander's `Command` that is used here; the package itself belongs to nest-commander. */
 interface Program {
@@ -11,8 +16,25 @@ interface Program {
 }
 
 /** The commands of `genrocks`, one file each. */
-@Module({ providers: [ServeCommand, ...LOG_COMMANDS] })
+@Module({
+  providers: [
+    ServeCommand,
+    ...TOPIC_COMMANDS,
+    PublishCommand,
+    ConsumeCommand,
+    ...GROUP_COMMANDS,
+    ...LOG_COMMANDS,
+  ],
+})
 export class RootModule {
+  /** The commands on a terminal. */
+  static on(terminal: Terminal): DynamicModule {
+    return {
+      module: RootModule,
+      providers: [{ provide: Terminal, useValue: terminal }],
+    };
+  }
+
   constructor(@InjectCommander() program: Program) {
     program
       .name('genrocks')

@@ -91,7 +91,7 @@ function closeOnSignal(app: NestFastifyApplication, limitMs: number): void {
   const stop = async (signal: NodeJS.Signals) => {
     if (stopping) {
       logger.warn(`${signal} again: ending at once`);
-      process.exit(EXIT.forced);
+      process.exit(EXIT.interrupted);
     }
     stopping = true;
     logger.log(`${signal}: finishing what is in flight`);

@@ -1,7 +1,7 @@
 import { backupLogs } from '@genrocks/storage-disklog/tools';
 import { CommandRunner, Option, SubCommand } from 'nest-commander';
 import { EXIT } from '../exit-codes.js';
-import { run, warn } from './output.js';
+import { run, warn } from '../output.js';
 import { nameOf } from './partition-names.js';
 
 interface Options {

@@ -2,7 +2,7 @@ import { InvalidArgumentError } from '@genrocks/storage';
 import { type DumpOptions, dumpLog, entryToJson, type LogSnapshot } from '@genrocks/storage-disklog/tools';
 import { CommandRunner, Option, SubCommand } from 'nest-commander';
 import { EXIT } from '../exit-codes.js';
-import { type Output, printable, run, warn } from './output.js';
+import { type Output, printable, run, warn } from '../output.js';
 import { forEachLog, nameOf } from './partition-names.js';
 
 interface Options {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { exportLog } from '@genrocks/storage-disklog/tools';
 import { CommandRunner, Option, SubCommand } from 'nest-commander';
 import { EXIT } from '../exit-codes.js';
-import { run, warn } from './output.js';
+import { run, warn } from '../output.js';
 import { forEachLog, nameOf } from './partition-names.js';
 
 interface Options {

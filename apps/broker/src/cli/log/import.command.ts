@@ -3,7 +3,7 @@ import { findPartitions } from '@genrocks/storage-disklog/tools';
 import { CommandRunner, Option, SubCommand } from 'nest-commander';
 import { EXIT } from '../exit-codes.js';
 import type { ImportReport } from './import.js';
-import { run, warn } from './output.js';
+import { run, warn } from '../output.js';
 import { nameOf } from './partition-names.js';
 
 interface Options {

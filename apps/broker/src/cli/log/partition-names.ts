@@ -1,5 +1,5 @@
 import { findPartitions, LogSnapshot, type PartitionDirectory } from '@genrocks/storage-disklog/tools';
-import { warn } from './output.js';
+import { warn } from '../output.js';
 
 /** A partition as people and scripts see it. */
 export function nameOf({ topic, partition }: Pick<PartitionDirectory, 'topic' | 'partition'>): string {

@@ -1,7 +1,7 @@
 import { findPartitions, repairLog, type RepairReport } from '@genrocks/storage-disklog/tools';
 import { CommandRunner, Option, SubCommand } from 'nest-commander';
 import { EXIT } from '../exit-codes.js';
-import { run } from './output.js';
+import { run } from '../output.js';
 import { nameOf } from './partition-names.js';
 import { describeFinding } from './verify.command.js';
 

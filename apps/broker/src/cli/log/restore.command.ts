@@ -1,7 +1,7 @@
 import { restoreBackup } from '@genrocks/storage-disklog/tools';
 import { CommandRunner, Option, SubCommand } from 'nest-commander';
 import { EXIT } from '../exit-codes.js';
-import { run } from './output.js';
+import { run } from '../output.js';
 
 interface Options {
   json?: boolean;

@@ -6,7 +6,7 @@ import {
 } from '@genrocks/storage-disklog/tools';
 import { CommandRunner, Option, SubCommand } from 'nest-commander';
 import { EXIT } from '../exit-codes.js';
-import { run, table } from './output.js';
+import { run, table } from '../output.js';
 import { forEachLog, nameOf } from './partition-names.js';
 
 interface Options {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { isGenRocksError } from '@genrocks/storage';
-import { EXIT } from '../exit-codes.js';
+import { EXIT } from './exit-codes.js';
+import type { Terminal } from './terminal.js';
 
 /** Bytes gathered before they are written. */
 const CHUNK = 64 << 10;
@@ -10,7 +11,7 @@ export class Output {
   private pending: string[] = [];
   private length = 0;
 
-  constructor(private readonly stream: NodeJS.WriteStream = process.stdout) {
+  constructor(private readonly stream: NodeJS.WritableStream = process.stdout) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') process.exit(process.exitCode ?? EXIT.ok);
       throw error;
@@ -32,17 +33,41 @@ export class Output {
   }
 }
 
+/** Where a command writes to, if not to this process's own streams, and how it tells an error. */
+export interface RunOptions {
+  readonly terminal?: Terminal;
+  /** An error is one JSON object on standard error: `{"error": {"code", "message", "retriable", "details"}}`. */
+  readonly json?: boolean;
+}
+
 /** Runs a command's work: what fails is told in one line, and the exit code says how it went. */
-export async function run(work: (out: Output) => Promise<number>): Promise<void> {
-  const out = new Output();
+export async function run(
+  work: (out: Output) => Promise<number>,
+  { terminal, json = false }: RunOptions = {},
+): Promise<void> {
+  const out = new Output(terminal?.stdout);
+  let exitCode: number;
   try {
-    process.exitCode = await work(out);
+    exitCode = await work(out);
   } catch (error) {
-    warn(isGenRocksError(error) ? `${error.code}: ${error.message}` : (error as Error).message);
-    process.exitCode = EXIT.failed;
-  } finally {
-    await out.flush();
+    (terminal?.stderr ?? process.stderr).write(`${describeError(error, json)}\n`);
+    const mayWorkLater = terminal !== undefined && isGenRocksError(error) && error.retriable;
+    exitCode = mayWorkLater ? EXIT.unavailable : EXIT.failed;
   }
+  await out.flush();
+  if (terminal === undefined) process.exitCode = exitCode;
+  else terminal.exitCode = exitCode;
+}
+
+/** In words, or as JSON. */
+export function describeError(error: unknown, json: boolean): string {
+  const known = isGenRocksError(error);
+  const message = error instanceof Error ? error.message : String(error);
+  if (!json) return `genrocks: ${known ? `${error.code}: ` : ''}${message.replaceAll('\n', '; ')}`;
+  const { code, retriable, details } = known
+    ? error
+    : { code: (error as NodeJS.ErrnoException).code ?? 'INTERNAL_ERROR', retriable: false, details: {} };
+  return JSON.stringify({ error: { code, message, retriable, details } });
 }
 
 /** A line for people, on standard error. */

@@ -1,0 +1,167 @@
+import { GenRocksError } from '@genrocks/storage';
+import type {
+  DeadLetterFilterJson,
+  DeadLetterJson,
+  GroupJson,
+  GroupSummaryJson,
+  OffsetJson,
+  PageJson,
+  PartitionOffsetJson,
+  ReceiptJson,
+  TopicJson,
+} from './api.types.js';
+import { type ApiRequest, type Transport, UnexpectedAnswerError } from './transport.js';
+
+export interface ReadOptions {
+  readonly offset: number;
+  readonly limit: number;
+  readonly maxBytes: number;
+  readonly waitMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ResetOptions {
+  readonly to: string;
+  readonly topics?: readonly string[];
+  readonly partition?: number;
+  readonly dry_run?: boolean;
+}
+
+/** What the broker refused: its problem, as an error with the same code. */
+export class BrokerError extends GenRocksError {}
+
+/** The HTTP API as functions. Every one throws `BrokerError` with the code of the problem, or `CONNECTION_FAILED`. */
+export class BrokerClient {
+  constructor(private readonly transport: Transport) {}
+
+  get isShared(): boolean {
+    return this.transport.isShared;
+  }
+
+  async topics(): Promise<TopicJson[]> {
+    return (await this.get<{ topics: TopicJson[] }>('v1/topics')).topics;
+  }
+
+  topic(name: string): Promise<TopicJson> {
+    return this.get(topicPath(name));
+  }
+
+  createTopic(body: object): Promise<TopicJson> {
+    return this.post('v1/topics', body);
+  }
+
+  deleteTopic(name: string): Promise<void> {
+    return this.request({ method: 'DELETE', path: topicPath(name) });
+  }
+
+  changeTopic(name: string, action: 'truncate' | 'stop' | 'start'): Promise<TopicJson> {
+    return this.post(`${topicPath(name)}/${action}`);
+  }
+
+  addPartitions(name: string, total: number): Promise<TopicJson> {
+    return this.post(`${topicPath(name)}/partitions`, { total });
+  }
+
+  async offsets(name: string, at: string): Promise<PartitionOffsetJson[]> {
+    const path = `${topicPath(name)}/offsets?${query({ at })}`;
+    return (await this.get<{ offsets: PartitionOffsetJson[] }>(path)).offsets;
+  }
+
+  /** @param lines messages, one JSON object a line */
+  publishLines(name: string, lines: Buffer, signal?: AbortSignal): Promise<ReceiptJson> {
+    const body = { type: 'application/x-ndjson', bytes: lines };
+    return this.request({ method: 'POST', path: `${topicPath(name)}/messages`, body, signal });
+  }
+
+  read(name: string, partition: number, options: ReadOptions): Promise<PageJson> {
+    const { offset, limit, maxBytes, waitMs, signal } = options;
+    const where = query({ offset, limit, max_bytes: maxBytes, wait_ms: waitMs });
+    const path = `${topicPath(name)}/partitions/${partition}/messages?${where}`;
+    return this.request({ method: 'GET', path, waitMs, signal });
+  }
+
+  async groups(): Promise<GroupSummaryJson[]> {
+    return (await this.get<{ groups: GroupSummaryJson[] }>('v1/groups')).groups;
+  }
+
+  group(group: string): Promise<GroupJson> {
+    return this.get(groupPath(group));
+  }
+
+  deleteGroup(group: string): Promise<void> {
+    return this.request({ method: 'DELETE', path: groupPath(group) });
+  }
+
+  commit(group: string, offsets: readonly OffsetJson[]): Promise<GroupJson> {
+    return this.post(`${groupPath(group)}/offsets`, { offsets });
+  }
+
+  reset(group: string, options: ResetOptions): Promise<{ dry_run: boolean; offsets: OffsetJson[] }> {
+    return this.post(`${groupPath(group)}/reset`, options);
+  }
+
+  async deadLetters(name: string, filter: DeadLetterFilterJson): Promise<DeadLetterJson[]> {
+    const path = `${topicPath(name)}/dead-letters?${query({ ...filter })}`;
+    return (await this.get<{ dead_letters: DeadLetterJson[] }>(path)).dead_letters;
+  }
+
+  redrive(
+    name: string,
+    options: DeadLetterFilterJson & { to?: string; dry_run?: boolean },
+  ): Promise<{ dry_run: boolean; redriven: number; skipped: number }> {
+    return this.post(`${topicPath(name)}/redrive`, options);
+  }
+
+  async close(): Promise<void> {
+    await this.transport.close();
+  }
+
+  private get<T>(path: string): Promise<T> {
+    return this.request({ method: 'GET', path });
+  }
+
+  private post<T>(path: string, body?: object): Promise<T> {
+    if (body === undefined) return this.request({ method: 'POST', path });
+    const bytes = Buffer.from(JSON.stringify(body));
+    return this.request({ method: 'POST', path, body: { type: 'application/json', bytes } });
+  }
+
+  private async request<T>(request: ApiRequest): Promise<T> {
+    const { status, text } = await this.transport.send(request);
+    const json = parse(text);
+    if (status >= 400) throw toError(status, text, json);
+    if (json === undefined && status !== 204) throw new UnexpectedAnswerError(status, text);
+    return json as T;
+  }
+}
+
+function topicPath(name: string): string {
+  return `v1/topics/${encodeURIComponent(name)}`;
+}
+
+function groupPath(group: string): string {
+  return `v1/groups/${encodeURIComponent(group)}`;
+}
+
+function query(values: Readonly<Record<string, string | number | undefined>>): string {
+  const params = new URLSearchParams();
+  for (const [name, value] of Object.entries(values))
+    if (value !== undefined) params.set(name, String(value));
+  return params.toString();
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+function toError(status: number, text: string, json: unknown): GenRocksError {
+  const { code, detail, retriable, details } = (json ?? {}) as Record<string, unknown>;
+  if (typeof code !== 'string' || typeof detail !== 'string') return new UnexpectedAnswerError(status, text);
+  return new BrokerError(code, detail, retriable === true, {
+    details: { ...((details ?? {}) as Record<string, unknown>), status },
+  });
+}

@@ -1,0 +1,84 @@
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { InvalidArgumentError } from '@genrocks/storage';
+import { DiskLogOptions } from '@genrocks/storage-disklog';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { createBroker } from '../../broker.js';
+import type { BrokerConfig } from '../../config/broker-config.js';
+import { loadConfig } from '../../config/load-config.js';
+import type { ApiAnswer, ApiRequest, Transport } from './transport.js';
+
+export interface DirectoryOptions {
+  /** Configuration file, as `genrocks serve` takes it. */
+  readonly config: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Makes the directory where there is none. */
+  readonly mayCreate: boolean;
+}
+
+/**
+ * A broker inside of this process, on a log_dir that no other one has open. It listens nowhere: requests go straight
+ * to its handlers, so commands do the same, with the same answers, as on a broker that runs.
+ */
+export class DirectoryTransport implements Transport {
+  readonly isShared = false;
+
+  private constructor(private readonly app: NestFastifyApplication) {}
+
+  /** @throws `LOCKED` with the owner's pid, `INVALID_ARGUMENT`, `INVALID_CONFIG`, or what the store says */
+  static async open(directory: string, options: DirectoryOptions): Promise<DirectoryTransport> {
+    const logDir = resolve(directory);
+    assertLogDir(logDir, options.mayCreate);
+    const { config } = loadConfig({
+      env: options.env,
+      ...(options.config === undefined ? {} : { file: options.config }),
+    });
+    const app = await createBroker(onDirectory(config, logDir), { logger: false });
+    try {
+      await app.init();
+    } catch (error) {
+      await app.close().catch(() => {});
+      throw error;
+    }
+    return new DirectoryTransport(app);
+  }
+
+  async send({ method, path, body, signal }: ApiRequest): Promise<ApiAnswer> {
+    signal?.throwIfAborted();
+    const answer = await this.app
+      .getHttpAdapter()
+      .getInstance()
+      .inject({
+        method,
+        url: `/${path}`,
+        ...(body === undefined ? {} : { payload: body.bytes, headers: { 'content-type': body.type } }),
+      });
+    return { status: answer.statusCode, text: answer.payload };
+  }
+
+  async close(): Promise<void> {
+    await this.app.close();
+  }
+}
+
+/** What `genrocks serve` would run with, so that limits and settings of the logs are its own; but for this directory. */
+function onDirectory(config: BrokerConfig, logDir: string): BrokerConfig {
+  config.storage.adapter = 'disk_log';
+  config.storage.diskLog = Object.assign(config.storage.diskLog ?? new DiskLogOptions(), { logDir });
+  config.kafka.enabled = false;
+  config.topics = [];
+  return config;
+}
+
+/** A path that is misspelt, or that of something else, must not become a log_dir. */
+function assertLogDir(logDir: string, mayCreate: boolean): void {
+  const isThere = existsSync(logDir);
+  if (isThere && !statSync(logDir).isDirectory())
+    throw new InvalidArgumentError(`--log-dir: ${logDir} is no directory`);
+  if (existsSync(join(logDir, '__genrocks'))) return;
+  if (mayCreate && (!isThere || readdirSync(logDir).length === 0)) return;
+  throw new InvalidArgumentError(
+    `--log-dir: ${logDir} ${isThere ? 'is not the log_dir of a broker' : 'does not exist'}; ` +
+      'name what storage.disk_log.log_dir (GENROCKS_LOG_DIR) names, such as ./gen_rocks_data',
+  );
+}

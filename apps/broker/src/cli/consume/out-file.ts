@@ -1,0 +1,107 @@
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import { InvalidArgumentError } from '@genrocks/storage';
+import type { PartitionOffsetJson } from '../client/api.types.js';
+import { PositionFile } from '../position-file.js';
+import { PositionMismatchError } from '../position-errors.js';
+import type { OutFormat } from './message-writer.js';
+
+/** What a file holds. */
+export interface ConsumePosition {
+  readonly version: 1;
+  readonly topic: string;
+  readonly topic_id: string;
+  readonly format: OutFormat;
+  readonly columns?: readonly string[];
+  /** Bytes of the file that hold whole messages; what is behind them is written again. */
+  readonly bytes: number;
+  /** Of each partition, the offset behind the last message in the file. */
+  readonly offsets: readonly PartitionOffsetJson[];
+}
+
+export interface OutFileOptions {
+  readonly path: string;
+  readonly positionPath?: string | undefined;
+  readonly restart: boolean;
+  /** What has to be the same when the file goes on. */
+  readonly content: Pick<ConsumePosition, 'topic' | 'topic_id' | 'format' | 'columns'>;
+  /** What a new file begins with. */
+  readonly head: string;
+}
+
+/**
+ * A file that messages are written to, each once, whatever is killed when: beside it stands how long it was when all of
+ * it was on stable storage, and which messages that were. Going on, it is cut to that length and read from there.
+ */
+export class OutFile {
+  private constructor(
+    private readonly file: FileHandle,
+    private readonly position: PositionFile<ConsumePosition>,
+    private readonly content: OutFileOptions['content'],
+    private length: number,
+    /** Where an earlier run stopped; undefined for a new file. */
+    readonly resumed: ConsumePosition | undefined,
+    /** Bytes that were written behind that, and are cut off. */
+    readonly cut: number,
+  ) {}
+
+  /** @throws `INVALID_ARGUMENT` for a file that this command did not write, `POSITION_MISMATCH` */
+  static async open(options: OutFileOptions): Promise<OutFile> {
+    const { path, content, head, restart } = options;
+    const position = new PositionFile<ConsumePosition>(options.positionPath ?? `${path}.position`);
+    if (restart) await position.remove();
+    const before = await position.read();
+    const size = (await stat(path).catch(() => undefined))?.size ?? 0;
+    if (before === undefined && size > 0 && !restart)
+      throw new InvalidArgumentError(
+        `--out: ${path} is there, and ${position.path} is not; --restart writes it anew, or name another file`,
+      );
+    if (before !== undefined) assertFits(before, content, position.path, size);
+    const file = await open(path, 'a');
+    try {
+      const length = before?.bytes ?? 0;
+      await file.truncate(length);
+      const out = new OutFile(file, position, content, length, before, Math.max(0, size - length));
+      if (before === undefined) {
+        await out.append(head);
+        await out.checkpoint([]);
+      }
+      return out;
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  async append(text: string): Promise<void> {
+    const bytes = Buffer.from(text);
+    await this.file.appendFile(bytes);
+    this.length += bytes.length;
+  }
+
+  /** Everything up to these offsets is in the file and stays there. */
+  async checkpoint(offsets: readonly PartitionOffsetJson[]): Promise<void> {
+    await this.file.datasync();
+    await this.position.write({ version: 1, ...this.content, bytes: this.length, offsets });
+  }
+
+  async close(): Promise<void> {
+    await this.file.close();
+  }
+}
+
+function assertFits(
+  before: ConsumePosition,
+  content: OutFileOptions['content'],
+  path: string,
+  size: number,
+): void {
+  const refuse = (reason: string) => {
+    throw new PositionMismatchError(path, reason);
+  };
+  if (before.topic !== content.topic) refuse(`it is of topic ${before.topic}`);
+  if (before.topic_id !== content.topic_id) refuse(`topic ${content.topic} was deleted and created again`);
+  if (before.format !== content.format) refuse(`the file is in ${before.format}`);
+  if (before.columns?.join() !== content.columns?.join())
+    refuse(`the file has columns ${before.columns?.join()}`);
+  if (size < before.bytes) refuse(`the file has ${size} bytes, it had ${before.bytes}`);
+}

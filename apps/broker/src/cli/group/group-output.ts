@@ -1,0 +1,50 @@
+import type { DeadLetterJson, GroupJson, GroupSummaryJson, OffsetJson } from '../client/api.types.js';
+import { printable, table } from '../output.js';
+
+export function groupTable(groups: readonly GroupSummaryJson[]): string {
+  return table(
+    ['group', 'state', 'members', 'topics'],
+    groups.map(({ group, state, member_count, topics }) => [
+      printable(group),
+      state,
+      member_count,
+      topics.map(printable).join(', '),
+    ]),
+  );
+}
+
+export function describeGroup({ group, state, member_count: members, lag, offsets }: GroupJson): string {
+  const facts = `group ${printable(group)}: ${state}, ${members} member(s), lag ${lag}`;
+  const rows = offsets.map((offset) => [
+    printable(offset.topic),
+    offset.partition,
+    offset.committed ?? '-',
+    offset.end_offset,
+    offset.lag,
+    printable(offset.member_id ?? '-'),
+  ]);
+  return `${facts}\n\n${table(['topic', 'partition', 'committed', 'end', 'lag', 'member'], rows)}`;
+}
+
+export function offsetTable(offsets: readonly OffsetJson[]): string {
+  return table(
+    ['topic', 'partition', 'offset'],
+    offsets.map(({ topic, partition, offset }) => [printable(topic), partition, offset]),
+  );
+}
+
+export function deadLetterTable(letters: readonly DeadLetterJson[]): string {
+  return table(
+    ['given up at', 'from', 'group', 'attempts', 'back', 'key', 'error', 'reason'],
+    letters.map((letter) => [
+      new Date(letter.last_failed_at).toISOString(),
+      `${printable(letter.topic)}/${letter.partition}@${letter.offset}`,
+      printable(letter.group),
+      letter.attempts,
+      letter.redriven ? 'yes' : 'no',
+      printable(letter.message.key ?? letter.message.key_base64 ?? '-'),
+      printable(letter.error),
+      printable(letter.reason).slice(0, 100),
+    ]),
+  );
+}

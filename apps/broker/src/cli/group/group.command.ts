@@ -1,0 +1,30 @@
+import { Command, CommandRunner } from 'nest-commander';
+import { GroupDeadLettersCommand, GroupRedriveCommand } from './dead-letters.commands.js';
+import { GroupDescribeCommand, GroupLagCommand, GroupListCommand } from './look.commands.js';
+import { GroupCommitCommand, GroupDeleteCommand, GroupResetCommand } from './offsets.commands.js';
+
+const SUB_COMMANDS = [
+  GroupListCommand,
+  GroupDescribeCommand,
+  GroupLagCommand,
+  GroupResetCommand,
+  GroupCommitCommand,
+  GroupDeleteCommand,
+  GroupDeadLettersCommand,
+  GroupRedriveCommand,
+];
+
+/** `genrocks group`. */
+@Command({
+  name: 'group',
+  description: 'Look at consumer groups, move their offsets, put back their dead letters',
+  subCommands: SUB_COMMANDS,
+})
+export class GroupCommand extends CommandRunner {
+  override run(): Promise<void> {
+    this.command.help({ error: true });
+  }
+}
+
+/** The command and its sub-commands, for a module's providers. */
+export const GROUP_COMMANDS = [GroupCommand, ...SUB_COMMANDS];

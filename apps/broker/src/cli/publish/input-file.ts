@@ -1,0 +1,79 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { InvalidArgumentError } from '@genrocks/storage';
+import { PositionMismatchError } from '../position-errors.js';
+import { PositionFile } from '../position-file.js';
+import type { Format } from './record-reader.js';
+
+/** How far an input has been published. */
+export interface PublishPosition {
+  readonly version: 1;
+  readonly topic: string;
+  readonly format: Format;
+  /** Bytes and records of the input that are published. */
+  readonly bytes: number;
+  readonly records: number;
+  /** Of the bytes before the position; tells another file under the same name. */
+  readonly fingerprint: string;
+  /** Of CSV. */
+  readonly columns?: readonly string[] | undefined;
+  /** Names this run; the same after a resumption. */
+  readonly run: string;
+}
+
+/** Bytes before a position that are compared when it is used. */
+const FINGERPRINT_BYTES = 4096;
+
+/** A file to publish, and the position file beside it. */
+export class InputFile {
+  private constructor(
+    readonly path: string,
+    readonly size: number,
+    readonly position: PositionFile<PublishPosition>,
+  ) {}
+
+  /** @throws `INVALID_ARGUMENT` for what is no file */
+  static async open(path: string, topic: string, positionPath?: string): Promise<InputFile> {
+    const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+      throw new InvalidArgumentError(`--file: ${path} cannot be read (${error.code})`);
+    });
+    if (!found.isFile())
+      throw new InvalidArgumentError(`--file: ${path} is no file; pipe it in, with --file -`);
+    const own = `${path}.${topic.replaceAll('/', '~')}.position`;
+    return new InputFile(path, found.size, new PositionFile(positionPath ?? own));
+  }
+
+  stream(start: number): Readable {
+    return createReadStream(this.path, { start, highWaterMark: 1 << 20 });
+  }
+
+  /**
+   * Where an earlier run stopped, if one did.
+   * @throws `POSITION_MISMATCH` where it was one of another file, topic or format
+   */
+  async resume(topic: string, format: Format): Promise<PublishPosition | undefined> {
+    const position = await this.position.read();
+    if (position === undefined) return undefined;
+    const { path } = this.position;
+    if (position.topic !== topic) throw new PositionMismatchError(path, `it is of topic ${position.topic}`);
+    if (position.format !== format)
+      throw new PositionMismatchError(path, `it is of format ${position.format}`);
+    if ((await this.fingerprint(position.bytes)) !== position.fingerprint)
+      throw new PositionMismatchError(path, `${this.path} is not the file it was`);
+    return position;
+  }
+
+  /** Of what stands before a position; empty where the file ends before it. */
+  async fingerprint(position: number): Promise<string> {
+    const length = Math.min(position, FINGERPRINT_BYTES);
+    const file = await open(this.path, 'r');
+    try {
+      const { bytesRead, buffer } = await file.read(Buffer.alloc(length), 0, length, position - length);
+      return bytesRead < length ? '' : createHash('sha256').update(buffer).digest('hex');
+    } finally {
+      await file.close();
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import { findInexactInteger } from '../../http/json.js';
+import { InvalidRecordError } from './record-errors.js';
+
+/** How records of the input become messages. */
+export interface EncoderOptions {
+  /** Field of a record that is the key. */
+  readonly keyField?: string | undefined;
+  /** Key of all messages. */
+  readonly key?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly partition?: number | undefined;
+}
+
+/** Fields of a message as the HTTP API takes it; the others of a consumed one say where it lay. */
+const MESSAGE_FIELDS = [
+  'key',
+  'key_base64',
+  'value',
+  'value_base64',
+  'headers',
+  'headers_base64',
+  'timestamp',
+  'metadata',
+] as const;
+
+/** Turns records of an input into messages: lines of JSON as the HTTP API takes them. */
+export class MessageEncoder {
+  /** The fields that are the same for all messages, as JSON without braces. */
+  private readonly common: string;
+
+  constructor(private readonly options: EncoderOptions) {
+    const { headers, partition } = options;
+    this.common = JSON.stringify({ headers, partition }).slice(1, -1);
+  }
+
+  /** A line of JSON that is a value. It goes as it is, so that no number is changed on the way. */
+  value(text: string, number: number): string {
+    const value = parseJson(text, number);
+    const asIs =
+      findInexactInteger(text) === undefined
+        ? `"value":${text}`
+        : `"value_base64":"${Buffer.from(text).toString('base64')}"`;
+    return this.join(this.keyOf(value, number), asIs);
+  }
+
+  /** A row with named columns; the value is the row. */
+  row(row: Readonly<Record<string, unknown>>, number: number): string {
+    return this.join(this.keyOf(row, number), `"value":${JSON.stringify(row)}`);
+  }
+
+  /** A line of text. */
+  text(text: string, number: number): string {
+    return this.join(this.keyOf(text, number), `"value":${JSON.stringify(text)}`);
+  }
+
+  /** A message as `genrocks consume --json` prints it; where it lay is left out. */
+  message(text: string, number: number): string {
+    const given = parseJson(text, number);
+    if (typeof given !== 'object' || given === null || Array.isArray(given))
+      throw new InvalidRecordError(number, 'must be an object such as {"key": "a", "value": 1}');
+    const inexact = findInexactInteger(text);
+    if (inexact !== undefined)
+      throw new InvalidRecordError(
+        number,
+        `the number ${inexact} cannot be kept exactly; write it as a string, or the value as value_base64`,
+      );
+    const message: Record<string, unknown> = {};
+    for (const field of MESSAGE_FIELDS) {
+      const value = (given as Record<string, unknown>)[field];
+      if (value !== undefined) message[field] = value;
+    }
+    const { key, headers, partition } = this.options;
+    return JSON.stringify({
+      ...message,
+      ...(key === undefined ? {} : { key }),
+      ...(headers === undefined ? {} : { headers: { ...(message['headers'] as object), ...headers } }),
+      ...(partition === undefined ? {} : { partition }),
+    });
+  }
+
+  private join(key: string | null | undefined, value: string): string {
+    const parts = [value];
+    if (key !== undefined && key !== null) parts.push(`"key":${JSON.stringify(key)}`);
+    if (this.common !== '') parts.push(this.common);
+    return `{${parts.join(',')}}`;
+  }
+
+  private keyOf(record: unknown, number: number): string | null | undefined {
+    const { key, keyField } = this.options;
+    if (keyField === undefined) return key;
+    const value: unknown =
+      typeof record === 'object' && record !== null && Object.hasOwn(record, keyField)
+        ? (record as Record<string, unknown>)[keyField]
+        : undefined;
+    if (value === null || typeof value === 'string') return value;
+    if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+    const reason = value === undefined ? 'is missing' : 'is no text, number or boolean';
+    throw new InvalidRecordError(number, `the field ${JSON.stringify(keyField)} (--key-field) ${reason}`);
+  }
+}
+
+function parseJson(text: string, number: number): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw new InvalidRecordError(number, `is not JSON: ${(error as Error).message}`);
+  }
+}

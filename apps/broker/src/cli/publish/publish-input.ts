@@ -1,0 +1,107 @@
+import { randomUUID } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import type { BrokerClient } from '../client/broker-client.js';
+import { Progress } from '../progress.js';
+import type { Terminal } from '../terminal.js';
+import { InputFile, type PublishPosition } from './input-file.js';
+import { type EncoderOptions, MessageEncoder } from './message-encoder.js';
+import { RecordPublisher } from './record-publisher.js';
+import { type Format, readRecords } from './record-reader.js';
+
+export interface PublishInputOptions extends EncoderOptions {
+  readonly topic: string;
+  /** `-` is standard input. */
+  readonly file: string;
+  readonly format: Format;
+  readonly positionFile?: string | undefined;
+  readonly restart: boolean;
+  readonly quiet: boolean;
+}
+
+export interface PublishReport {
+  readonly topic: string;
+  /** Published by this run, and by earlier runs before it. */
+  readonly published: number;
+  readonly resumed_at: number;
+  /** False where a signal ended it; run it again to go on. */
+  readonly complete: boolean;
+}
+
+/** The position is written down so often, in milliseconds: what a kill may repeat. */
+const SAVE_EVERY_MS = 250;
+
+/** Publishes a file or standard input; see `genrocks publish --help`. */
+export async function publishInput(
+  client: BrokerClient,
+  terminal: Terminal,
+  options: PublishInputOptions,
+): Promise<PublishReport> {
+  const { topic, format, quiet } = options;
+  const file = options.file === '-' ? undefined : await openInput(options);
+  const from = await file?.resume(topic, format);
+  if (from !== undefined)
+    terminal.note(`going on behind record ${from.records}, where ${file!.position.path} says it stopped`);
+  const { bytes = 0, records = 0, columns, run = randomUUID() } = from ?? ({} as Partial<PublishPosition>);
+
+  const input: Readable = file?.stream(bytes) ?? terminal.stdin;
+  const source = readRecords(input, format, new MessageEncoder(options), { bytes, records, columns });
+  const progress = new Progress(terminal, 'published', quiet, file && file.size - bytes);
+  const saver = new PositionSaver(file, { version: 1, topic, format, run }, () => source.columns());
+  const signal = terminal.signal();
+  let stored = { records, bytes };
+  const publisher = new RecordPublisher({
+    signal,
+    send: (lines) => client.publishLines(topic, lines),
+    onStored: async (now, end) => {
+      progress.add(now - stored.records, end - stored.bytes);
+      stored = { records: now, bytes: end };
+      await saver.save(stored, false);
+    },
+    onRetry: ({ code, message }, pause) => terminal.note(`${code}: ${message}; trying again in ${pause} ms`),
+  });
+  // A pipe may stay silent for ever; the signal ends the wait for it.
+  const interrupt = () => void input.destroy();
+  signal.addEventListener('abort', interrupt, { once: true });
+  try {
+    await publisher.run(source, records);
+  } catch (error) {
+    if (!signal.aborted || (error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE')
+      throw error;
+  } finally {
+    signal.removeEventListener('abort', interrupt);
+    progress.end();
+    await saver.save(stored, true);
+  }
+  const complete = !signal.aborted;
+  if (complete) await file?.position.remove();
+  if (!quiet) terminal.note(progress.describe());
+  return { topic, published: stored.records - records, resumed_at: records, complete };
+}
+
+async function openInput({ file, topic, positionFile, restart }: PublishInputOptions): Promise<InputFile> {
+  const input = await InputFile.open(file, topic, positionFile);
+  if (restart) await input.position.remove();
+  return input;
+}
+
+/** Keeps the position file behind what is stored. */
+class PositionSaver {
+  private savedAt = Date.now();
+  private saved = 0;
+
+  constructor(
+    private readonly file: InputFile | undefined,
+    private readonly fixed: Pick<PublishPosition, 'version' | 'topic' | 'format' | 'run'>,
+    private readonly columns: () => readonly string[] | undefined,
+  ) {}
+
+  async save({ records, bytes }: { records: number; bytes: number }, isLast: boolean): Promise<void> {
+    const { file } = this;
+    if (file === undefined || bytes === 0 || bytes === this.saved) return;
+    if (!isLast && Date.now() - this.savedAt < SAVE_EVERY_MS) return;
+    const fingerprint = await file.fingerprint(bytes);
+    await file.position.write({ ...this.fixed, records, bytes, fingerprint, columns: this.columns() });
+    this.savedAt = Date.now();
+    this.saved = bytes;
+  }
+}

@@ -1,0 +1,174 @@
+import { extname } from 'node:path';
+import { InvalidArgumentError } from '@genrocks/storage';
+import { Command, Option } from 'nest-commander';
+import { BrokerCommand, type BrokerOptions, wholeNumber } from '../broker-command.js';
+import type { BrokerClient } from '../client/broker-client.js';
+import { EXIT } from '../exit-codes.js';
+import { type Output, printable } from '../output.js';
+import { MessageEncoder } from './message-encoder.js';
+import { type Format, FORMATS } from './record-reader.js';
+
+interface Options extends BrokerOptions {
+  file?: string;
+  format?: Format;
+  keyField?: string;
+  key?: string;
+  value?: string;
+  text?: string;
+  tombstone?: boolean;
+  header?: Record<string, string>;
+  partition?: number;
+  positionFile?: string;
+  restart?: boolean;
+  quiet?: boolean;
+}
+
+/** `genrocks publish`: one message, or all records of a file or of standard input. */
+@Command({
+  name: 'publish',
+  arguments: '<topic>',
+  description:
+    'Publish one message (--value, --text), or a file (--file), which goes on where it stopped after a kill',
+})
+export class PublishCommand extends BrokerCommand<Options> {
+  protected override readonly mayCreateLogDir = true;
+
+  @Option({ flags: '-f, --file <path>', description: 'publish every record of a file; - is standard input' })
+  parseFile(path: string): string {
+    return path;
+  }
+
+  @Option({
+    flags: '--format <name>',
+    description:
+      'jsonl: a value a line; csv: a row is a value, the first names the columns; lines: a line is a text; ' +
+      'messages: as consume --json prints them (default: by the ending of the name, or jsonl)',
+  })
+  parseFormat(name: string): Format {
+    const format = FORMATS.find((one) => one === name);
+    if (format !== undefined) return format;
+    throw new InvalidArgumentError(
+      `--format: ${JSON.stringify(name)} is not allowed; one of ${FORMATS.join(', ')}`,
+    );
+  }
+
+  @Option({ flags: '--key-field <name>', description: 'the field or column of a record that is the key' })
+  parseKeyField(name: string): string {
+    return name;
+  }
+
+  @Option({ flags: '-k, --key <key>', description: 'the key' })
+  parseKey(key: string): string {
+    return key;
+  }
+
+  @Option({ flags: '-v, --value <json>', description: 'publish one message with this value, in JSON' })
+  parseValue(json: string): string {
+    return json;
+  }
+
+  @Option({ flags: '-t, --text <text>', description: 'publish one message with this text' })
+  parseText(text: string): string {
+    return text;
+  }
+
+  @Option({ flags: '--tombstone', description: 'publish one message without a value' })
+  parseTombstone(): boolean {
+    return true;
+  }
+
+  @Option({ flags: '-H, --header <name=value>', description: 'a header; may be repeated' })
+  parseHeader(text: string, before: Record<string, string> = {}): Record<string, string> {
+    const at = text.indexOf('=');
+    if (at < 1)
+      throw new InvalidArgumentError(`--header: ${JSON.stringify(text)} is not allowed; name=value`);
+    return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+  }
+
+  @Option({ flags: '-p, --partition <number>', description: 'default: the routing of the topic chooses' })
+  parsePartition(text: string): number {
+    return wholeNumber('--partition', text);
+  }
+
+  @Option({
+    flags: '--position-file <path>',
+    description: 'where to note how far it is (default: beside the file, until all of it is published)',
+  })
+  parsePositionFile(path: string): string {
+    return path;
+  }
+
+  @Option({
+    flags: '--restart',
+    description: 'begin at the start of the file, whatever was published before',
+  })
+  parseRestart(): boolean {
+    return true;
+  }
+
+  @Option({ flags: '-q, --quiet', description: 'no progress' })
+  parseQuiet(): boolean {
+    return true;
+  }
+
+  protected async work(
+    client: BrokerClient,
+    [topic]: readonly string[],
+    options: Options,
+    out: Output,
+  ): Promise<number> {
+    const { value, text, tombstone, file } = options;
+    const given = [value, text, tombstone, file].filter((one) => one !== undefined).length;
+    if (given !== 1) throw new InvalidArgumentError('give one of --value, --text, --tombstone and --file');
+    return file === undefined
+      ? this.publishOne(client, topic!, options, out)
+      : this.publishFile(client, topic!, { ...options, file }, out);
+  }
+
+  private async publishOne(
+    client: BrokerClient,
+    topic: string,
+    { value, text, key, header: headers, partition, json }: Options,
+    out: Output,
+  ): Promise<number> {
+    const encoder = new MessageEncoder({ key, headers, partition });
+    const line = text === undefined ? encoder.value(value ?? 'null', 1) : encoder.text(text, 1);
+    const receipt = await client.publishLines(topic, Buffer.from(line));
+    const [stored] = receipt.partitions;
+    const result = { topic, partition: stored!.partition, offset: stored!.first_offset };
+    await out.line(
+      json === true ? JSON.stringify(result) : `${printable(topic)}/${result.partition}@${result.offset}`,
+    );
+    return EXIT.ok;
+  }
+
+  private async publishFile(
+    client: BrokerClient,
+    topic: string,
+    options: Options & { file: string },
+    out: Output,
+  ): Promise<number> {
+    const { file, format = formatOf(file), positionFile, restart = false, quiet = false, json } = options;
+    const { publishInput } = await import('./publish-input.js');
+    const report = await publishInput(client, this.terminal, {
+      topic,
+      file,
+      format,
+      key: options.key,
+      keyField: options.keyField,
+      headers: options.header,
+      partition: options.partition,
+      positionFile,
+      restart,
+      quiet,
+    });
+    if (json === true) await out.line(JSON.stringify(report));
+    return report.complete ? EXIT.ok : EXIT.interrupted;
+  }
+}
+
+function formatOf(file: string): Format {
+  const ending = extname(file).toLowerCase();
+  if (ending === '.csv') return 'csv';
+  return ending === '.txt' || ending === '.log' ? 'lines' : 'jsonl';
+}

@@ -1,0 +1,107 @@
+import { pipeline, type Readable } from 'node:stream';
+import type { MessageEncoder } from './message-encoder.js';
+import { splitLines } from './line-splitter.js';
+import { InvalidRecordError } from './record-errors.js';
+
+export const FORMATS = ['jsonl', 'csv', 'lines', 'messages'] as const;
+export type Format = (typeof FORMATS)[number];
+
+/** Where reading begins: bytes and records that were done before. */
+export interface ReadFrom {
+  readonly bytes: number;
+  readonly records: number;
+  /** Names of the columns of CSV, where its first line was read before. */
+  readonly columns?: readonly string[] | undefined;
+}
+
+/** A message, and how far the input was read behind it. */
+export interface SourceRecord {
+  /** As a line of the HTTP API. */
+  readonly line: string;
+  readonly end: number;
+}
+
+/** The records of an input, a handful at a time, read only as fast as they are taken. */
+export interface RecordSource {
+  readonly records: AsyncIterable<SourceRecord[]>;
+  /** Of CSV, once the first record was read. */
+  columns(): readonly string[] | undefined;
+}
+
+/** @throws while reading: `INVALID_RECORD`, or what the input says */
+export function readRecords(
+  input: Readable,
+  format: Format,
+  encoder: MessageEncoder,
+  from: ReadFrom,
+): RecordSource {
+  if (format === 'csv') return readCsv(input, encoder, from);
+  const encode = {
+    jsonl: encoder.value.bind(encoder),
+    lines: encoder.text.bind(encoder),
+    messages: encoder.message.bind(encoder),
+  }[format];
+  return { records: readLines(input, encode, from), columns: () => undefined };
+}
+
+async function* readLines(
+  input: Readable,
+  encode: (text: string, number: number) => string,
+  { bytes, records }: ReadFrom,
+): AsyncGenerator<SourceRecord[]> {
+  let number = records;
+  for await (const lines of splitLines(input, bytes)) {
+    const page: SourceRecord[] = [];
+    try {
+      for (const { text, end } of lines) page.push({ line: encode(text, ++number), end });
+    } catch (error) {
+      // What stands before the mistake is published.
+      if (page.length > 0) yield page;
+      throw error;
+    }
+    yield page;
+  }
+}
+
+/** Rows given at once. */
+const PAGE = 256;
+/** Longest record in bytes. */
+const MAX_RECORD_BYTES = 16 << 20;
+
+interface ParsedRow {
+  readonly record: Record<string, string>;
+  readonly info: { readonly bytes: number; readonly columns: boolean | readonly { name: string }[] };
+}
+
+function readCsv(input: Readable, encoder: MessageEncoder, from: ReadFrom): RecordSource {
+  let columns = from.columns;
+  async function* rows(): AsyncGenerator<SourceRecord[]> {
+    // Loaded here: no other command parses CSV.
+    const { parse } = await import('csv-parse');
+    const parser = parse({
+      columns: columns === undefined ? (names: string[]) => (columns = names) && names : [...columns],
+      bom: from.bytes === 0,
+      info: true,
+      skip_empty_lines: true,
+      max_record_size: MAX_RECORD_BYTES,
+    });
+    pipeline(input, parser, () => {});
+    let number = from.records;
+    let page: SourceRecord[] = [];
+    try {
+      for await (const { record, info } of parser as AsyncIterable<ParsedRow>) {
+        page.push({ line: encoder.row(record, ++number), end: from.bytes + info.bytes });
+        if (page.length < PAGE) continue;
+        yield page;
+        page = [];
+      }
+    } catch (error) {
+      if (page.length > 0) yield page;
+      throw (error as { code?: string }).code?.startsWith('CSV_') === true
+        ? new InvalidRecordError(number + 1, (error as Error).message)
+        : error;
+    }
+    if (page.length > 0) yield page;
+  }
+  return { records: rows(), columns: () => columns };
+}

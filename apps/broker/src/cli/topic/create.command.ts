@@ -1,0 +1,68 @@
+import { InvalidArgumentError } from '@genrocks/storage';
+import { Option, SubCommand } from 'nest-commander';
+import { wholeNumber } from '../broker-command.js';
+import type { TopicJson } from '../client/api.types.js';
+import type { BrokerClient } from '../client/broker-client.js';
+import { TopicActionCommand } from './topic-action.command.js';
+
+interface Options {
+  partitions?: number;
+  routing?: string;
+  adapter?: string;
+  set?: Record<string, unknown>;
+}
+
+/** `genrocks topic create`. */
+@SubCommand({
+  name: 'create',
+  arguments: '<topic>',
+  description: 'Create a topic; one that is there in this shape is left as it is',
+})
+export class TopicCreateCommand extends TopicActionCommand<Options> {
+  protected override readonly mayCreateLogDir = true;
+
+  @Option({ flags: '-p, --partitions <count>', description: 'default: as the broker is configured' })
+  parsePartitions(text: string): number {
+    return wholeNumber('--partitions', text, 1);
+  }
+
+  @Option({
+    flags: '--routing <name>',
+    description: 'how messages find a partition: key_hash (default), consistent_hash, round_robin',
+  })
+  parseRouting(name: string): string {
+    return name;
+  }
+
+  @Option({ flags: '--adapter <name>', description: 'where it is stored: disk_log, ets, rocksdb' })
+  parseAdapter(name: string): string {
+    return name;
+  }
+
+  @Option({
+    flags: '--set <setting=value>',
+    description: 'a setting of the adapter for this topic alone, such as max_no_bytes=50MB; may be repeated',
+  })
+  parseSet(text: string, before: Record<string, unknown> = {}): Record<string, unknown> {
+    const [, name, value] = /^([a-z_]+)=(.+)$/.exec(text) ?? [];
+    if (name === undefined || value === undefined)
+      throw new InvalidArgumentError(
+        `--set: ${JSON.stringify(text)} is not allowed; such as max_no_bytes=50MB`,
+      );
+    return { ...before, [name]: value };
+  }
+
+  protected change(
+    client: BrokerClient,
+    [name]: readonly string[],
+    { partitions, routing, adapter, set }: Options,
+  ): Promise<TopicJson> {
+    const storage = { ...(adapter === undefined ? {} : { adapter }), ...set };
+    return client.createTopic({
+      name,
+      partitions,
+      routing,
+      ...(Object.keys(storage).length === 0 ? {} : { storage }),
+    });
+  }
+}

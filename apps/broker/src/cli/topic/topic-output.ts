@@ -1,0 +1,49 @@
+import type { TopicJson } from '../client/api.types.js';
+import { printable, table } from '../output.js';
+
+/** Messages between the start and the end of all partitions; fewer may be there where batches failed. */
+export function messagesIn({ partitions }: TopicJson): number {
+  return partitions.reduce((sum, { start_offset, end_offset }) => sum + end_offset - start_offset, 0);
+}
+
+export function topicTable(topics: readonly TopicJson[]): string {
+  return table(
+    ['topic', 'state', 'partitions', 'messages', 'adapter', 'durable'],
+    topics.map((topic) => [
+      printable(topic.name),
+      topic.state,
+      topic.partition_count,
+      topic.state === 'running' ? messagesIn(topic) : '-',
+      topic.adapter,
+      topic.durable ? 'yes' : 'no',
+    ]),
+  );
+}
+
+export function describeTopic(topic: TopicJson): string {
+  const settings = Object.entries(topic.settings).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
+  const facts = [
+    `topic     ${printable(topic.name)}`,
+    `id        ${topic.id}`,
+    `state     ${topic.state}`,
+    `storage   ${topic.adapter}${topic.durable ? '' : ' (not durable)'}${settings.map((one) => ` ${one}`).join('')}`,
+    `routing   ${topic.routing}`,
+    `created   ${new Date(topic.created_at).toISOString()}`,
+  ];
+  if (topic.partitions.length === 0) return facts.join('\n');
+  const partitions = table(
+    ['partition', 'state', 'start', 'end', 'messages', 'bytes'],
+    topic.partitions.map(({ partition, state, start_offset: start, end_offset: end, bytes }) => [
+      partition,
+      state,
+      start,
+      end,
+      end - start,
+      bytes ?? '-',
+    ]),
+  );
+  const failures = topic.partitions.flatMap(({ partition, error }) =>
+    error === undefined ? [] : [`partition ${partition}: ${error.code}: ${printable(error.message)}`],
+  );
+  return [...facts, '', partitions, ...failures].join('\n');
+}
