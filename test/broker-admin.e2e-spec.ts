@@ -1,7 +1,18 @@
 /* eslint-disable @typescript-eslint/no-unsafe-member-access -- supertest gives bodies as any */
+import { once } from 'node:events';
 import { TopicsService } from '@genrocks/topics';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { rawConnection } from './broker-raw.js';
 import { type RunningBroker, startBroker } from './broker-harness.js';
+
+it('ends at once while a connection is open that never asked for anything', async () => {
+  const broker = await startBroker('ets', { http: { shutdown_timeout_ms: 600_000 } });
+  const silent = await rawConnection(broker.port);
+  const closed = once(silent, 'close');
+  await broker.http.get('/health/live').expect(200);
+  await broker.close();
+  await closed;
+});
 
 describe('the HTTP API for operators', () => {
   let broker: RunningBroker;

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyError, FastifyReply } from 'fastify';
@@ -28,6 +29,8 @@ export class BrokerHttpAdapter extends FastifyAdapter {
   /** Bytes of answers with messages in flight. */
   readonly answers: InflightBudget;
   private readonly routes = new RouteMethods();
+  /** Connections that have not sent a request yet; Node does not count them among the idle ones. */
+  private readonly unused = new Set<Socket>();
   private readonly ending = new AbortController();
   private closing: Promise<void> | undefined;
 
@@ -68,6 +71,11 @@ export class BrokerHttpAdapter extends FastifyAdapter {
   }
 
   private addHooks(): void {
+    this.instance.server.on('connection', (socket: Socket) => {
+      this.unused.add(socket);
+      socket.once('close', () => this.unused.delete(socket));
+    });
+    this.instance.server.on('request', ({ socket }: IncomingMessage) => this.unused.delete(socket));
     this.instance.addHook('onRoute', ({ method, url }) => this.routes.add(method, url));
     this.instance.addHook('onRequest', (request, reply, done) => {
       rememberResponse(request.raw, reply.raw);
@@ -88,6 +96,7 @@ export class BrokerHttpAdapter extends FastifyAdapter {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     this.ending.abort();
     server.closeIdleConnections();
+    for (const socket of this.unused) socket.destroy();
     // A connection that is kept alive turns idle only when its answer is through.
     const sweep = setInterval(() => server.closeIdleConnections(), 50);
     const limit = setTimeout(() => server.closeAllConnections(), this.config.shutdownTimeoutMs);
