@@ -108,6 +108,18 @@ export class BackpressureError extends TopicsError {
   }
 }
 
+/** `BACKPRESSURE`: too many repeats of message ids wait for the first message to be stored. Retry later. */
+export class DuplicatesWaitingError extends TopicsError {
+  constructor(topic: string, limit: number) {
+    super(
+      'BACKPRESSURE',
+      `${limit} publishes to ${quote(topic)} wait for another one with their id to be stored; try again later`,
+      true,
+      { details: { topic, limit } },
+    );
+  }
+}
+
 /** `PARTIALLY_PUBLISHED`: some partitions of one publishBatch call stored their part, others failed (the cause). */
 export class PartiallyPublishedError extends TopicsError {
   constructor(

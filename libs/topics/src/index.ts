@@ -1,4 +1,7 @@
 export type { Clock } from './clock.js';
+export type { DedupOptions } from './dedup/dedup-options.js';
+export { MESSAGE_ID_HEADER, PUBLISHED_AT_HEADER } from './dedup/message-id.js';
+export type { DedupInfo } from './dedup/message-ids.js';
 export { DEAD_LETTER_PREFIX, DeadLetterHeader, REDRIVES_HEADER } from './dead-letters/dead-letter-headers.js';
 export * from './dead-letters/dead-letter.types.js';
 export { DeadLetters } from './dead-letters/dead-letters.js';

@@ -1,5 +1,6 @@
 import { type Codec, jsonCodec } from '@genrocks/storage';
 import { InvalidMessageError, MessageTooLargeError } from './errors.js';
+import { idHeaders, MESSAGE_ID_HEADER, PUBLISHED_AT_HEADER } from './dedup/message-id.js';
 import { METADATA_HEADER, type PublishMessage } from './message.js';
 import {
   type RecordHeaderInput,
@@ -10,6 +11,13 @@ import {
 
 const NO_HEADERS: readonly RecordHeaderInput[] = Object.freeze([]);
 const METADATA_NAME = Buffer.from(METADATA_HEADER);
+
+/** Headers that fields of a message become. */
+const RESERVED_HEADERS = new Map([
+  [METADATA_HEADER, 'metadata'],
+  [MESSAGE_ID_HEADER, 'id'],
+  [PUBLISHED_AT_HEADER, 'id'],
+]);
 
 /** Bytes of a batch that are not records, rounded up. */
 const BATCH_OVERHEAD = 64;
@@ -38,11 +46,12 @@ export function encodeMessage(
   if (!Number.isSafeInteger(timestamp) || timestamp < 0 || timestamp > MAX_TIMESTAMP) {
     throw new InvalidMessageError(`timestamp must be milliseconds since 1970, not ${String(timestamp)}`);
   }
+  const { id, headers, metadata } = message;
+  const isPlain = headers === undefined && metadata === undefined && id === undefined;
   const record: RecordInput = {
     key: message.key === undefined || message.key === null ? null : bytesOf(message.key, 'key'),
     value: value === null ? null : value instanceof Uint8Array ? value : codec.encode(value),
-    headers:
-      message.headers === undefined && message.metadata === undefined ? NO_HEADERS : encodeHeaders(message),
+    headers: isPlain ? NO_HEADERS : encodeHeaders(message, timestamp, now),
     timestamp,
   };
   const bytes = payloadBytes(record);
@@ -52,17 +61,19 @@ export function encodeMessage(
   if (recordBytes(record) + BATCH_OVERHEAD > limits.maxValueBytes) {
     throw new MessageTooLargeError('the message', bytes, limits.maxValueBytes - BATCH_OVERHEAD);
   }
-  return record;
+  return id === undefined ? record : { ...record, id, publishedAt: now };
 }
 
 /** Far beyond the year 9999, and deltas between any two of them still are exact numbers. */
 const MAX_TIMESTAMP = 2 ** 51;
 
-function encodeHeaders(message: PublishMessage): RecordHeaderInput[] {
-  const headers: RecordHeaderInput[] = [];
+function encodeHeaders(message: PublishMessage, timestamp: number, now: number): RecordHeaderInput[] {
+  const { id } = message;
+  const headers: RecordHeaderInput[] = id === undefined ? [] : idHeaders(id, timestamp, now);
   for (const [name, value] of Object.entries(message.headers ?? {})) {
-    if (name === METADATA_HEADER) {
-      throw new InvalidMessageError(`the header ${METADATA_HEADER} is reserved; use the field metadata`);
+    const field = RESERVED_HEADERS.get(name);
+    if (field !== undefined) {
+      throw new InvalidMessageError(`the header ${name} is reserved; use the field ${field}`);
     }
     headers.push({ name: Buffer.from(name), value: bytesOf(value, `header ${JSON.stringify(name)}`) });
   }

@@ -1,6 +1,7 @@
 import type { Codec, StorageAdapter } from '@genrocks/storage';
 import { InvalidConfigError } from '@genrocks/storage';
 import { type Clock, systemClock } from './clock.js';
+import type { DedupOptions } from './dedup/dedup-options.js';
 import type { Compression } from './records/batch-header.js';
 import type { Routing } from './routing/router.js';
 
@@ -25,6 +26,17 @@ export interface TopicOptions {
    * `snappy` needs the package `snappy`, `lz4` needs `lz4-napi`, `zstd` needs Node 22.15 or `@toondepauw/node-zstd`.
    */
   compression?: Compression;
+  /**
+   * Milliseconds a batch waits for more messages before it is written, unless it is full before. It makes batches larger
+   * where single publishers would make many small ones, and every publish slower by as much. Default 0: what waits while
+   * a write is under way is packed together, and nothing waits for what may come.
+   */
+  lingerMs?: number;
+  /**
+   * Stores a message whose `id` is known only once: a repeat within the window is answered with the place of the first.
+   * Over restarts and crashes too. False turns it off again. Default: ids are carried, nothing more.
+   */
+  dedup?: DedupOptions | false;
 }
 
 export interface TopicDefinition extends TopicOptions {

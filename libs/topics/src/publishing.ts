@@ -1,3 +1,4 @@
+import type { DuplicateListener, KnownId } from './dedup/message-ids.js';
 import { PartiallyPublishedError } from './errors.js';
 import type { PublishResult } from './message.js';
 import type { AppendCompletion } from './partition/append-unit.js';
@@ -5,7 +6,7 @@ import type { GroupCompletion } from './partition/partition-appender.js';
 import type { RecordInput } from './records/batch-writer.js';
 
 /** One published message on its way. It is its own completion, to keep the cost per message at one object. */
-export class SinglePublish implements GroupCompletion, AppendCompletion {
+export class SinglePublish implements GroupCompletion, AppendCompletion, DuplicateListener {
   private delta = 0;
 
   constructor(
@@ -26,9 +27,17 @@ export class SinglePublish implements GroupCompletion, AppendCompletion {
     this.resolve({ topic, partition, offset: baseOffset + this.delta, timestamp });
   }
 
+  duplicateOf(first: KnownId): void {
+    this.resolve(duplicateOf(this.topic, first));
+  }
+
   failed(error: unknown): void {
     this.reject(error);
   }
+}
+
+function duplicateOf(topic: string, { partition, offset, timestamp }: KnownId): PublishResult {
+  return { topic, partition, offset, timestamp, duplicate: true };
 }
 
 /** One publishBatch call: waits for its part in every partition, and puts the results in the order of the call. */
@@ -68,6 +77,18 @@ export class BatchPublish {
         failed: (error) => this.fail(count, error),
       }),
       failed: (error) => this.fail(positions.length, error),
+    };
+  }
+
+  /** A message of the call whose id another one has. */
+  duplicate(position: number): DuplicateListener {
+    return {
+      duplicateOf: (first) => {
+        this.results[position] = duplicateOf(this.topic, first);
+        this.stored++;
+        this.settle(1);
+      },
+      failed: (error) => this.fail(1, error),
     };
   }
 

@@ -7,6 +7,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { twoAdapters } from './__fixtures__/readme/adapters.js';
 import { AppModule, Billing, Orders } from './__fixtures__/readme/embed.js';
 import { highest, stored, windows } from './__fixtures__/readme/observe.js';
+import { payOnce } from './__fixtures__/readme/once.js';
 import { readEverything } from './__fixtures__/readme/read.js';
 import { testApp } from './__fixtures__/readme/swap.js';
 import { invoicesAreWritten } from './__fixtures__/readme/testing.js';
@@ -18,7 +19,7 @@ describe('the README', () => {
   it('shows the examples that run below, to the letter', async () => {
     const readme = await readFile(join(here, '../README.md'), 'utf8');
     const shown = [...readme.matchAll(/```ts\n([^]*?)```/g)].map(([, code]) => code);
-    const names = ['embed', 'subscribe', 'read', 'observe', 'adapters', 'testing', 'swap'];
+    const names = ['embed', 'subscribe', 'read', 'observe', 'adapters', 'testing', 'swap', 'once'];
     const files = names.map((name) => readFile(join(here, '__fixtures__/readme', `${name}.ts`), 'utf8'));
     expect(shown).toEqual(await Promise.all(files));
   });
@@ -51,6 +52,12 @@ describe('the README', () => {
     });
     expect(await reading).toEqual(['first', 'second']);
     await group.stop();
+    await app.close();
+  });
+
+  it('publishes once', async () => {
+    const app = await testApp();
+    expect(await payOnce(app.get(TopicsService))).toEqual([false, true, true]);
     await app.close();
   });
 

@@ -1,14 +1,18 @@
-import type { Codec } from '@genrocks/storage';
 import { codecNamed } from './codecs.js';
 import { LimitReachedError, TopicNotFoundError } from './errors.js';
 import type { TopicsEvents } from './events.js';
 import type { GroupOffsets } from './groups/group-offsets.js';
 import { KeyedMutex, forEachLimited } from './keyed-mutex.js';
-import { logStartKey, type MetaSnapshot, type MetaStore, redrivenKey, topicKey } from './meta/meta-store.js';
+import {
+  type MetaChange,
+  type MetaSnapshot,
+  type MetaStore,
+  redrivenKey,
+  topicKey,
+} from './meta/meta-store.js';
 import type { TopicRecord } from './meta/topic-record.js';
 import type { ResolvedTopicsOptions, TopicDefinition, TopicOptions, TopicsAdapters } from './options.js';
 import type { Partition, PartitionEnvironment } from './partition/partition.js';
-import { Router } from './routing/router.js';
 import type { UnregisteredStore } from './status.types.js';
 import { StoreInventory } from './store-inventory.js';
 import { Topic, type TopicFacts } from './topic.js';
@@ -37,7 +41,6 @@ export class TopicManager {
   private readonly topics = new Map<string, Managed>();
   /** Topic objects that were injected: they serve their name for good, even before the topic is there. */
   private readonly handles = new Map<string, Topic>();
-  private readonly logStarts = new Map<string, number>();
   private readonly mutex = new KeyedMutex();
   private readonly opener: TopicOpener;
   private readonly inventory: StoreInventory;
@@ -54,9 +57,9 @@ export class TopicManager {
     private readonly offsets: GroupOffsets,
     private readonly events: TopicsEvents,
   ) {
-    this.opener = new TopicOpener(environment, events);
     this.inventory = new StoreInventory(adapters);
     this.shapes = new TopicShapes(adapters, options);
+    this.opener = new TopicOpener(options, environment, this.shapes, meta, offsets, events);
   }
 
   /**
@@ -64,9 +67,7 @@ export class TopicManager {
    * crash has interrupted.
    */
   async load(snapshot: MetaSnapshot, definitions: readonly TopicDefinition[]): Promise<void> {
-    for (const { topicId, partition, offset } of snapshot.logStarts) {
-      this.logStarts.set(`${topicId}/${partition}`, offset);
-    }
+    this.opener.load(snapshot);
     const configured = new Map(definitions.map((definition) => [definition.name, definition]));
     for (const record of snapshot.topics) {
       const managed = { topic: this.newTopic(record.name), record, given: configured.get(record.name) ?? {} };
@@ -159,12 +160,13 @@ export class TopicManager {
       const { topic, record } = managed;
       const grown = this.shapes.grow(record, total);
       if (total === record.partitions) return topic;
-      if (topic.state !== 'running') {
+      const open = topic.opened;
+      if (open === undefined) {
         await this.save(managed, grown);
         topic.detach(topic.state, this.factsOf(grown));
         return topic;
       }
-      const added = await this.openPartitions(grown, this.codecOf(managed), true, record.partitions);
+      const added = await this.opener.openAdded(grown, open);
       try {
         await this.beginAt(name, added);
         await this.save(managed, grown);
@@ -245,40 +247,14 @@ export class TopicManager {
 
   private async open(managed: Managed, strict: boolean): Promise<void> {
     const { topic, record, given } = managed;
-    const codec = this.codecOf(managed);
-    const partitions = await this.openPartitions(record, codec, strict);
-    const limits = {
-      maxMessageBytes: this.options.maxMessageBytes,
-      maxValueBytes: this.shapes.adapter(record.adapter).supports.maxValueBytes,
+    const parts = {
+      routing: given.routing ?? storedRouting(record),
+      codec: given.codec ?? codecNamed(record.codec),
     };
-    const router = new Router(record.name, given.routing ?? storedRouting(record));
-    topic.attach(this.factsOf(record), { partitions, router, codec, limits });
+    topic.attach(this.factsOf(record), await this.opener.open(record, parts, strict));
     this.topics.set(record.name, managed);
     this.events.send('topic-started', { topic: record.name });
     this.hooks.afterOpen(topic);
-  }
-
-  private codecOf({ given, record }: Managed): Codec<unknown> {
-    return given.codec ?? codecNamed(record.codec);
-  }
-
-  private openPartitions(
-    record: TopicRecord,
-    codec: Codec<unknown>,
-    strict: boolean,
-    first = 0,
-  ): Promise<Partition[]> {
-    const owner = {
-      name: record.name,
-      codec,
-      compression: record.compression ?? 'none',
-      saveLogStart: (partition: number, offset: number) => this.saveLogStart(record.id, partition, offset),
-    };
-    const floorOf = (partition: number) => {
-      const logStart = this.logStarts.get(`${record.id}/${partition}`) ?? 0;
-      return { logStart, nextOffset: this.offsets.range(record.name, partition)?.highest ?? 0 };
-    };
-    return this.opener.open(record, this.shapes.adapter(record.adapter), owner, floorOf, strict, first);
   }
 
   /** Groups that read the topic read new partitions from their beginning, also those that began at the latest. */
@@ -295,15 +271,13 @@ export class TopicManager {
 
   private async finishDeletion({ topic, record }: Managed): Promise<void> {
     const adapter = this.shapes.adapter(record.adapter);
-    const starts: { key: readonly string[]; value: null }[] = [];
+    const changes: MetaChange[] = [];
     for (let partition = 0; partition < record.partitions; partition++) {
       await adapter.destroy(record.name, partition);
-      for (const key of [logStartKey(record.id, partition), redrivenKey(record.id, partition)]) {
-        starts.push({ key, value: null });
-      }
-      this.logStarts.delete(`${record.id}/${partition}`);
+      changes.push({ key: redrivenKey(record.id, partition), value: null });
     }
-    await this.meta.write([...starts, ...this.offsets.removalOf(record.name)]);
+    changes.push(...this.opener.forget(record), ...this.offsets.removalOf(record.name));
+    await this.meta.write(changes);
     // Last, so that a crash before it only means doing the rest again.
     await this.meta.write([{ key: topicKey(record.name), value: null }]);
     this.offsets.forgetTopic(record.name);
@@ -311,22 +285,18 @@ export class TopicManager {
     this.topics.delete(record.name);
   }
 
-  private async saveLogStart(topicId: string, partition: number, offset: number): Promise<void> {
-    await this.meta.write([{ key: logStartKey(topicId, partition), value: { offset } }]);
-    this.logStarts.set(`${topicId}/${partition}`, offset);
-  }
-
   private factsOf(record: TopicRecord): TopicFacts {
-    const { id, adapter, settings, routing, codec, compression = 'none', partitions, createdAt } = record;
-    const { durable } = this.shapes.adapter(adapter).supports;
+    const { id, adapter, settings, routing, codec, dedup, partitions, createdAt } = record;
     return {
       id,
       adapter,
-      durable,
+      durable: this.shapes.adapter(adapter).supports.durable,
       settings,
       routing,
       codec,
-      compression,
+      compression: record.compression ?? 'none',
+      lingerMs: record.lingerMs ?? 0,
+      ...(dedup === undefined ? {} : { dedup }),
       partitionCount: partitions,
       createdAt,
     };

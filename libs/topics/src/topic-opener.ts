@@ -1,87 +1,119 @@
-import { type StorageAdapter, type StoreEvent } from '@genrocks/storage';
+import type { Codec } from '@genrocks/storage';
+import { Deduplicator } from './dedup/deduplicator.js';
+import { IdBookmarks } from './dedup/id-bookmarks.js';
 import type { TopicsEvents } from './events.js';
-import { forEachLimited } from './keyed-mutex.js';
+import type { GroupOffsets } from './groups/group-offsets.js';
+import { logStartKey, type MetaChange, type MetaSnapshot, type MetaStore } from './meta/meta-store.js';
 import type { TopicRecord } from './meta/topic-record.js';
-import { Partition, type PartitionEnvironment, type PartitionOwner } from './partition/partition.js';
+import type { ResolvedTopicsOptions } from './options.js';
+import { PartitionOpener } from './partition/partition-opener.js';
+import type { Partition, PartitionEnvironment, PartitionOwner } from './partition/partition.js';
+import type { OpenTopic } from './publisher.js';
+import { Router, type Routing } from './routing/router.js';
+import type { TopicShapes } from './topic-shape.js';
 
-/** Stores opened at once; opening may scan a file each. */
-const PARALLEL_OPENS = 16;
-
-/** Where a partition's log may not go back before, whatever its store holds. */
-export interface LogFloor {
-  readonly logStart: number;
-  readonly nextOffset: number;
+/** What of a topic the registry cannot keep, or may be given anew. */
+export interface TopicParts {
+  readonly routing: Routing;
+  readonly codec: Codec<unknown>;
 }
 
-/** Opens and closes the partitions of a topic. */
+/** Turns records of the registry into open topics, and keeps what has to outlive them beside the logs. */
 export class TopicOpener {
-  constructor(
-    private readonly environment: PartitionEnvironment,
-    private readonly events: TopicsEvents,
-  ) {}
+  private readonly logStarts = new Map<string, number>();
+  private readonly bookmarks: IdBookmarks;
+  private readonly partitions: PartitionOpener;
 
-  /**
-   * Opens every partition from number `first` on. One that fails is marked so and reported, the others go on; with `strict` the first
-   * failure closes them all and is thrown.
-   */
-  async open(
-    record: TopicRecord,
-    adapter: StorageAdapter,
-    owner: PartitionOwner,
-    floorOf: (partition: number) => LogFloor,
-    strict: boolean,
-    first = 0,
-  ): Promise<Partition[]> {
-    const partitions = Array.from(
-      { length: record.partitions - first },
-      (_, i) => new Partition(owner, first + i, this.environment),
-    );
+  constructor(
+    private readonly options: ResolvedTopicsOptions,
+    environment: PartitionEnvironment,
+    private readonly shapes: TopicShapes,
+    private readonly meta: MetaStore,
+    private readonly offsets: GroupOffsets,
+    events: TopicsEvents,
+  ) {
+    this.bookmarks = new IdBookmarks(meta);
+    this.partitions = new PartitionOpener(environment, events);
+  }
+
+  load(snapshot: MetaSnapshot): void {
+    for (const { topicId, partition, offset } of snapshot.logStarts) {
+      this.logStarts.set(`${topicId}/${partition}`, offset);
+    }
+    this.bookmarks.load(snapshot);
+  }
+
+  /** @param strict the first partition that cannot be opened fails it all */
+  async open(record: TopicRecord, { routing, codec }: TopicParts, strict: boolean): Promise<OpenTopic> {
+    const { clock, maxMessageBytes } = this.options;
+    const { name, id } = record;
+    const dedup =
+      record.dedup === undefined
+        ? undefined
+        : new Deduplicator(name, id, record.dedup, clock, this.bookmarks);
+    const partitions = await this.openPartitions(record, codec, dedup, strict, 0);
     try {
-      await forEachLimited(partitions, PARALLEL_OPENS, async (partition) => {
-        try {
-          await this.openOne(partition, record, adapter, floorOf(partition.index));
-        } catch (error) {
-          if (strict) throw error;
-          partition.fail(error);
-          this.report(record.name, partition.index, error);
-        }
-      });
+      if (dedup === undefined) await this.meta.write(this.bookmarks.forget(id, record.partitions));
+      else await dedup.recover(partitions);
     } catch (error) {
       await this.close(partitions);
       throw error;
     }
-    return partitions;
+    const { maxValueBytes } = this.shapes.adapter(record.adapter).supports;
+    const limits = { maxMessageBytes, maxValueBytes };
+    return { name, partitions, router: new Router(name, routing), codec, limits, clock, dedup };
   }
 
-  async close(partitions: readonly Partition[]): Promise<void> {
-    await forEachLimited(partitions, PARALLEL_OPENS, (partition) => partition.close());
-  }
-
-  private async openOne(
-    partition: Partition,
-    record: TopicRecord,
-    adapter: StorageAdapter,
-    floor: LogFloor,
-  ): Promise<void> {
-    const store = await adapter.open(record.name, partition.index, {
-      settings: record.settings,
-      onEvent: (event) => this.onEvent(record.name, partition, event),
-    });
+  /** Opens the partitions that `record` has more than `open`. */
+  async openAdded(record: TopicRecord, { partitions, codec, dedup }: OpenTopic): Promise<Partition[]> {
+    const added = await this.openPartitions(record, codec, dedup, true, partitions.length);
     try {
-      await partition.open(store, floor.logStart, floor.nextOffset);
+      await dedup?.recover(added);
     } catch (error) {
-      await store.close();
+      await this.close(added);
       throw error;
     }
+    return added;
   }
 
-  private onEvent(topic: string, partition: Partition, event: StoreEvent): void {
-    if (event.type === 'evicted') partition.onEvicted();
-    this.events.send('store-event', { topic, partition: partition.index, event });
+  close(partitions: readonly Partition[]): Promise<void> {
+    return this.partitions.close(partitions);
   }
 
-  private report(topic: string, partition: number, error: unknown): void {
-    const reason = error instanceof Error ? error : new Error(String(error));
-    this.events.send('partition-failed', { topic, partition, error: reason });
+  /** Takes away what is kept for a topic that is deleted; answers what has to be removed from the registry's store. */
+  forget({ id, partitions }: TopicRecord): MetaChange[] {
+    const changes = this.bookmarks.forget(id, partitions);
+    for (let partition = 0; partition < partitions; partition++) {
+      this.logStarts.delete(`${id}/${partition}`);
+      changes.push({ key: logStartKey(id, partition), value: null });
+    }
+    return changes;
+  }
+
+  private openPartitions(
+    record: TopicRecord,
+    codec: Codec<unknown>,
+    watcher: Deduplicator | undefined,
+    strict: boolean,
+    first: number,
+  ): Promise<Partition[]> {
+    const owner: PartitionOwner = {
+      name: record.name,
+      codec,
+      compression: record.compression ?? 'none',
+      lingerMs: record.lingerMs ?? 0,
+      watcher,
+      saveLogStart: (partition, offset) => this.saveLogStart(record.id, partition, offset),
+    };
+    const floorOf = (partition: number) => {
+      const logStart = this.logStarts.get(`${record.id}/${partition}`) ?? 0;
+      return { logStart, nextOffset: this.offsets.range(record.name, partition)?.highest ?? 0 };
+    };
+    return this.partitions.open(record, this.shapes.adapter(record.adapter), owner, floorOf, strict, first);
+  }
+
+  private async saveLogStart(topicId: string, partition: number, offset: number): Promise<void> {
+    await this.meta.write([{ key: logStartKey(topicId, partition), value: { offset } }]);
+    this.logStarts.set(`${topicId}/${partition}`, offset);
   }
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { assertTopicName, InvalidConfigError, type StorageAdapter } from '@genrocks/storage';
+import { resolveDedup } from './dedup/dedup-options.js';
 import {
   AdapterNotFoundError,
   LimitReachedError,
@@ -11,6 +12,9 @@ import type { ResolvedTopicsOptions, TopicOptions, TopicsAdapters } from './opti
 import { type Compression, COMPRESSIONS } from './records/batch-header.js';
 import { assertCompression } from './records/compression.js';
 import { NAMED_ROUTINGS, type Routing, routingName } from './routing/router.js';
+
+/** A batch that waits longer than this waits for nothing. */
+const MAX_LINGER_MS = 60_000;
 
 /** Checks what is asked of a topic, and turns it into what the registry keeps. */
 export class TopicShapes {
@@ -26,7 +30,6 @@ export class TopicShapes {
       storage = {},
       routing = 'key_hash',
       codec,
-      compression,
     } = options;
     const { adapter: adapterName, ...settings } = storage;
     const max = this.options.maxPartitionsPerTopic;
@@ -46,7 +49,7 @@ export class TopicShapes {
       settings,
       routing: routingName(checkRouting(name, routing)),
       codec: codec?.name ?? 'json',
-      ...(compression === undefined ? {} : { compression: checkCompression(name, compression) }),
+      ...publishSettings(name, options),
       state: 'running',
       createdAt: Date.now(),
     };
@@ -59,7 +62,7 @@ export class TopicShapes {
   update(record: TopicRecord, options: TopicOptions): TopicRecord {
     this.assertFixed(record, options);
     const { adapter: _, ...given } = options.storage ?? {};
-    const { routing, codec, compression } = options;
+    const { routing, codec } = options;
     const settings = { ...record.settings, ...given };
     this.adapter(record.adapter).validateSettings(settings);
     return {
@@ -67,7 +70,8 @@ export class TopicShapes {
       settings,
       routing: routing === undefined ? record.routing : routingName(checkRouting(record.name, routing)),
       codec: codec?.name ?? record.codec,
-      ...(compression === undefined ? {} : { compression: checkCompression(record.name, compression) }),
+      ...publishSettings(record.name, options),
+      ...(options.dedup === false ? { dedup: undefined } : {}),
     };
   }
 
@@ -89,9 +93,13 @@ export class TopicShapes {
 
   /** @throws `TOPIC_EXISTS` where a running topic would have to change */
   assertUnchanged(record: TopicRecord, options: TopicOptions): void {
-    const { settings, compression = 'none' } = this.update(record, options);
+    const asked = this.update(record, options);
+    const { settings, compression = 'none', lingerMs = 0, dedup } = asked;
     if (compression !== (record.compression ?? 'none')) {
       throw new TopicExistsError(record.name, 'its compression differs; stop it first to change it');
+    }
+    if (lingerMs !== (record.lingerMs ?? 0) || JSON.stringify(dedup) !== JSON.stringify(record.dedup)) {
+      throw new TopicExistsError(record.name, 'its lingerMs or dedup differs; stop it first to change it');
     }
     if (JSON.stringify(settings) === JSON.stringify(record.settings)) return;
     throw new TopicExistsError(record.name, 'its storage settings differ; stop it first to change them');
@@ -139,6 +147,26 @@ function checkRouting(name: string, routing: Routing): Routing {
   if (typeof routing === 'function' || NAMED_ROUTINGS.includes(routing)) return routing;
   throw new InvalidConfigError([
     `topics.${name}.routing: ${JSON.stringify(routing)} is not allowed; ${NAMED_ROUTINGS.join(', ')} or a function`,
+  ]);
+}
+
+/** What the options say of publishing, checked. */
+function publishSettings(
+  name: string,
+  { compression, lingerMs, dedup }: TopicOptions,
+): Pick<TopicRecord, 'compression' | 'lingerMs' | 'dedup'> {
+  const ids = dedup === undefined ? undefined : resolveDedup(name, dedup);
+  return {
+    ...(compression === undefined ? {} : { compression: checkCompression(name, compression) }),
+    ...(lingerMs === undefined ? {} : { lingerMs: checkLinger(name, lingerMs) }),
+    ...(ids === undefined ? {} : { dedup: ids }),
+  };
+}
+
+function checkLinger(name: string, lingerMs: number): number {
+  if (Number.isInteger(lingerMs) && lingerMs >= 0 && lingerMs <= MAX_LINGER_MS) return lingerMs;
+  throw new InvalidConfigError([
+    `topics.${name}.lingerMs: ${JSON.stringify(lingerMs)} is not allowed; a whole number from 0 to ${MAX_LINGER_MS}`,
   ]);
 }
 

@@ -1,24 +1,13 @@
 import { Readable } from 'node:stream';
-import type { Codec } from '@genrocks/storage';
 import type { Observable } from 'rxjs';
 import { PartitionNotFoundError, TopicStoppedError } from './errors.js';
 import type { Message, PublishMessage, PublishResult } from './message.js';
-import { encodeMessage, type RecordLimits } from './message-encoder.js';
 import type { Partition } from './partition/partition.js';
-import { BatchPublish, SinglePublish } from './publishing.js';
+import { type OpenTopic, publishEncoded, publishMany, publishOne } from './publisher.js';
 import type { RecordInput } from './records/batch-writer.js';
-import type { Router } from './routing/router.js';
 import { assertStreamOptions, type MessageStreamOptions, streamMessages } from './stream/message-stream.js';
 import { observeMessages, type ObserveOptions } from './stream/observe.js';
 import type { TopicDescription, TopicInfo, TopicState } from './topic.types.js';
-
-/** What a topic is while it is open. @internal */
-export interface OpenTopic {
-  readonly partitions: readonly Partition[];
-  readonly router: Router;
-  readonly codec: Codec<unknown>;
-  readonly limits: RecordLimits;
-}
 
 /** The facts of a topic that do not depend on its being open. @internal */
 export type TopicFacts = Omit<TopicDescription, 'name' | 'state' | 'partitions'>;
@@ -65,18 +54,13 @@ export class Topic<T = unknown> {
 
   /**
    * Publishes a message. Resolves once it is as durable as the topic's storage promises; messages of one caller to
-   * one partition keep the order of the calls. Waits for room where too much is pending.
+   * one partition keep the order of the calls. Waits for room where too much is pending. A topic with `dedup` stores
+   * nothing for a repeat of an `id`, and answers with the place of the first and `duplicate`.
    * @throws `TOPIC_STOPPED`, `PARTITION_NOT_FOUND`, `INVALID_MESSAGE`, `MESSAGE_TOO_LARGE`, `CODEC_FAILED`,
    *   `BACKPRESSURE`, or what the store says (`NO_SPACE`, `LOG_FULL`, ...)
    */
   publish(message: PublishMessage<T>): Promise<PublishResult> {
-    return new Promise((resolve, reject) => {
-      const { partitions, router, codec, limits } = this.running();
-      const record = encodeMessage(message, codec, limits, Date.now());
-      const index = router.partitionFor(record.key, message.value, message.partition, partitions.length);
-      const pending = new SinglePublish(this.name, index, record.timestamp, resolve, reject);
-      partitions[index]!.publish([record], pending);
-    });
+    return new Promise((resolve, reject) => publishOne(this.running(), message, resolve, reject));
   }
 
   /**
@@ -87,18 +71,9 @@ export class Topic<T = unknown> {
    */
   publishBatch(messages: readonly PublishMessage<T>[]): Promise<PublishResult[]> {
     return new Promise((resolve, reject) => {
-      const { partitions } = this.running();
+      const open = this.running();
       if (messages.length === 0) return resolve([]);
-      const parts = this.spread(messages);
-      const call = new BatchPublish(this.name, messages.length, resolve, reject);
-      for (const [index, { records, positions }] of parts) {
-        const completion = call.forPartition(index, positions, records);
-        try {
-          partitions[index]!.publish(records, completion);
-        } catch (error) {
-          completion.failed(error);
-        }
-      }
+      publishMany(open, messages, resolve, reject);
     });
   }
 
@@ -144,10 +119,7 @@ export class Topic<T = unknown> {
   /** Publishes bytes as they are, routed by their key, past the limit for messages of users. @internal */
   publishRecord(record: RecordInput, partition?: number): Promise<PublishResult> {
     return new Promise((resolve, reject) => {
-      const { partitions, router } = this.running();
-      const index = router.partitionFor(record.key, undefined, partition, partitions.length);
-      const pending = new SinglePublish(this.name, index, record.timestamp, resolve, reject);
-      partitions[index]!.publish([record], pending);
+      publishEncoded(this.running(), record, partition, resolve, reject);
     });
   }
 
@@ -168,7 +140,8 @@ export class Topic<T = unknown> {
 
   async info(): Promise<TopicInfo> {
     const partitions = await Promise.all(this.partitions.map((partition) => partition.info()));
-    return { ...this.describe(), partitions };
+    const ids = this.current?.dedup?.info;
+    return { ...this.describe(), ...(ids === undefined ? {} : { ids }), partitions };
   }
 
   describe(): TopicDescription {
@@ -178,6 +151,11 @@ export class Topic<T = unknown> {
       state: this.currentState,
       partitions: this.partitions.map((partition) => partition.describe()),
     };
+  }
+
+  /** What it is while it runs. @internal */
+  get opened(): OpenTopic | undefined {
+    return this.current;
   }
 
   /** @internal */
@@ -211,23 +189,5 @@ export class Topic<T = unknown> {
   private known(): TopicFacts {
     if (this.facts === undefined) throw new TopicStoppedError(this.name, this.currentState);
     return this.facts;
-  }
-
-  private spread(
-    messages: readonly PublishMessage<T>[],
-  ): Map<number, { records: RecordInput[]; positions: number[] }> {
-    const { partitions, router, codec, limits } = this.running();
-    const parts = new Map<number, { records: RecordInput[]; positions: number[] }>();
-    const now = Date.now();
-    for (let position = 0; position < messages.length; position++) {
-      const message = messages[position]!;
-      const record = encodeMessage(message, codec, limits, now);
-      const index = router.partitionFor(record.key, message.value, message.partition, partitions.length);
-      let part = parts.get(index);
-      if (part === undefined) parts.set(index, (part = { records: [], positions: [] }));
-      part.records.push(record);
-      part.positions.push(position);
-    }
-    return parts;
   }
 }

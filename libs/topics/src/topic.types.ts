@@ -1,4 +1,6 @@
 import type { StoreInfo } from '@genrocks/storage';
+import type { ResolvedDedupOptions } from './dedup/dedup-options.js';
+import type { DedupInfo } from './dedup/message-ids.js';
 import type { PartitionDescription } from './partition/read.types.js';
 import type { Compression } from './records/batch-header.js';
 import type { RoutingName } from './routing/router.js';
@@ -18,6 +20,10 @@ export interface TopicDescription {
   readonly routing: RoutingName;
   readonly codec: string;
   readonly compression: Compression;
+  /** Milliseconds a batch waits for more messages. */
+  readonly lingerMs: number;
+  /** Absent where message ids are carried only. */
+  readonly dedup?: ResolvedDedupOptions;
   readonly partitionCount: number;
   /** Empty while the topic is stopped. */
   readonly partitions: readonly PartitionDescription[];
@@ -47,5 +53,7 @@ export interface PartitionInfo extends PartitionDescription {
 }
 
 export interface TopicInfo extends Omit<TopicDescription, 'partitions'> {
+  /** The message ids that are known, where the topic has `dedup` and runs. */
+  readonly ids?: DedupInfo;
   readonly partitions: readonly PartitionInfo[];
 }

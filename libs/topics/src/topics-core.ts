@@ -49,7 +49,8 @@ export class TopicsCore {
     const cache = (this.cache = new TailCache(options.tailCacheBytes));
     const budget = (this.budget = new PublishBudget(options.maxPendingBytes));
     const scratch = new ScratchPool(maxBatchBytes + BATCH_HEADER_BYTES);
-    const environment = { cache, budget, turn, scratch, maxMessageBytes, maxBatchBytes };
+    const { clock } = options;
+    const environment = { cache, budget, turn, scratch, maxMessageBytes, maxBatchBytes, clock };
     this.offsets = new GroupOffsets(meta, options.maxGroups);
     this.manager = new TopicManager(adapters, options, environment, meta, this.offsets, events);
     this.coordinator = new GroupCoordinator(options, (group, generation) =>

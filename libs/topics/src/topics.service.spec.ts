@@ -38,6 +38,7 @@ describe('topics', () => {
         routing: 'key_hash',
         codec: 'json',
         compression: 'none',
+        lingerMs: 0,
         partitionCount: 3,
         createdAt: expect.any(Number) as number,
         partitions: [0, 1, 2].map((partition) => ({

@@ -5,6 +5,7 @@ import {
   type StorageAdapter,
   StoreClosedError,
 } from '@genrocks/storage';
+import type { Bookmark } from '../dedup/id-bookmarks.js';
 import type { OffsetRange } from '../dead-letters/offset-ranges.js';
 import type { CommittedOffset } from '../groups/group.types.js';
 import type { TopicRecord } from './topic-record.js';
@@ -27,6 +28,7 @@ export interface MetaSnapshot {
   readonly topics: TopicRecord[];
   readonly logStarts: { topicId: string; partition: number; offset: number }[];
   readonly redriven: { topicId: string; partition: number; ranges: OffsetRange[] }[];
+  readonly bookmarks: { topicId: string; partition: number; marks: Bookmark[] }[];
   readonly offsets: { group: string; topic: string; partition: number; committed: CommittedOffset }[];
 }
 
@@ -39,6 +41,12 @@ export const logStartKey = (topicId: string, partition: number): readonly string
 /** Dead letters of a partition that were put back. */
 export const redrivenKey = (topicId: string, partition: number): readonly string[] => [
   'redriven',
+  topicId,
+  String(partition),
+];
+/** Where reading for message ids begins. */
+export const dedupKey = (topicId: string, partition: number): readonly string[] => [
+  'dedup',
   topicId,
   String(partition),
 ];
@@ -66,7 +74,7 @@ export class MetaStore {
 
   async open(adapter: StorageAdapter): Promise<MetaSnapshot> {
     this.store = await adapter.open(META_TOPIC, 0, { retain: 'all' });
-    const snapshot: MetaSnapshot = { topics: [], logStarts: [], redriven: [], offsets: [] };
+    const snapshot: MetaSnapshot = { topics: [], logStarts: [], redriven: [], bookmarks: [], offsets: [] };
     for await (const page of this.store.scanPages()) {
       for (const { key, value } of page) load(snapshot, key.toString('utf8').split('\0'), value);
     }
@@ -137,6 +145,9 @@ function load(snapshot: MetaSnapshot, key: readonly string[], value: Buffer): vo
   } else if (kind === 'redriven') {
     const ranges = content as OffsetRange[];
     snapshot.redriven.push({ topicId: first, partition: Number(second), ranges });
+  } else if (kind === 'dedup') {
+    const marks = content as Bookmark[];
+    snapshot.bookmarks.push({ topicId: first, partition: Number(second), marks });
   } else if (kind === 'offset') {
     const committed = content as CommittedOffset;
     snapshot.offsets.push({ group: first, topic: second, partition: Number(third), committed });

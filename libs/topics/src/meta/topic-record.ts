@@ -1,3 +1,4 @@
+import type { ResolvedDedupOptions } from '../dedup/dedup-options.js';
 import type { Compression } from '../records/batch-header.js';
 import type { RoutingName } from '../routing/router.js';
 
@@ -12,6 +13,10 @@ export interface TopicRecord {
   readonly codec: string;
   /** Absent is `none`. */
   readonly compression?: Compression;
+  /** Absent is 0. */
+  readonly lingerMs?: number;
+  /** Absent: message ids are carried only. */
+  readonly dedup?: ResolvedDedupOptions | undefined;
   /** `deleting`: its data is being removed; a start after a crash goes on with that. */
   readonly state: 'running' | 'stopped' | 'deleting';
   readonly createdAt: number;

@@ -19,6 +19,8 @@ export class AppendUnit {
   bytes = 0;
   /** The next unit belongs to the same call: both are stored, or neither. */
   joined = false;
+  /** Where batches wait for more messages: when this one was opened, ms since 1970. */
+  since = 0;
 
   private constructor(
     private readonly writer: BatchWriter | undefined,

@@ -1,4 +1,5 @@
 import { isGenRocksError, type PartitionStore } from '@genrocks/storage';
+import type { Clock } from '../clock.js';
 import { BackpressureError, TopicStoppedError } from '../errors.js';
 import { Fifo } from '../fifo.js';
 import { BATCH_HEADER_BYTES, type Compression } from '../records/batch-header.js';
@@ -41,6 +42,14 @@ export interface AppenderEnvironment {
   readonly scratch: ScratchPool;
   /** Records that wait are packed into batches up to this size. */
   readonly maxBatchBytes: number;
+  readonly clock: Clock;
+}
+
+/** What the partition's topic decides of writing. */
+export interface AppenderSettings {
+  readonly compression: Compression;
+  /** Milliseconds a batch waits for more messages. */
+  readonly lingerMs: number;
 }
 
 interface Waiting {
@@ -71,6 +80,8 @@ export class PartitionAppender {
   private heldBytes = 0;
   private waitingBytes = 0;
   private idle: (() => void)[] = [];
+  /** Ends the wait of a batch for more messages. */
+  private hurry: AbortController | undefined;
 
   constructor(
     private readonly topic: string,
@@ -79,7 +90,7 @@ export class PartitionAppender {
     private nextOffset: number,
     private readonly environment: AppenderEnvironment,
     private readonly listener: AppenderListener,
-    private readonly compression: Compression = 'none',
+    private readonly settings: AppenderSettings,
   ) {}
 
   /** The offset the next record will get. */
@@ -131,6 +142,7 @@ export class PartitionAppender {
   /** Refuses further publishes and waits for those accepted. */
   async close(): Promise<void> {
     this.closed = true;
+    this.hurry?.abort();
     if (this.running) await new Promise<void>((resolve) => this.idle.push(resolve));
   }
 
@@ -150,6 +162,7 @@ export class PartitionAppender {
     // The caller may change its buffers as soon as the call returns.
     this.waiting.push({ records: records.map(copyRecord), bytes, completion });
     this.waitingBytes += bytes;
+    this.hurry?.abort();
   }
 
   private backpressure(): BackpressureError {
@@ -186,6 +199,7 @@ export class PartitionAppender {
   private openUnit(bytes: number): AppendUnit {
     const { scratch } = this.environment;
     const unit = AppendUnit.open(Math.min(bytes + BATCH_HEADER_BYTES, scratch.bytes), scratch);
+    if (this.settings.lingerMs > 0) unit.since = this.environment.clock.now();
     this.open = unit;
     this.push(unit);
     return unit;
@@ -193,6 +207,7 @@ export class PartitionAppender {
 
   private push(task: Task): void {
     this.tasks.push(task);
+    this.hurry?.abort();
     if (this.running) return;
     this.running = true;
     // A microtask later, so that publishes of the same turn share the batch.
@@ -207,6 +222,7 @@ export class PartitionAppender {
   private async run(): Promise<void> {
     for (let task = this.tasks.at(0); task !== undefined; task = this.tasks.at(0)) {
       if (task instanceof AppendUnit) {
+        if (this.settings.lingerMs > 0) await this.linger(task);
         const units = this.takeUnits();
         await this.write(units);
         this.release(units);
@@ -220,6 +236,19 @@ export class PartitionAppender {
     }
     this.running = false;
     for (const resolve of this.idle.splice(0)) resolve();
+  }
+
+  /** Waits for more messages, as long as the batch takes any and nothing else waits behind it. */
+  private async linger(unit: AppendUnit): Promise<void> {
+    const { clock } = this.environment;
+    const left = () => unit.since + this.settings.lingerMs - clock.now();
+    while (unit === this.open && this.tasks.length === 1 && this.waiting.length === 0 && !this.closed) {
+      const ms = left();
+      if (ms <= 0) return;
+      this.hurry = new AbortController();
+      await clock.sleep(ms, this.hurry.signal);
+      this.hurry = undefined;
+    }
   }
 
   private takeUnits(): AppendUnit[] {
@@ -237,6 +266,7 @@ export class PartitionAppender {
   }
 
   private async write(units: readonly AppendUnit[]): Promise<void> {
+    const { compression } = this.settings;
     const firstOffset = this.nextOffset;
     const bases: number[] = [];
     const batches: Buffer[] = [];
@@ -250,7 +280,7 @@ export class PartitionAppender {
       for (let i = 0; i < units.length; i++) {
         const unit = units[i]!;
         let batch = unit.finish(bases[i]!);
-        if (this.compression !== 'none' && !unit.isRaw) batch = await compressBatch(batch, this.compression);
+        if (compression !== 'none' && !unit.isRaw) batch = await compressBatch(batch, compression);
         batches.push(batch);
         bytes += batch.length;
       }

@@ -72,6 +72,18 @@ export class PartitionReader {
     }
   }
 
+  /** Batches from the last back to the one that holds `offset`, without those that are damaged. */
+  async *backTo(offset: number): AsyncGenerator<Buffer, void, undefined> {
+    const floor = await this.one({ lte: offsetKey(offset), reverse: true, skipDamaged: true });
+    const gte = floor?.key ?? offsetKey(offset);
+    for await (const page of this.store.scanPages({ gte, reverse: true, skipDamaged: true })) {
+      for (const entry of page) {
+        const batch = checkedOrNothing(entry);
+        if (batch !== undefined) yield batch;
+      }
+    }
+  }
+
   /** Base offset of the batch that holds `offset`, or of the last one before it. */
   async floorBase(offset: number): Promise<number | undefined> {
     const cached = this.tail.floorBase(offset);
@@ -164,6 +176,14 @@ function checked(entry: StoreEntry): Buffer {
   place(entry);
   checkCrc(entry.value);
   return entry.value;
+}
+
+function checkedOrNothing(entry: StoreEntry): Buffer | undefined {
+  try {
+    return checked(entry);
+  } catch {
+    return undefined;
+  }
 }
 
 function place(entry: StoreEntry): BatchPlace {

@@ -47,11 +47,23 @@ export interface PartitionEnvironment extends AppenderEnvironment {
   readonly maxMessageBytes: number;
 }
 
+/** Hears what happens in the partitions of a topic, in the order in which it happens. */
+export interface PartitionWatcher {
+  /** What begins at this offset is stored; its publishers have not heard of it yet. */
+  stored(partition: number, firstOffset: number): void;
+  /** A batch that came packed is stored. */
+  appended(partition: number, batch: Buffer): void;
+  truncated(partition: number): void;
+}
+
 /** What the partition's topic decides. */
 export interface PartitionOwner {
   readonly name: string;
   readonly codec: Codec<unknown>;
   readonly compression: Compression;
+  /** Milliseconds a batch waits for more messages. */
+  readonly lingerMs: number;
+  readonly watcher?: PartitionWatcher | undefined;
   /** Stores that the partition now begins at this offset, before anything is dropped. */
   saveLogStart(partition: number, offset: number): Promise<void>;
 }
@@ -124,8 +136,7 @@ export class Partition {
       onFailed: (records) => void (this.counters.failed += records),
     };
     const { topic, index, environment, end } = this;
-    const { compression } = this.owner;
-    this.appender = new PartitionAppender(topic, index, store, end, environment, listener, compression);
+    this.appender = new PartitionAppender(topic, index, store, end, environment, listener, this.owner);
   }
 
   /** @internal */
@@ -159,8 +170,10 @@ export class Partition {
     if (header.control) throw new InvalidMessageError('control batches belong to the log itself');
     return new Promise((resolve, reject) => {
       appender.appendRaw(own, {
-        stored: (baseOffset) =>
-          resolve({ baseOffset, lastOffset: baseOffset + header.lastOffsetDelta, startOffset: this.start }),
+        stored: (baseOffset) => {
+          this.owner.watcher?.appended(this.index, own);
+          resolve({ baseOffset, lastOffset: baseOffset + header.lastOffsetDelta, startOffset: this.start });
+        },
         failed: reject,
       });
     });
@@ -214,6 +227,11 @@ export class Partition {
     return { messages, nextOffset, endOffset, startOffset };
   }
 
+  /** Batches from the end back to the one that holds `offset`, without those that are damaged. @internal */
+  readBackTo(offset: number): AsyncIterable<Buffer> {
+    return this.opened().reader.backTo(offset);
+  }
+
   /** The bytes that a read at `offset` cannot make sense of, and the offset to go on at behind them. @internal */
   unreadableAt(offset: number): Promise<{ bytes: Buffer | null; nextOffset: number }> {
     return this.opened().reader.raw(offset, this.end);
@@ -246,6 +264,7 @@ export class Partition {
       await store.truncate();
       this.tail.clear();
       this.start = this.end = next;
+      this.owner.watcher?.truncated(this.index);
     });
   }
 
@@ -340,6 +359,7 @@ export class Partition {
 
   private onStored(batches: readonly Buffer[], endOffset: number, records: number, bytes: number): void {
     for (const batch of batches) this.tail.push(batch);
+    this.owner.watcher?.stored(this.index, this.end);
     this.end = endOffset;
     this.counters.messages += records;
     this.counters.batches += batches.length;

@@ -1,6 +1,10 @@
 import { type Codec, CodecError, jsonCodec } from '@genrocks/storage';
+import { MESSAGE_ID_HEADER, PUBLISHED_AT_HEADER } from '../dedup/message-id.js';
 import { type Message, METADATA_HEADER } from '../message.js';
 import { type RecordView, readHeaders } from '../records/batch-reader.js';
+
+/** Fields of a message that travel as headers. */
+const OWN_HEADERS = new Set([METADATA_HEADER, MESSAGE_ID_HEADER, PUBLISHED_AT_HEADER]);
 
 const NO_HEADERS: readonly (readonly [string, Buffer | null])[] = Object.freeze([]);
 
@@ -49,7 +53,7 @@ export class StoredMessage<T> implements Message<T> {
   get headers(): Readonly<Record<string, string>> {
     const headers: Record<string, string> = {};
     for (const [name, value] of this.readHeaders()) {
-      if (name === METADATA_HEADER) continue;
+      if (OWN_HEADERS.has(name)) continue;
       // Plain assignment would let a header named __proto__ change the object instead of adding to it.
       Object.defineProperty(headers, name, {
         value: value?.toString('utf8') ?? '',
@@ -67,6 +71,14 @@ export class StoredMessage<T> implements Message<T> {
     );
   }
 
+  get id(): string | null {
+    return (
+      this.readHeaders()
+        .find(([name]) => name === MESSAGE_ID_HEADER)?.[1]
+        ?.toString() ?? null
+    );
+  }
+
   get metadata(): Readonly<Record<string, unknown>> {
     const bytes = this.readHeaders().find(([name]) => name === METADATA_HEADER)?.[1];
     if (bytes === undefined || bytes === null) return {};
@@ -79,8 +91,9 @@ export class StoredMessage<T> implements Message<T> {
 
   /** What loggers and JSON.stringify show. */
   toJSON(): Record<string, unknown> {
-    const { topic, partition, offset, timestamp, key, value, headers, metadata } = this;
-    return { topic, partition, offset, timestamp, key, value, headers, metadata };
+    const { topic, partition, offset, timestamp, key, value, headers, id, metadata } = this;
+    const named = id === null ? {} : { id };
+    return { topic, partition, offset, timestamp, key, value, headers, ...named, metadata };
   }
 
   private decode(): T {

@@ -9,6 +9,10 @@ export interface RecordInput {
   readonly headers: readonly RecordHeaderInput[];
   /** Milliseconds since 1970. */
   readonly timestamp: number;
+  /** The message's id, which is among its headers. */
+  readonly id?: string;
+  /** With `id`: when it was published, ms since 1970. */
+  readonly publishedAt?: number;
 }
 
 export interface RecordHeaderInput {
@@ -37,10 +41,10 @@ export function payloadBytes(record: RecordInput): number {
 export function copyRecord(record: RecordInput): RecordInput {
   const copy = (bytes: Uint8Array | null) => (bytes === null ? null : Buffer.from(bytes));
   return {
+    ...record,
     key: copy(record.key),
     value: copy(record.value),
     headers: record.headers.map(({ name, value }) => ({ name, value: copy(value) })),
-    timestamp: record.timestamp,
   };
 }
 

@@ -1,0 +1,87 @@
+import { type StorageAdapter, type StoreEvent } from '@genrocks/storage';
+import type { TopicsEvents } from '../events.js';
+import { forEachLimited } from '../keyed-mutex.js';
+import type { TopicRecord } from '../meta/topic-record.js';
+import { Partition, type PartitionEnvironment, type PartitionOwner } from './partition.js';
+
+/** Stores opened at once; opening may scan a file each. */
+const PARALLEL_OPENS = 16;
+
+/** Where a partition's log may not go back before, whatever its store holds. */
+export interface LogFloor {
+  readonly logStart: number;
+  readonly nextOffset: number;
+}
+
+/** Opens and closes the partitions of a topic. */
+export class PartitionOpener {
+  constructor(
+    private readonly environment: PartitionEnvironment,
+    private readonly events: TopicsEvents,
+  ) {}
+
+  /**
+   * Opens every partition from number `first` on. One that fails is marked so and reported, the others go on; with
+   * `strict` the first failure closes them all and is thrown.
+   */
+  async open(
+    record: TopicRecord,
+    adapter: StorageAdapter,
+    owner: PartitionOwner,
+    floorOf: (partition: number) => LogFloor,
+    strict: boolean,
+    first = 0,
+  ): Promise<Partition[]> {
+    const partitions = Array.from(
+      { length: record.partitions - first },
+      (_, i) => new Partition(owner, first + i, this.environment),
+    );
+    try {
+      await forEachLimited(partitions, PARALLEL_OPENS, async (partition) => {
+        try {
+          await this.openOne(partition, record, adapter, floorOf(partition.index));
+        } catch (error) {
+          if (strict) throw error;
+          partition.fail(error);
+          this.report(record.name, partition.index, error);
+        }
+      });
+    } catch (error) {
+      await this.close(partitions);
+      throw error;
+    }
+    return partitions;
+  }
+
+  async close(partitions: readonly Partition[]): Promise<void> {
+    await forEachLimited(partitions, PARALLEL_OPENS, (partition) => partition.close());
+  }
+
+  private async openOne(
+    partition: Partition,
+    record: TopicRecord,
+    adapter: StorageAdapter,
+    floor: LogFloor,
+  ): Promise<void> {
+    const store = await adapter.open(record.name, partition.index, {
+      settings: record.settings,
+      onEvent: (event) => this.onEvent(record.name, partition, event),
+    });
+    try {
+      await partition.open(store, floor.logStart, floor.nextOffset);
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+  }
+
+  private onEvent(topic: string, partition: Partition, event: StoreEvent): void {
+    if (event.type === 'evicted') partition.onEvicted();
+    this.events.send('store-event', { topic, partition: partition.index, event });
+  }
+
+  private report(topic: string, partition: number, error: unknown): void {
+    const reason = error instanceof Error ? error : new Error(String(error));
+    this.events.send('partition-failed', { topic, partition, error: reason });
+  }
+}
