@@ -30,7 +30,7 @@ export function offsetCommitRoute(broker: BrokerContext): Route {
     }));
     if (commits.length === 0) return { topics };
     try {
-      await broker.topics.groups.commitOffsets(groupId, commits, request);
+      await broker.topics.groups.commitOffsets(groupId, commits, { member: request, allowBeyondEnd: true });
       return { topics };
     } catch (error) {
       const failed = errorCodeOf(error);
@@ -58,7 +58,8 @@ function problemOf(
   }
   const partition = directory.partition(topic, index);
   if (typeof partition === 'number') return partition;
-  return offset < 0 || offset > partition.endOffset ? ErrorCode.OFFSET_OUT_OF_RANGE : ErrorCode.NONE;
+  // Kafka takes offsets past the end too: whoever reads from there begins where its reset policy says.
+  return offset < 0 ? ErrorCode.OFFSET_OUT_OF_RANGE : ErrorCode.NONE;
 }
 
 interface TopicOffsets {

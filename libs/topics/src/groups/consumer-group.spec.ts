@@ -424,6 +424,21 @@ describe('the group registry', () => {
     await expect(service.groups.delete('g')).rejects.toThrowError(coded('GROUP_NOT_EMPTY'));
   });
 
+  it('takes offsets past the end where it is told to, and the log does not follow them', async () => {
+    await topic.publish({ value: 1 });
+    const commit = { topic: 'orders', partition: 0, offset: 1000 };
+    await service.groups.commitOffsets('g', [commit], { allowBeyondEnd: true });
+    await running.stop();
+    await boot();
+    expect(committed()).toBe(1000);
+    const { seen, group } = collect();
+    await group;
+    expect((await topic.publish({ value: 2 })).offset).toBe(1);
+    expect(values(await seen.atLeast(1))).toEqual([2]);
+    await (await group).stop();
+    expect(committed()).toBe(2);
+  });
+
   it('resets offsets to either end, an offset or a time', async () => {
     await topic.publishBatch([0, 1, 2, 3].map((value) => ({ value, timestamp: value * 10 })));
     await service.groups.commitOffsets('idle', [{ topic: 'orders', partition: 0, offset: 2 }]);

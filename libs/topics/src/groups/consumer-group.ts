@@ -203,7 +203,7 @@ export class ConsumerGroup {
   private async startAt(partition: Partition): Promise<number> {
     const { topic, index } = partition;
     const committed = this.environment.offsets.get(this.group, topic, index);
-    if (committed !== null) return committed.offset;
+    if (committed !== null) return Math.min(committed.offset, partition.endOffset);
     const offset = await offsetOf(partition, this.options.from);
     // Kept at once: after a crash `latest` must not mean a later place, which would skip messages.
     await this.commitOffsets([{ topic, partition: index, offset }]);

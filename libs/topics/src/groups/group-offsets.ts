@@ -5,6 +5,8 @@ import type { CommittedOffset, OffsetCommit } from './group.types.js';
 /** Told which partitions' committed offsets changed, so that stores can learn what is still needed. */
 export type OffsetsListener = (topic: string, partition: number) => void;
 
+const NONE: ReadonlySet<OffsetCommit> = new Set();
+
 /** Committed offsets of all groups: in memory to read, in the meta store to last. */
 export class GroupOffsets {
   private readonly byPartition = new Map<string, Map<number, Map<string, CommittedOffset>>>();
@@ -46,31 +48,43 @@ export class GroupOffsets {
     return [...this.byGroup].filter(([, topics]) => topics.has(topic)).map(([group]) => group);
   }
 
-  /** The lowest and the highest offset any group has committed in a partition. */
+  /**
+   * The lowest and the highest offset any group has committed in a partition. Among the highest, what was past the
+   * end does not count: the log goes on behind the highest, and no client may push it forward.
+   */
   range(topic: string, partition: number): { lowest: number; highest: number } | null {
-    let range: { lowest: number; highest: number } | null = null;
-    for (const { offset } of this.byPartition.get(topic)?.get(partition)?.values() ?? []) {
-      range ??= { lowest: offset, highest: offset };
-      range.lowest = Math.min(range.lowest, offset);
-      range.highest = Math.max(range.highest, offset);
+    const committed = [...(this.byPartition.get(topic)?.get(partition)?.values() ?? [])];
+    if (committed.length === 0) return null;
+    let lowest = Number.MAX_SAFE_INTEGER;
+    let highest = 0;
+    for (const { offset, isBeyondEnd } of committed) {
+      lowest = Math.min(lowest, offset);
+      if (isBeyondEnd !== true) highest = Math.max(highest, offset);
     }
-    return range;
+    return { lowest, highest };
   }
 
   /**
    * Resolves once the offsets are durable; only then do readers see them.
+   * @param beyondEnd those of the commits that are past the end of their partition
    * @throws {LimitReachedError} `LIMIT_REACHED`
    */
-  async commit(group: string, commits: readonly OffsetCommit[]): Promise<void> {
+  async commit(
+    group: string,
+    commits: readonly OffsetCommit[],
+    beyondEnd: ReadonlySet<OffsetCommit> = NONE,
+  ): Promise<void> {
     if (!this.byGroup.has(group) && this.byGroup.size >= this.maxGroups) {
       throw new LimitReachedError('maxGroups', this.maxGroups);
     }
     const timestamp = Date.now();
-    const entries = commits.map(({ topic, partition, offset, metadata = '' }) => ({
-      topic,
-      partition,
-      committed: { offset, metadata, timestamp },
-    }));
+    const entries = commits.map((commit) => {
+      const { topic, partition, offset, metadata = '' } = commit;
+      const committed: CommittedOffset = { offset, metadata, timestamp };
+      return beyondEnd.has(commit)
+        ? { topic, partition, committed: { ...committed, isBeyondEnd: true as const } }
+        : { topic, partition, committed };
+    });
     await this.meta.write(
       entries.map(({ topic, partition, committed }) => ({
         key: offsetKeyOf(group, topic, partition),

@@ -8,11 +8,12 @@ import type { Topic } from '../topic.js';
 import type { TopicPartition } from './assignment.js';
 import { assignedPartitions, subscribedTopics } from './coordinator/assignors.js';
 import type { GroupCoordinator } from './coordinator/group-coordinator.js';
-import type { MemberIdentity, MembershipState, MembershipView } from './coordinator/membership.types.js';
+import type { MembershipState, MembershipView } from './coordinator/membership.types.js';
 import type { GroupOffsets } from './group-offsets.js';
 import { assertGroupName } from './group-name.js';
 import { MAX_OFFSET_METADATA_BYTES } from './group-options.js';
 import type {
+  CommitOffsetsOptions,
   CommittedOffset,
   GroupDescription,
   GroupMemberDescription,
@@ -83,28 +84,31 @@ export class GroupRegistry {
 
   /**
    * Commits offsets for a group without members, or for one of its members; creates the group where there is none.
-   * @param member who commits: only in its generation
+   * Handlers of a group whose offset lies past the end begin at the end.
    * @throws `GROUP_NOT_EMPTY`, as `assertMayCommit` of the coordinator, `INVALID_GROUP`, `TOPIC_NOT_FOUND`, `PARTITION_NOT_FOUND`, `OFFSET_OUT_OF_RANGE`,
    *   `LIMIT_REACHED`, or what the store says
    */
   async commitOffsets(
     group: string,
     commits: readonly OffsetCommit[],
-    member?: MemberIdentity,
+    { member, allowBeyondEnd = false }: CommitOffsetsOptions = {},
   ): Promise<void> {
     assertGroupName(group);
     if (member !== undefined) this.coordinator.assertMayCommit(group, member);
     else this.assertEmpty(group);
-    for (const { topic, partition, offset, metadata = '' } of commits) {
+    const beyondEnd = new Set<OffsetCommit>();
+    for (const commit of commits) {
+      const { topic, partition, offset, metadata = '' } = commit;
       const { startOffset, endOffset } = this.topics.get(topic).partition(partition);
-      if (!Number.isInteger(offset) || offset < 0 || offset > endOffset) {
+      if (!Number.isInteger(offset) || offset < 0 || (offset > endOffset && !allowBeyondEnd)) {
         throw new OffsetOutOfRangeError(topic, partition, offset, startOffset, endOffset);
       }
+      if (offset > endOffset) beyondEnd.add(commit);
       if (Buffer.byteLength(metadata) > MAX_OFFSET_METADATA_BYTES) {
         throw new InvalidGroupError(`offset metadata is limited to ${MAX_OFFSET_METADATA_BYTES} bytes`);
       }
     }
-    await this.offsets.commit(group, commits);
+    await this.offsets.commit(group, commits, beyondEnd);
   }
 
   /**

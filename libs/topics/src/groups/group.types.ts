@@ -1,5 +1,6 @@
 import type { Message } from '../message.js';
 import type { AssignmentStrategy } from './assignment.js';
+import type { MemberIdentity } from './coordinator/membership.types.js';
 
 export type { AssignmentStrategy } from './assignment.js';
 
@@ -198,6 +199,15 @@ export interface CommittedOffset {
   readonly metadata: string;
   /** Milliseconds since 1970. */
   readonly timestamp: number;
+  /** The partition did not reach that far when it was committed: it proves nothing about the log. */
+  readonly isBeyondEnd?: true;
+}
+
+export interface CommitOffsetsOptions {
+  /** Who commits: only in its generation. Default: nobody, for a group without members. */
+  readonly member?: MemberIdentity;
+  /** Take offsets past the end of a partition, as Kafka does. Default false. */
+  readonly allowBeyondEnd?: boolean;
 }
 
 export interface ResetOffsetsOptions {
