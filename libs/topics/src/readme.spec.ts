@@ -1,16 +1,20 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { firstValueFrom, lastValueFrom, take, toArray } from 'rxjs';
 import { describe, expect, it, vi } from 'vitest';
 import { twoAdapters } from './__fixtures__/readme/adapters.js';
 import { AppModule, Billing, Orders } from './__fixtures__/readme/embed.js';
+import { OrdersController, Shop, ShopModule } from './__fixtures__/readme/microservices.js';
+import { startHandlers } from './__fixtures__/readme/microservices-main.js';
 import { highest, stored, windows } from './__fixtures__/readme/observe.js';
 import { payOnce } from './__fixtures__/readme/once.js';
 import { readEverything } from './__fixtures__/readme/read.js';
 import { testApp } from './__fixtures__/readme/swap.js';
 import { invoicesAreWritten } from './__fixtures__/readme/testing.js';
+import { TopicsTester, TopicsTestingModule } from './testing/index.js';
 import { TopicsService } from './topics.service.js';
 
 const here = import.meta.dirname;
@@ -19,9 +23,11 @@ describe('the README', () => {
   it('shows the examples that run below, to the letter', async () => {
     const readme = await readFile(join(here, '../README.md'), 'utf8');
     const shown = [...readme.matchAll(/```ts\n([^]*?)```/g)].map(([, code]) => code);
-    const names = ['embed', 'subscribe', 'read', 'observe', 'adapters', 'testing', 'swap', 'once'];
-    const files = names.map((name) => readFile(join(here, '__fixtures__/readme', `${name}.ts`), 'utf8'));
-    expect(shown).toEqual(await Promise.all(files));
+    const fixtures = (await readdir(join(here, '__fixtures__/readme'))).filter((name) =>
+      name.endsWith('.ts'),
+    );
+    const files = fixtures.map((name) => readFile(join(here, '__fixtures__/readme', name), 'utf8'));
+    expect([...shown].sort()).toEqual((await Promise.all(files)).sort());
   });
 
   it('publishes and consumes in an application', async () => {
@@ -34,6 +40,21 @@ describe('the README', () => {
 
   it('subscribes with a decorator, and is tested so', async () => {
     expect(await invoicesAreWritten()).toEqual([1, { id: 2, total: -1 }, 'BadRequestException']);
+  });
+
+  it('is a microservice transport', async () => {
+    const module = await Test.createTestingModule({
+      imports: [TopicsTestingModule.forRoot(), ShopModule],
+    }).compile();
+    const app = module.createNestApplication(new FastifyAdapter());
+    await startHandlers(app);
+    await app.init();
+    const order = { id: 7, customer: 'ada' };
+    await app.get(Shop).place(order);
+    expect(await lastValueFrom(app.get(Shop).price(order))).toEqual({ id: 7, cents: 700 });
+    await TopicsTester.of(app).drain();
+    expect(app.get(OrdersController).billed).toEqual([7]);
+    await app.close();
   });
 
   it('reads without a group', async () => {

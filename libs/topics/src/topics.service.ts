@@ -7,6 +7,7 @@ import {
   type OnModuleDestroy,
   type OnModuleInit,
 } from '@nestjs/common';
+import type { StorageAdapter } from '@genrocks/storage';
 import type { DeadLetters } from './dead-letters/dead-letters.js';
 import { ServiceStoppedError, TopicNotFoundError } from './errors.js';
 import type { TopicsEvents } from './events.js';
@@ -63,18 +64,18 @@ export class TopicsService
   private startedAt = 0;
 
   constructor(
-    @Inject(TOPICS_ADAPTERS) private readonly adapters: TopicsAdapters,
+    @Inject(TOPICS_ADAPTERS) private readonly plugged: TopicsAdapters,
     @Inject(MODULE_OPTIONS_TOKEN) options: TopicsOptions,
   ) {
     this.options = resolveOptions(options);
-    this.core = new TopicsCore(adapters, this.options, this.logger);
+    this.core = new TopicsCore(plugged, this.options, this.logger);
     this.events = this.core.events;
     this.groups = this.core.groups;
     this.coordinator = this.core.coordinator;
     this.deadLetters = this.core.deadLetters;
     this.manager = this.core.manager;
     this.groupEnvironment = this.core.groupEnvironment((group) => void this.members.delete(group));
-    adapters.beforeClose?.(() => this.onApplicationShutdown());
+    plugged.beforeClose?.(() => this.onApplicationShutdown());
   }
 
   /** Opens storage and every topic of the registry, and creates those of the options that are missing. */
@@ -220,6 +221,11 @@ export class TopicsService
     return group;
   }
 
+  /** The storage adapters that are plugged in, the default one first. */
+  get adapters(): readonly StorageAdapter[] {
+    return this.plugged.all;
+  }
+
   /** The members of consumer groups that run, or are to run, in this process. */
   get consumerGroups(): readonly ConsumerGroup[] {
     return [...this.members];
@@ -230,7 +236,7 @@ export class TopicsService
     this.assertOpen();
     return systemStatus({
       startedAt: this.startedAt,
-      adapters: this.adapters,
+      adapters: this.plugged,
       topics: this.manager.list(),
       groups: this.groups.list(),
       unregistered: await this.manager.findUnregistered(),
@@ -288,7 +294,7 @@ export class TopicsService
   }
 
   private logStart(): void {
-    const { default: standard, all } = this.adapters;
+    const { default: standard, all } = this.plugged;
     const names = all.map(({ name, supports }) => `${name}${supports.durable ? '' : ' (not durable)'}`);
     this.logger.log(
       `${this.manager.list().length} topic(s) on ${names.join(', ')}; default ${standard.name}`,

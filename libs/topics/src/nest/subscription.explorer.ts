@@ -1,17 +1,15 @@
-import { HttpException, Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner, ModuleRef } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import { InvalidConfigError } from '@genrocks/storage';
 import type { ConsumerGroup } from '../groups/consumer-group.js';
-import type { ConsumerGroupOptions, RetryOptions, TopicPattern } from '../groups/group.types.js';
+import type { ConsumerGroupOptions, TopicPattern } from '../groups/group.types.js';
 import { TopicsService } from '../topics.service.js';
 import { MANUAL_REGISTRATION } from '../topics.tokens.js';
 import { HandlerPipeline } from './handler-pipeline.js';
 import { NameResolver } from './name-resolver.js';
+import { withRefusals } from './refusals.js';
 import { type SubscribeTopic, type Subscription, subscriptionsOf } from './subscribe.decorator.js';
-
-/** Statuses with which pipes refuse what they are given. */
-const REFUSED = [400, 422];
 
 /**
  * Binds the methods with `@Subscribe` of all providers and controllers. Their groups are taken down when the module
@@ -107,11 +105,4 @@ function assertStatic(wrapper: InstanceWrapper, where: string): void {
     `${where}: ${wrapper.name} is request-scoped or transient, or depends on what is; handlers need a singleton: ` +
       'resolve what must be new per message inside of the handler (ModuleRef.resolve)',
   ]);
-}
-
-function withRefusals(retry: RetryOptions = {}): RetryOptions {
-  return {
-    retryIf: (error) => !(error instanceof HttpException && REFUSED.includes(error.getStatus())),
-    ...retry,
-  };
 }

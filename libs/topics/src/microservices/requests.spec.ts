@@ -1,0 +1,178 @@
+import { Controller } from '@nestjs/common';
+import { MessagePattern, Payload, RpcException } from '@nestjs/microservices';
+import {
+  concat,
+  finalize,
+  interval,
+  lastValueFrom,
+  map,
+  type Observable,
+  of,
+  take,
+  throwError,
+  toArray,
+} from 'rxjs';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { app, ask, client, OrderDto, start } from '../__fixtures__/transport-app.js';
+import { coded, Collector, deferred, settled } from '../__fixtures__/waiting.js';
+import { MemoryAdapter, type MemoryDisk, TopicsTester } from '../testing/index.js';
+
+const seen = new Collector<unknown>();
+beforeEach(() => void seen.items.splice(0));
+
+describe('@MessagePattern over topics', () => {
+  @Controller()
+  class Calculator {
+    @MessagePattern('sum')
+    sum(@Payload() numbers: number[]): number {
+      return numbers.reduce((a, b) => a + b, 0);
+    }
+    @MessagePattern({ cmd: 'later' })
+    async later(@Payload() value: unknown): Promise<unknown> {
+      await settled();
+      return value === 'nothing' ? undefined : value === 'null' ? null : { value };
+    }
+    @MessagePattern('count')
+    count(@Payload() to: number): Observable<number> {
+      return of(...Array.from({ length: to }, (_, i) => i));
+    }
+    @MessagePattern('fail')
+    fail(@Payload() how: string): unknown {
+      if (how === 'rpc') throw new RpcException({ status: 'error', message: 'no funds', missing: 3 });
+      if (how === 'text') throw new RpcException('plain');
+      if (how === 'error') throw new Error('secret');
+      if (how === 'codec') return { big: 1n };
+      return concat(
+        of(1, 2),
+        throwError(() => new RpcException('in the middle')),
+      );
+    }
+    @MessagePattern('order')
+    order(@Payload() order: OrderDto): number {
+      return order.id;
+    }
+  }
+
+  it('answers: values, promises, several replies, nothing, and patterns as objects', async () => {
+    await start([Calculator]);
+    expect(await ask('sum', [1, 2, 3])).toBe(6);
+    expect(await ask({ cmd: 'later' }, 5)).toEqual({ value: 5 });
+    expect(await ask({ cmd: 'later' }, 'null')).toBeNull();
+    await expect(ask({ cmd: 'later' }, 'nothing')).rejects.toThrow(/no elements/);
+    expect(await lastValueFrom(client().send('count', 5).pipe(toArray()))).toEqual([0, 1, 2, 3, 4]);
+    expect(await lastValueFrom(client().send('count', 0).pipe(toArray()))).toEqual([]);
+    const many = await Promise.all(Array.from({ length: 50 }, (_, i) => ask('sum', [i, i])));
+    expect(many).toEqual(Array.from({ length: 50 }, (_, i) => 2 * i));
+  });
+
+  it('carries errors back, those of pipes and of the way back too', async () => {
+    await start([Calculator]);
+    const error = (how: string) => ask('fail', how).then(undefined, (reason: unknown) => reason);
+    expect(await error('rpc')).toEqual({ status: 'error', message: 'no funds', missing: 3 });
+    expect(await error('text')).toEqual({ status: 'error', message: 'plain' });
+    expect(await error('error')).toEqual({ status: 'error', message: 'Internal server error' });
+    expect(await error('codec')).toMatchObject({ code: 'CODEC_FAILED' });
+    const values: unknown[] = [];
+    const middle = client().send('fail', 'middle');
+    await expect(lastValueFrom(middle.pipe(map((value) => values.push(value))))).rejects.toEqual({
+      status: 'error',
+      message: 'in the middle',
+    });
+    expect(values).toEqual([1, 2]);
+    await expect(ask('order', { id: 'x' })).rejects.toMatchObject({ status: 'error' });
+    expect(await ask('order', { id: 4 })).toBe(4);
+    const kit = TopicsTester.of(app);
+    await kit.drain();
+    expect(kit.topics.listTopics().filter(({ name }) => name.endsWith('.dlq'))).toEqual([]);
+  });
+
+  it('gives up on an answer that does not come, and the server on one that nobody wants', async () => {
+    const ended = deferred();
+    @Controller()
+    class Ticker {
+      @MessagePattern('ticks')
+      ticks(): Observable<number> {
+        return interval(1).pipe(finalize(() => ended.resolve()));
+      }
+      @MessagePattern('silent')
+      silent(): Promise<never> {
+        return new Promise(() => {});
+      }
+    }
+    await start([Ticker], { client: { timeoutMs: 40 }, drainTimeoutMs: 0 });
+    const ticks = await lastValueFrom(client().send('ticks', {}).pipe(take(3), toArray()));
+    expect(ticks).toEqual([0, 1, 2]);
+    await ended.promise;
+    await expect(ask('silent', {})).rejects.toThrowError(coded('REQUEST_TIMEOUT'));
+    await expect(ask('nobody.there', {})).rejects.toThrowError(coded('REQUEST_TIMEOUT'));
+  });
+
+  it('does not handle a request again whose client has gone with a restart', async () => {
+    const disk: MemoryDisk = new Map();
+    @Controller()
+    class Once {
+      @MessagePattern('once')
+      once(@Payload() n: number): number {
+        seen.push(n);
+        return n;
+      }
+    }
+    await start([], { adapter: new MemoryAdapter(disk), client: { timeoutMs: 1 } });
+    await expect(ask('once', 1)).rejects.toThrowError(coded('REQUEST_TIMEOUT'));
+    await app.close();
+    const kit = await start([Once], { adapter: new MemoryAdapter(disk) });
+    expect(await ask('once', 2)).toBe(2);
+    await kit.drain();
+    expect(seen.items).toEqual([2]);
+  });
+
+  it('closes and connects again; what waits fails', async () => {
+    @Controller()
+    class Slow {
+      @MessagePattern('wait')
+      async wait(@Payload() ms: number): Promise<number> {
+        if (ms > 0) await new Promise(() => {});
+        return ms;
+      }
+    }
+    await start([Slow], { drainTimeoutMs: 0 });
+    const states: string[] = [];
+    client().status.subscribe((state) => states.push(state));
+    const waiting = ask('wait', 1);
+    await settled();
+    await client().close();
+    await expect(waiting).rejects.toThrowError(coded('CLIENT_CLOSED'));
+    await client().close();
+    expect(await ask('wait', 0)).toBe(0);
+    expect(states).toEqual(['connected', 'disconnected', 'connected']);
+    const last = ask('wait', 1).catch((error: unknown) => error);
+    await settled();
+    await app.close();
+    expect(await last).toMatchObject({ code: expect.stringMatching(/CLIENT_CLOSED|TIMEOUT/) as string });
+  });
+
+  it('keeps replies where they cost nothing, and not for long', async () => {
+    @Controller()
+    class Echo {
+      @MessagePattern('echo')
+      echo(@Payload() n: number): Observable<number> {
+        return of(...Array.from({ length: 600 }, () => n));
+      }
+    }
+    const adapter = new MemoryAdapter();
+    const kit = await start([Echo], { adapter });
+    const replies = () =>
+      kit.topics.topic('genrocks.replies').partitions.map((p) => p.endOffset - p.startOffset);
+    const rounds = async (count: number) => {
+      for (let i = 0; i < count; i++) await lastValueFrom(client().send('echo', i));
+    };
+    await rounds(5);
+    await vi.waitFor(() => expect(Math.max(...replies())).toBeLessThanOrEqual(1_000));
+    // Somebody waits all the time: the other partition takes over, and the first is emptied.
+    const held = client().send('nobody', 1).subscribe();
+    await settled();
+    await rounds(5);
+    held.unsubscribe();
+    await vi.waitFor(() => expect(Math.max(...replies())).toBeLessThanOrEqual(2_000));
+  });
+});
