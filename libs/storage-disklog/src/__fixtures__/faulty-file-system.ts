@@ -88,6 +88,10 @@ export class FaultyFileSystem implements FileSystem {
         const limit = this.check('write', path);
         return handle.write(source, offset, Math.min(length, limit ?? length), position);
       },
+      writeSync: (source, offset, length, position) => {
+        const limit = this.check('write', path);
+        return handle.writeSync(source, offset, Math.min(length, limit ?? length), position);
+      },
       sync: async () => void this.check('sync', path),
       truncate: async (size) => {
         this.check('truncate', path);
@@ -96,6 +100,11 @@ export class FaultyFileSystem implements FileSystem {
       close: async () => {
         if (!this.openHandles.delete(id)) this.mistakes.push(`${id} closed twice`);
         else await handle.close();
+      },
+      sizeSync: () => handle.sizeSync(),
+      closeSync: () => {
+        if (!this.openHandles.delete(id)) this.mistakes.push(`${id} closed twice`);
+        else handle.closeSync();
       },
     };
   }

@@ -104,6 +104,12 @@ export class RecordingFileSystem implements FileSystem {
         change.done = changes.length;
         return count;
       },
+      writeSync(source, offset, length, position) {
+        const bytes = Buffer.from(source.subarray(offset, offset + length));
+        const count = handle.writeSync(source, offset, length, position);
+        changes.push({ type: 'write', inode, at: position, bytes, durable, done: changes.length + 1 });
+        return count;
+      },
       async sync() {
         const change: Change = { type: 'sync', inode };
         changes.push(change);
@@ -115,6 +121,8 @@ export class RecordingFileSystem implements FileSystem {
         await handle.truncate(size);
       },
       close: () => handle.close(),
+      sizeSync: () => handle.sizeSync(),
+      closeSync: () => handle.closeSync(),
     };
   }
 

@@ -5,7 +5,7 @@ import type { LogFile } from './log-file.js';
 import type { LogWriter } from './log-writer.js';
 import { KeyProbe } from './key-probe.js';
 import { MemoryKeys } from './memory-keys.js';
-import { Window } from './scanner.js';
+import { Window } from './window.js';
 
 /** What is left to copy when writers are made to wait. */
 const LAST_BYTES = 256 << 10;

@@ -1,12 +1,17 @@
 import type { FileHandle } from '../io/file-system.js';
 import type { LogFile } from './log-file.js';
 import type { MemoryKeys } from './memory-keys.js';
+import { OwnThread } from './own-thread.js';
 
 /** Zeros are written this far ahead at most. */
 const MAX_STEP = 4 << 20;
 /** A file smaller than this stays as it is: a thousand idle partitions must not cost a thousand times the step. */
 const MIN_SIZE = 64 << 10;
 const ZEROS = Buffer.alloc(256 << 10);
+
+/** Writes that go to the page cache only may be made on this thread up to this size. */
+const MAX_OWN_BYTES = 512 << 10;
+const writes = new OwnThread(1);
 
 /**
  * The file being written.
@@ -42,19 +47,32 @@ export class CurrentFile {
 
   /**
    * Writes at the end of the committed items.
+   * @returns nothing where the bytes are written already
    * @throws the system's error; a short count without an error (a full device) as ENOSPC
    */
-  async write(bytes: Buffer): Promise<void> {
+  write(bytes: Buffer): Promise<void> | undefined {
+    const isDurable = this.openFiller !== undefined;
+    if (isDurable || bytes.length > MAX_OWN_BYTES) return this.writeInPool(bytes);
+    const started = performance.now();
+    if (!writes.isAllowed(started)) return this.writeInPool(bytes);
+    for (let written = 0; written < bytes.length;) {
+      const position = this.file.end + written;
+      written += taken(this.writer.writeSync(bytes, written, bytes.length - written, position));
+    }
+    this.writtenEnd = this.zeroedEnd = this.file.end + bytes.length;
+    const ended = performance.now();
+    writes.took(ended - started, ended);
+    return undefined;
+  }
+
+  private async writeInPool(bytes: Buffer): Promise<void> {
     const start = this.file.end;
     const end = start + bytes.length;
     this.writtenEnd = end;
     if (this.filling !== undefined && end > this.filling.from) await this.filling.done;
     this.fillAhead(end);
-    let written = 0;
-    while (written < bytes.length) {
-      const count = await this.writer.write(bytes, written, bytes.length - written, start + written);
-      if (count === 0) throw Object.assign(new Error('write took no bytes'), { code: 'ENOSPC' });
-      written += count;
+    for (let written = 0; written < bytes.length;) {
+      written += taken(await this.writer.write(bytes, written, bytes.length - written, start + written));
     }
     if (end > this.zeroedEnd) this.zeroedEnd = end;
   }
@@ -119,4 +137,9 @@ export class CurrentFile {
     }
     await filler.sync();
   }
+}
+
+function taken(count: number): number {
+  if (count === 0) throw Object.assign(new Error('write took no bytes'), { code: 'ENOSPC' });
+  return count;
 }

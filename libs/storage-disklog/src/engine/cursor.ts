@@ -1,6 +1,6 @@
 import type { KeyRange } from '@genrocks/storage';
 import type { LogFile } from './log-file.js';
-import type { Slot } from './memory-keys.js';
+import type { Slot } from '../format/entry.js';
 
 /** Keys fetched from a file's keys at a time. */
 const FETCH = 256;

@@ -1,9 +1,8 @@
 import type { StoreEntry } from '@genrocks/storage';
-import type { Entry } from '../format/entry.js';
+import type { Entry, Slot } from '../format/entry.js';
 import type { Found } from './cursor.js';
 import type { LogFile } from './log-file.js';
-import type { Slot } from './memory-keys.js';
-import { readBytes } from './read-policy.js';
+import { readBytes } from './own-thread.js';
 
 /** What is read closer than this to each other is read in one go. */
 const MAX_HOLE = 16 << 10;

@@ -1,7 +1,6 @@
-import type { EntryWrite } from '../format/entry.js';
+import type { EntryWrite, PlacedEntry } from '../format/entry.js';
 import type { Trailer } from '../format/item.js';
 import type { LogFormat } from '../format/log-format.js';
-import type { Slot } from './memory-keys.js';
 
 /** Starting size of a group's buffer; it doubles as writes gather. */
 const INITIAL_BYTES = 64 * 1024;
@@ -11,10 +10,10 @@ const POOL_SIZE = 4;
 
 const pool: Buffer[] = [];
 
-/** One write of a group. Its slot counts from the start of the group until that is known. */
-interface Write {
-  readonly key: string;
-  readonly slot: Slot;
+/** An item of a group, and its place in the group's bytes. */
+interface GroupItem {
+  readonly offset: number;
+  readonly size: number;
 }
 
 /** Where a group stands in the log. */
@@ -36,9 +35,12 @@ export interface Place {
  */
 export class Group {
   readonly promise: Promise<void>;
-  readonly writes: Write[] = [];
+  /** When its first write came. */
+  readonly opened = performance.now();
   length = 0;
-  items = 0;
+  /** Entries in its items. */
+  entries = 0;
+  private readonly members: GroupItem[] = [];
   private resolvePromise!: () => void;
   private rejectPromise!: (error: Error) => void;
   private buffer: Buffer;
@@ -54,22 +56,27 @@ export class Group {
     this.buffer = pool.pop() ?? Buffer.allocUnsafe(INITIAL_BYTES);
   }
 
+  get items(): number {
+    return this.members.length;
+  }
+
   /** Encodes one item; `size` is what the format says it takes. */
   add(entries: readonly EntryWrite[], size: number, timestamp: number): void {
     if (this.length + size > this.buffer.length) this.grow(this.length + size);
     const offset = this.length;
     const { format, buffer, place } = this;
     format.writeItem(entries, timestamp, this.trailer(this.items), buffer, offset, place.start + offset);
-    const places = format.entryPlaces(entries, buffer, offset, size);
-    for (let index = 0; index < entries.length; index++) {
-      const { key, value } = entries[index]!;
-      const { inner, innerLength, crc } = places[index]!;
-      const deleted = value === undefined;
-      const slot: Slot = { at: offset, length: size, index, deleted, inner, innerLength, crc };
-      this.writes.push({ key: key.toString('latin1'), slot });
-    }
+    this.members.push({ offset, size });
     this.length += size;
-    this.items++;
+    this.entries += entries.length;
+  }
+
+  /** Where its entries stand in the file. Meant for the time in which the bytes are on their way to the device. */
+  *placed(): IterableIterator<PlacedEntry[]> {
+    for (const { offset, size } of this.members) {
+      // Out of the bytes, since what the caller gave may have changed meanwhile.
+      yield this.format.placedEntries(this.buffer, offset, size, this.place.start + offset)!;
+    }
   }
 
   /** The bytes to write at this place. */
@@ -90,14 +97,10 @@ export class Group {
   }
 
   private reseal(): void {
-    let offset = -1;
-    let index = 0;
-    for (const { slot } of this.writes) {
-      if (slot.at === offset) continue;
-      offset = slot.at;
+    this.members.forEach(({ offset, size }, index) => {
       const position = this.place.start + offset;
-      this.format.sealItem(this.trailer(index++), this.buffer, offset, offset + slot.length, position);
-    }
+      this.format.sealItem(this.trailer(index), this.buffer, offset, offset + size, position);
+    });
   }
 
   private trailer(index: number): Trailer {

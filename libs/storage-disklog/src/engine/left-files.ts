@@ -25,10 +25,10 @@ export class LeftFiles {
   ) {}
 
   /** Opens a left file by its index. Undefined: the file has to be read. */
-  async open(number: number, generation: number | undefined, size: number): Promise<OpenedFile | undefined> {
+  open(number: number, generation: number | undefined, size: number): OpenedFile | undefined {
     // Without a generation of ours in the file, nothing tells whether Erlang wrote it anew since it was indexed.
     if (generation === undefined) return undefined;
-    const keys = await IndexedKeys.open(this.fs, this.names.keyIndex(number), { generation, logEnd: size });
+    const keys = IndexedKeys.open(this.fs, this.names.keyIndex(number), { generation, logEnd: size });
     if (keys === undefined) return undefined;
     const path = this.names.file(number);
     const { logEnd, items, entries, lastSequence } = keys.footer;
@@ -40,8 +40,8 @@ export class LeftFiles {
   }
 
   /** How far a left file reached when it was indexed; undefined where no sound index says so. */
-  async knownEnd(number: number): Promise<KnownEnd | undefined> {
-    const footer = await IndexedKeys.footer(this.fs, this.names.keyIndex(number));
+  knownEnd(number: number): KnownEnd | undefined {
+    const footer = IndexedKeys.footer(this.fs, this.names.keyIndex(number));
     if (footer === undefined) return undefined;
     const { generation, logEnd: end, lastSequence } = footer;
     return { number, generation, end, lastSequence };
@@ -83,7 +83,7 @@ export class LeftFiles {
     const facts: LogFacts = { generation, logEnd, items, entries, lastSequence };
     try {
       await writeIndex(this.fs, path, keys, facts);
-      const indexed = await IndexedKeys.open(this.fs, path, facts);
+      const indexed = IndexedKeys.open(this.fs, path, facts);
       if (indexed === undefined) return;
       // Scans that are under way go on with the keys in memory that they hold.
       if (file.isReleased) await indexed.close();

@@ -1,8 +1,9 @@
 import { LogCorruptError, StorageIoError } from '@genrocks/storage';
+import type { Slot } from '../format/entry.js';
 import type { Item } from '../format/item.js';
 import type { LogFormat } from '../format/log-format.js';
 import type { PooledFile } from '../io/handle-pool.js';
-import type { FileKeys, Slot } from './memory-keys.js';
+import type { FileKeys } from './memory-keys.js';
 import type { Gap } from './scanner.js';
 
 /** A stretch of a log file that cannot be read, and why. */

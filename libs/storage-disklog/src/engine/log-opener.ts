@@ -6,7 +6,6 @@ import { PooledFile } from '../io/handle-pool.js';
 import type { CurrentFile } from './current-file.js';
 import { copyDurably } from './durable-files.js';
 import type { DirectoryOptions, FileMaker } from './file-maker.js';
-import { inParallel } from './in-parallel.js';
 import { endIsMissing, type KnownEnd, readLogEnd } from './log-end.js';
 import type { LeftFiles } from './left-files.js';
 import { type Damage, LogFile } from './log-file.js';
@@ -154,15 +153,13 @@ export class LogOpener {
   }
 
   private async openLeft(known: readonly KnownFile[]): Promise<void> {
-    const indexed = await inParallel(known, (file) =>
-      this.left.open(file.number, file.generation, file.size),
-    );
-    for (const [i, opened] of indexed.entries()) {
+    for (const left of known) {
+      const opened = this.left.open(left.number, left.generation, left.size);
       if (opened !== undefined) {
         this.files.push(opened.file);
         this.sequence = Math.max(this.sequence, opened.lastSequence + 1);
       } else {
-        const { file, recovered } = await this.recover(known[i]!, false);
+        const { file, recovered } = await this.recover(left, false);
         await this.left.rebuild(file, recovered);
       }
     }
@@ -214,7 +211,7 @@ export class LogOpener {
     const path = this.names.file(number);
     const handle = new PooledFile(this.fs, path);
     try {
-      const knownEnd = isCurrent ? await this.closedEnd() : await this.left.knownEnd(number);
+      const knownEnd = isCurrent ? await this.closedEnd() : this.left.knownEnd(number);
       const recovered = await recoverFile(handle, path, size, {
         format: this.format,
         mayBeTorn: isCurrent,

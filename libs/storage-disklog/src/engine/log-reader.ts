@@ -1,7 +1,8 @@
 import type { LogEntry } from '@genrocks/storage';
 import type { Entry } from '../format/entry.js';
 import type { LogFile } from './log-file.js';
-import { Line, Window } from './scanner.js';
+import { Line } from './scanner.js';
+import { Window } from './window.js';
 
 /** Bytes read from a file at a time, and about what a page holds. */
 const CHUNK = 256 << 10;
@@ -27,7 +28,22 @@ export async function* readFileEntries<T>(
   skipDamaged: boolean,
   pick: (entry: Entry) => T | undefined,
 ): AsyncGenerator<T[]> {
-  const window = new Window(file.handle, to, CHUNK);
+  const window = new Window(file.handle, to, CHUNK, true);
+  try {
+    yield* readEntries(window, file, from, skipDamaged, pick);
+  } finally {
+    await window.settled();
+  }
+}
+
+async function* readEntries<T>(
+  window: Window,
+  file: LogFile,
+  from: number,
+  skipDamaged: boolean,
+  pick: (entry: Entry) => T | undefined,
+): AsyncGenerator<T[]> {
+  const to = window.size;
   const line = new Line();
   let page: T[] = [];
   let pageStart = from;

@@ -1,19 +1,7 @@
 import { SortedKeyMap } from '@genrocks/storage';
+import type { Slot } from '../format/entry.js';
 import type { KeyProbe } from './key-probe.js';
-
-/** Where the newest entry of a key stands in a log file. */
-export interface Slot {
-  /** The item's position and whole length in its file. */
-  at: number;
-  readonly length: number;
-  /** Which entry of the item it is; a batch has several. */
-  readonly index: number;
-  readonly deleted: boolean;
-  /** Of an entry in a batch: where its own bytes are in the item, and their checksum. 0: the item is read whole. */
-  readonly inner: number;
-  readonly innerLength: number;
-  readonly crc: number;
-}
+import { SlotTable } from './slot-table.js';
 
 export interface KeyBounds {
   readonly lowest: string;
@@ -37,7 +25,9 @@ export interface FileKeys {
 
 /** All keys of a file in memory, ordered. */
 export class MemoryKeys implements FileKeys {
-  private readonly map = new SortedKeyMap<Slot>();
+  /** Keys, and the numbers of their slots. */
+  private readonly map = new SortedKeyMap<number>();
+  private readonly slots = new SlotTable();
   private last: string | undefined;
   ascending = true;
 
@@ -46,7 +36,8 @@ export class MemoryKeys implements FileKeys {
   }
 
   get({ key }: Pick<KeyProbe, 'key'>): Slot | undefined {
-    return this.map.get(key);
+    const number = this.map.get(key);
+    return number === undefined ? undefined : this.slots.get(number);
   }
 
   get bounds(): KeyBounds | undefined {
@@ -57,21 +48,26 @@ export class MemoryKeys implements FileKeys {
     };
   }
 
-  set(key: string, slot: Slot): Slot | undefined {
-    if (slot.deleted || (this.last !== undefined && key <= this.last)) this.ascending = false;
+  set(key: string, slot: Slot): void {
+    const appended = this.last === undefined || key > this.last;
+    if (slot.deleted || !appended) this.ascending = false;
     this.last = key;
-    return this.map.set(key, slot);
+    const known = appended && this.ascending ? undefined : this.map.get(key);
+    if (known === undefined) this.map.set(key, this.slots.add(slot));
+    else this.slots.set(known, slot);
   }
 
   page(lower: string, upper: string | undefined, reverse: boolean, max: number): [string, Slot][] {
-    return this.map.page(lower, upper, reverse, max);
+    return this.map
+      .page(lower, upper, reverse, max)
+      .map(([key, number]): [string, Slot] => [key, this.slots.get(number)]);
   }
 
   pin(): void {}
 
   async close(): Promise<void> {}
 
-  entries(): IterableIterator<[string, Slot]> {
-    return this.map.entries();
+  *entries(): IterableIterator<[string, Slot]> {
+    for (const [key, number] of this.map.entries()) yield [key, this.slots.get(number)];
   }
 }

@@ -105,12 +105,16 @@ class Collector {
     const length = frame.end - at;
     this.entries += item.entries.length;
     // Erlang may lay its terms out in other ways, so only items of ours have entries that can be read alone.
-    const places = item.trailer && this.format.entryPlaces(item.entries, bytes, 0, length);
-    item.entries.forEach(({ key, value }, index) => {
-      const { inner, innerLength, crc } = places?.[index] ?? { inner: 0, innerLength: 0, crc: 0 };
-      const deleted = value === undefined;
-      this.keys.set(key.toString('latin1'), { at, length, index, deleted, inner, innerLength, crc });
-    });
+    const placed = item.trailer && this.format.placedEntries(bytes, 0, length, at);
+    if (placed !== undefined) {
+      for (const { key, slot } of placed) this.keys.set(key, slot);
+    } else {
+      item.entries.forEach(({ key, value }, index) => {
+        const deleted = value === undefined;
+        const slot = { at, length, index, deleted, inner: 0, innerLength: 0, crc: 0 };
+        this.keys.set(key.toString('latin1'), slot);
+      });
+    }
     if (item.trailer === undefined) return;
     this.generation = item.trailer.generation;
     this.lastSequence = item.trailer.sequence;

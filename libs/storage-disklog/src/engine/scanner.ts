@@ -1,10 +1,10 @@
 import type { Frame, Item, Trailer } from '../format/item.js';
-import type { ByteWindow, ItemLine, LogFormat } from '../format/log-format.js';
+import type { ItemLine, LogFormat } from '../format/log-format.js';
 import type { FileHandle } from '../io/file-system.js';
+import { Window } from './window.js';
 
-/** Bytes read at a time; an item that is larger is read whole. */
+/** Bytes looked through at a time for the next item. */
 const CHUNK = 1 << 20;
-const NOTHING = Buffer.alloc(0);
 
 /** A stretch of a file that is no item. */
 export interface Gap {
@@ -46,7 +46,21 @@ export async function scanFile(
   onItem: OnItem,
   knownOurs = false,
 ): Promise<ScanResult> {
-  const window = new Window(file, size);
+  const window = new Window(file, size, undefined, true);
+  try {
+    return await scan(window, format, onItem, knownOurs);
+  } finally {
+    await window.settled();
+  }
+}
+
+async function scan(
+  window: Window,
+  format: LogFormat,
+  onItem: OnItem,
+  knownOurs: boolean,
+): Promise<ScanResult> {
+  const { size } = window;
   const gaps: Gap[] = [];
   let items = 0;
   let at = format.headBytes;
@@ -145,52 +159,4 @@ async function lastNonZero(window: Window, start: number): Promise<number> {
     at += bytes.length;
   }
   return last - start;
-}
-
-/** A moving view of a file, a chunk of it in memory. */
-export class Window implements ByteWindow {
-  private buffer: Buffer = Buffer.alloc(0);
-  private start = 0;
-
-  constructor(
-    private readonly file: Pick<FileHandle, 'read'>,
-    readonly size: number,
-    private readonly chunk = CHUNK,
-  ) {}
-
-  async peek(at: number, length: number): Promise<Buffer> {
-    const offset = at - this.start;
-    if (offset >= 0 && offset + length <= this.buffer.length)
-      return this.buffer.subarray(offset, offset + length);
-    const target = Buffer.alloc(length);
-    return target.subarray(0, await this.file.read(target, 0, length, at));
-  }
-
-  held(at: number, length: number): Buffer | undefined {
-    const offset = at - this.start;
-    if (offset < 0 || offset + length > this.buffer.length) return undefined;
-    return this.buffer.subarray(offset, offset + length);
-  }
-
-  heldFrom(at: number): Buffer {
-    const offset = at - this.start;
-    return offset < 0 || offset > this.buffer.length ? NOTHING : this.buffer.subarray(offset);
-  }
-
-  async view(at: number, length: number): Promise<Buffer> {
-    const wanted = Math.min(length, this.size - at);
-    const offset = at - this.start;
-    if (offset >= 0 && offset + wanted <= this.buffer.length)
-      return this.buffer.subarray(offset, offset + wanted);
-    const target = Buffer.allocUnsafe(Math.min(Math.max(wanted, this.chunk), this.size - at));
-    let filled = 0;
-    while (filled < target.length) {
-      const count = await this.file.read(target, filled, target.length - filled, at + filled);
-      if (count === 0) break;
-      filled += count;
-    }
-    this.buffer = target.subarray(0, filled);
-    this.start = at;
-    return this.buffer.subarray(0, wanted);
-  }
 }

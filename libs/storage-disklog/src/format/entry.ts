@@ -18,6 +18,8 @@ const TOMBSTONE_TERM = Buffer.concat([
 ]);
 const LIST_HEAD = 5;
 const NIL = 106;
+const LIST = 108;
+const BINARY = 109;
 
 /** One write as it goes into an item; no value means the key is deleted. */
 export interface EntryWrite {
@@ -88,35 +90,82 @@ function writeBinary(bytes: Buffer, target: Buffer, start: number): number {
   return at + bytes.length;
 }
 
-/** Where the bytes of each entry of a batch are in its item, and their checksum, so that one can be read alone. */
-export interface EntryPlace {
+/** Where an entry stands in a log file. */
+export interface Slot {
+  /** The item's position and whole length in its file. */
+  readonly at: number;
+  readonly length: number;
+  /** Which entry of the item it is; a batch has several. */
+  readonly index: number;
+  readonly deleted: boolean;
+  /**
+   * Of an entry in a batch: where its own bytes are in the item, and their checksum, so that it can be read without the
+   * others. `inner` 0: it is read with its item, whose checksum covers it.
+   */
   readonly inner: number;
   readonly innerLength: number;
   readonly crc: number;
 }
 
-const WHOLE: readonly EntryPlace[] = [{ inner: 0, innerLength: 0, crc: 0 }];
+export interface PlacedEntry {
+  readonly key: string;
+  readonly slot: Slot;
+}
 
 /**
- * The places of the entries of an item of ours, whose layout is known. A single entry has none: it is read with its
- * item, which its own checksum covers.
- * @param termOffset of the term in the item that starts at `start`
+ * The entries of an item as {@link writeTerm} lays it out; undefined where it was laid out in another way.
+ * @param start of the item in the buffer, and of its term
+ * @param at the item's position in its file, and its length
  */
-export function entryPlaces(
-  entries: readonly EntryWrite[],
+export function placedEntries(
   buffer: Buffer,
   start: number,
-  termOffset: number,
-): readonly EntryPlace[] {
-  if (entries.length === 1) return WHOLE;
-  let inner = termOffset + 1 + LIST_HEAD;
-  return entries.map((entry) => {
-    const innerLength = tupleSize(entry);
-    const crc = crc32(buffer.subarray(start + inner, start + inner + innerLength));
-    const place = { inner, innerLength, crc };
-    inner += innerLength;
-    return place;
-  });
+  termStart: number,
+  at: number,
+  length: number,
+): PlacedEntry[] | undefined {
+  if (buffer[termStart + 1] !== LIST) {
+    const alone = layoutAt(buffer, termStart + 1, start + length);
+    if (alone === undefined) return undefined;
+    const { keyStart, keyEnd, deleted } = alone;
+    const slot: Slot = { at, length, index: 0, deleted, inner: 0, innerLength: 0, crc: 0 };
+    return [{ key: buffer.toString('latin1', keyStart, keyEnd), slot }];
+  }
+  const placed: PlacedEntry[] = [];
+  const count = buffer.readUInt32BE(termStart + 2);
+  for (let index = 0, from = termStart + 1 + LIST_HEAD; index < count; index++) {
+    const layout = layoutAt(buffer, from, start + length);
+    if (layout === undefined) return undefined;
+    const { keyStart, keyEnd, deleted, end } = layout;
+    const crc = crc32(buffer.subarray(from, end));
+    const slot: Slot = { at, length, index, deleted, inner: from - start, innerLength: end - from, crc };
+    placed.push({ key: buffer.toString('latin1', keyStart, keyEnd), slot });
+    from = end;
+  }
+  return placed;
+}
+
+interface Layout {
+  readonly keyStart: number;
+  readonly keyEnd: number;
+  readonly deleted: boolean;
+  readonly end: number;
+}
+
+/** Where the parts of a tuple as {@link writeTuple} writes it are; undefined where there is none before `limit`. */
+function layoutAt(buffer: Buffer, at: number, limit: number): Layout | undefined {
+  const keyStart = at + TUPLE_HEAD + BINARY_HEAD;
+  if (keyStart > limit || buffer[at] !== 104 || buffer[at + 1] !== 3 || buffer[at + 2] !== BINARY)
+    return undefined;
+  const keyEnd = keyStart + buffer.readUInt32BE(at + TUPLE_HEAD + 1);
+  if (keyEnd + BINARY_HEAD > limit) return undefined;
+  const deleted = buffer[keyEnd] !== BINARY;
+  const valueEnd = keyEnd + (deleted ? TOMBSTONE_TERM.length : BINARY_HEAD + buffer.readUInt32BE(keyEnd + 1));
+  const end = valueEnd + TIMESTAMP_SIZE;
+  if (end > limit || (deleted && TOMBSTONE_TERM.compare(buffer, keyEnd, valueEnd) !== 0)) return undefined;
+  // A small big of six bytes, not negative.
+  if (buffer[valueEnd] !== 110 || buffer[valueEnd + 1] !== 6 || buffer[valueEnd + 2] !== 0) return undefined;
+  return { keyStart, keyEnd, deleted, end };
 }
 
 /** Reads an entry of a batch out of its own bytes; undefined where they are not what was written. */
@@ -139,7 +188,7 @@ export interface DecodedTerm {
  * @throws {TermError} where the bytes are no such term
  */
 export function readTerm(buffer: Buffer, start: number, end: number): DecodedTerm {
-  const fast = readPlainTuple(buffer, start, end);
+  const fast = readPlain(buffer, start, end);
   if (fast !== undefined) return fast;
   const reader = new TermReader(buffer, start, end);
   const term = reader.readVersioned();
@@ -147,32 +196,32 @@ export function readTerm(buffer: Buffer, start: number, end: number): DecodedTer
   return { entries: tuples.map(toEntry), end: reader.position };
 }
 
-/** The shape that nearly every item has, without building terms. */
-function readPlainTuple(buffer: Buffer, start: number, end: number): DecodedTerm | undefined {
-  let at = start;
-  if (end - at < 1 + TUPLE_HEAD + BINARY_HEAD) return undefined;
-  if (
-    buffer[at] !== VERSION_MAGIC ||
-    buffer[at + 1] !== 104 ||
-    buffer[at + 2] !== 3 ||
-    buffer[at + 3] !== 109
-  )
-    return undefined;
-  const keyLength = buffer.readUInt32BE(at + 4);
-  const keyStart = at + 8;
-  at = keyStart + keyLength;
-  if (end - at < BINARY_HEAD || buffer[at] !== 109) return undefined;
-  const valueLength = buffer.readUInt32BE(at + 1);
-  const valueStart = at + BINARY_HEAD;
-  at = valueStart + valueLength;
-  if (end - at < TIMESTAMP_SIZE || buffer[at] !== 110 || buffer[at + 1] !== 6 || buffer[at + 2] !== 0)
-    return undefined;
-  const entry: Entry = {
-    key: buffer.subarray(keyStart, keyStart + keyLength),
-    value: buffer.subarray(valueStart, valueStart + valueLength),
-    timestamp: buffer.readUIntLE(at + 3, 6),
+/** The shapes that nearly every item has, without building terms; undefined for any other. */
+function readPlain(buffer: Buffer, start: number, end: number): DecodedTerm | undefined {
+  if (end - start < 2 || buffer[start] !== VERSION_MAGIC) return undefined;
+  if (buffer[start + 1] !== LIST) {
+    const layout = layoutAt(buffer, start + 1, end);
+    return layout && { entries: [plainEntry(buffer, layout)], end: layout.end };
+  }
+  if (end - start < 1 + LIST_HEAD) return undefined;
+  const entries: Entry[] = [];
+  let at = start + 1 + LIST_HEAD;
+  for (let left = buffer.readUInt32BE(start + 2); left > 0; left--) {
+    const layout = layoutAt(buffer, at, end);
+    if (layout === undefined) return undefined;
+    entries.push(plainEntry(buffer, layout));
+    at = layout.end;
+  }
+  return at < end && buffer[at] === NIL ? { entries, end: at + 1 } : undefined;
+}
+
+function plainEntry(buffer: Buffer, { keyStart, keyEnd, deleted, end }: Layout): Entry {
+  const timestampAt = end - TIMESTAMP_SIZE;
+  return {
+    key: buffer.subarray(keyStart, keyEnd),
+    value: deleted ? undefined : buffer.subarray(keyEnd + BINARY_HEAD, timestampAt),
+    timestamp: buffer.readUIntLE(timestampAt + 3, 6),
   };
-  return { entries: [entry], end: at + TIMESTAMP_SIZE };
 }
 
 function toEntry(term: Term): Entry {

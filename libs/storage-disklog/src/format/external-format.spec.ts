@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Window } from '../engine/scanner.js';
+import { Window } from '../engine/window.js';
 import type { EntryWrite } from './entry.js';
 import { externalFormat as format } from './external-format.js';
 import { formatOf } from './formats.js';
@@ -103,10 +103,13 @@ describe('lines', () => {
     fc.assert(
       fc.property(batch, trailer, trailer, (writes, first, second) => {
         const item = write(writes, 1, first, 0);
-        const places = format.entryPlaces(writes, item, 0, item.length);
+        const placed = format.placedEntries(item, 0, item.length, 0)!;
+        expect(placed).toHaveLength(writes.length);
         format.sealItem(second, item, 0, item.length, 99);
-        places.forEach(({ inner, innerLength, crc }, i) => {
+        placed.forEach(({ key: name, slot: { inner, innerLength, crc, deleted } }, i) => {
           const { key, value } = writes[i]!;
+          expect(name).toBe(key.toString('latin1'));
+          expect(deleted).toBe(value === undefined);
           const alone = item.subarray(inner, inner + innerLength);
           expect(inner).toBeGreaterThan(0);
           expect(format.readPlacedEntry(alone, crc)).toEqual(

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import type { EntryPlace, EntryWrite } from './entry.js';
+import type { EntryWrite, PlacedEntry } from './entry.js';
 import type { BadItem, Frame, Item, Trailer } from './item.js';
 import {
   type BatchPart,
@@ -48,17 +48,23 @@ export const externalFormat: LogFormat = {
     return end;
   },
   sealItem,
-  entryPlaces(entries, buffer, start, itemLength) {
-    if (entries.length === 1) return WHOLE;
-    const places: EntryPlace[] = [];
-    let inner = 0;
-    for (const line of linesOf(buffer.subarray(start, start + itemLength))) {
-      const place = placeInLine(line, partOf(entries, places.length)!);
-      const crc = crc32(line.subarray(place.start, place.end));
-      places.push({ inner: inner + place.start, innerLength: place.end - place.start, crc });
-      inner += line.length;
+  placedEntries(buffer, start, length, at) {
+    const placed: PlacedEntry[] = [];
+    let lineStart = 0;
+    for (const line of linesOf(buffer.subarray(start, start + length))) {
+      const read = readLine(line, at + lineStart);
+      if ('reason' in read) return undefined;
+      const key = read.entry.key.toString('latin1');
+      const slot = { at, length, index: placed.length, deleted: read.entry.value === undefined, ...WHOLE };
+      if (read.batch === undefined) return [{ key, slot }];
+      const place = placeInLine(line, read.batch);
+      slot.inner = lineStart + place.start;
+      slot.innerLength = place.end - place.start;
+      slot.crc = crc32(line.subarray(place.start, place.end));
+      placed.push({ key, slot });
+      lineStart += line.length;
     }
-    return places;
+    return placed;
   },
   readPlacedEntry(bytes, crc) {
     const entry = crc32(bytes) === crc ? readPlaced(bytes) : undefined;
@@ -88,7 +94,8 @@ export const externalFormat: LogFormat = {
   nextStart,
 };
 
-const WHOLE: readonly EntryPlace[] = [{ inner: 0, innerLength: 0, crc: 0 }];
+/** An entry that is read with its item. */
+const WHOLE = { inner: 0, innerLength: 0, crc: 0 };
 
 /** The entries that were sized last are the ones that are written next. */
 let sized: { entries: readonly EntryWrite[]; heads: readonly Buffer[] } | undefined;

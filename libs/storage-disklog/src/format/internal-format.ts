@@ -1,4 +1,4 @@
-import { entryPlaces, readPlacedEntry } from './entry.js';
+import { placedEntries, readPlacedEntry } from './entry.js';
 import { FILE_HEAD, fileHead, readFileHead } from './headers.js';
 import {
   type BadItem,
@@ -31,8 +31,8 @@ export const internalFormat: LogFormat = {
   itemSize,
   writeItem,
   sealItem,
-  entryPlaces: (entries, buffer, start, itemLength) =>
-    entryPlaces(entries, buffer, start, termOffset(itemLength)),
+  placedEntries: (buffer, start, length, at) =>
+    placedEntries(buffer, start, start + termOffset(length), at, length),
   readPlacedEntry,
   readItem: readWholeItem,
   itemAt,

@@ -1,4 +1,4 @@
-import type { EntryPlace, EntryWrite } from './entry.js';
+import type { EntryWrite, PlacedEntry } from './entry.js';
 import type { FileStatus } from './headers.js';
 import type { BadItem, Frame, Item, Trailer } from './item.js';
 
@@ -29,15 +29,12 @@ export interface LogFormat {
   /** Writes the trailer of an item whose other bytes stand already. */
   sealItem(trailer: Trailer, target: Buffer, start: number, end: number, position: number): void;
   /**
-   * Where the entries of an item of ours stand in it, so that one of a batch can be read alone. A single entry has no
-   * place: it is read with its item.
+   * The entries of an item of ours that passed its checks, and where they stand, so that one of a batch can be read
+   * alone. Undefined where the item was laid out in another way.
+   * @param start of the item in the buffer
+   * @param at where it stands in its file
    */
-  entryPlaces(
-    entries: readonly EntryWrite[],
-    buffer: Buffer,
-    start: number,
-    itemLength: number,
-  ): readonly EntryPlace[];
+  placedEntries(buffer: Buffer, start: number, length: number, at: number): PlacedEntry[] | undefined;
   /** Reads an entry of a batch out of its own bytes; undefined where they are not what was written. */
   readPlacedEntry(bytes: Buffer, crc: number): { key: Buffer; value: Buffer } | undefined;
   /** Reads and checks the one item that these bytes are; it stands at `position` of its file. */

@@ -1,19 +1,31 @@
 import { crc32 } from 'node:zlib';
-import type { Slot } from '../engine/memory-keys.js';
+import type { Slot } from '../format/entry.js';
 
 /**
  * A block of a key index: entries sorted by key.
  *
- *   count:u16  offset:u16 * count  entries  crc32:u32
+ *   count:u16  prefixLength:u16  items:u16  prefix  (at:u48 length:u32) * items  offset:u16 * count  entries  crc32:u32
  *
- * An entry is `keyLength:u16 key payload`; offsets count from the block's start. In a leaf the payload is a slot, in
- * a node above it is the place of a child block whose first key is the entry's. The checksum covers all before it.
+ * All keys of a block start with its prefix, and an entry is a payload followed by the rest of its key; offsets count
+ * from the first entry. In a leaf the payload says where the newest entry of the key stands:
+ *
+ *   flags:u8  item:u16  [index:u32]  [inner:u32 innerLength:u32 crc:u32]
+ *
+ * with `item` an index into the block's items, since the entries of a batch share one. In a node above the leaves it is
+ * the place of a child block whose first key is the entry's: `offset:u48 length:u32`. The key of a node's first child
+ * is left out, since whoever came to the node knows that it is not below it. The checksum covers all before it.
  */
 export const BLOCK_BYTES = 4096;
-/** A block holds one key at least, however long; offsets are u16, so more keys stop well below. */
-const SLOT_BYTES = 6 + 4 + 4 + 1 + 4 + 4 + 4;
-const CHILD_BYTES = 6 + 4;
+const HEAD_BYTES = 6;
+const ITEM_BYTES = 10;
+const CHILD_BYTES = 10;
 const CRC_BYTES = 4;
+
+const DELETED = 1;
+/** The entry is read with its item, as one of several. */
+const HAS_INDEX = 2;
+/** The entry can be read alone. */
+const IS_PLACED = 4;
 
 /** Where a block stands in its file. */
 export interface BlockPlace {
@@ -21,129 +33,228 @@ export interface BlockPlace {
   readonly length: number;
 }
 
-/** Gathers entries, ascending, into the bytes of one block. */
+/**
+ * Gathers entries, ascending, into the bytes of one block. A leaf holds one key at least, a node two children, however
+ * long their keys: with one child each, no level would be smaller than the one below.
+ */
 export class BlockBuilder {
-  private readonly parts: Buffer[] = [];
-  private bytes = 0;
-  firstKey: string | undefined;
+  firstKey = '';
+  private readonly keys: string[] = [];
+  private readonly payloads: (Slot | BlockPlace)[] = [];
+  private items = 0;
+  private lastItem = -1;
+  private keyBytes = 0;
+  private payloadBytes = 0;
+
+  /** @param least entries that a block has */
+  constructor(private readonly least: 1 | 2) {}
 
   get isEmpty(): boolean {
-    return this.parts.length === 0;
+    return this.keys.length === 0;
   }
 
-  /** Would this key make the block larger than it should be? A block's first key always fits. */
+  /** Would this key make the block larger than it should be? */
   isFullFor(key: string): boolean {
-    return !this.isEmpty && this.bytes + 2 + 2 + key.length + SLOT_BYTES > BLOCK_BYTES;
+    if (this.keys.length < this.least) return false;
+    const count = this.keys.length + 1;
+    const prefix = sharedLength(this.keys[0]!, key);
+    const rests = this.keyBytes + key.length - count * prefix;
+    const most = this.payloadBytes + MAX_SLOT_BYTES + (this.items + 1) * ITEM_BYTES;
+    return HEAD_BYTES + prefix + 2 * count + rests + most + CRC_BYTES > BLOCK_BYTES;
   }
 
   addSlot(key: string, slot: Slot): void {
-    const entry = this.begin(key, SLOT_BYTES);
-    const at = 2 + key.length;
-    entry.writeUIntBE(slot.at, at, 6);
-    entry.writeUInt32BE(slot.length, at + 6);
-    entry.writeUInt32BE(slot.index, at + 10);
-    entry[at + 14] = slot.deleted ? 1 : 0;
-    entry.writeUInt32BE(slot.inner, at + 15);
-    entry.writeUInt32BE(slot.innerLength, at + 19);
-    entry.writeUInt32BE(slot.crc, at + 23);
+    // Neighbours of a batch mostly share an item; one that comes back later is simply listed again.
+    if (slot.at !== this.lastItem) this.items++;
+    this.lastItem = slot.at;
+    if (this.isEmpty) this.firstKey = key;
+    this.add(key, slot, slotBytes(slot));
   }
 
   addChild(key: string, place: BlockPlace): void {
-    const entry = this.begin(key, CHILD_BYTES);
-    const at = 2 + key.length;
-    entry.writeUIntBE(place.offset, at, 6);
-    entry.writeUInt32BE(place.length, at + 6);
+    if (this.isEmpty) this.firstKey = key;
+    this.add(this.isEmpty ? '' : key, place, CHILD_BYTES);
   }
 
   finish(): Buffer {
-    const head = Buffer.allocUnsafe(2 + 2 * this.parts.length);
-    head.writeUInt16BE(this.parts.length, 0);
-    let offset = head.length;
-    this.parts.forEach((part, i) => {
-      head.writeUInt16BE(offset, 2 + 2 * i);
-      offset += part.length;
-    });
-    const block = Buffer.concat([head, ...this.parts, Buffer.alloc(CRC_BYTES)]);
-    block.writeUInt32BE(crc32(block.subarray(0, block.length - CRC_BYTES)), block.length - CRC_BYTES);
-    this.parts.length = 0;
-    this.bytes = 0;
-    this.firstKey = undefined;
+    const { keys, payloads } = this;
+    const prefix = keys.length === 0 ? '' : keys[0]!.slice(0, sharedLength(keys[0]!, keys.at(-1)!));
+    const rests = this.keyBytes - keys.length * prefix.length;
+    const itemsAt = HEAD_BYTES + prefix.length;
+    const offsetsAt = itemsAt + this.items * ITEM_BYTES;
+    const entriesAt = offsetsAt + 2 * keys.length;
+    const block = Buffer.allocUnsafe(entriesAt + rests + this.payloadBytes + CRC_BYTES);
+    block.writeUInt16BE(keys.length, 0);
+    block.writeUInt16BE(prefix.length, 2);
+    block.writeUInt16BE(this.items, 4);
+    block.write(prefix, HEAD_BYTES, 'latin1');
+    let item = -1;
+    let itemStart = -1;
+    let at = entriesAt;
+    for (let i = 0; i < keys.length; i++) {
+      const payload = payloads[i]!;
+      block.writeUInt16BE(at - entriesAt, offsetsAt + 2 * i);
+      if ('at' in payload) {
+        if (payload.at !== itemStart)
+          writePlace(block, itemsAt + ++item * ITEM_BYTES, payload.at, payload.length);
+        itemStart = payload.at;
+        at = writeSlot(block, at, payload, item);
+      } else at = writePlace(block, at, payload.offset, payload.length);
+      at += block.write(keys[i]!.slice(prefix.length), at, 'latin1');
+    }
+    block.writeUInt32BE(crc32(block.subarray(0, at)), at);
+    this.clear();
     return block;
   }
 
-  private begin(key: string, payload: number): Buffer {
-    this.firstKey ??= key;
-    const entry = Buffer.allocUnsafe(2 + key.length + payload);
-    entry.writeUInt16BE(key.length, 0);
-    entry.write(key, 2, 'latin1');
-    this.parts.push(entry);
-    this.bytes += entry.length + 2;
-    return entry;
+  private add(key: string, payload: Slot | BlockPlace, bytes: number): void {
+    this.keys.push(key);
+    this.payloads.push(payload);
+    this.keyBytes += key.length;
+    this.payloadBytes += bytes;
   }
+
+  private clear(): void {
+    this.keys.length = this.payloads.length = 0;
+    this.items = this.keyBytes = this.payloadBytes = 0;
+    this.lastItem = -1;
+  }
+}
+
+const MAX_SLOT_BYTES = 3 + 4 + 12;
+
+function slotBytes({ index, inner }: Slot): number {
+  return 3 + (index === 0 ? 0 : 4) + (inner === 0 ? 0 : 12);
+}
+
+function writePlace(block: Buffer, at: number, offset: number, length: number): number {
+  block.writeUIntBE(offset, at, 6);
+  return block.writeUInt32BE(length, at + 6);
+}
+
+function writeSlot(block: Buffer, at: number, slot: Slot, item: number): number {
+  const hasIndex = slot.index !== 0;
+  const isPlaced = slot.inner !== 0;
+  block[at] = (slot.deleted ? DELETED : 0) | (hasIndex ? HAS_INDEX : 0) | (isPlaced ? IS_PLACED : 0);
+  let end = block.writeUInt16BE(item, at + 1);
+  if (hasIndex) end = block.writeUInt32BE(slot.index, end);
+  if (!isPlaced) return end;
+  end = block.writeUInt32BE(slot.inner, end);
+  end = block.writeUInt32BE(slot.innerLength, end);
+  return block.writeUInt32BE(slot.crc, end);
 }
 
 /** Is the checksum of a block that was read right? */
 export function isIntact(block: Buffer): boolean {
   const crcAt = block.length - CRC_BYTES;
-  return crcAt >= 2 && crc32(block.subarray(0, crcAt)) === block.readUInt32BE(crcAt);
+  return crcAt >= HEAD_BYTES && crc32(block.subarray(0, crcAt)) === block.readUInt32BE(crcAt);
 }
 
 export function blockCount(block: Buffer): number {
-  return block.readUInt16BE(0);
+  return (block[0]! << 8) | block[1]!;
 }
 
 /** Index of the first entry whose key is not below `key`; the count where there is none. */
 export function lowerBound(block: Buffer, key: Buffer): number {
+  const prefix = prefixLength(block);
+  const side = compareBytes(block, HEAD_BYTES, HEAD_BYTES + prefix, key, 0, Math.min(prefix, key.length));
+  if (side !== 0) return side > 0 ? 0 : blockCount(block);
   let low = 0;
   let high = blockCount(block);
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (compareEntry(block, middle, key) < 0) low = middle + 1;
+    if (compareRest(block, middle, key, prefix) < 0) low = middle + 1;
     else high = middle;
   }
   return low;
 }
 
-/** Negative, zero or positive as the entry's key is below, equal to or above `key`. */
-export function compareEntry(block: Buffer, index: number, key: Buffer): number {
-  const at = entryAt(block, index);
-  const length = block.readUInt16BE(at);
-  const shared = Math.min(length, key.length);
-  for (let i = 0; i < shared; i++) {
-    const difference = block[at + 2 + i]! - key[i]!;
-    if (difference !== 0) return difference;
-  }
-  return length - key.length;
+/** Does the entry have this key? For an entry that {@link lowerBound} found. */
+export function hasKey(block: Buffer, index: number, key: Buffer): boolean {
+  if (index >= blockCount(block)) return false;
+  const prefix = prefixLength(block);
+  if (key.length < prefix || compareBytes(block, HEAD_BYTES, HEAD_BYTES + prefix, key, 0, prefix) !== 0)
+    return false;
+  return compareRest(block, index, key, prefix) === 0;
 }
 
 export function keyOf(block: Buffer, index: number): string {
-  const at = entryAt(block, index);
-  return block.toString('latin1', at + 2, at + 2 + block.readUInt16BE(at));
+  const prefix = block.toString('latin1', HEAD_BYTES, HEAD_BYTES + prefixLength(block));
+  return prefix + block.toString('latin1', restAt(block, index), entryEnd(block, index));
 }
 
 export function slotOf(block: Buffer, index: number): Slot {
-  const at = payloadAt(block, index);
+  const at = entryAt(block, index);
+  const flags = block[at]!;
+  const item = HEAD_BYTES + prefixLength(block) + block.readUInt16BE(at + 1) * ITEM_BYTES;
+  const hasIndex = (flags & HAS_INDEX) !== 0;
+  const isPlaced = (flags & IS_PLACED) !== 0;
+  const placed = at + (hasIndex ? 7 : 3);
   return {
-    at: block.readUIntBE(at, 6),
-    length: block.readUInt32BE(at + 6),
-    index: block.readUInt32BE(at + 10),
-    deleted: block[at + 14] === 1,
-    inner: block.readUInt32BE(at + 15),
-    innerLength: block.readUInt32BE(at + 19),
-    crc: block.readUInt32BE(at + 23),
+    at: block.readUIntBE(item, 6),
+    length: block.readUInt32BE(item + 6),
+    index: hasIndex ? block.readUInt32BE(at + 3) : 0,
+    deleted: (flags & DELETED) !== 0,
+    inner: isPlaced ? block.readUInt32BE(placed) : 0,
+    innerLength: isPlaced ? block.readUInt32BE(placed + 4) : 0,
+    crc: isPlaced ? block.readUInt32BE(placed + 8) : 0,
   };
 }
 
 export function childOf(block: Buffer, index: number): BlockPlace {
-  const at = payloadAt(block, index);
+  const at = entryAt(block, index);
   return { offset: block.readUIntBE(at, 6), length: block.readUInt32BE(at + 6) };
 }
 
-function entryAt(block: Buffer, index: number): number {
-  return block.readUInt16BE(2 + 2 * index);
+function prefixLength(block: Buffer): number {
+  return (block[2]! << 8) | block[3]!;
 }
 
-function payloadAt(block: Buffer, index: number): number {
+function offsetsAt(block: Buffer): number {
+  return HEAD_BYTES + prefixLength(block) + ((block[4]! << 8) | block[5]!) * ITEM_BYTES;
+}
+
+function entryAt(block: Buffer, index: number): number {
+  const offsets = offsetsAt(block);
+  const at = offsets + 2 * index;
+  return offsets + 2 * blockCount(block) + ((block[at]! << 8) | block[at + 1]!);
+}
+
+function entryEnd(block: Buffer, index: number): number {
+  return index + 1 < blockCount(block) ? entryAt(block, index + 1) : block.length - CRC_BYTES;
+}
+
+/** Where the rest of the entry's key starts. */
+function restAt(block: Buffer, index: number): number {
   const at = entryAt(block, index);
-  return at + 2 + block.readUInt16BE(at);
+  if (isNode(block)) return at + CHILD_BYTES;
+  const flags = block[at]!;
+  return at + 3 + (flags & HAS_INDEX ? 4 : 0) + (flags & IS_PLACED ? 12 : 0);
+}
+
+/** Only leaves have items. */
+function isNode(block: Buffer): boolean {
+  return block[4] === 0 && block[5] === 0;
+}
+
+/** Compares what follows the prefix in the entry's key and in `key`. */
+function compareRest(block: Buffer, index: number, key: Buffer, prefix: number): number {
+  return compareBytes(block, restAt(block, index), entryEnd(block, index), key, prefix, key.length);
+}
+
+/** Short stretches are compared faster here than by the native call. */
+function compareBytes(a: Buffer, aFrom: number, aTo: number, b: Buffer, bFrom: number, bTo: number): number {
+  const shared = Math.min(aTo - aFrom, bTo - bFrom);
+  for (let i = 0; i < shared; i++) {
+    const difference = a[aFrom + i]! - b[bFrom + i]!;
+    if (difference !== 0) return difference;
+  }
+  return aTo - aFrom - (bTo - bFrom);
+}
+
+function sharedLength(a: string, b: string): number {
+  const most = Math.min(a.length, b.length);
+  let length = 0;
+  while (length < most && a.charCodeAt(length) === b.charCodeAt(length)) length++;
+  return length;
 }

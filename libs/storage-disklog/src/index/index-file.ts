@@ -17,7 +17,7 @@ import { addToBloom, BLOOM_PAGE_BYTES, bloomPages, sealBloom } from './bloom.js'
  * where anything is amiss. So it needs no sync of its own.
  */
 export const FOOTER_BYTES = 96;
-const FOOTER_MAGIC = 0x47524b32;
+const FOOTER_MAGIC = 0x47524b33;
 
 export interface IndexFooter {
   /** Of the log file the index belongs to. */
@@ -113,7 +113,7 @@ class IndexWriter {
     const pages = bloomPages(keys.size);
     const bloom = Buffer.alloc(pages * BLOOM_PAGE_BYTES);
     let level: [string, BlockPlace][] = [];
-    const leaf = new BlockBuilder();
+    const leaf = new BlockBuilder(1);
     for (const [key, slot] of keys.entries()) {
       if (leaf.isFullFor(key)) await this.finishBlock(leaf, level);
       leaf.addSlot(key, slot);
@@ -140,7 +140,7 @@ class IndexWriter {
 
   private async writeLevel(below: [string, BlockPlace][]): Promise<[string, BlockPlace][]> {
     const level: [string, BlockPlace][] = [];
-    const node = new BlockBuilder();
+    const node = new BlockBuilder(2);
     for (const [key, place] of below) {
       if (node.isFullFor(key)) await this.finishBlock(node, level);
       node.addChild(key, place);
@@ -150,7 +150,7 @@ class IndexWriter {
   }
 
   private async finishBlock(block: BlockBuilder, level: [string, BlockPlace][]): Promise<void> {
-    const firstKey = block.firstKey ?? '';
+    const { firstKey } = block;
     const bytes = block.finish();
     level.push([firstKey, { offset: this.end, length: bytes.length }]);
     await this.add(bytes);

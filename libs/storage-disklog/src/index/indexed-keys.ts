@@ -1,12 +1,13 @@
 import type { KeyProbe } from '../engine/key-probe.js';
-import type { FileKeys, KeyBounds, Slot } from '../engine/memory-keys.js';
+import type { FileKeys, KeyBounds } from '../engine/memory-keys.js';
+import type { Slot } from '../format/entry.js';
 import type { FileSystem } from '../io/file-system.js';
 import { PooledFile } from '../io/handle-pool.js';
 import {
   blockCount,
   type BlockPlace,
   childOf,
-  compareEntry,
+  hasKey,
   isIntact,
   keyOf,
   lowerBound,
@@ -40,29 +41,29 @@ export class IndexedKeys implements FileKeys {
   /**
    * Opens an index if it is there, sound, and of a log file of this generation and size. Undefined: build it again.
    */
-  static async open(
+  static open(
     fs: FileSystem,
     path: string,
     expected: { generation: number; logEnd: number },
-  ): Promise<IndexedKeys | undefined> {
-    const footer = await IndexedKeys.footer(fs, path);
+  ): IndexedKeys | undefined {
+    const footer = IndexedKeys.footer(fs, path);
     if (footer?.generation !== expected.generation || footer.logEnd !== expected.logEnd) return undefined;
     return new IndexedKeys(path, new PooledFile(fs, path), footer);
   }
 
   /** What an index says of its log file; undefined where there is none, or none that is sound. */
-  static async footer(fs: FileSystem, path: string): Promise<IndexFooter | undefined> {
+  static footer(fs: FileSystem, path: string): IndexFooter | undefined {
     // Whatever is wrong with a cache, the answer is to build it again.
     try {
-      const size = await fs.size(path);
-      if (size === undefined || size < FOOTER_BYTES) return undefined;
-      const file = await fs.open(path, { write: false });
+      const file = fs.openSync(path);
       try {
+        const size = file.sizeSync();
+        if (size < FOOTER_BYTES) return undefined;
         const bytes = Buffer.alloc(FOOTER_BYTES);
-        await file.read(bytes, 0, FOOTER_BYTES, size - FOOTER_BYTES);
+        file.readSync(bytes, 0, FOOTER_BYTES, size - FOOTER_BYTES);
         return readFooter(bytes);
       } finally {
-        await file.close();
+        file.closeSync();
       }
     } catch {
       return undefined;
@@ -91,8 +92,7 @@ export class IndexedKeys implements FileKeys {
       return undefined;
     const leaf = this.block(this.placeFor(probe.bytes));
     const at = lowerBound(leaf, probe.bytes);
-    if (at === blockCount(leaf) || compareEntry(leaf, at, probe.bytes) !== 0) return undefined;
-    return slotOf(leaf, at);
+    return hasKey(leaf, at, probe.bytes) ? slotOf(leaf, at) : undefined;
   }
 
   page(lower: string, upper: string | undefined, reverse: boolean, max: number): [string, Slot][] {
@@ -171,7 +171,7 @@ export class IndexedKeys implements FileKeys {
   private placeFor(key: Buffer): BlockPlace {
     return this.descend((node) => {
       const at = lowerBound(node, key);
-      return at < blockCount(node) && compareEntry(node, at, key) === 0 ? at : Math.max(0, at - 1);
+      return hasKey(node, at, key) ? at : Math.max(0, at - 1);
     });
   }
 

@@ -39,10 +39,15 @@ export interface FileHandle {
   readSync(target: Buffer, offset: number, length: number, position: number): number;
   /** Writes at a position and answers how many bytes were taken, which may be fewer than asked. */
   write(source: Buffer, offset: number, length: number, position: number): Promise<number>;
+  /** Like {@link write}, at once, for files whose writes are not durable by themselves. */
+  writeSync(source: Buffer, offset: number, length: number, position: number): number;
   /** Makes data and size durable. */
   sync(): Promise<void>;
   truncate(size: number): Promise<void>;
   close(): Promise<void>;
+  /** The file's size in bytes, at once. */
+  sizeSync(): number;
+  closeSync(): void;
 }
 
 const call = {
@@ -50,6 +55,7 @@ const call = {
   close: promisify(fs.close),
   fdatasync: promisify(fs.fdatasync),
   ftruncate: promisify(fs.ftruncate),
+  unlink: promisify(fs.unlink),
 };
 
 /**
@@ -86,6 +92,10 @@ class NodeFileHandle implements FileHandle {
     return count;
   }
 
+  writeSync(source: Buffer, offset: number, length: number, position: number): number {
+    return fs.writeSync(this.fd, source, offset, length, position);
+  }
+
   sync(): Promise<void> {
     return call.fdatasync(this.fd);
   }
@@ -96,6 +106,14 @@ class NodeFileHandle implements FileHandle {
 
   close(): Promise<void> {
     return call.close(this.fd);
+  }
+
+  sizeSync(): number {
+    return fs.fstatSync(this.fd).size;
+  }
+
+  closeSync(): void {
+    fs.closeSync(this.fd);
   }
 }
 
@@ -122,7 +140,13 @@ export const nodeFileSystem: FileSystem = {
   },
   syncNames,
   rename: (from, to) => fs.promises.rename(from, to),
-  unlink: (path) => fs.promises.rm(path, { force: true }),
+  async unlink(path) {
+    try {
+      await call.unlink(path);
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT')) throw error;
+    }
+  },
   async removeDirectory(path) {
     try {
       await fs.promises.rmdir(path);

@@ -115,7 +115,7 @@ export class PartitionBackup {
   private async copyKeyIndex(file: SnapshotFile): Promise<void> {
     if (file.generation === undefined) return;
     const path = new LogNames(this.snapshot.directory).keyIndex(file.number);
-    const footer = await IndexedKeys.footer(nodeFileSystem, path);
+    const footer = IndexedKeys.footer(nodeFileSystem, path);
     if (footer?.generation !== file.generation || footer.logEnd !== file.size) return;
     const handle = await ReadHandle.open(path).catch(() => undefined);
     if (handle === undefined) return;

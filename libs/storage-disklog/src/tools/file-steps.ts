@@ -1,6 +1,7 @@
 import type { Frame, Item } from '../format/item.js';
 import type { Damage } from '../engine/log-file.js';
-import { Line, scanFile, Window } from '../engine/scanner.js';
+import { Line, scanFile } from '../engine/scanner.js';
+import { Window } from '../engine/window.js';
 import type { SnapshotFile } from './log-snapshot.js';
 
 /** What a file holds, told item by item in file order. */

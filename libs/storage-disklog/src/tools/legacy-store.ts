@@ -1,6 +1,6 @@
 import type { Entry } from '../format/entry.js';
 import { utf8OrUndefined } from '../format/term.js';
-import { Window } from '../engine/scanner.js';
+import { Window } from '../engine/window.js';
 import type { Damage } from '../engine/log-file.js';
 import { extentOf, stepsOf } from './file-steps.js';
 import { type LegacyMessage, parseLegacyMessage } from './legacy-message.js';

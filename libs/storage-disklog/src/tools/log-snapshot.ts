@@ -8,7 +8,7 @@ import type { LogFormat } from '../format/log-format.js';
 import { LogNames, wrapNumber } from '../engine/names.js';
 import { readBeginning } from '../engine/other-log.js';
 import { type LogEnd, readLogEnd } from '../engine/log-end.js';
-import { Window } from '../engine/scanner.js';
+import { Window } from '../engine/window.js';
 import { findWrapOrder, type FileSummary } from '../engine/wrap-order.js';
 import { IndexedKeys } from '../index/indexed-keys.js';
 import { isErrno, nodeFileSystem } from '../io/file-system.js';
@@ -194,7 +194,7 @@ async function wrapFiles(
     const name = `log.${number}`;
     const isOurs = isCurrent
       ? end?.number === number
-      : (await IndexedKeys.footer(nodeFileSystem, names.keyIndex(number))) !== undefined;
+      : IndexedKeys.footer(nodeFileSystem, names.keyIndex(number)) !== undefined;
     const size = await handle.size();
     const status = statusIn(format, stated, { number, size, isCurrent }, end);
     files.push({ number, name, path, format, handle, size, status, generation, isCurrent, isOurs });
@@ -239,7 +239,7 @@ async function singleFile(
   format: LogFormat,
   end: LogEnd | undefined,
 ): Promise<{ files: SnapshotFile[]; index: undefined }> {
-  await fs.open(names.halt);
+  fs.openSync(names.halt);
   const handle = fs.opened.get(names.halt)!;
   const size = await handle.size();
   // Shorter than its head: it was being created.

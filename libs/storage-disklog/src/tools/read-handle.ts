@@ -1,35 +1,56 @@
-import { type FileHandle, open, readdir, readFile, stat } from 'node:fs/promises';
+import * as fs from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import type { FileHandle as EngineHandle, FileSystem } from '../io/file-system.js';
 import { isErrno } from '../io/file-system.js';
+
+const call = {
+  open: promisify(fs.open),
+  read: promisify(fs.read),
+  fstat: promisify(fs.fstat),
+  close: promisify(fs.close),
+};
 
 /** A file open for reading: it stays what it was, whatever its name comes to mean. */
 export class ReadHandle {
   private constructor(
     readonly path: string,
-    private readonly handle: FileHandle,
+    private readonly fd: number,
   ) {}
 
   static async open(path: string): Promise<ReadHandle> {
-    return new ReadHandle(path, await open(path, 'r'));
+    return new ReadHandle(path, await call.open(path, 'r'));
+  }
+
+  static openSync(path: string): ReadHandle {
+    return new ReadHandle(path, fs.openSync(path, 'r'));
   }
 
   async read(target: Buffer, offset: number, length: number, position: number): Promise<number> {
-    return (await this.handle.read(target, offset, length, position)).bytesRead;
+    return (await call.read(this.fd, target, offset, length, position)).bytesRead;
+  }
+
+  readSync(target: Buffer, offset: number, length: number, position: number): number {
+    return fs.readSync(this.fd, target, offset, length, position);
   }
 
   async size(): Promise<number> {
-    return (await this.handle.stat()).size;
+    return (await call.fstat(this.fd)).size;
+  }
+
+  sizeSync(): number {
+    return fs.fstatSync(this.fd).size;
   }
 
   /** Does the file still have its name? */
   async isNamed(): Promise<boolean> {
-    const own = await this.handle.stat();
+    const own = await call.fstat(this.fd);
     const named = await stat(this.path).catch(() => undefined);
     return named !== undefined && named.ino === own.ino && named.dev === own.dev;
   }
 
   close(): Promise<void> {
-    return this.handle.close();
+    return call.close(this.fd);
   }
 }
 
@@ -40,12 +61,14 @@ export class ReadHandle {
 export class CapturingFileSystem {
   readonly opened = new Map<string, ReadHandle>();
 
-  async open(path: string): Promise<EngineHandle> {
-    const handle = await ReadHandle.open(path);
+  openSync(path: string): EngineHandle {
+    const handle = ReadHandle.openSync(path);
     this.opened.set(path, handle);
     return {
       read: (target, offset, length, position) => handle.read(target, offset, length, position),
-      close: () => Promise.resolve(),
+      readSync: (target, offset, length, position) => handle.readSync(target, offset, length, position),
+      sizeSync: () => handle.sizeSync(),
+      closeSync: () => undefined,
     } as Partial<EngineHandle> as EngineHandle;
   }
 

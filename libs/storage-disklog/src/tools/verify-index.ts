@@ -16,7 +16,7 @@ export interface IndexCheck {
 
 /** What a sound key index says of the end of its log file. */
 export async function indexFacts(names: LogNames, number: number): Promise<KnownEnd | undefined> {
-  const footer = await IndexedKeys.footer(nodeFileSystem, names.keyIndex(number));
+  const footer = IndexedKeys.footer(nodeFileSystem, names.keyIndex(number));
   if (footer === undefined) return undefined;
   const { generation, logEnd: end, lastSequence } = footer;
   return { number, generation, end, lastSequence };
@@ -36,14 +36,14 @@ export async function verifyKeyIndex(
     const isExpected = file.generation !== undefined && owner === undefined;
     return always(isExpected ? [note('missing; the next open builds it')] : []);
   }
-  const footer = await IndexedKeys.footer(nodeFileSystem, path);
+  const footer = IndexedKeys.footer(nodeFileSystem, path);
   if (footer === undefined)
     return always(owner === undefined ? [damaged(path, 'its footer is damaged')] : []);
   if (footer.generation !== file.generation || footer.logEnd !== file.size)
     return always(
       owner === undefined ? [note('belongs to another use of the file; the next open builds it')] : [],
     );
-  const keys = await IndexedKeys.open(nodeFileSystem, path, {
+  const keys = IndexedKeys.open(nodeFileSystem, path, {
     generation: footer.generation,
     logEnd: footer.logEnd,
   });
