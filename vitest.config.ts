@@ -19,6 +19,8 @@ export default defineConfig({
           include: ['libs/*/src/**/*.spec.ts', 'apps/*/src/**/*.spec.ts'],
           setupFiles: ['test/setup.ts'],
           testTimeout: 30_000,
+          // Removing thousands of scratch files can take long on a busy disk.
+          hookTimeout: 60_000,
         },
       },
       {
