@@ -55,8 +55,8 @@ export class LogWriter {
   private plannedGeneration: number;
   private plannedSequence: number;
   private syncTimer: NodeJS.Timeout | undefined;
-  /** Writes in the last group, and how long it took. */
-  private lastGroup = { items: 0, ms: 0 };
+  /** Writes in the last group, how long they took to come and to be stored. */
+  private lastGroup = { items: 0, gatherMs: 0, ms: 0 };
   /** How much of the current file is known to be on stable storage. */
   private synced: number;
 
@@ -169,8 +169,15 @@ export class LogWriter {
    */
   private isWorthSending(group: Group): boolean {
     const { items, ms } = this.lastGroup;
-    if (items < 4 || group.items !== items >> 1) return false;
-    return 2 * (performance.now() - group.opened) > ms;
+    return items >= 4 && group.items === items >> 1 && 2 * group.gatherMs > ms;
+  }
+
+  /** The other way round: what the writers of the last group write next is there long before the device is done. */
+  private isWorthWaiting(): boolean {
+    const { gathering, lastGroup, queue } = this;
+    if (gathering === undefined || queue[0] !== gathering) return false;
+    const { items, gatherMs, ms } = lastGroup;
+    return items > 0 && ms > (1.5 * gatherMs * (items + gathering.items)) / items;
   }
 
   private async run(): Promise<void> {
@@ -184,6 +191,8 @@ export class LogWriter {
         next.settle(this.explain(error));
         this.replan();
       }
+      // The writers of the group that was just settled run before this goes on.
+      if (this.isWorthWaiting()) await new Promise((resolve) => process.nextTick(resolve));
     }
     this.running = false;
   }
@@ -215,7 +224,7 @@ export class LogWriter {
     if (this.options.sync === 'always') this.synced = file.end;
     else this.syncLater();
     const ms = performance.now() - started;
-    this.lastGroup = { items: group.items, ms };
+    this.lastGroup = { items: group.items, gatherMs: group.gatherMs, ms };
     this.options.onEvent({ type: 'write', items: group.entries, bytes: group.length, ms });
   }
 
