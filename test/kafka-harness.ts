@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { DynamicModule, INestApplicationContext } from '@nestjs/common';
+import type { DynamicModule, INestApplicationContext, Provider } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { KafkaListener, KafkaModule, type KafkaOptions } from '@genrocks/kafka';
 import { DiskLogModule } from '@genrocks/storage-disklog';
@@ -22,6 +22,8 @@ export interface RunningKafka {
 export interface StartOptions {
   readonly kafka?: KafkaOptions;
   readonly topics?: TopicsOptions;
+  /** Of the application: handlers, for one. */
+  readonly providers?: Provider[];
   /** Keeps everything in this directory; in memory where there is none. */
   readonly logDir?: string;
 }
@@ -35,6 +37,7 @@ export async function startKafka(options: StartOptions = {}): Promise<RunningKaf
       TopicsModule.forRoot({ storage, ...options.topics }),
       KafkaModule.forRoot({ port: 0, ...options.kafka }),
     ],
+    providers: options.providers ?? [],
   }).compile();
   moduleRef.useLogger(false);
   const app = await moduleRef.init();
