@@ -11,6 +11,7 @@ import type { AdapterName } from './config/adapters.js';
 import { brokerConfig } from './config/broker.config.js';
 import type { BrokerConfig } from './config/broker-config.js';
 import { loadConfig } from './config/load-config.js';
+import { toPublishingOptions } from './config/publishing.config.js';
 import { toTopicStorage } from './config/topic-storage.js';
 import { DeadLettersController } from './dead-letters/dead-letters.controller.js';
 import { GroupsController } from './groups/groups.controller.js';
@@ -118,8 +119,9 @@ export function toTopicsOptions(config: BrokerConfig): TopicsModuleOptions {
 }
 
 function toTopicDefinition(topic: BrokerConfig['topics'][number], config: BrokerConfig): TopicDefinition {
-  const { name, partitions, routing, storage } = topic;
-  if (storage === undefined) return { name, partitions, routing };
+  const { name, partitions, storage } = topic;
+  const definition = { name, partitions, ...toPublishingOptions(topic, `topic ${name}`) };
+  if (storage === undefined) return definition;
   const where = `storage of topic ${name}`;
-  return { name, partitions, routing, storage: toTopicStorage(storage, config.storage.adapter, where) };
+  return { ...definition, storage: toTopicStorage(storage, config.storage.adapter, where) };
 }

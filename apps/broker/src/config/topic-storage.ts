@@ -1,5 +1,6 @@
 import { InvalidConfigError } from '@genrocks/storage';
 import { checkOptions, toSnakeCase } from '@genrocks/storage/config';
+import { toPublishingOptions } from './publishing.config.js';
 import { type AdapterName, allowedAdapters, isAdapterName, STORE_SETTINGS } from './adapters.js';
 
 /** The storage of a topic as YAML and JSON write it: `adapter`, and its settings in snake_case. */
@@ -32,7 +33,7 @@ export function toTopicStorage(
   return { adapter, ...Object.fromEntries(given) };
 }
 
-/** One line per mistake in the storage of the topics listed, and for names that stand twice. */
+/** One line per mistake in what the topics listed have beside plain options, and for names that stand twice. */
 export function checkTopics(topics: unknown, defaultAdapter: unknown): string[] {
   if (!Array.isArray(topics)) return [];
   const fallback = isAdapterName(defaultAdapter) ? defaultAdapter : 'disk_log';
@@ -47,13 +48,21 @@ export function checkTopics(topics: unknown, defaultAdapter: unknown): string[] 
         `topics[${index}].name: ${JSON.stringify(name)} is not allowed; topics[${first}] has it already`,
       );
     } else if (name !== undefined) seen.set(name, index);
+    const { dedup } = topic as { dedup?: unknown };
+    problems.push(...problemsOf(() => toPublishingOptions({ dedup }, `topics[${index}]`)));
     if (storage === undefined || storage === null) continue;
-    try {
-      toTopicStorage(storage as TopicStorageTree, fallback, `topics[${index}].storage`);
-    } catch (error) {
-      if (!(error instanceof InvalidConfigError)) throw error;
-      problems.push(...error.problems);
-    }
+    const where = `topics[${index}].storage`;
+    problems.push(...problemsOf(() => toTopicStorage(storage as TopicStorageTree, fallback, where)));
   }
   return problems;
+}
+
+function problemsOf(check: () => unknown): readonly string[] {
+  try {
+    check();
+    return [];
+  } catch (error) {
+    if (error instanceof InvalidConfigError) return error.problems;
+    throw error;
+  }
 }

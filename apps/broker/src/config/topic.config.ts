@@ -1,15 +1,12 @@
 import { assertTopicName } from '@genrocks/storage';
-import { Allow, IsIn, IsInt, IsOptional, Max, Min, ValidateBy } from 'class-validator';
+import { Allow, IsInt, IsOptional, Max, Min, ValidateBy } from 'class-validator';
+import { PublishingConfig } from './publishing.config.js';
 
 /** Most partitions a topic may have. */
 export const MAX_PARTITIONS = 10_000;
 
-/** Ways to choose a partition that have a name; functions exist in code only. */
-export const ROUTINGS = ['key_hash', 'round_robin'] as const;
-export type Routing = (typeof ROUTINGS)[number];
-
 /** One item of `topics`: a topic that is created on start when it is missing. */
-export class TopicConfig {
+export class TopicConfig extends PublishingConfig {
   @IsTopicName()
   name!: string;
 
@@ -19,11 +16,6 @@ export class TopicConfig {
   @Min(1)
   @Max(MAX_PARTITIONS)
   partitions?: number;
-
-  /** How messages without a partition find one. Default `key_hash`. */
-  @IsOptional()
-  @IsIn(ROUTINGS)
-  routing?: Routing;
 
   /** `adapter`, and settings of that adapter for this topic alone. Checked against the adapter's own options. */
   @IsOptional()

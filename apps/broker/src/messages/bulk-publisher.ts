@@ -15,19 +15,27 @@ export interface PartitionReceipt {
 /** The answer to publishing many messages. */
 export interface Receipt {
   readonly topic: string;
+  /** Messages acknowledged. */
   readonly count: number;
+  /** How many of them were stored before, by their id; they are not in `partitions`. Absent for none. */
+  readonly duplicates?: number;
   readonly partitions: readonly PartitionReceipt[];
 }
 
 /** Counts what was acknowledged, with a memory that grows with partitions only. */
 export class ReceiptCounter {
   private count = 0;
+  private duplicates = 0;
   private readonly partitions = new Map<number, PartitionReceipt>();
 
   add(results: readonly (PublishResult | undefined)[]): void {
     for (const result of results) {
       if (result === undefined) continue;
       this.count++;
+      if (result.duplicate === true) {
+        this.duplicates++;
+        continue;
+      }
       const { partition, offset } = result;
       const receipt = this.partitions.get(partition);
       if (receipt === undefined) {
@@ -41,7 +49,8 @@ export class ReceiptCounter {
 
   receipt(topic: string): Receipt {
     const partitions = [...this.partitions.values()].toSorted((a, b) => a.partition - b.partition);
-    return { topic, count: this.count, partitions };
+    const { count, duplicates } = this;
+    return { topic, count, ...(duplicates === 0 ? {} : { duplicates }), partitions };
   }
 }
 

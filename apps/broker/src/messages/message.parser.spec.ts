@@ -17,6 +17,7 @@ describe('parseMessage', () => {
       headers_base64: { trace: 'AAE=' },
       partition: 2,
       timestamp: 1,
+      id: 'order-7',
       metadata: { by: 'me' },
     };
     expect(parseMessage(json, '', problems)).toEqual({
@@ -25,6 +26,7 @@ describe('parseMessage', () => {
       headers: { source: 'shop', trace: Buffer.from([0, 1]) },
       partition: 2,
       timestamp: 1,
+      id: 'order-7',
       metadata: { by: 'me' },
     });
     expect(problems).toEqual([]);
@@ -47,7 +49,7 @@ describe('parseMessage', () => {
   it('names every mistake with its place', () => {
     expect(
       problemsOf(
-        { keyy: 1, key: 7, partition: -1, timestamp: 1.5, headers: { a: 1 }, metadata: 1 },
+        { keyy: 1, key: 7, partition: -1, timestamp: 1.5, headers: { a: 1 }, id: 7, metadata: 1 },
         'messages[3]',
       ),
     ).toEqual([
@@ -57,6 +59,7 @@ describe('parseMessage', () => {
       'messages[3].headers.a: must be a string',
       'messages[3].partition: must be a whole number from 0',
       'messages[3].timestamp: must be a whole number from 0',
+      'messages[3].id: must be a string',
       'messages[3].metadata: must be an object',
     ]);
     expect(problemsOf('text')[0]).toMatch(/^message: must be an object/);

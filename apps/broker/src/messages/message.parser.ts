@@ -10,6 +10,7 @@ const FIELDS = [
   'headers_base64',
   'partition',
   'timestamp',
+  'id',
   'metadata',
 ] as const;
 const KNOWN: ReadonlySet<string> = new Set(FIELDS);
@@ -41,6 +42,9 @@ export function parseMessage(json: unknown, where: string, problems: string[]): 
     message.partition = readWhole(json['partition'], at('partition'), problems);
   if (json['timestamp'] !== undefined)
     message.timestamp = readWhole(json['timestamp'], at('timestamp'), problems);
+  const { id = null } = json;
+  if (typeof id === 'string') message.id = id;
+  else if (id !== null) problems.push(`${at('id')}: must be a string`);
   if (json['metadata'] !== undefined) {
     if (isObject(json['metadata'])) message.metadata = json['metadata'];
     else problems.push(`${at('metadata')}: must be an object`);

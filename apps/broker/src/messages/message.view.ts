@@ -1,6 +1,9 @@
 import { isUtf8 } from 'node:buffer';
-import { METADATA_HEADER, type Message } from '@genrocks/topics';
+import { MESSAGE_ID_HEADER, METADATA_HEADER, type Message, PUBLISHED_AT_HEADER } from '@genrocks/topics';
 import { tryParseJson } from '../http/json.js';
+
+/** Headers that show as fields of a message. */
+const OWN_HEADERS: ReadonlySet<string> = new Set([METADATA_HEADER, MESSAGE_ID_HEADER, PUBLISHED_AT_HEADER]);
 
 /** A message as answers show it. */
 export type MessageView = Record<string, unknown>;
@@ -10,7 +13,7 @@ export type MessageView = Record<string, unknown>;
  * keep exactly) appear under `key_base64`, `value_base64` and `headers_base64` instead.
  */
 export function viewMessage(message: Message): MessageView {
-  const { topic, partition, offset, timestamp, keyBytes, valueBytes, metadata } = message;
+  const { topic, partition, offset, timestamp, keyBytes, valueBytes, id, metadata } = message;
   return {
     topic,
     partition,
@@ -19,6 +22,7 @@ export function viewMessage(message: Message): MessageView {
     ...viewKey(keyBytes),
     ...viewValue(valueBytes),
     ...viewHeaders(message.headerBytes),
+    ...(id === null ? {} : { id }),
     ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
   };
 }
@@ -37,7 +41,7 @@ function viewHeaders(headers: Message['headerBytes']): MessageView {
   const text: [string, string | null][] = [];
   const binary: [string, string][] = [];
   for (const [name, bytes] of headers) {
-    if (name === METADATA_HEADER) continue;
+    if (OWN_HEADERS.has(name)) continue;
     if (bytes === null || isUtf8(bytes)) text.push([name, bytes?.toString('utf8') ?? '']);
     else binary.push([name, bytes.toString('base64')]);
   }

@@ -44,6 +44,13 @@ export class PublishMessageDto {
   @ApiPropertyOptional({ description: 'Milliseconds since 1970. Default: now' })
   timestamp?: number;
 
+  @ApiPropertyOptional({
+    example: 'order-7',
+    description:
+      'A repeat of it stores nothing in a topic with dedup, and is answered with the place of the first',
+  })
+  id?: string;
+
   @ApiPropertyOptional({ type: 'object', additionalProperties: true })
   metadata?: Record<string, unknown>;
 }
@@ -67,6 +74,13 @@ export class PublishResultDto {
   timestamp!: number;
 }
 
+export class PublishedDto extends PublishResultDto {
+  @ApiPropertyOptional({
+    description: 'The id was known: this is the place of the first, and nothing was stored',
+  })
+  duplicate?: true;
+}
+
 export class PartitionReceiptDto {
   @ApiProperty({ example: 2 })
   partition!: number;
@@ -85,16 +99,19 @@ export class ReceiptDto {
   @ApiProperty({ example: 'orders' })
   topic!: string;
 
-  @ApiProperty({ example: 1000, description: 'Messages stored' })
+  @ApiProperty({ example: 1000, description: 'Messages acknowledged' })
   count!: number;
+
+  @ApiPropertyOptional({ example: 3, description: 'How many of them were stored before, by their id' })
+  duplicates?: number;
 
   @ApiProperty({ type: [PartitionReceiptDto] })
   partitions!: PartitionReceiptDto[];
 }
 
 export class BatchReceiptDto extends ReceiptDto {
-  @ApiProperty({ type: [PublishResultDto], description: 'One for each message, in the order of the request' })
-  results!: PublishResultDto[];
+  @ApiProperty({ type: [PublishedDto], description: 'One for each message, in the order of the request' })
+  results!: PublishedDto[];
 }
 
 const OFFSET = /^(earliest|latest|\d{1,15})$/;
@@ -187,6 +204,9 @@ export class MessageDto extends PublishResultDto {
 
   @ApiPropertyOptional({ type: 'object', additionalProperties: { type: 'string' } })
   headers_base64?: Record<string, string>;
+
+  @ApiPropertyOptional({ example: 'order-7' })
+  id?: string;
 
   @ApiPropertyOptional({ type: 'object', additionalProperties: true })
   metadata?: Record<string, unknown>;

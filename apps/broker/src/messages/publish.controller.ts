@@ -25,7 +25,7 @@ import {
   BatchReceiptDto,
   PublishBatchDto,
   PublishMessageDto,
-  PublishResultDto,
+  PublishedDto,
   ReceiptDto,
 } from './messages.dto.js';
 import { readLines } from './ndjson.js';
@@ -54,20 +54,20 @@ export class PublishController {
   })
   @ApiParam({ name: 'topic' })
   @ApiConsumes('application/json', NDJSON_CONTENT_TYPE)
-  @ApiExtraModels(PublishMessageDto, PublishBatchDto, PublishResultDto, BatchReceiptDto, ReceiptDto)
+  @ApiExtraModels(PublishMessageDto, PublishBatchDto, PublishedDto, BatchReceiptDto, ReceiptDto)
   @ApiBody({
     schema: { oneOf: [{ $ref: getSchemaPath(PublishMessageDto) }, { $ref: getSchemaPath(PublishBatchDto) }] },
   })
   @ApiCreatedResponse({
     schema: {
-      oneOf: [PublishResultDto, BatchReceiptDto, ReceiptDto].map((dto) => ({ $ref: getSchemaPath(dto) })),
+      oneOf: [PublishedDto, BatchReceiptDto, ReceiptDto].map((dto) => ({ $ref: getSchemaPath(dto) })),
     },
   })
   async publish(
     @Param('topic') name: string,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<PublishResultDto | BatchReceiptDto | Receipt> {
+  ): Promise<PublishedDto | BatchReceiptDto | Receipt> {
     const type = request.headers['content-type'] ?? '';
     if (type.startsWith(NDJSON_CONTENT_TYPE)) return this.publishStream(name, request, reply);
     const messages = parseBody(request.body);

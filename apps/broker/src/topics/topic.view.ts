@@ -1,6 +1,6 @@
 import { toSnakeCase } from '@genrocks/storage/config';
 import type { PartitionDescription, PartitionInfo, TopicDescription, TopicInfo } from '@genrocks/topics';
-import type { PartitionDto, TopicDto } from './topics.dto.js';
+import type { DedupDto, PartitionDto, TopicDto } from './topics.dto.js';
 
 /** A topic as answers show it. */
 export function viewTopic(topic: TopicDescription | TopicInfo): TopicDto {
@@ -11,10 +11,23 @@ export function viewTopic(topic: TopicDescription | TopicInfo): TopicDto {
     adapter: topic.adapter,
     durable: topic.durable,
     routing: topic.routing,
+    compression: topic.compression,
+    linger_ms: topic.lingerMs,
+    ...(topic.dedup === undefined ? {} : { dedup: viewDedup(topic) }),
     settings: snakeKeys(topic.settings) as Record<string, unknown>,
     partition_count: topic.partitionCount,
     created_at: topic.createdAt,
     partitions: topic.partitions.map(viewPartition),
+  };
+}
+
+function viewDedup(topic: TopicDescription | TopicInfo): DedupDto {
+  const { windowMs, maxIds } = topic.dedup!;
+  const known = 'ids' in topic ? topic.ids : undefined;
+  return {
+    window_ms: windowMs,
+    max_ids: maxIds,
+    ...(known === undefined ? {} : { ids: known.ids, forgotten: known.forgotten }),
   };
 }
 

@@ -12,6 +12,7 @@ import {
 import type { FastifyReply } from 'fastify';
 import { InvalidConfigError } from '@genrocks/storage';
 import { brokerConfig } from '../config/broker.config.js';
+import { toPublishingOptions } from '../config/publishing.config.js';
 import { toTopicStorage } from '../config/topic-storage.js';
 import { CheckPipe } from '../http/check.pipe.js';
 import { InvalidRequestError } from '../http/http.errors.js';
@@ -45,10 +46,11 @@ export class TopicsController {
     @Body(new CheckPipe(CreateTopicDto, 'body')) body: CreateTopicDto,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TopicDto> {
-    const { name, partitions, routing } = body;
+    const { name, partitions } = body;
     const storage = body.storage === undefined ? undefined : this.checkStorage(body.storage);
+    const publishing = checked(() => toPublishingOptions(body, ''));
     const existed = this.topics.hasTopic(name);
-    const topic = await this.topics.startTopic(name, { partitions, routing, storage });
+    const topic = await this.topics.startTopic(name, { partitions, storage, ...publishing });
     reply.status(existed ? 200 : 201);
     return viewTopic(await topic.info());
   }
@@ -106,11 +108,16 @@ export class TopicsController {
   }
 
   private checkStorage(tree: Record<string, unknown>) {
-    try {
-      return toTopicStorage(tree, this.config.storage.adapter, 'storage');
-    } catch (error) {
-      if (error instanceof InvalidConfigError) throw new InvalidRequestError(error.problems);
-      throw error;
-    }
+    return checked(() => toTopicStorage(tree, this.config.storage.adapter, 'storage'));
+  }
+}
+
+/** A mistake in a body is the client's, and not one of the broker's configuration. */
+function checked<T>(check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    if (error instanceof InvalidConfigError) throw new InvalidRequestError(error.problems);
+    throw error;
   }
 }

@@ -1,9 +1,10 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { Allow, IsDefined, IsIn, IsInt, IsOptional, IsString, Max, Min } from 'class-validator';
-import { MAX_PARTITIONS, ROUTINGS, type Routing } from '../config/topic.config.js';
+import { Allow, IsDefined, IsInt, IsOptional, IsString, Max, Min } from 'class-validator';
+import { COMPRESSIONS, PublishingConfig, ROUTINGS } from '../config/publishing.config.js';
+import { MAX_PARTITIONS } from '../config/topic.config.js';
 
 /** Body of `POST /v1/topics`. */
-export class CreateTopicDto {
+export class CreateTopicDto extends PublishingConfig {
   @ApiProperty({ example: 'orders', description: 'Letters, digits, ".", "_", "-"; "/" between segments' })
   @IsDefined()
   @IsString()
@@ -15,11 +16,6 @@ export class CreateTopicDto {
   @Min(1)
   @Max(MAX_PARTITIONS)
   partitions?: number;
-
-  @ApiPropertyOptional({ enum: ROUTINGS, default: 'key_hash' })
-  @IsOptional()
-  @IsIn(ROUTINGS)
-  routing?: Routing;
 
   @ApiPropertyOptional({
     type: 'object',
@@ -70,6 +66,20 @@ export class PartitionDto {
   storage?: Record<string, unknown>;
 }
 
+export class DedupDto {
+  @ApiProperty({ example: 120_000, description: 'Milliseconds in which an id is stored once' })
+  window_ms!: number;
+
+  @ApiProperty({ example: 100_000, description: 'Ids remembered at most' })
+  max_ids!: number;
+
+  @ApiPropertyOptional({ example: 12_345, description: 'Ids known (in the description of one topic)' })
+  ids?: number;
+
+  @ApiPropertyOptional({ example: 0, description: 'Ids forgotten before their time, for max_ids' })
+  forgotten?: number;
+}
+
 export class TopicDto {
   @ApiProperty({ example: 'orders' })
   name!: string;
@@ -86,8 +96,20 @@ export class TopicDto {
   @ApiProperty({ description: 'An acknowledged message survives a crash' })
   durable!: boolean;
 
-  @ApiProperty({ enum: ['key_hash', 'round_robin', 'custom'] })
+  @ApiProperty({ enum: [...ROUTINGS, 'custom'] })
   routing!: string;
+
+  @ApiProperty({ enum: COMPRESSIONS })
+  compression!: string;
+
+  @ApiProperty({ example: 0, description: 'Milliseconds a batch waits for more messages' })
+  linger_ms!: number;
+
+  @ApiPropertyOptional({
+    type: DedupDto,
+    description: 'The window of message ids; absent where there is none',
+  })
+  dedup?: DedupDto;
 
   @ApiProperty({ type: 'object', additionalProperties: true, description: 'Settings of this topic alone' })
   settings!: Record<string, unknown>;

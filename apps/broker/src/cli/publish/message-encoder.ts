@@ -20,6 +20,7 @@ const MESSAGE_FIELDS = [
   'headers',
   'headers_base64',
   'timestamp',
+  'id',
   'metadata',
 ] as const;
 

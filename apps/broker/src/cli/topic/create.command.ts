@@ -8,6 +8,9 @@ import { TopicActionCommand } from './topic-action.command.js';
 interface Options {
   partitions?: number;
   routing?: string;
+  compression?: string;
+  lingerMs?: number;
+  dedupWindowMs?: number;
   adapter?: string;
   set?: Record<string, unknown>;
 }
@@ -34,6 +37,27 @@ export class TopicCreateCommand extends TopicActionCommand<Options> {
     return name;
   }
 
+  @Option({
+    flags: '--compression <name>',
+    description: 'what batches are packed with: none (default), gzip, snappy, lz4, zstd',
+  })
+  parseCompression(name: string): string {
+    return name;
+  }
+
+  @Option({ flags: '--linger-ms <ms>', description: 'how long a batch waits for more messages (default 0)' })
+  parseLingerMs(text: string): number {
+    return wholeNumber('--linger-ms', text, 0);
+  }
+
+  @Option({
+    flags: '--dedup-window-ms <ms>',
+    description: 'store a message id once within this time (default: ids are not counted)',
+  })
+  parseDedupWindowMs(text: string): number {
+    return wholeNumber('--dedup-window-ms', text, 1);
+  }
+
   @Option({ flags: '--adapter <name>', description: 'where it is stored: disk_log, ets, rocksdb' })
   parseAdapter(name: string): string {
     return name;
@@ -55,13 +79,16 @@ export class TopicCreateCommand extends TopicActionCommand<Options> {
   protected change(
     client: BrokerClient,
     [name]: readonly string[],
-    { partitions, routing, adapter, set }: Options,
+    { partitions, routing, compression, lingerMs, dedupWindowMs, adapter, set }: Options,
   ): Promise<TopicJson> {
     const storage = { ...(adapter === undefined ? {} : { adapter }), ...set };
     return client.createTopic({
       name,
       partitions,
       routing,
+      compression,
+      linger_ms: lingerMs,
+      ...(dedupWindowMs === undefined ? {} : { dedup: { window_ms: dedupWindowMs } }),
       ...(Object.keys(storage).length === 0 ? {} : { storage }),
     });
   }

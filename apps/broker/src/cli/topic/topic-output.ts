@@ -20,6 +20,12 @@ export function topicTable(topics: readonly TopicJson[]): string {
   );
 }
 
+function describePublishing({ compression, linger_ms, dedup }: TopicJson): string {
+  const ids =
+    dedup === undefined ? 'ids not counted' : `ids once in ${dedup.window_ms} ms, at most ${dedup.max_ids}`;
+  return `compression ${compression}, linger ${linger_ms} ms, ${ids}`;
+}
+
 export function describeTopic(topic: TopicJson): string {
   const settings = Object.entries(topic.settings).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
   const facts = [
@@ -28,6 +34,7 @@ export function describeTopic(topic: TopicJson): string {
     `state     ${topic.state}`,
     `storage   ${topic.adapter}${topic.durable ? '' : ' (not durable)'}${settings.map((one) => ` ${one}`).join('')}`,
     `routing   ${topic.routing}`,
+    `publish   ${describePublishing(topic)}`,
     `created   ${new Date(topic.created_at).toISOString()}`,
   ];
   if (topic.partitions.length === 0) return facts.join('\n');

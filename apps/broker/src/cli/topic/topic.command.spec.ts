@@ -41,7 +41,17 @@ describe('genrocks topic', () => {
   });
 
   it('prints the JSON of the HTTP API', async () => {
-    await bench.run(['topic', 'create', 'shop/orders', '--routing', 'round_robin']);
+    await bench.run([
+      'topic',
+      'create',
+      'shop/orders',
+      '--routing',
+      'round_robin',
+      '--compression',
+      'lz4',
+      '--dedup-window-ms',
+      '5000',
+    ]);
     const described = await bench.run(['topic', 'describe', 'shop/orders', '--json']);
     const answer = await fetch(`${bench.url}/v1/topics/shop%2Forders`);
     expect(JSON.parse(described.out)).toEqual(await answer.json());
