@@ -170,6 +170,8 @@ export class DiskLogStore extends PartitionStore {
         directory: this.context.names.directory,
         log_type: settings.logType,
         format: settings.format,
+        max_no_files: settings.logType === 'wrap' ? settings.maxNoFiles : 1,
+        max_no_bytes: settings.logType === 'compact' ? null : settings.maxNoBytes,
         sync: settings.sync,
         files: files.length,
         log_items: sum((file) => file.items),
@@ -209,6 +211,12 @@ export class DiskLogStore extends PartitionStore {
 
   override retainFrom(key: BytesLike | null): void {
     this.neededFrom = key === null ? null : keyToString(key);
+  }
+
+  /** Only a compact log gets space back from deletions; a wrap or halt log would have to spend some on them. */
+  override async discardBefore(key: BytesLike): Promise<void> {
+    this.assertOpen();
+    if (this.context.settings.logType === 'compact') await this.deleteBefore(key);
   }
 
   private append(entries: readonly EntryWrite[]): Promise<void> {

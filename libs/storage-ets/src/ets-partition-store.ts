@@ -98,6 +98,11 @@ export class EtsPartitionStore extends PartitionStore {
     this.table.compact();
   }
 
+  override async discardBefore(key: BytesLike): Promise<void> {
+    await this.deleteBefore(key);
+    await this.optimize();
+  }
+
   /** Resolves at once: memory is as stable as it gets here. */
   async sync(): Promise<void> {
     this.assertOpen();

@@ -128,6 +128,10 @@ export class RocksDbPartitionStore extends PartitionStore {
     await this.database.compact(this.state);
   }
 
+  override discardBefore(key: BytesLike): Promise<void> {
+    return this.deleteBefore(key);
+  }
+
   async sync(): Promise<void> {
     this.assertOpen();
     await this.submit({ type: 'barrier', state: this.state }, true);

@@ -140,6 +140,20 @@ export abstract class PartitionStore {
    */
   retainFrom(_key: BytesLike | null): void {}
 
+  /**
+   * Tells the store that nobody will ever read the keys below this one again. A store that frees space by deleting
+   * does so ({@link deleteBefore}); a log that would have to write for it leaves them to its own retention, so they
+   * may go on being seen.
+   */
+  async discardBefore(_key: BytesLike): Promise<void> {}
+
+  /** Deletes every key below this one, in batches. For stores whose deletions free space. */
+  protected async deleteBefore(key: BytesLike): Promise<void> {
+    for await (const page of this.scanPages({ lt: key })) {
+      await this.batch(page.map((entry) => ({ type: 'delete', key: entry.key })));
+    }
+  }
+
   /** Live entries in key order, one by one. See {@link scanPages}. */
   scan(options?: ScanOptions): AsyncIterable<StoreEntry> {
     return flattenPages(this.scanPages(options));

@@ -180,6 +180,31 @@ export class TopicManager {
     });
   }
 
+  /**
+   * Gives a topic other storage settings, in place of all it had. One that runs is closed and opened again for it.
+   */
+  alterStorage(name: string, settings: Readonly<Record<string, unknown>>): Promise<Topic> {
+    return this.mutex.run(name, async () => {
+      const managed = this.managed(name);
+      const { topic, record } = managed;
+      const altered = this.shapes.alterStorage(record, settings);
+      if (JSON.stringify(altered.settings) === JSON.stringify(record.settings)) return topic;
+      await this.save(managed, altered);
+      if (topic.state !== 'running') {
+        topic.detach(topic.state, this.factsOf(altered));
+        return topic;
+      }
+      try {
+        await this.reopen(managed, altered);
+      } catch (error) {
+        await this.save(managed, record);
+        await this.reopen(managed, record);
+        throw error;
+      }
+      return topic;
+    });
+  }
+
   stop(name: string): Promise<void> {
     return this.mutex.run(name, async () => {
       const managed = this.managed(name);
@@ -255,6 +280,14 @@ export class TopicManager {
     this.topics.set(record.name, managed);
     this.events.send('topic-started', { topic: record.name });
     this.hooks.afterOpen(topic);
+  }
+
+  private async reopen(managed: Managed, record: TopicRecord): Promise<void> {
+    // Consumers let go of a topic that does not run.
+    managed.record = { ...record, state: 'stopped' };
+    await this.close(managed, 'stopped');
+    managed.record = record;
+    await this.open(managed, true);
   }
 
   /** Groups that read the topic read new partitions from their beginning, also those that began at the latest. */

@@ -91,6 +91,15 @@ export class TopicShapes {
     return { ...record, partitions };
   }
 
+  /**
+   * The record with other storage settings in place of all it had.
+   * @throws `INVALID_CONFIG`, `ADAPTER_NOT_FOUND`
+   */
+  alterStorage(record: TopicRecord, settings: Readonly<Record<string, unknown>>): TopicRecord {
+    this.adapter(record.adapter).validateSettings(settings);
+    return { ...record, settings };
+  }
+
   /** @throws `TOPIC_EXISTS` where a running topic would have to change */
   assertUnchanged(record: TopicRecord, options: TopicOptions): void {
     const asked = this.update(record, options);

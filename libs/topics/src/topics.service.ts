@@ -157,6 +157,17 @@ export class TopicsService
   }
 
   /**
+   * Gives a topic other storage settings (`maxNoFiles`, `maxNoBytes`, ...), in place of all it had; those left out are
+   * the adapter's own again. A topic that runs is closed and opened again for it: for that moment publishing and
+   * reading fail with `TOPIC_STOPPED`, and groups go on afterwards. Definitions of the topic have to name the new ones.
+   * @throws `TOPIC_NOT_FOUND`, `INVALID_CONFIG`, `ADAPTER_NOT_FOUND`, or what the store says
+   */
+  async alterStorage(name: string, settings: Readonly<Record<string, unknown>>): Promise<Topic> {
+    this.assertOpen();
+    return this.manager.alterStorage(name, settings);
+  }
+
+  /**
    * Removes a topic with its data and the groups' offsets in it.
    * @throws `TOPIC_NOT_FOUND`, or what the store says
    */

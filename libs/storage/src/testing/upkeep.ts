@@ -80,6 +80,21 @@ export const upkeepTests: TestDefinition[] = [
     },
   },
   {
+    name: 'discardBefore loses nothing from its key on',
+    async run(context) {
+      const store = await context.open();
+      await store.discardBefore('00050');
+      await fill(store, numberedKeys(100));
+      await store.discardBefore('00050');
+      await store.put('x', '1');
+      const kept = await collect(store.scan({ gte: '00050' }));
+      assert.equal(kept.length, 51);
+      await store.discardBefore(Buffer.from('z'));
+      await store.put('00001', 'new');
+      assert.equal((await store.get('00001'))?.toString(), 'new');
+    },
+  },
+  {
     name: "retain: 'all' never drops a live key, whatever the limits",
     async run(context) {
       const settings = context.harness.tightSettings;

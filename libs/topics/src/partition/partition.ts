@@ -82,6 +82,8 @@ export class Partition {
   private start = 0;
   private end = 0;
   private startIsStale = false;
+  /** The lowest offset some group still needs, as the store was told last. */
+  private neededFrom: number | null = null;
   private readonly tail: CachedTail;
   /** @internal */
   readonly decoder: MessageDecoder;
@@ -269,6 +271,36 @@ export class Partition {
   }
 
   /**
+   * Removes the records before an offset, for ever: the partition begins there from now on, over restarts too. Offsets
+   * go on where they were. Space is freed as the adapter can: at once in memory and in RocksDB; a wrap log frees it
+   * when it comes round, or at once where nothing is left. Nothing happens where the partition begins there already.
+   * @returns the offset the partition begins at
+   * @throws `OFFSET_OUT_OF_RANGE` for an offset past the end, `TOPIC_STOPPED`, or what the store says
+   */
+  async deleteRecords(before: number): Promise<number> {
+    if (!Number.isSafeInteger(before) || before < 0 || before > this.end) throw this.outOfRange(before);
+    const { appender, store } = this.opened();
+    await appender.exclusively(async () => {
+      await this.refreshStart();
+      if (before <= this.start) return;
+      // First the promise that nothing before it comes back, then the data: a crash in between keeps the promise.
+      await this.owner.saveLogStart(this.index, before);
+      this.start = before;
+      if (before === appender.next) {
+        this.tail.clear();
+        await store.truncate();
+      } else {
+        const base = await this.opened().reader.floorBase(before);
+        if (base !== undefined) await store.discardBefore(offsetKey(base));
+        // Reads under way may have missed what is gone now: they look again.
+        this.startIsStale = true;
+        await this.retainFrom(this.neededFrom);
+      }
+    });
+    return this.start;
+  }
+
+  /**
    * Leaves offsets out: the next record gets this one, or a later one if the log is there already. For messages that
    * come from another log and keep their offsets. An empty partition begins there, over restarts too; behind records
    * it holds over restarts once something is stored, or committed by a group, from there on.
@@ -309,8 +341,9 @@ export class Partition {
   /** Tells the store the lowest offset some group still needs; null where nobody reads. @internal */
   async retainFrom(offset: number | null): Promise<void> {
     const { store, reader } = this.opened();
+    this.neededFrom = offset;
     if (offset === null) return store.retainFrom(null);
-    const base = await reader.floorBase(Math.min(offset, this.end));
+    const base = await reader.floorBase(Math.min(Math.max(offset, this.start), this.end));
     store.retainFrom(offsetKey(base ?? offset));
   }
 
