@@ -37,3 +37,10 @@ export class NotListeningError extends KafkaListenerError {
     super('NOT_LISTENING', 'the Kafka listener has no address yet; ask after app.init() or app.listen()');
   }
 }
+
+/** `UNGUARDED_API`: an API for which no rule says who may use it. A defect of the listener, found when it starts. */
+export class UnguardedApiError extends KafkaListenerError {
+  constructor(api: string) {
+    super('UNGUARDED_API', `no rule says who may use ${api}; every API needs one`);
+  }
+}

@@ -1,4 +1,14 @@
 export * from './errors.js';
 export * from './kafka-listener.js';
 export * from './module/kafka.module.js';
-export type { KafkaOptions } from './options.js';
+export type { KafkaOptions, KafkaTlsOptions } from './options.js';
+export type { Right } from './security/access.js';
+export type { KafkaRight } from './security/rights.js';
+export {
+  parseScramCredential,
+  scramCredential,
+  type ScramHash,
+  type ScramOptions,
+} from './security/scram-credential.js';
+export { RIGHTS, userProblems } from './security/user-options.js';
+export type { KafkaUser } from './security/users.js';

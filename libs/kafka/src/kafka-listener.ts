@@ -14,7 +14,10 @@ import {
   type TopicsOptions,
   TopicsService,
 } from '@genrocks/topics';
+import { VirtualCluster } from './cluster/virtual-cluster.js';
 import { NotListeningError } from './errors.js';
+import { Desk } from './guards/rule.js';
+import { guarded } from './guards/rules.js';
 import type { BrokerContext } from './handlers/broker-context.js';
 import { routesOf } from './handlers/routes.js';
 import { SaslGate } from './handlers/sasl.js';
@@ -23,6 +26,7 @@ import { MODULE_OPTIONS_TOKEN } from './module/kafka.module-definition.js';
 import { type KafkaOptions, type ResolvedKafkaOptions, resolveKafkaOptions } from './options.js';
 import { ProducerIds } from './producers/producer-ids.js';
 import { ProducerRegistry } from './producers/producer-registry.js';
+import { usersOf } from './security/user-options.js';
 import { Users } from './security/users.js';
 import { Dispatcher } from './server/dispatcher.js';
 import { KafkaServer } from './server/kafka-server.js';
@@ -64,15 +68,21 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
    * @throws {NotListeningError} `NOT_LISTENING` before the application's bootstrap
    */
   get address(): KafkaAddress {
-    if (this.server === undefined) throw new NotListeningError();
-    const { address: host, port } = this.server.address;
-    return { host, port };
+    return this.addresses[0]!;
   }
 
-  /** The address as Kafka clients take it: `host:port`. */
+  /**
+   * The addresses of all brokers, in the order of their ids.
+   * @throws {NotListeningError} `NOT_LISTENING` before the application's bootstrap
+   */
+  get addresses(): readonly KafkaAddress[] {
+    if (this.server === undefined) throw new NotListeningError();
+    return this.server.addresses.map(({ address: host, port }) => ({ host, port }));
+  }
+
+  /** The address as Kafka clients take it: `host:port`; the first one where there are several brokers. */
   get bootstrap(): string {
-    const { host, port } = this.address;
-    return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+    return hostAndPort(this.address);
   }
 
   /** Connections that are open, and the memory their requests and answers take. */
@@ -90,6 +100,7 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
     const broker: BrokerContext = {
       clusterId: await this.state.clusterId(),
       options: this.options,
+      cluster: new VirtualCluster(this.options, () => this.addresses.map(({ port }) => port)),
       maxMessageBytes: Math.max(
         topicsOptions.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES,
         topicsOptions.maxBatchBytes ?? DEFAULT_MAX_MESSAGE_BYTES,
@@ -101,7 +112,7 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
       producerIds: new ProducerIds(this.state),
       coordinator: this.topics.coordinator,
     };
-    const server = new KafkaServer(this.options, this.dispatcher(broker), (error, { session }) =>
+    const server = new KafkaServer(this.options, await this.dispatcher(broker), (error, { session }) =>
       this.report(error, session.remoteAddress),
     );
     try {
@@ -111,7 +122,7 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
       throw error;
     }
     this.server = server;
-    this.logger.log(`listens on ${this.bootstrap}`);
+    this.logger.log(`listens on ${this.addresses.map(hostAndPort).join(', ')}`);
   }
 
   async beforeApplicationShutdown(): Promise<void> {
@@ -124,13 +135,13 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
     await this.state.close();
   }
 
-  private dispatcher(broker: BrokerContext): Dispatcher {
-    const { users } = this.options;
-    if (users === undefined) return new Dispatcher(routesOf(broker));
-    const gate = new SaslGate(new Users(new Map(Object.entries(users))));
-    return new Dispatcher([...routesOf(broker), ...gate.routes()], (session, key) =>
-      gate.allows(session, key),
-    );
+  private async dispatcher(broker: BrokerContext): Promise<Dispatcher> {
+    const { users, brokers } = this.options;
+    const routes = routesOf(broker);
+    const desk = new Desk(broker.directory, broker.cluster);
+    if (users === undefined) return new Dispatcher(brokers === 1 ? routes : guarded(routes, desk));
+    const gate = new SaslGate(new Users(usersOf(users), await this.state.secret()));
+    return new Dispatcher(guarded([...routes, ...gate.routes()], desk), gate);
   }
 
   /** What a client sends wrong is its own affair; what fails here is ours. */
@@ -139,4 +150,8 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
     if (isGenRocksError(error, 'MALFORMED_REQUEST')) this.logger.debug(message);
     else this.logger.error(message, error instanceof Error ? error.stack : undefined);
   }
+}
+
+function hostAndPort({ host, port }: KafkaAddress): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

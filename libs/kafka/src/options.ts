@@ -1,5 +1,6 @@
 import type { SecureContextOptions } from 'node:tls';
 import { InvalidConfigError } from '@genrocks/storage';
+import { userProblems, type UsersOption } from './security/user-options.js';
 
 /** Options of the Kafka listener. Byte counts and times are plain numbers. */
 export interface KafkaOptions {
@@ -33,10 +34,20 @@ export interface KafkaOptions {
   maxSessionTimeoutMs?: number;
   /** How long the first member of an empty group waits for others, in milliseconds. Default 0. */
   initialRebalanceDelayMs?: number;
-  /** Users by name with their passwords; where there are some, only they may connect (PLAIN and SCRAM). */
-  users?: Readonly<Record<string, string>>;
+  /** Brokers that clients see, each a listener of its own: on `port`, `port + 1`, ... or on free ones. Default 1. */
+  brokers?: number;
+  /**
+   * Who may connect (PLAIN and SCRAM), and what they may do; names with passwords, or a list. Default: everybody may
+   * connect and do everything.
+   */
+  users?: UsersOption;
   /** Speak TLS, with this certificate and key. Without it passwords of PLAIN travel in the clear. */
-  tls?: Pick<SecureContextOptions, 'cert' | 'key' | 'passphrase'>;
+  tls?: KafkaTlsOptions;
+}
+
+export interface KafkaTlsOptions extends Pick<SecureContextOptions, 'cert' | 'key' | 'passphrase' | 'ca'> {
+  /** `required`: only clients with a certificate that `ca` has signed may connect. Default `none`. */
+  clientAuth?: 'none' | 'required';
 }
 
 type NoDefault = 'advertisedHost' | 'advertisedPort' | 'users' | 'tls';
@@ -61,6 +72,7 @@ const DEFAULTS: ResolvedKafkaOptions = {
   minSessionTimeoutMs: 1_000,
   maxSessionTimeoutMs: 1_800_000,
   initialRebalanceDelayMs: 0,
+  brokers: 1,
   users: undefined,
   tls: undefined,
 };
@@ -81,6 +93,7 @@ const RANGES: Partial<Record<keyof KafkaOptions, readonly [number, number]>> = {
   minSessionTimeoutMs: [1, 24 * HOUR],
   maxSessionTimeoutMs: [1, 24 * HOUR],
   initialRebalanceDelayMs: [0, HOUR],
+  brokers: [1, 100],
 };
 
 /**
@@ -89,40 +102,44 @@ const RANGES: Partial<Record<keyof KafkaOptions, readonly [number, number]>> = {
  */
 export function resolveKafkaOptions(options: KafkaOptions = {}): ResolvedKafkaOptions {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  const problems = given.map(([name, value]) => problemOf(name, value)).filter((line) => line !== undefined);
+  const problems = given.flatMap(([name, value]) => problemsOf(name, value));
   const resolved = { ...DEFAULTS, ...Object.fromEntries(given) };
   if (problems.length === 0 && resolved.maxInflightBytes < resolved.maxRequestBytes) {
     problems.push(
       `kafka.maxInflightBytes: ${resolved.maxInflightBytes} is not allowed; at least maxRequestBytes (${resolved.maxRequestBytes})`,
     );
   }
+  const last = Math.max(resolved.port, resolved.advertisedPort ?? 0) + resolved.brokers - 1;
+  if (problems.length === 0 && last > 65_535) {
+    problems.push(
+      `kafka.brokers: ${resolved.brokers} is not allowed; there are not so many ports behind the first`,
+    );
+  }
   if (problems.length > 0) throw new InvalidConfigError(problems);
   return resolved;
 }
 
-function problemOf(name: string, value: unknown): string | undefined {
-  const wrong = (allowed: string) => `kafka.${name}: ${JSON.stringify(value)} is not allowed; ${allowed}`;
-  if (!(name in DEFAULTS)) return `kafka.${name}: unknown option`;
+function problemsOf(name: string, value: unknown): string[] {
+  const wrong = (allowed: string) => [`kafka.${name}: ${JSON.stringify(value)} is not allowed; ${allowed}`];
+  if (!(name in DEFAULTS)) return [`kafka.${name}: unknown option`];
+  if (name === 'users') return userProblems(value);
+  if (name === 'tls') return tlsProblems(value);
   const range = RANGES[name as keyof KafkaOptions];
   if (range !== undefined) {
     const number = value as number;
-    if (Number.isInteger(number) && number >= range[0] && number <= range[1]) return undefined;
+    if (Number.isInteger(number) && number >= range[0] && number <= range[1]) return [];
     return wrong(`a whole number from ${range[0]} to ${range[1]}`);
   }
-  if (name === 'users')
-    return isUsers(value) ? undefined : 'kafka.users: give names with passwords, none of them empty';
-  if (name === 'tls') {
-    const { cert, key } = (value ?? {}) as NonNullable<KafkaOptions['tls']>;
-    return cert && key ? undefined : 'kafka.tls: give cert and key, both in PEM';
-  }
-  if (name === 'autoCreateTopics') return typeof value === 'boolean' ? undefined : wrong('true or false');
-  return typeof value === 'string' && value !== '' ? undefined : wrong('a host name or address');
+  if (name === 'autoCreateTopics') return typeof value === 'boolean' ? [] : wrong('true or false');
+  return typeof value === 'string' && value !== '' ? [] : wrong('a host name or address');
 }
 
-/** Passwords are never part of a message. */
-function isUsers(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null || Object.keys(value).length === 0) return false;
-  return Object.entries(value).every(
-    ([name, password]) => name !== '' && typeof password === 'string' && password !== '',
-  );
+function tlsProblems(value: unknown): string[] {
+  const { cert, key, ca, clientAuth = 'none' } = (value ?? {}) as KafkaTlsOptions;
+  if (!cert || !key) return ['kafka.tls: give cert and key, both in PEM'];
+  if (clientAuth !== 'none' && clientAuth !== 'required') {
+    return [`kafka.tls.clientAuth: ${JSON.stringify(clientAuth)} is not allowed; none or required`];
+  }
+  if (clientAuth === 'required' && !ca) return ['kafka.tls.ca: missing; clientAuth: required needs it'];
+  return [];
 }

@@ -1,45 +1,50 @@
+import { CONTROLLER_ID, LEADER_EPOCH } from '../cluster/virtual-cluster.js';
 import { describeCluster } from '../protocol/apis/describe-cluster.js';
 import { findCoordinator } from '../protocol/apis/find-coordinator.js';
 import { initProducerId } from '../protocol/apis/init-producer-id.js';
 import { offsetForLeaderEpoch } from '../protocol/apis/offset-for-leader-epoch.js';
 import { ErrorCode } from '../protocol/error-codes.js';
+import { clusterOperations } from '../security/access.js';
 import { route, type Route } from '../server/request.types.js';
-import { advertised, type BrokerContext, LEADER_EPOCH, NODE_ID } from './broker-context.js';
+import type { BrokerContext } from './broker-context.js';
 
 const GROUP = 0;
 const NO_TRANSACTIONS = 'transactions are not supported';
 const BROKERS = 1;
 
-export function describeClusterRoute({ options, clusterId }: BrokerContext): Route {
-  return route(describeCluster, ({ endpointType }, { session }) => {
-    const { host, port } = advertised(options, session);
+export function describeClusterRoute({ cluster, clusterId }: BrokerContext): Route {
+  return route(describeCluster, ({ endpointType, includeClusterOperations }, { session, access }) => {
+    const brokers = cluster
+      .nodes(session)
+      .map(({ nodeId: brokerId, host, port }) => ({ brokerId, host, port }));
     const isBrokers = endpointType === BROKERS;
     return {
       errorCode: isBrokers ? ErrorCode.NONE : ErrorCode.INVALID_REQUEST,
       errorMessage: isBrokers ? null : 'there are no controller endpoints',
       endpointType,
       clusterId,
-      controllerId: NODE_ID,
-      brokers: isBrokers ? [{ brokerId: NODE_ID, host, port }] : [],
+      controllerId: CONTROLLER_ID,
+      brokers: isBrokers ? brokers : [],
+      ...(includeClusterOperations ? { clusterOperations: clusterOperations(access) } : {}),
     };
   });
 }
 
-/** This broker coordinates every group, and no transactions. */
-export function findCoordinatorRoute({ options }: BrokerContext): Route {
+/** Names the broker that coordinates a group; there are no transactions. */
+export function findCoordinatorRoute({ cluster }: BrokerContext): Route {
+  const none = { nodeId: -1, host: '', port: -1 };
+  const refusal = { errorCode: ErrorCode.INVALID_REQUEST, errorMessage: NO_TRANSACTIONS, ...none };
   return route(findCoordinator, ({ key, keys, keyType }, { session, version }) => {
-    const found =
+    const find = (group: string) =>
       keyType === GROUP
-        ? { errorCode: ErrorCode.NONE, errorMessage: null, nodeId: NODE_ID, ...advertised(options, session) }
-        : {
-            errorCode: ErrorCode.INVALID_REQUEST,
-            errorMessage: NO_TRANSACTIONS,
-            nodeId: -1,
-            host: '',
-            port: -1,
-          };
-    if (version < 4) return { ...found, key };
-    return { coordinators: keys.map((one) => ({ key: one, ...found })) };
+        ? {
+            errorCode: ErrorCode.NONE,
+            errorMessage: null,
+            ...cluster.node(cluster.coordinatorOf(group), session),
+          }
+        : refusal;
+    if (version < 4) return { ...find(key), key };
+    return { coordinators: keys.map((one) => ({ key: one, ...find(one) })) };
   });
 }
 

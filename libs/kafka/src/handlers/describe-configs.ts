@@ -1,47 +1,55 @@
 import { describeConfigs } from '../protocol/apis/describe-configs.js';
 import { ErrorCode } from '../protocol/error-codes.js';
-import { route, type Route } from '../server/request.types.js';
-import { type BrokerContext, NODE_ID } from './broker-context.js';
+import { route, type Route, type Session } from '../server/request.types.js';
+import type { BrokerContext } from './broker-context.js';
+import { ResourceType } from './config-resources.js';
 import { type ConfigEntry, ConfigSource, configsOf, ConfigType, entry } from './topic-configs.js';
 
-const TOPIC = 2;
-const BROKER = 4;
-
-/** Tells what holds for topics and for the broker; nothing can be altered through it. */
+/** Tells what holds for topics and for the broker that is asked. */
 export function describeConfigsRoute(broker: BrokerContext): Route {
-  return route(describeConfigs, ({ resources, includeSynonyms }) => ({
-    results: resources.map(({ type, name, keys }) => {
-      const found = find(broker, type, name);
-      if (typeof found === 'number') return { errorCode: found, errorMessage: null, type, name, configs: [] };
-      const configs = found
-        .filter((config) => keys === null || keys.includes(config.name))
-        .map((config) => ({
-          ...config,
-          synonyms: includeSynonyms
-            ? [{ name: config.name, value: config.value, source: config.configSource }]
-            : [],
-        }));
-      return { errorCode: ErrorCode.NONE, errorMessage: null, type, name, configs };
-    }),
+  return route(describeConfigs, async ({ resources, includeSynonyms }, { session }) => ({
+    results: await Promise.all(
+      resources.map(async ({ type, name, keys }) => {
+        const found = await find(broker, session, type, name);
+        if (typeof found === 'number')
+          return { errorCode: found, errorMessage: null, type, name, configs: [] };
+        const configs = found
+          .filter((config) => keys === null || keys.includes(config.name))
+          .map((config) => ({
+            ...config,
+            synonyms: includeSynonyms
+              ? [{ name: config.name, value: config.value, source: config.configSource }]
+              : [],
+          }));
+        return { errorCode: ErrorCode.NONE, errorMessage: null, type, name, configs };
+      }),
+    ),
   }));
 }
 
-function find(broker: BrokerContext, type: number, name: string): ConfigEntry[] | ErrorCode {
-  if (type === TOPIC) {
+async function find(
+  broker: BrokerContext,
+  { nodeId }: Session,
+  type: number,
+  name: string,
+): Promise<ConfigEntry[] | ErrorCode> {
+  if (type === ResourceType.TOPIC) {
     const topic = broker.directory.byName(name);
     return topic === undefined
       ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
       : configsOf(topic, broker.maxMessageBytes);
   }
-  if (type === BROKER && (name === '' || name === String(NODE_ID))) return brokerConfigs(broker);
+  if (type === ResourceType.BROKER && (name === '' || name === String(nodeId))) {
+    return brokerConfigs(broker, nodeId);
+  }
   return ErrorCode.INVALID_REQUEST;
 }
 
-function brokerConfigs({ options, maxMessageBytes }: BrokerContext): ConfigEntry[] {
+function brokerConfigs({ options, maxMessageBytes }: BrokerContext, nodeId: number): ConfigEntry[] {
   const fixed = (name: string, value: unknown, type: number) =>
     entry(name, String(value), type, ConfigSource.STATIC_BROKER);
   return [
-    fixed('broker.id', NODE_ID, ConfigType.INT),
+    fixed('broker.id', nodeId, ConfigType.INT),
     fixed('auto.create.topics.enable', options.autoCreateTopics, ConfigType.BOOLEAN),
     fixed('message.max.bytes', maxMessageBytes, ConfigType.INT),
     fixed('socket.request.max.bytes', options.maxRequestBytes, ConfigType.INT),

@@ -1,10 +1,11 @@
+import { LEADER_EPOCH } from '../cluster/virtual-cluster.js';
 import { setMaxListeners } from 'node:events';
 import type { Partition } from '@genrocks/topics';
 import { fetch } from '../protocol/apis/fetch.js';
 import { ErrorCode } from '../protocol/error-codes.js';
 import type { RequestOf } from '../protocol/schema/api.js';
 import { type RequestContext, route, type Route } from '../server/request.types.js';
-import { type BrokerContext, LEADER_EPOCH } from './broker-context.js';
+import type { BrokerContext } from './broker-context.js';
 import { errorCodeOf } from './error-mapping.js';
 
 /** From this version on topics are named by UUID. */

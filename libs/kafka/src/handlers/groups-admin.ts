@@ -3,6 +3,7 @@ import { deleteGroups } from '../protocol/apis/delete-groups.js';
 import { describeGroups } from '../protocol/apis/describe-groups.js';
 import { listGroups } from '../protocol/apis/list-groups.js';
 import { ErrorCode } from '../protocol/error-codes.js';
+import { groupOperations } from '../security/access.js';
 import { route, type Route } from '../server/request.types.js';
 import type { BrokerContext } from './broker-context.js';
 import { errorCodeOf } from './error-mapping.js';
@@ -33,8 +34,13 @@ export function listGroupsRoute(broker: BrokerContext): Route {
 }
 
 export function describeGroupsRoute(broker: BrokerContext): Route {
-  return route(describeGroups, ({ groups }) => ({
-    groups: groups.map((groupId) => ({ errorCode: ErrorCode.NONE, groupId, ...describe(broker, groupId) })),
+  return route(describeGroups, ({ groups, includeAuthorizedOperations }, { access }) => ({
+    groups: groups.map((groupId) => ({
+      errorCode: ErrorCode.NONE,
+      groupId,
+      ...describe(broker, groupId),
+      ...(includeAuthorizedOperations ? { authorizedOperations: groupOperations(access, groupId) } : {}),
+    })),
   }));
 }
 

@@ -1,8 +1,9 @@
+import { LEADER_EPOCH } from '../cluster/virtual-cluster.js';
 import type { Partition } from '@genrocks/topics';
 import { listOffsets } from '../protocol/apis/list-offsets.js';
 import { ErrorCode } from '../protocol/error-codes.js';
 import { route, type Route } from '../server/request.types.js';
-import { type BrokerContext, LEADER_EPOCH } from './broker-context.js';
+import type { BrokerContext } from './broker-context.js';
 import { errorCodeOf } from './error-mapping.js';
 
 const LATEST = -1;

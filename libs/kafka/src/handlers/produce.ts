@@ -6,12 +6,13 @@ import {
   readBatchHeader,
   type Topic,
 } from '@genrocks/topics';
+import { LEADER_EPOCH } from '../cluster/virtual-cluster.js';
 import { produce } from '../protocol/apis/produce.js';
 import { ErrorCode } from '../protocol/error-codes.js';
 import type { RequestOf, ResponseOf } from '../protocol/schema/api.js';
 import { producerOf } from '../producers/batch-producer.js';
 import { CLOSE, NO_ANSWER, route, type Route } from '../server/request.types.js';
-import { type BrokerContext, LEADER_EPOCH } from './broker-context.js';
+import type { BrokerContext } from './broker-context.js';
 import { errorCodeOf } from './error-mapping.js';
 
 /** The first version whose clients carry record batches. */

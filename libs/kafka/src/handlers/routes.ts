@@ -1,4 +1,5 @@
 import type { Route } from '../server/request.types.js';
+import { alterConfigsRoute, incrementalAlterConfigsRoute } from './alter-configs.js';
 import type { BrokerContext } from './broker-context.js';
 import {
   describeClusterRoute,
@@ -14,6 +15,7 @@ import { deleteGroupsRoute, describeGroupsRoute, listGroupsRoute } from './group
 import { listOffsetsRoute } from './list-offsets.js';
 import { metadataRoute } from './metadata.js';
 import { produceRoute } from './produce.js';
+import { createPartitionsRoute, deleteRecordsRoute } from './records-admin.js';
 import { createTopicsRoute, deleteTopicsRoute } from './topics-admin.js';
 
 /** Everything that is served; ApiVersions follows from it. */
@@ -34,10 +36,14 @@ export function routesOf(broker: BrokerContext): Route[] {
     listGroupsRoute(broker),
     createTopicsRoute(broker),
     deleteTopicsRoute(broker),
+    deleteRecordsRoute(broker),
     initProducerIdRoute(broker),
     offsetForLeaderEpochRoute(broker),
     describeConfigsRoute(broker),
+    alterConfigsRoute(broker),
+    createPartitionsRoute(broker),
     deleteGroupsRoute(broker),
+    incrementalAlterConfigsRoute(broker),
     describeClusterRoute(broker),
   ];
 }

@@ -2,18 +2,31 @@ import { apiVersions } from '../protocol/apis/api-versions.js';
 import { saslAuthenticate } from '../protocol/apis/sasl-authenticate.js';
 import { saslHandshake } from '../protocol/apis/sasl-handshake.js';
 import { ErrorCode } from '../protocol/error-codes.js';
-import { type Mechanism, MECHANISMS, type SaslExchange, startExchange } from '../security/sasl-exchange.js';
+import { type Access, NO_ACCESS } from '../security/access.js';
+import {
+  type Mechanism,
+  MECHANISMS,
+  type SaslExchange,
+  type SaslStep,
+  startExchange,
+} from '../security/sasl-exchange.js';
 import type { Users } from '../security/users.js';
-import { route, type Route, type Session } from '../server/request.types.js';
+import { CLOSE, route, type Route, type Session } from '../server/request.types.js';
 
 const OPEN_TO_ALL = new Set([apiVersions.key, saslHandshake.key, saslAuthenticate.key]);
 /** One message for every failure, so that nobody learns which part was wrong. */
 const REFUSED = 'authentication failed';
 
+interface Attempt {
+  readonly exchange: SaslExchange;
+  /** After a handshake of version 0 messages come bare, without the protocol's header. */
+  readonly isBare: boolean;
+}
+
 /** Lets clients in that know a password; the others see nothing but the way to authenticate. */
 export class SaslGate {
   /** Attempts under way, and the names of those who are in. Gone with the connection. */
-  private readonly exchanges = new WeakMap<Session, SaslExchange>();
+  private readonly attempts = new WeakMap<Session, Attempt>();
   private readonly names = new WeakMap<Session, string>();
 
   constructor(private readonly users: Users) {}
@@ -23,34 +36,58 @@ export class SaslGate {
     return OPEN_TO_ALL.has(apiKey) || this.names.has(session);
   }
 
+  accessOf(session: Session): Access {
+    const name = this.names.get(session);
+    return name === undefined ? NO_ACCESS : this.users.accessOf(name);
+  }
+
+  /** Is the next message of this connection a bare one? */
+  expectsToken(session: Session): boolean {
+    return this.attempts.get(session)?.isBare === true;
+  }
+
+  /** Serves a bare message; there is no answer that says no. */
+  async answerToken(session: Session, token: Buffer): Promise<Buffer | typeof CLOSE> {
+    const step = await this.step(session, token);
+    return step === undefined || step.kind === 'failed' ? CLOSE : step.answer;
+  }
+
   routes(): Route[] {
     return [this.handshakeRoute(), this.authenticateRoute()];
   }
 
   private handshakeRoute(): Route {
     return route(saslHandshake, ({ mechanism }, { session, version }) => {
-      // Version 0 goes on with bare tokens instead of requests, which no maintained client needs any more.
-      const isKnown = version > 0 && MECHANISMS.includes(mechanism as Mechanism);
-      if (!isKnown) return { errorCode: ErrorCode.UNSUPPORTED_SASL_MECHANISM, mechanisms: MECHANISMS };
+      if (!MECHANISMS.includes(mechanism as Mechanism)) {
+        return { errorCode: ErrorCode.UNSUPPORTED_SASL_MECHANISM, mechanisms: MECHANISMS };
+      }
       this.names.delete(session);
-      this.exchanges.set(session, startExchange(mechanism as Mechanism, this.users));
+      const exchange = startExchange(mechanism as Mechanism, this.users);
+      this.attempts.set(session, { exchange, isBare: version === 0 });
       return { errorCode: ErrorCode.NONE, mechanisms: MECHANISMS };
     });
   }
 
   private authenticateRoute(): Route {
-    return route(saslAuthenticate, ({ authBytes }, { session }) => {
-      const exchange = this.exchanges.get(session);
-      if (exchange === undefined) {
+    return route(saslAuthenticate, async ({ authBytes }, { session }) => {
+      const step = await this.step(session, authBytes);
+      if (step === undefined) {
         return { errorCode: ErrorCode.ILLEGAL_SASL_STATE, errorMessage: 'a handshake must come first' };
       }
-      const step = exchange.step(authBytes);
-      if (step.kind !== 'continue') this.exchanges.delete(session);
       if (step.kind === 'failed') {
         return { errorCode: ErrorCode.SASL_AUTHENTICATION_FAILED, errorMessage: REFUSED };
       }
-      if (step.kind === 'done') this.names.set(session, step.user);
       return { errorCode: ErrorCode.NONE, errorMessage: null, authBytes: step.answer };
     });
+  }
+
+  /** Undefined where no attempt is under way. */
+  private async step(session: Session, message: Buffer): Promise<SaslStep | undefined> {
+    const attempt = this.attempts.get(session);
+    const step = await attempt?.exchange.step(message);
+    if (step === undefined || step.kind === 'continue') return step;
+    this.attempts.delete(session);
+    if (step.kind === 'done') this.names.set(session, step.user);
+    return step;
   }
 }

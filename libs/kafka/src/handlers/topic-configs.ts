@@ -1,5 +1,5 @@
 import { InvalidConfigError } from '@genrocks/storage';
-import type { Topic, TopicStorage } from '@genrocks/topics';
+import type { Topic } from '@genrocks/topics';
 
 /** Where a value comes from, in the protocol's numbers. */
 export const ConfigSource = { TOPIC: 1, STATIC_BROKER: 4, DEFAULT: 5 } as const;
@@ -12,6 +12,12 @@ export interface ConfigEntry {
   readonly configSource: number;
   readonly configType: number;
   readonly readOnly: boolean;
+}
+
+/** A value for a name as a client gives it; null is the default. */
+export interface GivenConfig {
+  readonly name: string;
+  readonly value: string | null;
 }
 
 interface FixedConfig {
@@ -31,62 +37,111 @@ const FIXED: Readonly<Record<string, FixedConfig>> = {
 
 const SEGMENT_BYTES = 'segment.bytes';
 const RETENTION_BYTES = 'retention.bytes';
+const MAX_MESSAGE_BYTES = 'max.message.bytes';
+const DISK_LOG = 'disk_log';
 const MAX_FILES = 65_000;
 
+/** Sizes of a wrap log: those of the topic itself, and those that hold. */
+export interface LogSizes {
+  readonly maxNoBytes?: number;
+  readonly maxNoFiles?: number;
+}
+
+/** What a topic is told to keep, and in which limits it is told so. */
+export interface ConfigLimits {
+  readonly adapter: string;
+  readonly maxMessageBytes: number;
+  /** Bytes of a file where the topic does not say; undefined where that is not known yet. */
+  readonly segmentBytes?: number;
+}
+
 /**
- * Turns a Kafka client's topic configuration into storage settings.
+ * Turns the whole of a topic's configuration into sizes of its log.
  * @throws {InvalidConfigError} `INVALID_CONFIG` for what cannot be honoured; nothing is taken and then ignored
  */
-export function storageOf(
-  configs: readonly { readonly name: string; readonly value: string | null }[],
-  defaultAdapter: string,
-): TopicStorage | undefined {
+export function sizesFrom(configs: readonly GivenConfig[], limits: ConfigLimits): LogSizes {
   const problems: string[] = [];
   const sizes = new Map<string, number>();
   for (const { name, value } of configs) {
-    const fixed = FIXED[name];
-    const isSize = name === SEGMENT_BYTES || name === RETENTION_BYTES;
     if (value === null) continue;
-    if (fixed !== undefined) {
-      if (value !== fixed.value) problems.push(`${name}: ${value} is not allowed; only ${fixed.value} is`);
-    } else if (!isSize) problems.push(`${name}: unknown option, or one that is not supported here`);
-    else if (name === RETENTION_BYTES && value === '-1') continue;
-    else if (defaultAdapter !== 'disk_log') problems.push(`${name}: the storage adapter has no such limit`);
-    else if (!/^\d{1,15}$/.test(value) || Number(value) < 1024) {
-      problems.push(`${name}: ${value} is not allowed; a whole number of bytes from 1024 on`);
-    } else sizes.set(name, Number(value));
+    const problem = problemOf(name, value, limits);
+    if (problem !== undefined) problems.push(`${name}: ${problem}`);
+    else if (isSize(name) && value !== '-1') sizes.set(name, Number(value));
   }
-  const segment = sizes.get(SEGMENT_BYTES);
+  const given = sizes.get(SEGMENT_BYTES);
+  const segment = given ?? limits.segmentBytes;
   const retention = sizes.get(RETENTION_BYTES);
   if (retention !== undefined && segment === undefined) {
     problems.push(`${RETENTION_BYTES}: give ${SEGMENT_BYTES} too; files are dropped as a whole`);
   }
   if (problems.length > 0) throw new InvalidConfigError(problems);
-  if (segment === undefined) return undefined;
-  if (retention === undefined) return { maxNoBytes: segment };
   return {
-    maxNoBytes: segment,
-    maxNoFiles: Math.min(MAX_FILES, Math.max(2, Math.ceil(retention / segment))),
+    ...(given === undefined ? {} : { maxNoBytes: given }),
+    ...(retention === undefined ? {} : { maxNoFiles: filesFor(retention, segment!) }),
   };
 }
 
+function problemOf(name: string, value: string, limits: ConfigLimits): string | undefined {
+  const fixed = name === MAX_MESSAGE_BYTES ? String(limits.maxMessageBytes) : FIXED[name]?.value;
+  if (fixed !== undefined) return value === fixed ? undefined : `${value} is not allowed; only ${fixed} is`;
+  if (!isSize(name)) return 'unknown option, or one that is not supported here';
+  if (name === RETENTION_BYTES && value === '-1') return undefined;
+  if (limits.adapter !== DISK_LOG) return 'the storage adapter has no such limit';
+  if (/^\d{1,15}$/.test(value) && Number(value) >= 1024) return undefined;
+  return `${value} is not allowed; a whole number of bytes from 1024 on`;
+}
+
+function isSize(name: string): boolean {
+  return name === SEGMENT_BYTES || name === RETENTION_BYTES;
+}
+
+/** A wrap log keeps at least one full file besides the one it writes. */
+function filesFor(retention: number, segment: number): number {
+  return Math.min(MAX_FILES, Math.max(2, Math.ceil(retention / segment)));
+}
+
+/** The sizes that hold for a topic's log; undefined where it is not one that wraps. */
+export async function sizesOf(topic: Topic): Promise<Required<LogSizes> | undefined> {
+  const partition = topic.partitions.find(({ state }) => state === 'open');
+  if (topic.describe().adapter !== DISK_LOG || partition === undefined) return undefined;
+  const { log_type, max_no_bytes, max_no_files } = (await partition.info()).store?.details ?? {};
+  if (log_type !== 'wrap' || typeof max_no_bytes !== 'number' || typeof max_no_files !== 'number')
+    return undefined;
+  return { maxNoBytes: max_no_bytes, maxNoFiles: max_no_files };
+}
+
+/** What of a topic's configuration is its own, as Kafka names it. */
+export async function ownConfigsOf(topic: Topic): Promise<Map<string, string | null>> {
+  const sizes = await sizesOf(topic);
+  const { maxNoBytes, maxNoFiles } = topic.describe().settings;
+  const own = new Map<string, string | null>();
+  if (sizes === undefined) return own;
+  if (maxNoBytes !== undefined) own.set(SEGMENT_BYTES, String(sizes.maxNoBytes));
+  if (maxNoFiles !== undefined) own.set(RETENTION_BYTES, String(sizes.maxNoBytes * sizes.maxNoFiles));
+  return own;
+}
+
 /** The configuration of a topic as Kafka names it. */
-export function configsOf(topic: Topic, maxMessageBytes: number): ConfigEntry[] {
+export async function configsOf(topic: Topic, maxMessageBytes: number): Promise<ConfigEntry[]> {
   const entries: ConfigEntry[] = Object.entries(FIXED).map(([name, { value, type }]) =>
     entry(name, value, type, ConfigSource.DEFAULT),
   );
-  entries.push(
-    entry('max.message.bytes', String(maxMessageBytes), ConfigType.INT, ConfigSource.STATIC_BROKER),
-  );
-  const { maxNoBytes, maxNoFiles } = topic.describe().settings;
-  if (typeof maxNoBytes === 'number') {
-    entries.push(entry(SEGMENT_BYTES, String(maxNoBytes), ConfigType.INT, ConfigSource.TOPIC));
-    if (typeof maxNoFiles === 'number') {
-      const bytes = String(maxNoBytes * maxNoFiles);
-      entries.push(entry(RETENTION_BYTES, bytes, ConfigType.LONG, ConfigSource.TOPIC));
-    }
+  entries.push(entry(MAX_MESSAGE_BYTES, String(maxMessageBytes), ConfigType.INT, ConfigSource.STATIC_BROKER));
+  const sizes = await sizesOf(topic);
+  const own = await ownConfigsOf(topic);
+  const size = (name: string, value: number, type: number): ConfigEntry => {
+    const source = own.has(name) ? ConfigSource.TOPIC : ConfigSource.STATIC_BROKER;
+    return { ...entry(name, String(value), type, source), readOnly: false };
+  };
+  if (sizes === undefined) {
+    return [...entries, entry(RETENTION_BYTES, '-1', ConfigType.LONG, ConfigSource.DEFAULT)];
   }
-  return entries;
+  const { maxNoBytes, maxNoFiles } = sizes;
+  return [
+    ...entries,
+    size(SEGMENT_BYTES, maxNoBytes, ConfigType.INT),
+    size(RETENTION_BYTES, maxNoBytes * maxNoFiles, ConfigType.LONG),
+  ];
 }
 
 export function entry(name: string, value: string, configType: number, configSource: number): ConfigEntry {

@@ -3,17 +3,14 @@ import { deleteTopics } from '../protocol/apis/delete-topics.js';
 import { ErrorCode } from '../protocol/error-codes.js';
 import type { RequestOf } from '../protocol/schema/api.js';
 import { route, type Route } from '../server/request.types.js';
-import { type BrokerContext, NODE_ID } from './broker-context.js';
+import type { BrokerContext } from './broker-context.js';
 import { errorCodeOf } from './error-mapping.js';
-import { storageOf } from './topic-configs.js';
+import { assignmentProblem } from './records-admin.js';
+import { type Refusal, refuse } from './refusal.js';
+import { sizesFrom } from './topic-configs.js';
 import { isCreatableName } from './topic-directory.js';
 
 type NewTopic = RequestOf<typeof createTopics>['topics'][number];
-
-interface Refusal {
-  readonly errorCode: ErrorCode;
-  readonly errorMessage: string;
-}
 
 /** Creates topics; each is there, with its leader, when the answer comes. */
 export function createTopicsRoute(broker: BrokerContext): Route {
@@ -42,12 +39,13 @@ export function createTopicsRoute(broker: BrokerContext): Route {
 async function create(broker: BrokerContext, topic: NewTopic, validateOnly: boolean) {
   const { name } = topic;
   const partitions = topic.assignments.length > 0 ? topic.assignments.length : topic.numPartitions;
-  const storage = storageOf(topic.configs, broker.defaultAdapter);
+  const { defaultAdapter: adapter, maxMessageBytes } = broker;
+  const sizes = sizesFrom(topic.configs, { adapter, maxMessageBytes });
   const created = { name, errorCode: ErrorCode.NONE, errorMessage: null, replicationFactor: 1 };
   if (validateOnly) return { ...created, numPartitions: partitions, configs: [] };
   const { id, partitionCount } = await broker.topics.startTopic(name, {
     ...(partitions === -1 ? {} : { partitions }),
-    ...(storage === undefined ? {} : { storage }),
+    ...(Object.keys(sizes).length === 0 ? {} : { storage: { ...sizes } }),
   });
   return { ...created, topicId: id, numPartitions: partitionCount, configs: [] };
 }
@@ -67,18 +65,19 @@ function problemOf(broker: BrokerContext, topic: NewTopic): Refusal | undefined 
     if (numPartitions !== -1 || replicationFactor !== -1) {
       return refuse(ErrorCode.INVALID_REQUEST, 'give either counts or assignments');
     }
-    const isHere = assignments.every(({ brokerIds }) => brokerIds.length === 1 && brokerIds[0] === NODE_ID);
-    if (!isHere) return refuse(ErrorCode.INVALID_REPLICA_ASSIGNMENT, `broker ${NODE_ID} is the only one`);
-  } else if (numPartitions !== -1 && numPartitions < 1) {
+    return assignmentProblem(broker, name, 0, assignments);
+  }
+  if (numPartitions !== -1 && numPartitions < 1) {
     return refuse(ErrorCode.INVALID_PARTITIONS, 'at least one partition is needed');
-  } else if (replicationFactor !== -1 && replicationFactor !== 1) {
-    return refuse(ErrorCode.INVALID_REPLICATION_FACTOR, 'there is one broker, so the factor can only be 1');
+  }
+  const { size } = broker.cluster;
+  if (replicationFactor !== -1 && (replicationFactor < 1 || replicationFactor > size)) {
+    return refuse(
+      ErrorCode.INVALID_REPLICATION_FACTOR,
+      `there are ${size} brokers; name a factor from 1 to that`,
+    );
   }
   return undefined;
-}
-
-function refuse(errorCode: ErrorCode, errorMessage: string): Refusal {
-  return { errorCode, errorMessage };
 }
 
 /** Deletes topics with their data and the groups' offsets in them. */

@@ -65,6 +65,14 @@ export class ProducerRegistry {
     if (partition.endOffset - entry.savedTo >= SNAPSHOT_RECORDS) await this.save(key, entry);
   }
 
+  /** Writes a snapshot where there is anything new to write. */
+  async saveOf(topic: Topic, partition: Partition): Promise<void> {
+    await this.of(topic, partition);
+    const key = keyOf(topic, partition);
+    const entry = await this.entries.get(key);
+    if (entry !== undefined && partition.endOffset > entry.savedTo) await this.save(key, entry);
+  }
+
   /** Writes what has changed since the last snapshots. */
   async saveAll(): Promise<void> {
     for (const [key, loading] of this.entries) {

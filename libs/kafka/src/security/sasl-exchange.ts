@@ -1,5 +1,6 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { SCRAM_ITERATIONS, type ScramHash, type Users } from './users.js';
+import type { ScramCredential, ScramHash } from './scram-credential.js';
+import type { Users } from './users.js';
 
 export const MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
 export type Mechanism = (typeof MECHANISMS)[number];
@@ -12,7 +13,7 @@ export type SaslStep =
 
 /** One attempt to authenticate. Every failure looks the same from outside. */
 export interface SaslExchange {
-  step(message: Buffer): SaslStep;
+  step(message: Buffer): Promise<SaslStep>;
 }
 
 const FAILED: SaslStep = { kind: 'failed' };
@@ -26,55 +27,62 @@ export function startExchange(mechanism: Mechanism, users: Users): SaslExchange 
 class PlainExchange implements SaslExchange {
   constructor(private readonly users: Users) {}
 
-  step(message: Buffer): SaslStep {
+  async step(message: Buffer): Promise<SaslStep> {
     const [authorizationId, name, password, ...rest] = message.toString('utf8').split('\0');
     if (name === undefined || password === undefined || rest.length > 0) return FAILED;
     if (authorizationId !== '' && authorizationId !== name) return FAILED;
-    if (!this.users.isPassword(name, password)) return FAILED;
+    if (!(await this.users.isPassword(name, password))) return FAILED;
     return { kind: 'done', answer: Buffer.alloc(0), user: name };
   }
 }
 
 /** RFC 5802, without channel binding. */
 class ScramExchange implements SaslExchange {
-  private first: { name: string; nonce: string; clientFirst: string; serverFirst: string } | undefined;
+  private first:
+    | {
+        readonly name: string;
+        readonly nonce: string;
+        readonly clientFirst: string;
+        readonly serverFirst: string;
+        readonly credential: ScramCredential;
+      }
+    | undefined;
 
   constructor(
     private readonly users: Users,
     private readonly hash: ScramHash,
   ) {}
 
-  step(message: Buffer): SaslStep {
+  async step(message: Buffer): Promise<SaslStep> {
     const text = message.toString('utf8');
     return this.first === undefined ? this.onFirst(text) : this.onFinal(text);
   }
 
-  private onFirst(text: string): SaslStep {
+  private async onFirst(text: string): Promise<SaslStep> {
     const match = /^n,(?:a=[^,]*)?,(n=([^,]+),r=([\x21-\x2b\x2d-\x7e]+)(?:,.*)?)$/.exec(text);
     if (match === null) return FAILED;
     const name = match[2]!.replaceAll('=2C', ',').replaceAll('=3D', '=');
     const nonce = match[3]! + randomBytes(24).toString('base64url');
-    const salt = this.users.salt(name, this.hash).toString('base64');
-    const serverFirst = `r=${nonce},s=${salt},i=${SCRAM_ITERATIONS}`;
-    this.first = { name, nonce, clientFirst: match[1]!, serverFirst };
+    const credential = await this.users.credential(name, this.hash);
+    const { salt, iterations } = credential;
+    const serverFirst = `r=${nonce},s=${salt.toString('base64')},i=${iterations}`;
+    this.first = { name, nonce, clientFirst: match[1]!, serverFirst, credential };
     return { kind: 'continue', answer: Buffer.from(serverFirst) };
   }
 
   private onFinal(text: string): SaslStep {
-    const { name, nonce, clientFirst, serverFirst } = this.first!;
+    const { name, nonce, clientFirst, serverFirst, credential } = this.first!;
     const match = /^(c=([^,]+),r=([^,]+)(?:,.*)?),p=([A-Za-z0-9+/=]+)$/.exec(text);
     if (match === null || match[3] !== nonce) return FAILED;
     if (!/^n,(a=[^,]*)?,$/.test(Buffer.from(match[2]!, 'base64').toString('utf8'))) return FAILED;
-    const saltedPassword = this.users.saltedPassword(name, this.hash);
     const authMessage = `${clientFirst},${serverFirst},${match[1]!}`;
-    const clientKey = this.hmac(saltedPassword, 'Client Key');
-    const storedKey = this.digest(clientKey);
+    const { storedKey, serverKey } = credential;
     const signature = this.hmac(storedKey, authMessage);
     const proof = Buffer.from(match[4]!, 'base64');
     if (proof.length !== signature.length) return FAILED;
     const recovered = this.digest(Buffer.from(proof.map((byte, i) => byte ^ signature[i]!)));
     if (!timingSafeEqual(recovered, storedKey) || !this.users.has(name)) return FAILED;
-    const verifier = this.hmac(this.hmac(saltedPassword, 'Server Key'), authMessage);
+    const verifier = this.hmac(serverKey, authMessage);
     return { kind: 'done', answer: Buffer.from(`v=${verifier.toString('base64')}`), user: name };
   }
 

@@ -1,48 +1,127 @@
-import { createHmac, pbkdf2Sync, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { type Access, FULL_ACCESS, NO_ACCESS } from './access.js';
+import { type KafkaRight, UserAccess } from './rights.js';
+import {
+  deriveScram,
+  HASH_BYTES,
+  parseScramCredential,
+  SCRAM_ITERATIONS,
+  type ScramCredential,
+  type ScramHash,
+} from './scram-credential.js';
 
-/** Rounds of SCRAM's key derivation; a client is told, and does as many. */
-export const SCRAM_ITERATIONS = 4096;
+/** Somebody who may connect. */
+export interface KafkaUser {
+  readonly name: string;
+  /** For PLAIN and both kinds of SCRAM. */
+  readonly password?: string;
+  /**
+   * Credentials in place of a password, as {@link scramCredential} makes them: for the SCRAM mechanism they name, and
+   * for PLAIN.
+   */
+  readonly scram?: string | readonly string[];
+  /** What the user may do. Default: everything. */
+  readonly rights?: readonly KafkaRight[];
+}
 
-export type ScramHash = 'sha256' | 'sha512';
+interface KnownUser {
+  readonly access: Access;
+  readonly credentials: ReadonlyMap<ScramHash, Promise<ScramCredential>>;
+  readonly stored: readonly ScramCredential[];
+  /** Of the password, where it is known or has been shown once. */
+  passwordDigest: Buffer | undefined;
+}
 
-/** Who may connect, and with which password. */
+const HASHES: readonly ScramHash[] = ['sha256', 'sha512'];
+
+/** Who may connect, with which password, and what they may do then. */
 export class Users {
-  private readonly secret = randomBytes(32);
-  private readonly salted = new Map<string, Buffer>();
+  /** Lives as long as the process: what it makes is never shown. */
+  private readonly pepper = randomBytes(32);
+  private readonly users = new Map<string, KnownUser>();
+  private readonly stored: readonly ScramCredential[];
+  private checking: Promise<unknown> = Promise.resolve();
 
-  constructor(private readonly passwords: ReadonlyMap<string, string>) {}
-
-  /** Takes the same time for a wrong name as for a wrong password. */
-  isPassword(name: string, password: string): boolean {
-    const expected = this.passwords.get(name);
-    const isEqual = timingSafeEqual(this.digest(expected ?? ''), this.digest(password));
-    return isEqual && expected !== undefined;
+  /** @param secret the same for good, so that a name nobody has looks the same after a restart, as others do */
+  constructor(
+    users: readonly KafkaUser[],
+    private readonly secret: Buffer,
+  ) {
+    // One after the other: a thousand users must not keep everything else from the thread pool.
+    let previous: Promise<unknown> = Promise.resolve();
+    for (const user of users) {
+      const { name, password, scram = [], rights } = user;
+      const stored = [scram].flat().map((line) => parseScramCredential(line)!);
+      const credentials = new Map(stored.map((one) => [one.hash, Promise.resolve(one)]));
+      for (const hash of password === undefined ? [] : HASHES) {
+        const salt = this.saltOf(name, hash);
+        const derived = previous.then(() => deriveScram(password!, { hash, salt }));
+        credentials.set(hash, derived);
+        previous = derived;
+      }
+      const access = rights === undefined ? FULL_ACCESS : new UserAccess(rights);
+      const passwordDigest = password === undefined ? undefined : this.digest(password);
+      this.users.set(name, { access, credentials, stored, passwordDigest });
+    }
+    this.stored = [...this.users.values()].flatMap(({ stored }) => stored);
   }
 
   has(name: string): boolean {
-    return this.passwords.has(name);
+    return this.users.has(name);
   }
 
-  /** Somebody unknown gets a salt too, always the same one, so that names cannot be found out. */
-  salt(name: string, hash: ScramHash): Buffer {
-    return this.digest(`${hash} ${name}`).subarray(0, 16);
+  accessOf(name: string): Access {
+    return this.users.get(name)?.access ?? NO_ACCESS;
   }
 
-  /** For somebody unknown something that no password leads to: deriving it for every guess would cost us too much. */
-  saltedPassword(name: string, hash: ScramHash): Buffer {
-    const password = this.passwords.get(name);
-    if (password === undefined) return this.secret;
-    const key = `${hash} ${name}`;
-    let salted = this.salted.get(key);
-    if (salted === undefined) {
-      const bytes = hash === 'sha256' ? 32 : 64;
-      salted = pbkdf2Sync(password, this.salt(name, hash), SCRAM_ITERATIONS, bytes, hash);
-      this.salted.set(key, salted);
-    }
-    return salted;
+  /** Takes the same time for a wrong name as for a wrong password. */
+  async isPassword(name: string, password: string): Promise<boolean> {
+    const user = this.users.get(name);
+    const digest = this.digest(password);
+    const isEqual = timingSafeEqual(user?.passwordDigest ?? this.pepper, digest);
+    if (isEqual && user?.passwordDigest !== undefined) return true;
+    if (this.stored.length === 0) return false;
+    // One at a time: guessing must not take the thread pool from those who write to the disk.
+    const check = this.checking.then(() => this.isDerived(user, name, password));
+    this.checking = check.catch(() => {});
+    if (!(await check)) return false;
+    user!.passwordDigest = digest;
+    return true;
+  }
+
+  /** For a name or a mechanism that is not there one that nothing fits, and that looks like the others. */
+  credential(name: string, hash: ScramHash): Promise<ScramCredential> {
+    return this.users.get(name)?.credentials.get(hash) ?? Promise.resolve(this.decoy(name, hash));
+  }
+
+  private async isDerived(user: KnownUser | undefined, name: string, password: string): Promise<boolean> {
+    const credential = user?.stored[0] ?? this.decoy(name, this.stored[0]!.hash);
+    const { hash, salt, iterations, storedKey } = credential;
+    const derived = await deriveScram(password, { hash, salt, iterations });
+    const most = Math.max(...this.stored.map((one) => one.iterations));
+    if (iterations < most) await deriveScram(password, { hash, salt, iterations: most - iterations });
+    return timingSafeEqual(derived.storedKey, storedKey) && user !== undefined && user.stored.length > 0;
+  }
+
+  private decoy(name: string, hash: ScramHash): ScramCredential {
+    const key = (purpose: string) =>
+      createHmac('sha512', this.secret).update(`${purpose} ${hash} ${name}`).digest();
+    const like = this.stored.filter((one) => one.hash === hash);
+    const iterations = like[key('iterations').readUInt16BE(0) % (like.length || 1)]?.iterations;
+    return {
+      hash,
+      iterations: iterations ?? SCRAM_ITERATIONS,
+      salt: this.saltOf(name, hash),
+      storedKey: key('stored').subarray(0, HASH_BYTES[hash]),
+      serverKey: key('server').subarray(0, HASH_BYTES[hash]),
+    };
+  }
+
+  private saltOf(name: string, hash: ScramHash): Buffer {
+    return createHmac('sha256', this.secret).update(`salt ${hash} ${name}`).digest().subarray(0, 16);
   }
 
   private digest(text: string): Buffer {
-    return createHmac('sha256', this.secret).update(text).digest();
+    return createHmac('sha256', this.pepper).update(text).digest();
   }
 }

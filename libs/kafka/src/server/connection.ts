@@ -9,8 +9,6 @@ import { CLOSE, NO_ANSWER, type Session } from './request.types.js';
 const FREE_BYTES = 16 * 1024;
 /** What a client may send ahead while its request is served. */
 const AHEAD_BYTES = 64 * 1024;
-/** API key, version and correlation id. */
-const MIN_REQUEST_BYTES = 8;
 
 export interface ConnectionLimits {
   readonly idleTimeoutMs: number;
@@ -93,8 +91,10 @@ export class Connection {
       if (this.stage === 'idle' && this.received.length > 0) this.enter('reading', limits.transferTimeoutMs);
       const length = this.received.peekInt32();
       if (length === undefined) return;
-      if (length < MIN_REQUEST_BYTES || length > this.environment.requestLimit(this.session))
+      const { dispatcher, requestLimit } = this.environment;
+      if (length < dispatcher.leastBytes(this.session) || length > requestLimit(this.session)) {
         return this.destroy();
+      }
       this.received.take(4);
       this.frameBytes = length;
       this.granted = length <= FREE_BYTES;

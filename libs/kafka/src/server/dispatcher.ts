@@ -6,22 +6,35 @@ import { readClientId, readRequestHeader, writeResponseHeader } from '../protoco
 import type { Api, ResponseOf } from '../protocol/schema/api.js';
 import { Reader } from '../protocol/wire/reader.js';
 import { Writer } from '../protocol/wire/writer.js';
+import { type Access, FULL_ACCESS } from '../security/access.js';
 import { CLOSE, NO_ANSWER, type RequestContext, type Route, type Session } from './request.types.js';
 
+/** API key, version and correlation id. */
+const MIN_REQUEST_BYTES = 8;
+
 /** What a connection gives for a request; the rest of the context is the request's own. */
-export type ConnectionContext = Omit<RequestContext, 'version' | 'clientId'>;
+export type ConnectionContext = Omit<RequestContext, 'version' | 'clientId' | 'access'>;
 
 export type Outcome = Buffer[] | typeof NO_ANSWER | typeof CLOSE;
+
+/** Who may use what, where clients have to authenticate. */
+export interface Gate {
+  /** May the connection use this API? */
+  allows(session: Session, apiKey: number): boolean;
+  accessOf(session: Session): Access;
+  /** Is the next message of the connection one of SASL alone, without a header? */
+  expectsToken(session: Session): boolean;
+  answerToken(session: Session, token: Buffer): Promise<Buffer | typeof CLOSE>;
+}
 
 /** Finds out what a request is, has it served, and writes the answer. */
 export class Dispatcher {
   private readonly routes: ReadonlyMap<number, Route>;
   private readonly keys: ResponseOf<typeof apiVersions>['apiKeys'];
 
-  /** @param allows may the connection use this API? */
   constructor(
     routes: readonly Route[],
-    private readonly allows: (session: Session, apiKey: number) => boolean = () => true,
+    private readonly gate?: Gate,
   ) {
     const all = [...routes, { api: apiVersions as unknown as Api, handle: () => this.apiVersions() }];
     this.routes = new Map(all.map((route) => [route.api.key, route]));
@@ -32,7 +45,12 @@ export class Dispatcher {
 
   /** May the connection use more than it takes to authenticate? */
   isAuthenticated(session: Session): boolean {
-    return this.allows(session, metadata.key);
+    return this.gate?.allows(session, metadata.key) ?? true;
+  }
+
+  /** Bytes of the shortest message the connection may send now. */
+  leastBytes(session: Session): number {
+    return this.gate?.expectsToken(session) === true ? 0 : MIN_REQUEST_BYTES;
   }
 
   /**
@@ -40,6 +58,11 @@ export class Dispatcher {
    * @throws {MalformedRequestError} `MALFORMED_REQUEST`
    */
   async dispatch(frame: Buffer, connection: ConnectionContext): Promise<Outcome> {
+    const { session } = connection;
+    if (this.gate?.expectsToken(session) === true) {
+      const answer = await this.gate.answerToken(session, frame);
+      return answer === CLOSE ? CLOSE : withLength(answer);
+    }
     const reader = new Reader(frame);
     const { apiKey, apiVersion: version, correlationId } = readRequestHeader(reader);
     const route = this.routes.get(apiKey);
@@ -49,12 +72,13 @@ export class Dispatcher {
       if (api.key === apiVersions.key) return this.tooNew(correlationId);
       throw new MalformedRequestError(`${api.name} version ${version} is not served`);
     }
-    if (!this.allows(connection.session, api.key)) {
+    if (this.gate?.allows(session, api.key) === false) {
       throw new MalformedRequestError(`${api.name} came before authentication`);
     }
     const clientId = readClientId(reader, api.isFlexible(version)) ?? '';
     const request = api.requestCodec(version).decode(reader);
-    const answer = await route.handle(request, { ...connection, version, clientId });
+    const access = this.gate?.accessOf(session) ?? FULL_ACCESS;
+    const answer = await route.handle(request, { ...connection, version, clientId, access });
     if (answer === NO_ANSWER || answer === CLOSE) return answer;
     return encode(api, version, correlationId, answer as object);
   }
@@ -75,4 +99,10 @@ function encode(api: Api, version: number, correlationId: number, answer: object
   writeResponseHeader(writer, api, version, correlationId);
   api.responseCodec(version).encode(writer, answer);
   return writer.frame();
+}
+
+function withLength(token: Buffer): Buffer[] {
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(token.length);
+  return [length, token];
 }

@@ -1,7 +1,7 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import { ListenFailedError, NotListeningError } from '../errors.js';
-import type { ResolvedKafkaOptions } from '../options.js';
+import type { KafkaTlsOptions, ResolvedKafkaOptions } from '../options.js';
 import { Connection, type ConnectionEnvironment } from './connection.js';
 import type { Dispatcher } from './dispatcher.js';
 import { MemoryBudget } from './memory-budget.js';
@@ -12,11 +12,11 @@ const SWEEP_MS = 1_000;
 /** Whoever has not shown a password yet has no reason to send more. */
 const UNAUTHENTICATED_BYTES = 16 * 1024;
 
-/** Accepts connections, and watches over what they take together. */
+/** Accepts connections at the listener of every broker, and watches over what they take together. */
 export class KafkaServer {
   private readonly connections = new Set<Connection>();
   private readonly environment: ConnectionEnvironment;
-  private server: Server | undefined;
+  private servers: readonly Server[] = [];
   private sweeper: NodeJS.Timeout | undefined;
   private nextId = 1;
   private onEmpty = () => {};
@@ -50,41 +50,39 @@ export class KafkaServer {
     return { requestBytes: this.environment.requests.used, answerBytes: this.environment.answers.bytes };
   }
 
-  /** @throws {NotListeningError} `NOT_LISTENING` */
-  get address(): AddressInfo {
-    const address = this.server?.address();
-    if (address === null || typeof address !== 'object') throw new NotListeningError();
-    return address;
+  /**
+   * Where each broker listens, in the order of their ids.
+   * @throws {NotListeningError} `NOT_LISTENING`
+   */
+  get addresses(): AddressInfo[] {
+    if (this.servers.length === 0) throw new NotListeningError();
+    return this.servers.map((server) => server.address() as AddressInfo);
   }
 
   /** @throws {ListenFailedError} `LISTEN_FAILED` */
   async listen(): Promise<void> {
-    const { host, port, idleTimeoutMs, transferTimeoutMs, tls } = this.options;
-    const accept = (socket: Socket) => this.accept(socket);
-    const server =
-      tls === undefined
-        ? createServer({ noDelay: true }, accept)
-        : createTlsServer({ ...tls, handshakeTimeout: transferTimeoutMs }, accept);
-    server.maxConnections = this.options.maxConnections;
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', (error) => reject(new ListenFailedError(host, port, error)));
-      server.listen({ host, port, backlog: BACKLOG }, resolve);
-    });
-    server.removeAllListeners('error');
-    // Errors of single accepts, such as running out of file descriptors: those that are connected go on.
-    server.on('error', () => {});
-    this.server = server;
+    const { port, brokers, idleTimeoutMs, transferTimeoutMs } = this.options;
+    const servers: Server[] = [];
+    try {
+      for (let at = 0; at < brokers; at++) {
+        servers.push(await this.listenAt(port === 0 ? 0 : port + at, at + 1));
+      }
+    } catch (error) {
+      for (const server of servers) server.close();
+      throw error;
+    }
+    this.servers = servers;
     const sweepMs = Math.max(5, Math.min(SWEEP_MS, idleTimeoutMs / 2, transferTimeoutMs / 2));
     this.sweeper = setInterval(() => this.sweep(), sweepMs).unref();
   }
 
   /** No new connections; requests under way are answered, for as long as the options allow. */
   async close(): Promise<void> {
-    const { server } = this;
-    if (server === undefined) return;
-    this.server = undefined;
+    const { servers } = this;
+    if (servers.length === 0) return;
+    this.servers = [];
     clearInterval(this.sweeper);
-    server.close();
+    for (const server of servers) server.close();
     const empty = new Promise<void>((resolve) => (this.onEmpty = resolve));
     for (const connection of [...this.connections]) connection.drain();
     if (this.connections.size === 0) return;
@@ -95,10 +93,28 @@ export class KafkaServer {
     clearTimeout(timer);
   }
 
-  private accept(socket: Socket): void {
+  private async listenAt(port: number, nodeId: number): Promise<Server> {
+    const { host, transferTimeoutMs, tls, maxConnections } = this.options;
+    const accept = (socket: Socket) => this.accept(socket, nodeId);
+    const server =
+      tls === undefined
+        ? createServer({ noDelay: true }, accept)
+        : createTlsServer({ ...tlsOptions(tls), handshakeTimeout: transferTimeoutMs }, accept);
+    server.maxConnections = maxConnections;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (error) => reject(new ListenFailedError(host, port, error)));
+      server.listen({ host, port, backlog: BACKLOG }, resolve);
+    });
+    server.removeAllListeners('error');
+    // Errors of single accepts, such as running out of file descriptors: those that are connected go on.
+    server.on('error', () => {});
+    return server;
+  }
+
+  private accept(socket: Socket, nodeId: number): void {
     const { remoteAddress, localAddress, localPort } = socket;
     if (
-      this.server === undefined ||
+      this.servers.length === 0 ||
       this.connections.size >= this.options.maxConnections ||
       remoteAddress === undefined ||
       localAddress === undefined
@@ -108,6 +124,7 @@ export class KafkaServer {
     }
     const session = {
       connectionId: this.nextId++,
+      nodeId,
       remoteAddress: plainAddress(remoteAddress),
       localAddress: plainAddress(localAddress),
       localPort: localPort!,
@@ -119,6 +136,16 @@ export class KafkaServer {
     const now = Date.now();
     for (const connection of this.connections) connection.checkDeadline(now);
   }
+}
+
+/** Whoever has to show a certificate is turned away without one that `ca` has signed. */
+function tlsOptions({ clientAuth = 'none', ...certificate }: KafkaTlsOptions): TlsOptions {
+  return {
+    ...certificate,
+    minVersion: 'TLSv1.2',
+    requestCert: clientAuth !== 'none',
+    rejectUnauthorized: clientAuth !== 'none',
+  };
 }
 
 /** IPv4 as clients write it, where the socket speaks IPv6. */

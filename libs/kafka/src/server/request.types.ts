@@ -1,9 +1,12 @@
 import type { Api } from '../protocol/schema/api.js';
+import type { Access } from '../security/access.js';
 import type { Decoded, Encodable, Fields } from '../protocol/schema/fields.js';
 
 /** What is known of the client behind a connection. */
 export interface Session {
   readonly connectionId: number;
+  /** The broker of the cluster whose listener the client came to. */
+  readonly nodeId: number;
   readonly remoteAddress: string;
   /** The address and port of ours through which the client came. */
   readonly localAddress: string;
@@ -16,6 +19,8 @@ export interface RequestContext {
   /** As the client names itself, '' where it does not. */
   readonly clientId: string;
   readonly session: Session;
+  /** What the client may do. */
+  readonly access: Access;
   /** Aborts when the client goes away and when the listener stops: waits end then. */
   readonly signal: AbortSignal;
   /** Bytes of records an answer may hold now; more clients that read slowly make it less. */

@@ -4,6 +4,7 @@ import { jsonCodec, type PartitionStore, type StorageAdapter, StoreClosedError }
 /** Topics of users cannot have such a name. */
 const STATE_TOPIC = '__genrocks_kafka';
 const CLUSTER_KEY = 'cluster';
+const SECRET_KEY = 'secret';
 
 /** What the listener must remember over restarts: cluster id, producer ids, the last batches of producers. */
 export class KafkaState {
@@ -41,6 +42,15 @@ export class KafkaState {
     const id = randomBytes(16).toString('base64url');
     await this.put(CLUSTER_KEY, { id });
     return id;
+  }
+
+  /** Made on the first start, and never told: what depends on it looks the same after a restart. */
+  async secret(): Promise<Buffer> {
+    const known = await this.get<{ secret: string }>(SECRET_KEY);
+    if (known !== undefined) return Buffer.from(known.secret, 'base64');
+    const secret = randomBytes(32);
+    await this.put(SECRET_KEY, { secret: secret.toString('base64') });
+    return secret;
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,131 @@
+import { deleteRecords } from '../protocol/apis/delete-records.js';
+import { fetch } from '../protocol/apis/fetch.js';
+import { listOffsets } from '../protocol/apis/list-offsets.js';
+import { offsetForLeaderEpoch } from '../protocol/apis/offset-for-leader-epoch.js';
+import { produce } from '../protocol/apis/produce.js';
+import { ErrorCode } from '../protocol/error-codes.js';
+import type { Right } from '../security/access.js';
+import { CLOSE, NO_ANSWER, type RequestContext } from '../server/request.types.js';
+import { type Desk, rule, type Rule } from './rule.js';
+
+/** From this version on Fetch names topics by UUID. */
+const IDS_FROM = 13;
+
+interface AskedTopic {
+  readonly name: string;
+  readonly partitions: readonly { readonly index: number }[];
+}
+
+interface TopicAnswer {
+  readonly partitions?: readonly { readonly index: number }[];
+}
+
+/** What of a request is served, and how its answers and the refusals become one answer. */
+interface Split<T extends AskedTopic> {
+  readonly allowed: T[];
+  readonly isWhole: boolean;
+  join<A extends TopicAnswer>(answers: readonly A[], refused: RefusedAnswer): A[];
+}
+
+type RefusedAnswer = (index: number, errorCode: ErrorCode) => object;
+
+/** Splits a request for partitions by what the client may have and what this broker leads. */
+function split<T extends AskedTopic>(
+  topics: readonly T[],
+  check: (topic: T, index: number) => ErrorCode,
+): Split<T> {
+  const codes = topics.map((topic) => topic.partitions.map(({ index }) => check(topic, index)));
+  const isAllowed = (at: number) => (_: unknown, i: number) => codes[at]![i] === ErrorCode.NONE;
+  const left = topics.map((topic, at) => ({ ...topic, partitions: topic.partitions.filter(isAllowed(at)) }));
+  return {
+    allowed: left.filter(({ partitions }, at) => partitions.length > 0 || codes[at]!.length === 0),
+    isWhole: codes.every((row) => row.every((code) => code === ErrorCode.NONE)),
+    join<A extends TopicAnswer>(answers: readonly A[], refused: RefusedAnswer): A[] {
+      let next = 0;
+      return topics.map((topic, at) => {
+        const isServed = left[at]!.partitions.length > 0 || codes[at]!.length === 0;
+        const answer = isServed ? answers[next++] : undefined;
+        let nextPartition = 0;
+        const partitions = topic.partitions.map(({ index }, i) => {
+          const code = codes[at]![i]!;
+          return code === ErrorCode.NONE ? answer!.partitions![nextPartition++] : refused(index, code);
+        });
+        return { ...topic, ...answer, partitions } as unknown as A;
+      });
+    },
+  };
+}
+
+/** The right first: whoever may not see a topic learns nothing of where its partitions lie. */
+function checkBy(desk: Desk, context: RequestContext, right: Right | 'see') {
+  return ({ name }: AskedTopic, index: number): ErrorCode =>
+    desk.topic(context, right, name) || desk.partition(context, name, index);
+}
+
+export const produceRule = rule(produce, (handle, desk) => async (request, context) => {
+  const part = split(request.topics, checkBy(desk, context, 'write'));
+  if (part.isWhole) return handle(request, context);
+  const answer = await handle({ ...request, topics: part.allowed }, context);
+  if (answer === CLOSE || answer === NO_ANSWER) return CLOSE;
+  const refused = (index: number, errorCode: ErrorCode) => ({ index, errorCode, baseOffset: -1 });
+  return { ...answer, topics: part.join(answer.topics ?? [], refused) };
+});
+
+export const fetchRule = rule(fetch, (handle, desk) => async (request, context) => {
+  const named = request.topics.map((topic) => {
+    const name = context.version < IDS_FROM ? topic.name : desk.directory.byId(topic.topicId)?.name;
+    return { ...topic, name: name ?? '' };
+  });
+  const part = split(named, (topic, index) => {
+    if (context.version < IDS_FROM) return checkBy(desk, context, 'read')(topic, index);
+    // A UUID nobody has, and one of a topic that must not be seen, look the same.
+    if (topic.name === '') return ErrorCode.NONE;
+    if (!context.access.topic('see', topic.name)) return ErrorCode.UNKNOWN_TOPIC_ID;
+    return checkBy(desk, context, 'read')(topic, index);
+  });
+  if (part.isWhole) return handle(request, context);
+  // An error is answered at once.
+  const answer = await handle({ ...request, topics: part.allowed, maxWaitMs: 0 }, context);
+  if (answer === CLOSE || answer === NO_ANSWER || (answer.errorCode ?? 0) !== 0) return answer;
+  const topics = part.join(answer.topics ?? [], (index, errorCode) => ({
+    index,
+    errorCode,
+    highWatermark: -1,
+    lastStableOffset: -1,
+    logStartOffset: -1,
+    abortedTransactions: null,
+    records: [],
+  }));
+  return { ...answer, topics };
+});
+
+export const listOffsetsRule = rule(listOffsets, (handle, desk) => async (request, context) => {
+  const part = split(request.topics, checkBy(desk, context, 'see'));
+  if (part.isWhole) return handle(request, context);
+  const answer = await handle({ ...request, topics: part.allowed }, context);
+  if (answer === CLOSE || answer === NO_ANSWER) return answer;
+  return { ...answer, topics: part.join(answer.topics ?? [], (index, errorCode) => ({ index, errorCode })) };
+});
+
+export const deleteRecordsRule = rule(deleteRecords, (handle, desk) => async (request, context) => {
+  const part = split(request.topics, checkBy(desk, context, 'admin'));
+  if (part.isWhole) return handle(request, context);
+  const answer = await handle({ ...request, topics: part.allowed }, context);
+  if (answer === CLOSE || answer === NO_ANSWER) return answer;
+  const refused = (index: number, errorCode: ErrorCode) => ({ index, errorCode, lowWatermark: -1 });
+  return { ...answer, topics: part.join(answer.topics ?? [], refused) };
+});
+
+export const leaderEpochRule: Rule = rule(
+  offsetForLeaderEpoch,
+  (handle, desk) => async (request, context) => {
+    const part = split(request.topics, checkBy(desk, context, 'see'));
+    if (part.isWhole) return handle(request, context);
+    const answer = await handle({ ...request, topics: part.allowed }, context);
+    if (answer === CLOSE || answer === NO_ANSWER) return answer;
+    return {
+      ...answer,
+      topics: part.join(answer.topics ?? [], (index, errorCode) => ({ index, errorCode })),
+    };
+  },
+);

@@ -1,0 +1,80 @@
+import type { VirtualCluster } from '../cluster/virtual-cluster.js';
+import type { TopicDirectory } from '../handlers/topic-directory.js';
+import { ErrorCode } from '../protocol/error-codes.js';
+import type { Api } from '../protocol/schema/api.js';
+import type { Fields } from '../protocol/schema/fields.js';
+import type { Right } from '../security/access.js';
+import type { Handler, RequestContext, Route } from '../server/request.types.js';
+
+/** Says of every part of a request whether the client may have it, and whether this broker is the one to ask. */
+export class Desk {
+  constructor(
+    readonly directory: TopicDirectory,
+    private readonly cluster: VirtualCluster,
+  ) {}
+
+  topic({ access }: RequestContext, right: Right | 'see', name: string): ErrorCode {
+    return access.topic(right, name) ? ErrorCode.NONE : ErrorCode.TOPIC_AUTHORIZATION_FAILED;
+  }
+
+  /** Only the leader serves a partition; what is not there is for the handler to tell. */
+  partition({ session }: RequestContext, name: string, index: number): ErrorCode {
+    if (this.cluster.size === 1 || this.cluster.leaderOf(name, index) === session.nodeId)
+      return ErrorCode.NONE;
+    const topic = this.directory.byName(name);
+    if (topic === undefined || index < 0 || index >= topic.partitionCount) return ErrorCode.NONE;
+    return ErrorCode.NOT_LEADER_OR_FOLLOWER;
+  }
+
+  /** Only its coordinator serves a group. */
+  group(context: RequestContext, right: Right | 'see', name: string): ErrorCode {
+    if (!context.access.group(right, name)) return ErrorCode.GROUP_AUTHORIZATION_FAILED;
+    return this.coordinates(context, name) ? ErrorCode.NONE : ErrorCode.NOT_COORDINATOR;
+  }
+
+  coordinates({ session }: RequestContext, group: string): boolean {
+    return this.cluster.size === 1 || this.cluster.coordinatorOf(group) === session.nodeId;
+  }
+
+  cluster_({ access }: RequestContext, right: Right | 'see'): ErrorCode {
+    return access.cluster(right) ? ErrorCode.NONE : ErrorCode.CLUSTER_AUTHORIZATION_FAILED;
+  }
+}
+
+/** What has to hold before an API is served. */
+export interface Rule {
+  readonly key: number;
+  guard(handle: Route['handle'], desk: Desk): Route['handle'];
+}
+
+type Wrap<Request extends Fields, Response extends Fields> = (
+  handle: Handler<Request, Response>,
+  desk: Desk,
+) => Handler<Request, Response>;
+
+export function rule<Request extends Fields, Response extends Fields>(
+  { key }: Api<Request, Response>,
+  wrap: Wrap<Request, Response>,
+): Rule {
+  return { key, guard: wrap as unknown as Rule['guard'] };
+}
+
+/** An API that is everybody's, or whose answer is the same for everybody. */
+export function open<Request extends Fields, Response extends Fields>(api: Api<Request, Response>): Rule {
+  return rule(api, (handle) => handle);
+}
+
+/**
+ * Serves the items that are not refused, and puts refusals in their places. The handler must answer one for one, in
+ * the order of the items.
+ */
+export async function serveAllowed<Item, Refusal, Answer>(
+  items: readonly Item[],
+  refuse: (item: Item) => Refusal | undefined,
+  serve: (allowed: readonly Item[]) => Promise<readonly Answer[]>,
+): Promise<(Refusal | Answer)[]> {
+  const refusals = items.map(refuse);
+  const answers = await serve(items.filter((_, i) => refusals[i] === undefined));
+  let next = 0;
+  return refusals.map((refusal) => refusal ?? answers[next++]!);
+}

@@ -1,0 +1,100 @@
+import { createPartitions } from '../protocol/apis/create-partitions.js';
+import { deleteRecords } from '../protocol/apis/delete-records.js';
+import { ErrorCode } from '../protocol/error-codes.js';
+import type { RequestOf } from '../protocol/schema/api.js';
+import { route, type Route } from '../server/request.types.js';
+import type { BrokerContext } from './broker-context.js';
+import { errorCodeOf } from './error-mapping.js';
+import { type Refusal, refuse } from './refusal.js';
+
+/** Stands for the end of the partition. */
+const END = -1;
+
+/** Moves the start of partitions forward, for good. */
+export function deleteRecordsRoute(broker: BrokerContext): Route {
+  const remove = async (topicName: string, index: number, offset: number) => {
+    const refused = (errorCode: ErrorCode) => ({ index, lowWatermark: -1, errorCode });
+    const topic = broker.directory.byName(topicName);
+    if (topic === undefined) return refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
+    const partition = broker.directory.partitionOf(topic, index);
+    if (typeof partition === 'number') return refused(partition);
+    try {
+      // What producers wrote last is kept elsewhere first: the log may lose it now.
+      await broker.producers.saveOf(topic, partition);
+      const before = offset === END ? partition.endOffset : offset;
+      const lowWatermark = await partition.deleteRecords(before);
+      return { index, lowWatermark, errorCode: ErrorCode.NONE };
+    } catch (error) {
+      return refused(errorCodeOf(error));
+    }
+  };
+  return route(deleteRecords, async ({ topics }) => ({
+    topics: await Promise.all(
+      topics.map(async ({ name, partitions }) => ({
+        name,
+        partitions: await Promise.all(partitions.map(({ index, offset }) => remove(name, index, offset))),
+      })),
+    ),
+  }));
+}
+
+type MorePartitions = RequestOf<typeof createPartitions>['topics'][number];
+
+/** Adds partitions to topics. Keys may go to other partitions from then on. */
+export function createPartitionsRoute(broker: BrokerContext): Route {
+  return route(createPartitions, async ({ topics, validateOnly }) => {
+    const names = topics.map(({ name }) => name);
+    return {
+      results: await Promise.all(
+        topics.map(async (topic) => {
+          const { name, count } = topic;
+          const isTwice = names.indexOf(name) !== names.lastIndexOf(name);
+          const refusal = isTwice
+            ? refuse(ErrorCode.INVALID_REQUEST, 'named twice')
+            : problemOf(broker, topic);
+          if (refusal !== undefined) return { name, ...refusal };
+          try {
+            if (!validateOnly) await broker.topics.addPartitions(name, count);
+            return { name, errorCode: ErrorCode.NONE, errorMessage: null };
+          } catch (error) {
+            const errorMessage = error instanceof Error ? error.message : null;
+            return { name, errorCode: errorCodeOf(error), errorMessage };
+          }
+        }),
+      ),
+    };
+  });
+}
+
+function problemOf(broker: BrokerContext, { name, count, assignments }: MorePartitions): Refusal | undefined {
+  const topic = broker.directory.byName(name);
+  if (topic === undefined) return refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `there is no topic ${name}`);
+  const { partitionCount } = topic;
+  if (count <= partitionCount) {
+    return refuse(
+      ErrorCode.INVALID_PARTITIONS,
+      `the topic has ${partitionCount} partitions; name a greater number`,
+    );
+  }
+  if (assignments === null) return undefined;
+  if (assignments.length !== count - partitionCount) {
+    return refuse(ErrorCode.INVALID_REPLICA_ASSIGNMENT, 'give one assignment for each new partition');
+  }
+  return assignmentProblem(broker, name, partitionCount, assignments);
+}
+
+/** The leader of a partition follows from its name; an assignment may only say the same. */
+export function assignmentProblem(
+  { cluster }: BrokerContext,
+  topic: string,
+  first: number,
+  assignments: readonly { readonly brokerIds: readonly number[] }[],
+): Refusal | undefined {
+  for (const [i, { brokerIds }] of assignments.entries()) {
+    const leader = cluster.leaderOf(topic, first + i);
+    if (brokerIds.length === 1 && brokerIds[0] === leader) continue;
+    const message = `partition ${first + i} lies on broker ${leader} alone`;
+    return refuse(ErrorCode.INVALID_REPLICA_ASSIGNMENT, message);
+  }
+  return undefined;
+}
