@@ -8,6 +8,7 @@ export { DeadLetters } from './dead-letters/dead-letters.js';
 export * from './delivery-errors.js';
 export * from './errors.js';
 export * from './events.js';
+export { CONSUMER_PROTOCOL, decodeSubscription } from './groups/coordinator/consumer-protocol.js';
 export { GroupCoordinator } from './groups/coordinator/group-coordinator.js';
 export * from './groups/coordinator/membership-errors.js';
 export * from './groups/coordinator/membership.types.js';

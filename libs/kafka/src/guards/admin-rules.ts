@@ -66,7 +66,7 @@ export const createTopicsRule = rule(createTopics, (handle, desk) => async (requ
 /** A topic that must not be seen has, by its UUID, no more than an unknown one. */
 export const deleteTopicsRule = rule(deleteTopics, (handle, desk) => async (request, context) => {
   const asked = [
-    ...request.names.map((name) => ({ name: name as string | null, topicId: NO_ID, isById: false })),
+    ...request.names.map((name) => ({ name: name, topicId: NO_ID, isById: false })),
     ...request.topics.map((topic) => ({ ...topic, isById: true })),
   ];
   const topics = await serveAllowed(
@@ -76,7 +76,7 @@ export const deleteTopicsRule = rule(deleteTopics, (handle, desk) => async (requ
       if (known === undefined || context.access.topic('admin', known)) return undefined;
       const isHidden = name === null && !context.access.topic('see', known);
       const errorCode = isHidden ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.TOPIC_AUTHORIZATION_FAILED;
-      return { name, topicId, errorCode: errorCode as number };
+      return { name, topicId, errorCode: errorCode };
     },
     async (allowed) => {
       const names = allowed.filter(({ isById }) => !isById).map(({ name }) => name!);

@@ -5,7 +5,7 @@ import { route, type Route } from '../server/request.types.js';
 import type { BrokerContext } from './broker-context.js';
 import { ResourceType } from './config-resources.js';
 import { errorCodeOf } from './error-mapping.js';
-import { ownConfigsOf, sizesFrom, sizesOf } from './topic-configs.js';
+import { type GivenConfig, ownConfigsOf, sizesFrom, sizesOf } from './topic-configs.js';
 import { type Refusal, refuse } from './refusal.js';
 
 /** What can be done with one value, in the protocol's numbers. */
@@ -17,15 +17,13 @@ interface Resource {
 }
 
 /** The configuration a topic is to have; given the one it has. */
-type Change = (own: ReadonlyMap<string, string | null>) => ReadonlyMap<string, string | null> | Refusal;
+type Change = (own: ReadonlyMap<string, string | null>) => GivenConfig[] | Refusal;
 
 /** Replaces the configuration of topics: what is not named becomes the default again. */
 export function alterConfigsRoute(broker: BrokerContext): Route {
   return route(alterConfigs, async ({ resources, validateOnly }) => ({
     responses: await inTurn(resources, (resource) =>
-      alter(broker, resource, validateOnly, () =>
-        toMap(resource.configs.map(({ name, value }) => [name, value] as const)),
-      ),
+      alter(broker, resource, validateOnly, () => resource.configs),
     ),
   }));
 }
@@ -48,7 +46,7 @@ export function incrementalAlterConfigsRoute(broker: BrokerContext): Route {
               `${name}: it can be set to a value or deleted, nothing else`,
             );
         }
-        return changed;
+        return [...changed].map(([name, value]) => ({ name, value }));
       }),
     ),
   }));
@@ -73,17 +71,16 @@ async function alter(
   }
   try {
     const configs = change(await ownConfigsOf(topic));
-    if (!(configs instanceof Map)) return answer(configs as Refusal);
+    if (!Array.isArray(configs)) return answer(configs);
     const { adapter, settings } = topic.describe();
     const current = await sizesOf(topic);
-    const given = [...configs].map(([key, value]) => ({ name: key, value: value as string | null }));
     const { maxNoBytes: _bytes, maxNoFiles: _files, ...others } = settings;
     const limits = {
       adapter: current === undefined && adapter === 'disk_log' ? 'a log that does not wrap' : adapter,
       maxMessageBytes: broker.maxMessageBytes,
       segmentBytes: current?.maxNoBytes,
     };
-    const sizes = sizesFrom(given, limits);
+    const sizes = sizesFrom(configs, limits);
     if (!validateOnly) await broker.topics.alterStorage(name, { ...others, ...sizes });
     return answer({ errorCode: ErrorCode.NONE, errorMessage: null });
   } catch (error) {
@@ -92,10 +89,6 @@ async function alter(
       errorMessage: error instanceof Error ? error.message : null,
     });
   }
-}
-
-function toMap(configs: readonly (readonly [string, string | null])[]): ReadonlyMap<string, string | null> {
-  return new Map(configs);
 }
 
 async function inTurn<T, R>(items: readonly T[], run: (item: T) => Promise<R>): Promise<R[]> {

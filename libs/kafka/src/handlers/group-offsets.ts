@@ -59,7 +59,7 @@ function problemOf(
   const partition = directory.partition(topic, index);
   if (typeof partition === 'number') return partition;
   // Kafka takes offsets past the end too: whoever reads from there begins where its reset policy says.
-  return offset < 0 ? ErrorCode.OFFSET_OUT_OF_RANGE : ErrorCode.NONE;
+  return offset < 0 || !Number.isSafeInteger(offset) ? ErrorCode.OFFSET_OUT_OF_RANGE : ErrorCode.NONE;
 }
 
 interface TopicOffsets {

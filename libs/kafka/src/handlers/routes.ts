@@ -14,6 +14,7 @@ import { offsetCommitRoute, offsetFetchRoute } from './group-offsets.js';
 import { deleteGroupsRoute, describeGroupsRoute, listGroupsRoute } from './groups-admin.js';
 import { listOffsetsRoute } from './list-offsets.js';
 import { metadataRoute } from './metadata.js';
+import { offsetDeleteRoute } from './offset-delete.js';
 import { produceRoute } from './produce.js';
 import { createPartitionsRoute, deleteRecordsRoute } from './records-admin.js';
 import { createTopicsRoute, deleteTopicsRoute } from './topics-admin.js';
@@ -44,6 +45,7 @@ export function routesOf(broker: BrokerContext): Route[] {
     createPartitionsRoute(broker),
     deleteGroupsRoute(broker),
     incrementalAlterConfigsRoute(broker),
+    offsetDeleteRoute(broker),
     describeClusterRoute(broker),
   ];
 }

@@ -71,7 +71,10 @@ function rightProblems(rights: unknown, where: string): string[] {
     }
     if (!isTexts(topics)) problems.push(`${at}.topics: ${show(topics)} is not allowed; a list of patterns`);
     if (!isTexts(groups)) problems.push(`${at}.groups: ${show(groups)} is not allowed; a list of patterns`);
-    const isRights = Array.isArray(allow) && allow.length > 0 && allow.every((one) => RIGHTS.includes(one));
+    const isRights =
+      Array.isArray(allow) &&
+      allow.length > 0 &&
+      allow.every((one: unknown) => RIGHTS.includes(one as Right));
     if (!isRights)
       problems.push(`${at}.allow: ${show(allow)} is not allowed; a list of ${RIGHTS.join(', ')}`);
     return problems;

@@ -91,10 +91,8 @@ export class Connection {
       if (this.stage === 'idle' && this.received.length > 0) this.enter('reading', limits.transferTimeoutMs);
       const length = this.received.peekInt32();
       if (length === undefined) return;
-      const { dispatcher, requestLimit } = this.environment;
-      if (length < dispatcher.leastBytes(this.session) || length > requestLimit(this.session)) {
-        return this.destroy();
-      }
+      const least = this.environment.dispatcher.leastBytes(this.session);
+      if (length < least || length > this.environment.requestLimit(this.session)) return this.destroy();
       this.received.take(4);
       this.frameBytes = length;
       this.granted = length <= FREE_BYTES;

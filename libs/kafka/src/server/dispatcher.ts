@@ -50,7 +50,7 @@ export class Dispatcher {
 
   /** Bytes of the shortest message the connection may send now. */
   leastBytes(session: Session): number {
-    return this.gate?.expectsToken(session) === true ? 0 : MIN_REQUEST_BYTES;
+    return this.gate?.expectsToken(session) === true ? 1 : MIN_REQUEST_BYTES;
   }
 
   /**

@@ -1,5 +1,6 @@
 import { LimitReachedError } from '../errors.js';
 import { type MetaChange, type MetaSnapshot, type MetaStore, offsetKeyOf } from '../meta/meta-store.js';
+import type { TopicPartition } from './assignment.js';
 import type { CommittedOffset, OffsetCommit } from './group.types.js';
 
 /** Told which partitions' committed offsets changed, so that stores can learn what is still needed. */
@@ -98,15 +99,23 @@ export class GroupOffsets {
   }
 
   async deleteGroup(group: string): Promise<void> {
-    const gone = [...this.partitionsOf(group)];
+    await this.delete(group, [...this.partitionsOf(group)]);
+    this.byGroup.delete(group);
+  }
+
+  /** Forgets single offsets; a group of which none is left is gone. */
+  async delete(group: string, places: readonly TopicPartition[]): Promise<void> {
     await this.meta.write(
-      gone.map(({ topic, partition }) => ({ key: offsetKeyOf(group, topic, partition), value: null })),
+      places.map(({ topic, partition }) => ({ key: offsetKeyOf(group, topic, partition), value: null })),
     );
-    for (const { topic, partition } of gone) {
+    for (const { topic, partition } of places) {
       this.byPartition.get(topic)?.get(partition)?.delete(group);
+      const topics = this.byGroup.get(group);
+      topics?.get(topic)?.delete(partition);
+      if (topics?.get(topic)?.size === 0) topics.delete(topic);
+      if (topics?.size === 0) this.byGroup.delete(group);
       this.onChange(topic, partition);
     }
-    this.byGroup.delete(group);
   }
 
   /** The changes that remove a topic's offsets; to be written with what else goes, then {@link forgetTopic}. */

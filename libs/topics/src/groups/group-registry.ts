@@ -100,7 +100,7 @@ export class GroupRegistry {
     for (const commit of commits) {
       const { topic, partition, offset, metadata = '' } = commit;
       const { startOffset, endOffset } = this.topics.get(topic).partition(partition);
-      if (!Number.isInteger(offset) || offset < 0 || (offset > endOffset && !allowBeyondEnd)) {
+      if (!Number.isSafeInteger(offset) || offset < 0 || (offset > endOffset && !allowBeyondEnd)) {
         throw new OffsetOutOfRangeError(topic, partition, offset, startOffset, endOffset);
       }
       if (offset > endOffset) beyondEnd.add(commit);
@@ -109,6 +109,19 @@ export class GroupRegistry {
       }
     }
     await this.offsets.commit(group, commits, beyondEnd);
+  }
+
+  /**
+   * Forgets committed offsets of a group in some partitions, whoever its members are. A group without members and
+   * offsets is gone.
+   * @throws `GROUP_NOT_FOUND`, or what the store says
+   */
+  async deleteOffsets(group: string, places: readonly TopicPartition[]): Promise<void> {
+    this.assertExists(group);
+    await this.offsets.delete(
+      group,
+      places.filter(({ topic, partition }) => this.offsets.get(group, topic, partition) !== null),
+    );
   }
 
   /**

@@ -1,0 +1,55 @@
+import { CONSUMER_PROTOCOL, decodeSubscription, type MembershipView } from '@genrocks/topics';
+import { offsetDelete } from '../protocol/apis/offset-delete.js';
+import { ErrorCode } from '../protocol/error-codes.js';
+import { route, type Route } from '../server/request.types.js';
+import type { BrokerContext } from './broker-context.js';
+import { errorCodeOf } from './error-mapping.js';
+
+/** Forgets offsets of a group in topics that its members, where it has some, do not read. */
+export function offsetDeleteRoute(broker: BrokerContext): Route {
+  return route(offsetDelete, async ({ groupId, topics }) => {
+    const group = broker.coordinator.describe(groupId);
+    const isUsed = group !== undefined && group.members.length > 0;
+    if (isUsed && group.protocolType !== CONSUMER_PROTOCOL) {
+      return { errorCode: ErrorCode.NON_EMPTY_GROUP, topics: [] };
+    }
+    const isRead = isUsed ? subscribedTopics(group) : () => false;
+    const answers = topics.map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map(({ index }) => ({
+        index,
+        errorCode: problemOf(broker, isRead, name, index),
+      })),
+    }));
+    const places = answers.flatMap(({ name: topic, partitions }) =>
+      partitions
+        .filter(({ errorCode }) => errorCode === ErrorCode.NONE)
+        .map(({ index: partition }) => ({ topic, partition })),
+    );
+    try {
+      await broker.topics.groups.deleteOffsets(groupId, places);
+      return { errorCode: ErrorCode.NONE, topics: answers };
+    } catch (error) {
+      return { errorCode: errorCodeOf(error), topics: [] };
+    }
+  });
+}
+
+function problemOf(
+  { directory }: BrokerContext,
+  isRead: (topic: string) => boolean,
+  topic: string,
+  index: number,
+): ErrorCode {
+  const known = directory.byName(topic);
+  if (known === undefined || index < 0 || index >= known.partitionCount) {
+    return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
+  }
+  return isRead(topic) ? ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC : ErrorCode.NONE;
+}
+
+/** Who does not say what it reads may read anything. */
+function subscribedTopics({ members }: MembershipView): (topic: string) => boolean {
+  const subscriptions = members.map(({ metadata }) => decodeSubscription(metadata)?.topics);
+  return (topic) => subscriptions.some((topics) => topics?.includes(topic) ?? true);
+}
