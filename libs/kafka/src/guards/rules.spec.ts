@@ -262,7 +262,7 @@ describe('rights', () => {
   }
 
   const ask = async (client: RawClient, { api, version, request, code }: Case) =>
-    code(await client.call(api, version, request as never));
+    code(await client.call(api, version, request));
 
   it('refuse what they do not name, with the error of the topic, the group or the cluster', async () => {
     const [reader, nobody, owner] = [await login(READER), await login(NOBODY), await login(OWNER)];
