@@ -8,26 +8,21 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RunningBroker, startBroker } from './broker-harness.js';
+import { codeBlocks } from './code-blocks.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const documents = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'examples/README.md'].concat(
-  readdirSync(join(root, 'docs')).map((name) => `docs/${name}`),
+  ['docs', 'docs/guides'].flatMap((directory) =>
+    readdirSync(join(root, directory))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => `${directory}/${name}`),
+  ),
 );
 const text = (document: string) => readFileSync(join(root, document), 'utf8');
 
-/** Code blocks with the comment that stands before them. */
-function blocks(document: string): { marker: string | undefined; language: string; code: string }[] {
-  const pattern = /(?:<!-- (.+?) -->\n\n)?^```(\w*)\n([\s\S]*?)^```$/gm;
-  return [...text(document).matchAll(pattern)].map(([, marker, language, code]) => ({
-    marker,
-    language: language!,
-    code: code!,
-  }));
-}
-
 describe.each(documents)('%s', (document) => {
   it('shows TypeScript only as it stands in a file that is compiled and run', () => {
-    for (const { marker, language, code } of blocks(document)) {
+    for (const { marker, language, code } of codeBlocks(text(document))) {
       if (language !== 'ts') continue;
       const file = /^snippet: (.+)$/.exec(marker ?? '')?.[1];
       expect(file, `the file of\n${code}`).toBeDefined();
@@ -91,7 +86,7 @@ describe('the commands over HTTP', () => {
   });
   afterAll(() => broker.close());
 
-  const commands = blocks('README.md')
+  const commands = codeBlocks(text('README.md'))
     .filter(({ marker }) => marker === 'run: broker')
     .flatMap(({ code }) => code.trim().split('\n'));
   const hasCurl = spawnSync('curl', ['--version']).status === 0;

@@ -52,7 +52,7 @@ export async function measurePhase(
 /** Topics on a disk log that keeps everything that a proof writes. */
 export async function openTopics(
   directory: string,
-): Promise<{ topics: TopicsService; close(): Promise<void> }> {
+): Promise<{ topics: TopicsService; close: () => Promise<void> }> {
   const app = await NestFactory.createApplicationContext(
     TopicsModule.forRoot({
       storage: DiskLogModule.forRoot({ logDir: directory, maxNoFiles: 60_000, maxNoBytes: 64 << 20 }),
