@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 // Packages resolve to their TypeScript sources, so tests need no build and always see what is being edited.
-const conditions = ['@genrocks/source', 'module', 'node', 'development|production'];
+// Not `module`: under that condition packages have a form for bundlers, which Node cannot always load.
+const conditions = ['@genrocks/source', 'node', 'development|production'];
 const shared = {
   ssr: { resolve: { conditions } },
   resolve: { conditions },

@@ -22,8 +22,8 @@ import { ProblemFilter } from './http/problem.filter.js';
 import { PublishController } from './messages/publish.controller.js';
 import { ReadController } from './messages/read.controller.js';
 import { StreamController } from './messages/stream.controller.js';
-import { BrokerMetrics } from './metrics/broker-metrics.js';
 import { MetricsController } from './metrics/metrics.controller.js';
+import { MetricsModule } from './metrics/metrics.module.js';
 import { RequestMetrics } from './metrics/request-metrics.js';
 import { TopicStateController } from './topics/topic-state.controller.js';
 import { TopicsController } from './topics/topics.controller.js';
@@ -51,6 +51,7 @@ export class BrokerModule {
       imports: [
         TopicsModule.forRoot(toTopicsOptions(config)),
         ...kafkaModules(config),
+        MetricsModule,
         TerminusModule.forRoot({ logger: false }),
       ],
       controllers: [
@@ -68,7 +69,6 @@ export class BrokerModule {
         { provide: brokerConfig.KEY, useValue: config },
         { provide: APP_FILTER, useClass: ProblemFilter },
         HttpRuntime,
-        BrokerMetrics,
         RequestMetrics,
         StorageHealth,
       ],

@@ -16,6 +16,7 @@ export * from './groups/group.types.js';
 export { ConsumerGroup } from './groups/consumer-group.js';
 export { GroupRegistry } from './groups/group-registry.js';
 export { offsetOf } from './groups/offset-target.js';
+export type { HandlerCall, Instrumentation } from './instrumentation.js';
 export * from './message.js';
 export {
   MODULE_OPTIONS_TOKEN as TOPICS_OPTIONS,

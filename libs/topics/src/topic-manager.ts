@@ -2,6 +2,7 @@ import { codecNamed } from './codecs.js';
 import { LimitReachedError, TopicNotFoundError } from './errors.js';
 import type { TopicsEvents } from './events.js';
 import type { GroupOffsets } from './groups/group-offsets.js';
+import type { Instruments } from './instrumentation.js';
 import { KeyedMutex, forEachLimited } from './keyed-mutex.js';
 import {
   type MetaChange,
@@ -56,6 +57,7 @@ export class TopicManager {
     private readonly meta: MetaStore,
     private readonly offsets: GroupOffsets,
     private readonly events: TopicsEvents,
+    private readonly instruments: Instruments,
   ) {
     this.inventory = new StoreInventory(adapters);
     this.shapes = new TopicShapes(adapters, options);
@@ -239,7 +241,7 @@ export class TopicManager {
   }
 
   private newTopic(name: string): Topic {
-    return this.handles.get(name) ?? new Topic(name);
+    return this.handles.get(name) ?? new Topic(name, this.instruments);
   }
 
   private async save(managed: Managed, record: TopicRecord): Promise<void> {

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Observable } from 'rxjs';
 import { PartitionNotFoundError, TopicStoppedError } from './errors.js';
+import type { Instruments } from './instrumentation.js';
 import type { Message, PublishMessage, PublishResult } from './message.js';
 import type { Partition } from './partition/partition.js';
 import { type OpenTopic, publishEncoded, publishMany, publishOne } from './publisher.js';
@@ -24,7 +25,10 @@ export class Topic<T = unknown> {
   private currentState: TopicState = 'starting';
 
   /** @internal */
-  constructor(readonly name: string) {}
+  constructor(
+    readonly name: string,
+    private readonly instruments?: Instruments,
+  ) {}
 
   /** UUID, stable over restarts. */
   get id(): string {
@@ -60,7 +64,9 @@ export class Topic<T = unknown> {
    *   `BACKPRESSURE`, or what the store says (`NO_SPACE`, `LOG_FULL`, ...)
    */
   publish(message: PublishMessage<T>): Promise<PublishResult> {
-    return new Promise((resolve, reject) => publishOne(this.running(), message, resolve, reject));
+    const publishing = this.instruments?.publishing;
+    if (publishing === undefined) return this.publishOne(message);
+    return publishing(this.name, [message], ([own]) => this.publishOne(own as PublishMessage<T>));
   }
 
   /**
@@ -70,6 +76,16 @@ export class Topic<T = unknown> {
    * @throws as {@link publish}, and `PARTIALLY_PUBLISHED`
    */
   publishBatch(messages: readonly PublishMessage<T>[]): Promise<PublishResult[]> {
+    const publishing = this.instruments?.publishing;
+    if (publishing === undefined) return this.publishMany(messages);
+    return publishing(this.name, messages, (own) => this.publishMany(own as readonly PublishMessage<T>[]));
+  }
+
+  private publishOne(message: PublishMessage<T>): Promise<PublishResult> {
+    return new Promise((resolve, reject) => publishOne(this.running(), message, resolve, reject));
+  }
+
+  private publishMany(messages: readonly PublishMessage<T>[]): Promise<PublishResult[]> {
     return new Promise((resolve, reject) => {
       const open = this.running();
       if (messages.length === 0) return resolve([]);

@@ -40,11 +40,22 @@ export interface PublishCounters {
   readonly failed: number;
 }
 
+/** Counted since the topic was opened in this process: by groups, streams, HTTP, Kafka clients. */
+export interface ReadCounters {
+  /** Record batches handed out; a batch that is read in several parts counts for each. */
+  readonly batches: number;
+  readonly bytes: number;
+  /** Reads that needed no storage, because what they asked for was in the tail cache. */
+  readonly cacheHits: number;
+  readonly cacheMisses: number;
+}
+
 export interface PartitionInfo extends PartitionDescription {
   readonly topic: string;
   /** Offsets between start and end; less than that may be there where batches failed or were dropped. */
   readonly backlog: number;
   readonly published: PublishCounters;
+  readonly read: ReadCounters;
   /** Bytes waiting to be stored. */
   readonly pendingBytes: number;
   readonly cachedBytes: number;

@@ -11,6 +11,7 @@ import { GroupCoordinator } from './groups/coordinator/group-coordinator.js';
 import { GroupOffsets } from './groups/group-offsets.js';
 import { LocalMembers } from './groups/local-members.js';
 import { GroupRegistry } from './groups/group-registry.js';
+import { Instruments } from './instrumentation.js';
 import { MetaStore } from './meta/meta-store.js';
 import type { ResolvedTopicsOptions, TopicDefinition, TopicsAdapters } from './options.js';
 import type { Partition } from './partition/partition.js';
@@ -26,6 +27,7 @@ import { Turn } from './turn.js';
 /** The parts of a service and how they hang together; the service on top adds the life cycle. */
 export class TopicsCore {
   readonly events = new TopicsEvents();
+  readonly instruments = new Instruments();
   readonly cache: TailCache;
   readonly budget: PublishBudget;
   readonly manager: TopicManager;
@@ -33,6 +35,7 @@ export class TopicsCore {
   readonly deadLetters: DeadLetters;
   private readonly meta = new MetaStore();
   private readonly turn = new Turn();
+  private probing: Promise<void> | undefined;
   private readonly offsets: GroupOffsets;
   readonly coordinator: GroupCoordinator;
   private readonly members: LocalMembers;
@@ -52,7 +55,15 @@ export class TopicsCore {
     const { clock } = options;
     const environment = { cache, budget, turn, scratch, maxMessageBytes, maxBatchBytes, clock };
     this.offsets = new GroupOffsets(meta, options.maxGroups);
-    this.manager = new TopicManager(adapters, options, environment, meta, this.offsets, events);
+    this.manager = new TopicManager(
+      adapters,
+      options,
+      environment,
+      meta,
+      this.offsets,
+      events,
+      this.instruments,
+    );
     this.coordinator = new GroupCoordinator(options, (group, generation) =>
       events.send('rebalance', { group, generation }),
     );
@@ -70,6 +81,16 @@ export class TopicsCore {
     this.offsets.load(snapshot);
     this.deadLetters.load(snapshot);
     await this.manager.load(snapshot, definitions);
+  }
+
+  /**
+   * Writes to the service's own store, as a commit of an offset does, over what the last probe has written.
+   * @throws what the store says
+   */
+  async probe(): Promise<void> {
+    await (this.probing ??= this.meta.write([{ key: ['probe'], value: Date.now() }]).finally(() => {
+      this.probing = undefined;
+    }));
   }
 
   async close(): Promise<void> {

@@ -16,6 +16,7 @@ import { ConsumerGroup, type GroupEnvironment } from './groups/consumer-group.js
 import { resolveGroupOptions } from './groups/group-options.js';
 import type { GroupRegistry } from './groups/group-registry.js';
 import type { ConsumerGroupOptions } from './groups/group.types.js';
+import type { Instrumentation } from './instrumentation.js';
 import type { PublishMessage, PublishResult } from './message.js';
 import { MODULE_OPTIONS_TOKEN } from './module/topics.module-definition.js';
 import {
@@ -221,7 +222,10 @@ export class TopicsService
     if (this.phase === 'draining' || this.phase === 'closed') {
       throw new ServiceStoppedError('the service is shutting down; no consumer group can start');
     }
-    const group = new ConsumerGroup(resolveGroupOptions(options), this.groupEnvironment);
+    const group = new ConsumerGroup(
+      this.core.instruments.watch(resolveGroupOptions(options)),
+      this.groupEnvironment,
+    );
     this.members.add(group);
     try {
       if (this.phase === 'bootstrapped') await this.begin(group);
@@ -230,6 +234,23 @@ export class TopicsService
       throw error;
     }
     return group;
+  }
+
+  /**
+   * Has publishing and handlers looked at from now on, for metrics or tracing of your own.
+   */
+  instrument(instrumentation: Instrumentation): void {
+    this.core.instruments.add(instrumentation);
+  }
+
+  /**
+   * Resolves once the default adapter has stored something, as durably as an offset of a group. What it writes takes
+   * the place of what it wrote before.
+   * @throws `SERVICE_STOPPED`, or what the store says
+   */
+  async probe(): Promise<void> {
+    this.assertOpen();
+    await this.core.probe();
   }
 
   /** The storage adapters that are plugged in, the default one first. */

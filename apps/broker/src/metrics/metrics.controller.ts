@@ -15,6 +15,6 @@ export class MetricsController {
   @ApiOkResponse({ content: { 'text/plain': { schema: { type: 'string' } } } })
   async scrape(@Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
     reply.header('content-type', this.metrics.registry.contentType);
-    return this.metrics.scrape();
+    return this.metrics.registry.metrics();
   }
 }

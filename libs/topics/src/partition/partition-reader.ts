@@ -11,8 +11,17 @@ export interface BatchPlace {
   readonly nextOffset: number;
 }
 
+/** Counted since the partition was opened. */
+export interface ReadCounts {
+  /** Reads that the cached tail could answer. */
+  cacheHits: number;
+  cacheMisses: number;
+}
+
 /** Finds batches by offset: in the cached tail where they are there, in the store otherwise. */
 export class PartitionReader {
+  readonly counts: ReadCounts = { cacheHits: 0, cacheMisses: 0 };
+
   constructor(
     private readonly store: PartitionStore,
     private readonly tail: CachedTail,
@@ -38,7 +47,11 @@ export class PartitionReader {
    */
   async read(offset: number, maxBytes: number, endOffset: number): Promise<Buffer[]> {
     const cached = this.tail.read(offset, maxBytes);
-    if (cached !== undefined) return cached;
+    if (cached !== undefined) {
+      this.counts.cacheHits++;
+      return cached;
+    }
+    this.counts.cacheMisses++;
     const batches = await this.scan(offset, maxBytes, endOffset);
     const first = batches[0];
     if (first !== undefined && readBatchHeader(first).baseOffset === offset) return batches;

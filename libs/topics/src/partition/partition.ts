@@ -40,6 +40,7 @@ const DEFAULT_MAX_BYTES = 1024 * 1024;
 /** More is never read at once, whatever is asked for. */
 const MAX_READ_BYTES = 64 * 1024 * 1024;
 const DEFAULT_LIMIT = 1000;
+const NOTHING_READ = { cacheHits: 0, cacheMisses: 0 };
 
 /** What partitions share within one service. */
 export interface PartitionEnvironment extends AppenderEnvironment {
@@ -89,6 +90,7 @@ export class Partition {
   readonly decoder: MessageDecoder;
   private readonly waiters = new DataWaiters();
   private readonly counters = { messages: 0, batches: 0, bytes: 0, failed: 0 };
+  private readonly reads = { batches: 0, bytes: 0 };
 
   /** @internal */
   constructor(
@@ -202,8 +204,11 @@ export class Partition {
       const nextOffset = last === undefined ? endOffset : nextOffsetOf(last);
       const left = deadline - Date.now();
       // What did not fit into maxBytes is there too: waiting would not make the answer larger.
-      const enough = sizeOf(batches) >= minBytes || nextOffset < endOffset;
+      const bytes = sizeOf(batches);
+      const enough = bytes >= minBytes || nextOffset < endOffset;
       if (enough || left <= 0 || !(await this.waiters.wait(endOffset, left, signal))) {
+        this.reads.batches += batches.length;
+        this.reads.bytes += bytes;
         return { batches, nextOffset, endOffset: this.end, startOffset: this.start };
       }
     }
@@ -362,6 +367,7 @@ export class Partition {
       topic: this.topic,
       backlog: this.end - this.start,
       published: { ...this.counters },
+      read: { ...this.reads, ...(this.reader?.counts ?? NOTHING_READ) },
       pendingBytes: this.appender?.pendingBytes ?? 0,
       cachedBytes: this.tail.bytes,
     };

@@ -1,0 +1,149 @@
+import { isGenRocksError } from '@genrocks/storage';
+import type { Counter, Histogram } from 'prom-client';
+import { whenHandled } from '../instrumentation.js';
+import type { TopicsService } from '../topics.service.js';
+import type { LabelBudget } from './label-budget.js';
+import type { MetricFactory } from './metric-factory.js';
+
+const WRITE_BUCKETS = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5,
+];
+const HANDLER_BUCKETS = [0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60];
+
+interface GroupTopic {
+  readonly group: string;
+  readonly topic: string;
+}
+
+/** The metrics of one group in one topic; looking them up by their labels costs more than a handler may. */
+interface HandlerMetrics {
+  readonly duration: Histogram.Internal<'group' | 'topic'>;
+  readonly handled: Counter.Internal;
+  readonly failed: Counter.Internal;
+}
+
+/** Metrics of what happens: publishing, handling, and what the service tells of. */
+export class EventMetrics {
+  private readonly publishing: Histogram;
+  private readonly publishErrors: Counter<'code'>;
+  private readonly handling: Histogram<'group' | 'topic'>;
+  private readonly consumed: Counter<'group' | 'topic' | 'result'>;
+  /** No more of them than the labels allow. */
+  private readonly perGroup = new Map<string, HandlerMetrics>();
+
+  constructor(
+    private readonly metrics: MetricFactory,
+    private readonly topicLabels: LabelBudget,
+    private readonly groupLabels: LabelBudget,
+  ) {
+    this.publishing = metrics.histogram(
+      'publish_duration_seconds',
+      'Time from a call of publish or publishBatch until its messages were stored, waiting for room included',
+      WRITE_BUCKETS,
+    );
+    this.publishErrors = metrics.counter(
+      'publish_errors_total',
+      'Calls of publish or publishBatch that failed, by the code of the error; BACKPRESSURE: too much was waiting',
+      ['code'],
+    );
+    this.handling = metrics.histogram(
+      'handler_duration_seconds',
+      'Time a call of a handler took, failed tries included',
+      HANDLER_BUCKETS,
+      ['group', 'topic'],
+    );
+    this.consumed = metrics.counter(
+      'messages_handled_total',
+      'Messages given to handlers: result ok, or error for a try that failed',
+      ['group', 'topic', 'result'],
+    );
+  }
+
+  /** Begins to count. */
+  watch(topics: TopicsService): void {
+    topics.instrument({
+      publish: async (_topic, messages, run) => {
+        const end = this.publishing.startTimer();
+        try {
+          const result = await run(messages);
+          end();
+          return result;
+        } catch (error) {
+          this.publishErrors.inc({ code: isGenRocksError(error) ? error.code : 'OTHER' });
+          throw error;
+        }
+      },
+      handle: ({ messages, context }, run) => {
+        const { duration, handled, failed } = this.of(context);
+        const began = performance.now();
+        const ended = (ok: boolean) => {
+          duration.observe((performance.now() - began) / 1000);
+          (ok ? handled : failed).inc(messages.length);
+        };
+        return whenHandled(run, ended);
+      },
+    });
+    this.countConsumers(topics);
+    this.countStorage(topics);
+  }
+
+  private of(context: GroupTopic): HandlerMetrics {
+    const labels = this.labels(context);
+    const id = `${labels.group}\0${labels.topic}`;
+    let own = this.perGroup.get(id);
+    if (own === undefined) {
+      own = {
+        duration: this.handling.labels(labels),
+        handled: this.consumed.labels({ ...labels, result: 'ok' }),
+        failed: this.consumed.labels({ ...labels, result: 'error' }),
+      };
+      this.perGroup.set(id, own);
+    }
+    return own;
+  }
+
+  private labels({ group, topic }: GroupTopic): { group: string; topic: string } {
+    return { group: this.groupLabels.label(group), topic: this.topicLabels.label(topic) };
+  }
+
+  private countConsumers({ events }: TopicsService): void {
+    const of = (name: string, help: string) => this.metrics.counter(name, help, ['group', 'topic']);
+    const errors = of('handler_errors_total', 'Failed tries of consumer handlers in this process');
+    const retries = of('handler_retries_total', 'Failed tries that were given another one');
+    const deadLetters = of('dead_letters_total', 'Messages moved to a dead-letter topic');
+    const dropped = of('messages_dropped_total', 'Messages given up without a dead-letter topic');
+    const trouble = of('consumer_errors_total', 'Failed reads and commits of groups, which are repeated');
+    const lost = of('retention_lost_messages_total', 'Offsets dropped by retention before a group read them');
+    events.on('handler-error', (event) => {
+      errors.inc(this.labels(event));
+      if (event.retryInMs !== null) retries.inc(this.labels(event));
+    });
+    events.on('dead-letter', (event) => deadLetters.inc(this.labels(event)));
+    events.on('message-dropped', (event) => dropped.inc(this.labels(event)));
+    events.on('consumer-error', (event) => trouble.inc(this.labels(event)));
+    events.on('retention-lost', (event) => lost.inc(this.labels(event), event.to - event.from));
+    const rebalances = this.metrics.counter('group_rebalances_total', 'Rebalances of groups', ['group']);
+    events.on('rebalance', ({ group }) => rebalances.inc({ group: this.groupLabels.label(group) }));
+  }
+
+  private countStorage({ events }: TopicsService): void {
+    const writes = this.metrics.histogram(
+      'storage_write_duration_seconds',
+      'Time a write to storage took until it was as durable as the adapter promises',
+      WRITE_BUCKETS,
+    );
+    const of = (name: string, help: string) => this.metrics.counter(name, help, ['topic']);
+    const lost = of('storage_lost_items_total', 'Entries dropped by retention since the start');
+    const damaged = of('storage_damaged_ranges_total', 'Damaged stretches found while reading');
+    const failed = of('storage_failures_total', 'Failures after which a store takes no more writes');
+    const recovered = of('storage_recoveries_total', 'Recoveries of stores that had not been closed');
+    events.on('store-event', ({ topic: name, event }) => {
+      if (event.type === 'write') return writes.observe(event.ms / 1000);
+      const topic = this.topicLabels.label(name);
+      if (event.type === 'evicted') lost.inc({ topic }, event.items);
+      else if (event.type === 'damaged') damaged.inc({ topic });
+      else if (event.type === 'failed') failed.inc({ topic });
+      else if (event.type === 'recovered') recovered.inc({ topic });
+    });
+  }
+}

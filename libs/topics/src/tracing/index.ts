@@ -1,0 +1,2 @@
+export { TopicsTracing } from './topics-tracing.js';
+export { TopicsTracingModule } from './topics-tracing.module.js';

@@ -1,0 +1,132 @@
+import {
+  type Attributes,
+  type Context,
+  context,
+  propagation,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  type Tracer,
+} from '@opentelemetry/api';
+import { isGenRocksError } from '@genrocks/storage';
+import { messageOf } from '../errors.js';
+import { type HandlerCall, type Instrumentation, whenHandled } from '../instrumentation.js';
+import type { Message, PublishMessage } from '../message.js';
+import type { TopicsService } from '../topics.service.js';
+import { type Carrier, headerGetter, headerSetter } from './trace-headers.js';
+
+/** Most messages of a batch that its span has links to. */
+const MAX_LINKS = 128;
+
+/**
+ * Carries the trace context of OpenTelemetry with messages, in W3C `traceparent` and `tracestate` headers (or those of
+ * the propagator that is registered): a handler runs in the context of the publisher of its message.
+ *
+ * Spans are made by the registered tracer provider: `publish <topic>` around each call, `process <topic>` around each
+ * call of a handler (of a batch handler with links to its messages). Where no SDK is registered, nothing is added.
+ *
+ * @publicApi
+ */
+export class TopicsTracing implements Instrumentation {
+  private readonly tracer: Tracer = trace.getTracer('@genrocks/topics');
+
+  constructor(topics: TopicsService) {
+    topics.instrument(this);
+  }
+
+  /** @internal */
+  async publish<R>(
+    topic: string,
+    messages: readonly PublishMessage[],
+    run: (messages: readonly PublishMessage[]) => Promise<R>,
+  ): Promise<R> {
+    const attributes = {
+      ...common(topic, 'send', 'publish'),
+      ...(messages.length === 1 ? {} : { 'messaging.batch.message_count': messages.length }),
+    };
+    const span = this.tracer.startSpan(`publish ${topic}`, { kind: SpanKind.PRODUCER, attributes });
+    const active = trace.setSpan(context.active(), span);
+    try {
+      // Called at once, so that publishes keep the order of the calls.
+      return await run(inject(active, messages));
+    } catch (error) {
+      failed(span, error);
+      throw error;
+    } finally {
+      span.end();
+    }
+  }
+
+  /** @internal */
+  handle(
+    { messages, context: { group, topic, partition, attempt } }: HandlerCall,
+    run: () => unknown,
+  ): unknown {
+    const [first] = messages;
+    const single = messages.length === 1 ? first : undefined;
+    const parent = single === undefined ? ROOT_CONTEXT : extract(single);
+    const attributes: Attributes = {
+      ...common(topic, 'process', 'process'),
+      'messaging.consumer.group.name': group,
+      'messaging.destination.partition.id': String(partition),
+      'genrocks.attempt': attempt,
+      ...(single === undefined
+        ? { 'messaging.batch.message_count': messages.length }
+        : { 'genrocks.offset': single.offset }),
+    };
+    const links = single === undefined ? linksOf(messages) : [];
+    const span = this.tracer.startSpan(
+      `process ${topic}`,
+      { kind: SpanKind.CONSUMER, attributes, links },
+      parent,
+    );
+    return context.with(trace.setSpan(parent, span), () =>
+      whenHandled(run, (ok, error) => {
+        if (!ok) failed(span, error);
+        span.end();
+      }),
+    );
+  }
+}
+
+function common(topic: string, type: string, operation: string): Attributes {
+  return {
+    'messaging.system': 'genrocks',
+    'messaging.destination.name': topic,
+    'messaging.operation.name': operation,
+    'messaging.operation.type': type,
+  };
+}
+
+/** The messages with the context among their headers; headers of the caller's own win. */
+function inject(active: Context, messages: readonly PublishMessage[]): readonly PublishMessage[] {
+  const carrier: Carrier = {};
+  propagation.inject(active, carrier, headerSetter);
+  if (Object.keys(carrier).length === 0) return messages;
+  return messages.map((message) =>
+    // What is no message is refused where all are checked.
+    typeof message === 'object' && message !== null
+      ? { ...message, headers: { ...carrier, ...message.headers } }
+      : message,
+  );
+}
+
+function extract(message: Message): Context {
+  return propagation.extract(ROOT_CONTEXT, message, headerGetter);
+}
+
+function linksOf(messages: readonly Message[]) {
+  return messages.slice(0, MAX_LINKS).flatMap((message) => {
+    const spanContext = trace.getSpanContext(extract(message));
+    return spanContext === undefined ? [] : [{ context: spanContext }];
+  });
+}
+
+function failed(span: Span, error: unknown): void {
+  span.setStatus({ code: SpanStatusCode.ERROR, message: messageOf(error) });
+  if (error instanceof Error) span.recordException(error);
+  const type = isGenRocksError(error) ? error.code : error instanceof Error ? error.name : typeof error;
+  span.setAttribute('error.type', type);
+}
