@@ -7,6 +7,7 @@ import { EtsModule, EtsStorageAdapter } from '@genrocks/storage-ets';
 import { RocksDbModule, RocksDbStorageAdapter } from '@genrocks/storage-rocksdb';
 import { KafkaModule } from '@genrocks/kafka';
 import { type TopicDefinition, TopicsModule, type TopicsModuleOptions } from '@genrocks/topics';
+import { TopicsHealthModule } from '@genrocks/topics/health';
 import type { AdapterName } from './config/adapters.js';
 import { brokerConfig } from './config/broker.config.js';
 import type { BrokerConfig } from './config/broker-config.js';
@@ -52,6 +53,7 @@ export class BrokerModule {
         TopicsModule.forRoot(toTopicsOptions(config)),
         ...kafkaModules(config),
         MetricsModule,
+        TopicsHealthModule,
         TerminusModule.forRoot({ logger: false }),
       ],
       controllers: [

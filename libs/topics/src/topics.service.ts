@@ -8,6 +8,7 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import type { StorageAdapter } from '@genrocks/storage';
+import type { Clock } from './clock.js';
 import type { DeadLetters } from './dead-letters/dead-letters.js';
 import { ServiceStoppedError, TopicNotFoundError } from './errors.js';
 import type { TopicsEvents } from './events.js';
@@ -256,6 +257,11 @@ export class TopicsService
   /** The storage adapters that are plugged in, the default one first. */
   get adapters(): readonly StorageAdapter[] {
     return this.plugged.all;
+  }
+
+  /** Time as consumers see it. @internal */
+  get clock(): Clock {
+    return this.options.clock;
   }
 
   /** The members of consumer groups that run, or are to run, in this process. */

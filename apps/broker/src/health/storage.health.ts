@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { access, statfs } from 'node:fs/promises';
-import { type SystemStatus, TopicsService } from '@genrocks/topics';
+import { TopicsHealthIndicator } from '@genrocks/topics/health';
 import { Inject, Injectable } from '@nestjs/common';
 import { type ConfigType } from '@nestjs/config';
 import { HealthIndicatorService } from '@nestjs/terminus';
@@ -17,20 +17,14 @@ const MIN_FREE_BYTES = 1024 * 1024;
 @Injectable()
 export class StorageHealth {
   constructor(
-    @Inject(TopicsService) private readonly topics: TopicsService,
+    @Inject(TopicsHealthIndicator) private readonly topics: TopicsHealthIndicator,
     @Inject(HealthIndicatorService) private readonly indicators: HealthIndicatorService,
     @Inject(brokerConfig.KEY) private readonly config: ConfigType<typeof brokerConfig>,
   ) {}
 
-  /** Every partition of every running topic is open and takes writes. */
+  /** The storage takes writes, and every partition of every running topic is open. */
   partitions() {
-    return this.indicators
-      .check('partitions')
-      .attempt(async () => {
-        const failed = failedPartitions(await this.topics.systemStatus());
-        if (failed.length > 0) throw new Error(`not available: ${failed.join('; ')}`);
-      })
-      .withTimeout(TIMEOUT_MS);
+    return this.topics.storage('partitions', { timeoutMs: TIMEOUT_MS });
   }
 
   /** The directory of the storage can be written to and has room. */
@@ -52,21 +46,4 @@ export class StorageHealth {
   get usesDirectory(): boolean {
     return storageDirectory(this.config.storage) !== undefined;
   }
-}
-
-/** At most this many are named. */
-const MAX_NAMED = 10;
-
-function failedPartitions({ topics }: SystemStatus): string[] {
-  return topics
-    .flatMap(({ name, partitions }) =>
-      partitions
-        .map(({ partition, state, error, store }) => ({
-          place: `${name}/${partition}`,
-          reason: state === 'failed' ? (error?.message ?? 'failed') : store?.details['failed'],
-        }))
-        .filter(({ reason }) => typeof reason === 'string'),
-    )
-    .slice(0, MAX_NAMED)
-    .map(({ place, reason }) => `${place}: ${String(reason)}`);
 }
