@@ -7,6 +7,12 @@ export interface EncoderOptions {
   readonly keyField?: string | undefined;
   /** Key of all messages. */
   readonly key?: string | undefined;
+  /** Field of a record that is the id. */
+  readonly idField?: string | undefined;
+  /** Id of the only message. */
+  readonly id?: string | undefined;
+  /** Without an id of its own a record gets this and its number. */
+  readonly idPrefix?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly partition?: number | undefined;
 }
@@ -41,17 +47,17 @@ export class MessageEncoder {
       findInexactInteger(text) === undefined
         ? `"value":${text}`
         : `"value_base64":"${Buffer.from(text).toString('base64')}"`;
-    return this.join(this.keyOf(value, number), asIs);
+    return this.join(value, number, asIs);
   }
 
   /** A row with named columns; the value is the row. */
   row(row: Readonly<Record<string, unknown>>, number: number): string {
-    return this.join(this.keyOf(row, number), `"value":${JSON.stringify(row)}`);
+    return this.join(row, number, `"value":${JSON.stringify(row)}`);
   }
 
   /** A line of text. */
   text(text: string, number: number): string {
-    return this.join(this.keyOf(text, number), `"value":${JSON.stringify(text)}`);
+    return this.join(text, number, `"value":${JSON.stringify(text)}`);
   }
 
   /** A message as `genrocks consume --json` prints it; where it lay is left out. */
@@ -72,6 +78,7 @@ export class MessageEncoder {
     }
     const { key, headers, partition } = this.options;
     return JSON.stringify({
+      ...(this.options.idPrefix === undefined ? {} : { id: `${this.options.idPrefix}:${number}` }),
       ...message,
       ...(key === undefined ? {} : { key }),
       ...(headers === undefined ? {} : { headers: { ...(message['headers'] as object), ...headers } }),
@@ -79,25 +86,38 @@ export class MessageEncoder {
     });
   }
 
-  private join(key: string | null | undefined, value: string): string {
+  private join(record: unknown, number: number, value: string): string {
     const parts = [value];
+    const key = this.keyOf(record, number);
     if (key !== undefined && key !== null) parts.push(`"key":${JSON.stringify(key)}`);
+    const id = this.idOf(record, number);
+    if (id !== undefined) parts.push(`"id":${JSON.stringify(id)}`);
     if (this.common !== '') parts.push(this.common);
     return `{${parts.join(',')}}`;
   }
 
   private keyOf(record: unknown, number: number): string | null | undefined {
     const { key, keyField } = this.options;
-    if (keyField === undefined) return key;
-    const value: unknown =
-      typeof record === 'object' && record !== null && Object.hasOwn(record, keyField)
-        ? (record as Record<string, unknown>)[keyField]
-        : undefined;
-    if (value === null || typeof value === 'string') return value;
-    if (typeof value === 'number' || typeof value === 'boolean') return String(value);
-    const reason = value === undefined ? 'is missing' : 'is no text, number or boolean';
-    throw new InvalidRecordError(number, `the field ${JSON.stringify(keyField)} (--key-field) ${reason}`);
+    return keyField === undefined ? key : textField(record, keyField, '--key-field', number);
   }
+
+  private idOf(record: unknown, number: number): string | undefined {
+    const { id, idField, idPrefix } = this.options;
+    if (idField !== undefined) return textField(record, idField, '--id-field', number) ?? undefined;
+    return idPrefix === undefined ? id : `${idPrefix}:${number}`;
+  }
+}
+
+/** A field of a record as text; null where it is null. */
+function textField(record: unknown, field: string, flag: string, number: number): string | null {
+  const value: unknown =
+    typeof record === 'object' && record !== null && Object.hasOwn(record, field)
+      ? (record as Record<string, unknown>)[field]
+      : undefined;
+  if (value === null || typeof value === 'string') return value;
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  const reason = value === undefined ? 'is missing' : 'is no text, number or boolean';
+  throw new InvalidRecordError(number, `the field ${JSON.stringify(field)} (${flag}) ${reason}`);
 }
 
 function parseJson(text: string, number: number): unknown {

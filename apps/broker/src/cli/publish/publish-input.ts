@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
+import { isGenRocksError } from '@genrocks/storage';
 import type { BrokerClient } from '../client/broker-client.js';
 import { Progress } from '../progress.js';
 import type { Terminal } from '../terminal.js';
@@ -43,12 +44,19 @@ export async function publishInput(
     terminal.note(`going on behind record ${from.records}, where ${file!.position.path} says it stopped`);
   const { bytes = 0, records = 0, columns, run = randomUUID() } = from ?? ({} as Partial<PublishPosition>);
 
+  const idPrefix = options.idField === undefined && (await hasDedup(client, topic)) ? run : undefined;
   const input: Readable = file?.stream(bytes) ?? terminal.stdin;
-  const source = readRecords(input, format, new MessageEncoder(options), { bytes, records, columns });
+  const source = readRecords(input, format, new MessageEncoder({ ...options, idPrefix }), {
+    bytes,
+    records,
+    columns,
+  });
   const progress = new Progress(terminal, 'published', quiet, file && file.size - bytes);
   const saver = new PositionSaver(file, { version: 1, topic, format, run }, () => source.columns());
   const signal = terminal.signal();
   let stored = { records, bytes };
+  // Ids must be the same after a kill, however early it comes.
+  if (idPrefix !== undefined && from === undefined) await saver.begin();
   const publisher = new RecordPublisher({
     signal,
     send: (lines) => client.publishLines(topic, lines),
@@ -78,6 +86,16 @@ export async function publishInput(
   return { topic, published: stored.records - records, resumed_at: records, complete };
 }
 
+/** Does the topic store a message of one id only once? One that does not exist yet, and is created, does not. */
+async function hasDedup(client: BrokerClient, topic: string): Promise<boolean> {
+  try {
+    return (await client.topic(topic)).dedup !== undefined;
+  } catch (error) {
+    if (isGenRocksError(error, 'TOPIC_NOT_FOUND')) return false;
+    throw error;
+  }
+}
+
 async function openInput({ file, topic, positionFile, restart }: PublishInputOptions): Promise<InputFile> {
   const input = await InputFile.open(file, topic, positionFile);
   if (restart) await input.position.remove();
@@ -94,6 +112,16 @@ class PositionSaver {
     private readonly fixed: Pick<PublishPosition, 'version' | 'topic' | 'format' | 'run'>,
     private readonly columns: () => readonly string[] | undefined,
   ) {}
+
+  async begin(): Promise<void> {
+    const { file } = this;
+    await file?.position.write({
+      ...this.fixed,
+      records: 0,
+      bytes: 0,
+      fingerprint: await file.fingerprint(0),
+    });
+  }
 
   async save({ records, bytes }: { records: number; bytes: number }, isLast: boolean): Promise<void> {
     const { file } = this;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { PassThrough } from 'node:stream';
@@ -158,6 +159,29 @@ describe('genrocks publish', () => {
     const before = (await values(topic)).length;
     expect((await bench.run(['publish', topic, '-f', path])).code).toBe(0);
     expect((await values(topic)).length).toBe(before + 3);
+  });
+
+  it('stores nothing twice in a topic with dedup, whatever is repeated', async () => {
+    const topic = newTopic();
+    await bench.run(['topic', 'create', topic, '--dedup-window-ms', '600000']);
+    for (let i = 0; i < 2; i++) await bench.run(['publish', topic, '--id', 'one', '-v', '1']);
+    const path = await file('in.jsonl', '{"n":"a"}\n{"n":"b"}\nbad\n');
+    const args = ['publish', topic, '-f', path, '-q'];
+    expect((await bench.run(args)).code).toBe(1);
+    // As if it had been killed before it noted how far it was.
+    const position = `${path}.${topic}.position`;
+    const noted = JSON.parse(await readFile(position, 'utf8')) as { run: string };
+    const empty = createHash('sha256').digest('hex');
+    await writeFile(position, JSON.stringify({ ...noted, records: 0, bytes: 0, fingerprint: empty }));
+    await writeFile(path, '{"n":"a"}\n{"n":"b"}\n{"n":"c"}\n');
+    expect((await bench.run(args)).code).toBe(0);
+    expect(await values(topic)).toEqual([1, { n: 'a' }, { n: 'b' }, { n: 'c' }]);
+    for (let i = 0; i < 2; i++) expect((await bench.run([...args, '--id-field', 'n'])).code).toBe(0);
+    expect((await all(topic)).map(({ id }) => id)).toEqual([
+      'one',
+      ...[1, 2, 3].map((n) => `${noted.run}:${n}`),
+      ...['a', 'b', 'c'],
+    ]);
   });
 
   it('wants exactly one thing to publish', async () => {

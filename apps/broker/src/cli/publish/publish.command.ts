@@ -12,6 +12,8 @@ interface Options extends BrokerOptions {
   file?: string;
   format?: Format;
   keyField?: string;
+  idField?: string;
+  id?: string;
   key?: string;
   value?: string;
   text?: string;
@@ -55,6 +57,20 @@ export class PublishCommand extends BrokerCommand<Options> {
   @Option({ flags: '--key-field <name>', description: 'the field or column of a record that is the key' })
   parseKeyField(name: string): string {
     return name;
+  }
+
+  @Option({
+    flags: '--id-field <name>',
+    description:
+      'the field or column of a record that is the message id (default: one of the run, where the topic has dedup)',
+  })
+  parseIdField(name: string): string {
+    return name;
+  }
+
+  @Option({ flags: '--id <id>', description: 'the id of the message; a topic with dedup stores it once' })
+  parseId(id: string): string {
+    return id;
   }
 
   @Option({ flags: '-k, --key <key>', description: 'the key' })
@@ -120,6 +136,8 @@ export class PublishCommand extends BrokerCommand<Options> {
     const { value, text, tombstone, file } = options;
     const given = [value, text, tombstone, file].filter((one) => one !== undefined).length;
     if (given !== 1) throw new InvalidArgumentError('give one of --value, --text, --tombstone and --file');
+    if (file !== undefined && options.id !== undefined)
+      throw new InvalidArgumentError('--id is for one message; name a field of the records with --id-field');
     return file === undefined
       ? this.publishOne(client, topic!, options, out)
       : this.publishFile(client, topic!, { ...options, file }, out);
@@ -128,10 +146,10 @@ export class PublishCommand extends BrokerCommand<Options> {
   private async publishOne(
     client: BrokerClient,
     topic: string,
-    { value, text, key, header: headers, partition, json }: Options,
+    { value, text, key, id, header: headers, partition, json }: Options,
     out: Output,
   ): Promise<number> {
-    const encoder = new MessageEncoder({ key, headers, partition });
+    const encoder = new MessageEncoder({ key, id, headers, partition });
     const line = text === undefined ? encoder.value(value ?? 'null', 1) : encoder.text(text, 1);
     const receipt = await client.publishLines(topic, Buffer.from(line));
     const [stored] = receipt.partitions;
@@ -156,6 +174,7 @@ export class PublishCommand extends BrokerCommand<Options> {
       format,
       key: options.key,
       keyField: options.keyField,
+      idField: options.idField,
       headers: options.header,
       partition: options.partition,
       positionFile,
