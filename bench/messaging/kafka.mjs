@@ -9,7 +9,7 @@ import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ceiling } from '../storage/peers.mjs';
+import { ceiling } from '../storage/outside.mjs';
 import { kcat, messageFile, startBroker } from './broker.mjs';
 import { log, measure, number, peersInstalled, publish, runInChild, settings, tryStart } from './rounds.mjs';
 import { startNats, startRabbit, startRedis } from './servers.mjs';

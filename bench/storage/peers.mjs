@@ -3,8 +3,7 @@
  * `{ name, open(directory, mode) -> { put(i), batch(from, count), get(i), scan() -> count, close() } }`,
  * mode `durable` (acknowledged when on stable storage) or `os` (acknowledged when with the operating system).
  */
-import { execFileSync } from 'node:child_process';
-import { closeSync, existsSync, fdatasyncSync, fsyncSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -145,10 +144,38 @@ async function sqlite() {
   };
 }
 
+async function rocksdb() {
+  const { RocksDbStorageAdapter } = await import('@genrocks/storage-rocksdb');
+  return {
+    name: 'RocksDB in Node (our adapter)',
+    async open(directory, mode, value) {
+      const adapter = new RocksDbStorageAdapter({
+        path: directory,
+        sync: mode === 'durable' ? 'always' : 'os',
+      });
+      const store = await adapter.open('bench', 0);
+      return {
+        put: (i) => store.put(keyOf(i), value),
+        batch: (from, count) =>
+          store.batch(
+            Array.from({ length: count }, (_, j) => ({ type: 'put', key: keyOf(from + j), value })),
+          ),
+        get: (i) => store.get(keyOf(i)),
+        async scan() {
+          let count = 0;
+          for await (const page of store.scanPages()) count += page.length;
+          return count;
+        },
+        close: () => adapter.close(),
+      };
+    },
+  };
+}
+
 /** Peers that load here; those that do not are named. */
 export async function loadPeers(log) {
   const peers = [];
-  for (const load of [diskLog, lmdb, level, sqlite]) {
+  for (const load of [diskLog, lmdb, level, sqlite, rocksdb]) {
     try {
       peers.push(await load());
     } catch (error) {
@@ -156,39 +183,4 @@ export async function loadPeers(log) {
     }
   }
   return peers;
-}
-
-/**
- * The most that any store could reach: a plain loop of write and fdatasync into space that was zero-filled before,
- * with the bytes that one sync of the disk log carries.
- */
-export function ceiling(directory, bytesPerSync, ms) {
-  mkdirSync(directory, { recursive: true });
-  const space = 256 << 20;
-  const fd = openSync(join(directory, 'ceiling'), 'w+');
-  const zeros = Buffer.alloc(1 << 20);
-  for (let at = 0; at < space; at += zeros.length) writeSync(fd, zeros, 0, zeros.length, at);
-  fsyncSync(fd);
-  const chunk = Buffer.alloc(bytesPerSync, 7);
-  let syncs = 0;
-  const began = performance.now();
-  while (performance.now() - began < ms) {
-    const at = (syncs * bytesPerSync) % (space - bytesPerSync);
-    writeSync(fd, chunk, 0, bytesPerSync, at);
-    fdatasyncSync(fd);
-    syncs++;
-  }
-  const seconds = (performance.now() - began) / 1000;
-  closeSync(fd);
-  return syncs / seconds;
-}
-
-/** Erlang's own disk_log with a sync after every write; undefined where `erl` is not installed. */
-export function erlangDiskLog(directory, { writers, batch, bytes, ms, sync }) {
-  mkdirSync(directory, { recursive: true });
-  const script = fileURLToPath(new URL('./disk_log.escript', import.meta.url));
-  const found = ['/usr/bin/escript', '/usr/local/bin/escript'].find((path) => existsSync(path));
-  if (found === undefined) return undefined;
-  const args = [script, join(directory, 'log'), ...[writers, batch, bytes, ms, sync ? 1 : 0].map(String)];
-  return Number(execFileSync(found, args, { encoding: 'utf8' }).trim());
 }

@@ -11,7 +11,8 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { ceiling, erlangDiskLog, keyOf, loadPeers } from './peers.mjs';
+import { ceiling, dbBenchFill, dbBenchReads, dbBenchWrites, erlangDiskLog } from './outside.mjs';
+import { keyOf, loadPeers } from './peers.mjs';
 
 const { values: flags } = parseArgs({
   options: {
@@ -32,6 +33,7 @@ let directories = 0;
 const freshDirectory = () => join(scratch, String(directories++));
 
 const OURS = 'GenRocks disk_log';
+const DB_BENCH = 'RocksDB C++ (db_bench)';
 const tables = [];
 
 function report(title, samples) {
@@ -90,6 +92,16 @@ async function write(peer, mode, writers, batch, bytes) {
   return perSecond;
 }
 
+/** Runs something in a directory of its own, which is removed afterwards. */
+async function cleanly(run) {
+  const directory = freshDirectory();
+  try {
+    return await run(directory);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
 async function writes(peers) {
   const cells = [
     ['durable put, 64 writers', 'durable', 64, 1],
@@ -103,18 +115,13 @@ async function writes(peers) {
         name: peer.name,
         run: () => write(peer, mode, writers, batch, bytes),
       }));
-      const erlang = () =>
-        erlangDiskLog(freshDirectory(), { writers, batch, bytes, ms, sync: mode === 'durable' });
-      contenders.push({ name: 'Erlang disk_log', run: async () => erlang() });
+      const load = { writers, batch, bytes, ms, sync: mode === 'durable' };
+      contenders.push({ name: 'Erlang disk_log', run: async () => erlangDiskLog(freshDirectory(), load) });
+      contenders.push({ name: DB_BENCH, run: () => cleanly((directory) => dbBenchWrites(directory, load)) });
       if (mode === 'durable') {
         const perSync = writers * batch;
-        const run = async () => {
-          const directory = freshDirectory();
-          const syncs = ceiling(directory, perSync * (bytes + 64), ms);
-          rmSync(directory, { recursive: true, force: true });
-          return syncs * perSync;
-        };
-        contenders.push({ name: 'ceiling (write + fdatasync)', run });
+        const run = async (directory) => ceiling(directory, perSync * (bytes + 64), ms) * perSync;
+        contenders.push({ name: 'ceiling (write + fdatasync)', run: () => cleanly(run) });
       }
       await interleave(`${title}, ${bytes} B`, contenders);
     }
@@ -169,13 +176,17 @@ async function reads(peers) {
     if (found !== count) throw new Error(`the scan found ${found} of ${count}`);
     return (found / (performance.now() - began)) * 1000;
   };
-  await interleave(
-    `random get over ${flags.gb} GB, batches of 1000 written`,
-    opened.map(({ name, store }) => ({ name, run: random(store) })),
-  );
+  const bare = freshDirectory();
+  const outside = (await dbBenchFill(bare, count)) ? [bare] : [];
+  const reading = (what) =>
+    outside.map((path) => ({ name: DB_BENCH, run: () => dbBenchReads(path, count, what) }));
+  await interleave(`random get over ${flags.gb} GB, batches of 1000 written`, [
+    ...opened.map(({ name, store }) => ({ name, run: random(store) })),
+    ...reading('readrandom'),
+  ]);
   await interleave(
     `full scan of ${flags.gb} GB`,
-    opened.map(({ name, store }) => ({ name, run: scan(store) })),
+    [...opened.map(({ name, store }) => ({ name, run: scan(store) })), ...reading('readseq')],
     Math.min(3, rounds),
   );
   for (const { store } of opened) await store.close();
