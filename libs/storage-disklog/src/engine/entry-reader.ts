@@ -8,11 +8,12 @@ import { readBytes } from './own-thread.js';
 const MAX_HOLE = 16 << 10;
 const MAX_RUN = 1 << 20;
 
-/** The newest value of a key whose slot is known. The buffer is the caller's own. */
-export async function readValue(file: LogFile, key: string, slot: Slot): Promise<Buffer> {
+/** The newest value of a key whose slot is known; at once where it takes no wait. The buffer is the caller's own. */
+export function readValue({ file, key, slot }: Found): Buffer | Promise<Buffer> {
   const { start, length } = extentOf(slot);
-  const bytes = await readBytes(file, start, length);
-  return entryFrom(file, bytes, start, key, slot).value;
+  const bytes = readBytes(file, start, length);
+  if (!(bytes instanceof Promise)) return entryFrom(file, bytes, start, key, slot).value;
+  return bytes.then((read) => entryFrom(file, read, start, key, slot).value);
 }
 
 /** The values of a page of keys, neighbours read together. */

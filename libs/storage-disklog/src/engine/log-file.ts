@@ -76,9 +76,12 @@ export class LogFile {
   readSync(at: number, length: number): Buffer {
     const target = Buffer.allocUnsafe(length);
     for (let filled = 0; filled < length;) {
-      const count = this.attemptSync(() =>
-        this.handle.readSync(target, filled, length - filled, at + filled),
-      );
+      let count: number;
+      try {
+        count = this.handle.readSync(target, filled, length - filled, at + filled);
+      } catch (error) {
+        throw this.unreadable(error);
+      }
       if (count === 0) throw this.corrupt(at, length, 'the file is shorter than its items');
       filled += count;
     }
@@ -105,14 +108,6 @@ export class LogFile {
   private async attempt<T>(action: () => Promise<T>): Promise<T> {
     try {
       return await action();
-    } catch (error) {
-      throw this.unreadable(error);
-    }
-  }
-
-  private attemptSync<T>(action: () => T): T {
-    try {
-      return action();
     } catch (error) {
       throw this.unreadable(error);
     }

@@ -15,20 +15,22 @@ const PAGE_BYTES = 1 << 20;
 export class LogView {
   constructor(private readonly log: LogDirectory) {}
 
-  async get(key: string, skipDamaged: boolean): Promise<Buffer | undefined> {
-    const found = await this.find(key, skipDamaged);
-    if (found === undefined) return undefined;
+  /** A key's newest value; at once where it takes no wait, as most do. */
+  get(key: string, skipDamaged: boolean): Buffer | undefined | Promise<Buffer | undefined> {
+    const probe = new KeyProbe(key);
+    let found: Found | undefined;
     try {
-      return await readValue(found.file, key, found.slot);
-    } finally {
-      await found.file.release();
+      found = this.find(probe, skipDamaged);
+    } catch (error) {
+      if (!(error instanceof IndexDamagedError)) throw error;
+      return this.healing(undefined, () => this.find(probe, skipDamaged)).then((again) => this.read(again));
     }
+    return this.read(found);
   }
 
   async exists(key: string, skipDamaged: boolean): Promise<boolean> {
-    const found = await this.find(key, skipDamaged);
-    await found?.file.release();
-    return found !== undefined;
+    const probe = new KeyProbe(key);
+    return (await this.healing(undefined, () => this.find(probe, skipDamaged))) !== undefined;
   }
 
   /** Live entries of a range; `check` runs before every page and ends the scan by throwing. */
@@ -84,20 +86,25 @@ export class LogView {
     }
   }
 
-  /** A key's newest entry, its file held for the caller. Fails where damage may hide a newer one. */
-  private find(key: string, skipDamaged: boolean): Promise<Found | undefined> {
-    const probe = new KeyProbe(key);
-    return this.healing(undefined, () => {
-      const { files } = this.log;
-      for (let i = files.length - 1; i >= 0; i--) {
-        const file = files[i]!;
-        const slot = file.keys.get(probe);
-        if (!skipDamaged) refuseDamage([file], slot?.at);
-        // Held in the same turn: a rotation may drop the file in the next.
-        if (slot !== undefined) return slot.deleted ? undefined : { key, slot, file: file.hold() };
-      }
-      return undefined;
-    });
+  /** A key's newest entry. Fails where damage may hide a newer one. */
+  private find(probe: KeyProbe, skipDamaged: boolean): Found | undefined {
+    const { files } = this.log;
+    for (let i = files.length - 1; i >= 0; i--) {
+      const file = files[i]!;
+      const slot = file.keys.get(probe);
+      if (!skipDamaged && file.damage.length > 0) refuseDamage([file], slot?.at);
+      if (slot !== undefined) return slot.deleted ? undefined : { key: probe.key, slot, file };
+    }
+    return undefined;
+  }
+
+  /** In the turn in which it was found: a rotation may drop the file in the next. */
+  private read(found: Found | undefined): Buffer | undefined | Promise<Buffer> {
+    if (found === undefined) return undefined;
+    const value = readValue(found);
+    if (!(value instanceof Promise)) return value;
+    const held = found.file.hold();
+    return value.finally(() => held.release());
   }
 
   /** Runs a look at the keys; a damaged index is built again, and the look taken once more. */

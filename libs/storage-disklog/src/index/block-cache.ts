@@ -1,8 +1,10 @@
-/** A cached block, linked from the most to the least recently used. */
+/** A cached block, linked in the order in which they came or were last passed over. */
 interface Node {
   readonly owner: Map<number, Node>;
   readonly offset: number;
   readonly block: Buffer;
+  /** Since it was last looked at for room. */
+  wasUsed: boolean;
   newer: Node | undefined;
   older: Node | undefined;
 }
@@ -26,19 +28,20 @@ export class BlockCache {
     return new CacheSection(this);
   }
 
-  touch(node: Node): void {
-    if (this.newest === node) return;
-    this.unlink(node);
-    this.link(node);
-  }
-
   add(owner: Map<number, Node>, offset: number, block: Buffer): void {
-    const node: Node = { owner, offset, block, newer: undefined, older: undefined };
+    const node: Node = { owner, offset, block, wasUsed: false, newer: undefined, older: undefined };
     owner.set(offset, node);
     this.link(node);
     this.bytes += block.length + NODE_BYTES;
-    while (this.bytes > this.maxBytes && this.oldest !== undefined && this.oldest !== node)
-      this.remove(this.oldest);
+    while (this.bytes > this.maxBytes && this.oldest !== node) this.makeRoom(this.oldest!);
+  }
+
+  /** A block that was used since it was last here gets another round. */
+  private makeRoom(oldest: Node): void {
+    if (!oldest.wasUsed) return this.remove(oldest);
+    oldest.wasUsed = false;
+    this.unlink(oldest);
+    this.link(oldest);
   }
 
   remove(node: Node): void {
@@ -71,7 +74,7 @@ export class CacheSection {
   get(offset: number): Buffer | undefined {
     const node = this.nodes.get(offset);
     if (node === undefined) return undefined;
-    this.cache.touch(node);
+    node.wasUsed = true;
     return node.block;
   }
 

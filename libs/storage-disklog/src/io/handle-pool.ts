@@ -5,18 +5,20 @@ import type { FileHandle, FileSystem } from './file-system.js';
  * files each must not hold twenty thousand descriptors.
  */
 export class HandlePool {
-  /** Open handles, least recently used first. */
+  /** Open handles, in the order in which they were opened or last passed over. */
   private readonly open = new Set<PooledFile>();
 
   constructor(private readonly limit: number) {}
 
-  use(file: PooledFile): void {
-    this.open.delete(file);
+  /** A file was opened: one that was not read since it was last looked at is closed for it. */
+  add(file: PooledFile): void {
     this.open.add(file);
-    if (this.open.size <= this.limit) return;
-    for (const candidate of this.open) {
-      if (this.open.size <= this.limit) return;
-      if (candidate !== file && candidate.suspend()) this.open.delete(candidate);
+    // The second time round every file has had its chance; those that are being read stay.
+    for (let looks = 2 * this.open.size; looks > 0 && this.open.size > this.limit; looks--) {
+      const [candidate] = this.open;
+      this.open.delete(candidate!);
+      if (candidate === file || candidate!.wasUsed || !candidate!.suspend()) this.open.add(candidate!);
+      candidate!.wasUsed = false;
     }
   }
 
@@ -30,6 +32,8 @@ const sharedPool = new HandlePool(512);
 
 /** A file that is opened by its name when it is read, and may be closed in between. */
 export class PooledFile implements Pick<FileHandle, 'read' | 'readSync' | 'close'> {
+  /** Since the pool last looked. */
+  wasUsed = false;
   private handle: FileHandle | undefined;
   private reading = 0;
   private pinned = false;
@@ -79,8 +83,11 @@ export class PooledFile implements Pick<FileHandle, 'read' | 'readSync' | 'close
 
   private opened(): FileHandle {
     if (this.closed) throw new Error(`${this.path} is closed`);
-    this.handle ??= this.fs.openSync(this.path);
-    if (!this.pinned) this.pool.use(this);
+    this.wasUsed = true;
+    if (this.handle === undefined) {
+      this.handle = this.fs.openSync(this.path);
+      if (!this.pinned) this.pool.add(this);
+    }
     return this.handle;
   }
 }
