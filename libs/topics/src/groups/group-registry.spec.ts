@@ -1,0 +1,136 @@
+import { describe, expect, it } from 'vitest';
+import { useOrders, values } from '../__fixtures__/orders.js';
+import { coded, settled } from '../__fixtures__/waiting.js';
+
+const orders = useOrders();
+
+describe('the group registry', () => {
+  it('lists and describes groups with their lag', async () => {
+    await orders.topic.publishBatch([1, 2, 3].map((value) => ({ value })));
+    await orders.service.groups.commitOffsets('idle', [
+      { topic: 'orders', partition: 0, offset: 1, metadata: 'm' },
+    ]);
+    const { seen } = orders.collect();
+    await seen.atLeast(3);
+    expect(orders.service.groups.list()).toMatchObject([
+      { group: 'g', state: 'stable', members: 1, topics: ['orders'] },
+      { group: 'idle', state: 'empty', members: 0, topics: ['orders'] },
+    ]);
+    expect(await orders.service.groups.describe('idle')).toMatchObject({
+      members: [],
+      lag: 2,
+      offsets: [
+        { topic: 'orders', partition: 0, committed: 1, metadata: 'm', endOffset: 3, lag: 2, memberId: null },
+      ],
+    });
+    expect((await orders.service.groups.describe('g')).offsets[0]!.memberId).toMatch(/^g-/);
+    await expect(orders.service.groups.describe('none')).rejects.toThrowError(coded('GROUP_NOT_FOUND'));
+  });
+
+  it('refuses commits that make no sense', async () => {
+    await orders.topic.publish({ value: 1 });
+    const commit = (offset: number, rest = {}) =>
+      orders.service.groups.commitOffsets('idle', [{ topic: 'orders', partition: 0, offset, ...rest }]);
+    for (const offset of [-1, 2, 0.5, NaN, 2 ** 60]) {
+      await expect(commit(offset)).rejects.toThrowError(coded('OFFSET_OUT_OF_RANGE'));
+    }
+    await expect(commit(1, { topic: 'none' })).rejects.toThrowError(coded('TOPIC_NOT_FOUND'));
+    await expect(commit(1, { partition: 1 })).rejects.toThrowError(coded('PARTITION_NOT_FOUND'));
+    await expect(commit(1, { metadata: 'x'.repeat(5000) })).rejects.toThrowError(coded('INVALID_GROUP'));
+    for (const name of ['', 'a\0b', 'x'.repeat(256)]) {
+      await expect(orders.service.groups.commitOffsets(name, [])).rejects.toThrowError(
+        coded('INVALID_GROUP'),
+      );
+    }
+    await orders.collect().group;
+    await expect(
+      orders.service.groups.commitOffsets('g', [{ topic: 'orders', partition: 0, offset: 0 }]),
+    ).rejects.toThrowError(coded('GROUP_NOT_EMPTY'));
+    await expect(orders.service.groups.delete('g')).rejects.toThrowError(coded('GROUP_NOT_EMPTY'));
+  });
+
+  it('takes offsets past the end where it is told to, and the log does not follow them', async () => {
+    await orders.topic.publish({ value: 1 });
+    const commit = { topic: 'orders', partition: 0, offset: 1000 };
+    await orders.service.groups.commitOffsets('g', [commit], { allowBeyondEnd: true });
+    await orders.running.stop();
+    await orders.boot();
+    expect(orders.committed()).toBe(1000);
+    const { seen, group } = orders.collect();
+    await group;
+    expect((await orders.topic.publish({ value: 2 })).offset).toBe(1);
+    expect(values(await seen.atLeast(1))).toEqual([2]);
+    await (await group).stop();
+    expect(orders.committed()).toBe(2);
+  });
+
+  it('resets offsets to either end, an offset or a time', async () => {
+    await orders.topic.publishBatch([0, 1, 2, 3].map((value) => ({ value, timestamp: value * 10 })));
+    await orders.service.groups.commitOffsets('idle', [{ topic: 'orders', partition: 0, offset: 2 }]);
+    const offset = () => orders.service.groups.committed('idle', 'orders', 0)!.offset;
+    const cases = [
+      ['earliest', 0],
+      ['latest', 4],
+      [{ offset: 3 }, 3],
+      [{ offset: 99 }, 4],
+      [{ timestamp: 15 }, 2],
+      [{ timestamp: 99 }, 4],
+    ] as const;
+    for (const [to, expected] of cases) {
+      const before = offset();
+      const plan = await orders.service.groups.resetOffsets('idle', { to, dryRun: true });
+      expect(plan).toEqual([{ topic: 'orders', partition: 0, offset: expected }]);
+      expect(offset()).toBe(before);
+      await orders.service.groups.resetOffsets('idle', { to });
+      expect(offset()).toBe(expected);
+    }
+  });
+
+  it('forgets deleted groups for good, and is limited in number', async () => {
+    await orders.service.groups.commitOffsets('idle', [{ topic: 'orders', partition: 0, offset: 0 }]);
+    await orders.service.groups.delete('idle');
+    expect(orders.service.groups.list()).toEqual([]);
+    await orders.running.stop();
+    await orders.boot({ maxGroups: 1 });
+    expect(orders.service.groups.list()).toEqual([]);
+    await orders.service.groups.commitOffsets('one', [{ topic: 'orders', partition: 0, offset: 0 }]);
+    await expect(
+      orders.service.groups.commitOffsets('two', [{ topic: 'orders', partition: 0, offset: 0 }]),
+    ).rejects.toThrowError(coded('LIMIT_REACHED'));
+  });
+
+  it('tells stores the lowest batch some group still needs', async () => {
+    await orders.topic.publishBatch([1, 2, 3].map((value) => ({ value })));
+    await orders.topic.publish({ value: 4 });
+    const store = orders.running.adapter.opened.get('orders:0')!;
+    const retained = () => (store.retained === null ? null : (store.retained as Buffer).readBigUInt64BE());
+    await orders.service.groups.commitOffsets('a', [{ topic: 'orders', partition: 0, offset: 4 }]);
+    await settled();
+    expect(retained()).toBe(3n);
+    await orders.service.groups.commitOffsets('b', [{ topic: 'orders', partition: 0, offset: 2 }]);
+    await settled();
+    expect(retained()).toBe(0n);
+    await orders.service.groups.delete('b');
+    await orders.service.groups.delete('a');
+    await settled();
+    expect(retained()).toBeNull();
+  });
+
+  it('refuses options that make no sense', async () => {
+    const options = { group: 'g', topics: ['orders'], handler: () => {} };
+    const bad = [
+      { ...options, group: '' },
+      { ...options, topics: [] },
+      { ...options, batchHandler: () => {} },
+      { ...options, handler: undefined },
+      { ...options, from: 'middle' },
+      { ...options, maxInFlight: 0 },
+      { ...options, maxInflight: 5 },
+    ];
+    for (const one of bad) {
+      await expect(orders.service.startConsumerGroup(one as never)).rejects.toThrowError(
+        coded('INVALID_GROUP'),
+      );
+    }
+  });
+});
