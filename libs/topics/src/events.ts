@@ -15,16 +15,24 @@ export interface DeadLetterEvent {
 
 /** What the service tells of, by event name. */
 export interface TopicsEventMap {
+  /** A topic was created, and is open. */
   'topic-created': [{ topic: string }];
+  /** A topic is open: after its creation, at the start of the service, or by `startTopic`. */
   'topic-started': [{ topic: string }];
+  /** A topic was closed by `stopTopic`; its data stay. */
   'topic-stopped': [{ topic: string }];
+  /** A topic is gone with its data. */
   'topic-deleted': [{ topic: string }];
+  /** A topic has this many partitions now. */
+  'partitions-added': [{ topic: string; partitions: number }];
   /** A partition could not be opened; the others of its topic go on. */
   'partition-failed': [{ topic: string; partition: number; error: Error }];
   /** Something happened inside a store by itself: recovery, eviction, damage, a write with its latency. */
   'store-event': [{ topic: string; partition: number; event: StoreEvent }];
-  'group-started': [{ group: string }];
-  'group-stopped': [{ group: string }];
+  /** A member of this process has joined its group. */
+  'group-started': [{ group: string; memberId: string }];
+  /** A member of this process has left: it was drained, and what was done is committed. */
+  'group-stopped': [{ group: string; memberId: string }];
   /** The members of a group, of whatever kind, share its partitions anew. */
   rebalance: [{ group: string; generation: number }];
   /** A group went on without a member of this process, which joins anew: it did not let go of partitions in time. */
@@ -53,18 +61,28 @@ export interface TopicsEventMap {
   'retention-lost': [{ group: string; topic: string; partition: number; from: number; to: number }];
 }
 
-/** Typed emitter. A listener that throws is its own problem: never the publisher's or the consumer's. */
+/**
+ * Typed emitter: `topics.events.on('dead-letter', ({ group, topic, offset }) => ...)`. Listeners are called at once, in
+ * their order. One that throws, or answers a promise that rejects, is logged: never the publisher's problem, nor the
+ * consumer's, nor that of other listeners.
+ *
+ * @publicApi
+ */
 export class TopicsEvents extends EventEmitter<TopicsEventMap> {
-  /** Emits; what listeners throw goes to `onListenerError`, so that they cannot break the log. */
+  /** Emits; what listeners throw goes to `onListenerError`, so that they cannot break the log. @internal */
   send<K extends keyof TopicsEventMap>(name: K, event: TopicsEventMap[K][0]): void {
     if (this.listenerCount(name) === 0) return;
-    try {
-      (this as EventEmitter).emit(name, event);
-    } catch (error) {
-      this.onListenerError(error);
+    // Not by `emit`, which ends with the first listener that throws. Of `once` these are the wrappers.
+    for (const listener of (this as EventEmitter).rawListeners(name)) {
+      try {
+        const result: unknown = listener.call(this, event);
+        if (result instanceof Promise) result.catch((error: unknown) => this.onListenerError(error));
+      } catch (error) {
+        this.onListenerError(error);
+      }
     }
   }
 
-  /** Replaced by the service with its logger. */
+  /** Replaced by the service with its logger. @internal */
   onListenerError: (error: unknown) => void = () => {};
 }

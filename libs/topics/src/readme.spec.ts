@@ -11,9 +11,11 @@ import { OrdersController, Shop, ShopModule } from './__fixtures__/readme/micros
 import { startHandlers } from './__fixtures__/readme/microservices-main.js';
 import { highest, stored, windows } from './__fixtures__/readme/observe.js';
 import { payOnce } from './__fixtures__/readme/once.js';
+import { OperationController, OperationModule } from './__fixtures__/readme/operate.js';
 import { readEverything } from './__fixtures__/readme/read.js';
 import { testApp } from './__fixtures__/readme/swap.js';
 import { invoicesAreWritten } from './__fixtures__/readme/testing.js';
+import { TopicsMetrics } from './metrics/index.js';
 import { TopicsTester, TopicsTestingModule } from './testing/index.js';
 import { TopicsService } from './topics.service.js';
 
@@ -93,6 +95,22 @@ describe('the README', () => {
     const saved = stored(readings, async ({ celsius }) => `${celsius}`).pipe(take(3), toArray());
     expect(await lastValueFrom(saved)).toEqual(['3', '5', '4']);
     expect(await window).toContainEqual({ sensor: 'a', celsius: 3 });
+    await app.close();
+  });
+
+  it('is operated', async () => {
+    const module = await Test.createTestingModule({
+      imports: [TopicsTestingModule.forRoot(), OperationModule],
+    }).compile();
+    const app = await module.init();
+    const operation = app.get(OperationController);
+    await app.get(TopicsService).publish('orders', { value: 1 });
+    expect(await operation.check()).toMatchObject({ status: 'ok' });
+    expect(await operation.scrape()).toContain('genrocks_messages_published_total{topic="orders"} 1');
+    const readme = await readFile(join(here, '../README.md'), 'utf8');
+    for (const { name } of await app.get(TopicsMetrics).registry.getMetricsAsJSON()) {
+      expect(readme).toContain(`\`${name.replace('genrocks_', '')}\``);
+    }
     await app.close();
   });
 

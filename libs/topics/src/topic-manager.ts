@@ -178,6 +178,7 @@ export class TopicManager {
       }
       topic.grow(this.factsOf(grown), added);
       this.hooks.afterOpen(topic);
+      this.events.send('partitions-added', { topic: name, partitions: total });
       return topic;
     });
   }

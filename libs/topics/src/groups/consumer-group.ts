@@ -112,7 +112,7 @@ export class ConsumerGroup {
       this.currentState = 'stopped';
       throw error;
     }
-    this.environment.events.send('group-started', { group: this.group });
+    this.environment.events.send('group-started', { group: this.group, memberId: this.memberId });
   }
 
   /**
@@ -168,7 +168,7 @@ export class ConsumerGroup {
       this.session.leave();
       this.environment.members.delete(this.session);
       await this.environment.members.shared(this.group);
-      this.environment.events.send('group-stopped', { group: this.group });
+      this.environment.events.send('group-stopped', { group: this.group, memberId: this.memberId });
     }
     this.currentState = 'stopped';
     this.environment.onStopped(this);
