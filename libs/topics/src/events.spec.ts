@@ -62,10 +62,11 @@ describe('TopicsEvents', () => {
     events.on('topic-created', () => {
       throw new Error('thrown');
     });
-    events.on('topic-created', async () => {
+    const rejects = async () => {
       await settled();
       throw new Error('rejected');
-    });
+    };
+    events.on('topic-created', () => rejects() as unknown as void);
     events.once('topic-created', ({ topic }) => seen.push(`once ${topic}`));
     events.on('topic-created', ({ topic }) => seen.push(topic));
     for (const topic of ['a', 'b']) events.send('topic-created', { topic });

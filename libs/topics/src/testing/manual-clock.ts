@@ -1,4 +1,6 @@
+import type { SchedulerLike } from 'rxjs';
 import type { Clock } from '../clock.js';
+import { ClockScheduler } from './clock-scheduler.js';
 
 interface Sleeper {
   readonly due: number;
@@ -18,6 +20,8 @@ interface Sleeper {
 export class ManualClock implements Clock {
   private readonly sleepers = new Set<Sleeper>();
   private readonly watchers = new Set<() => void>();
+  /** This time for operators of RxJS: `topic.observe().pipe(bufferTime(60_000, clock.scheduler))`. */
+  readonly scheduler: SchedulerLike = new ClockScheduler(this);
 
   /** @param time to begin with, ms since 1970 */
   constructor(private time = Date.UTC(2000, 0, 1)) {}

@@ -1,0 +1,39 @@
+import { type SchedulerAction, type SchedulerLike, Subscription } from 'rxjs';
+import type { Clock } from '../clock.js';
+
+type Work<T> = (this: SchedulerAction<T>, state?: T) => void;
+
+/** Time of a {@link Clock} for operators of RxJS: `bufferTime(60_000, clock.scheduler)`. */
+export class ClockScheduler implements SchedulerLike {
+  constructor(private readonly clock: Clock) {}
+
+  now(): number {
+    return this.clock.now();
+  }
+
+  schedule<T>(work: Work<T>, delay = 0, state?: T): Subscription {
+    return new ClockAction(this.clock, work).schedule(state, delay);
+  }
+}
+
+/** Work that is due at some time, and may be scheduled again while it runs. */
+class ClockAction<T> extends Subscription implements SchedulerAction<T> {
+  private pending: AbortController | undefined;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly work: Work<T>,
+  ) {
+    super(() => this.pending?.abort());
+  }
+
+  schedule(state?: T, delay = 0): Subscription {
+    if (this.closed) return this;
+    this.pending?.abort();
+    const own = (this.pending = new AbortController());
+    void this.clock.sleep(delay, own.signal).then(() => {
+      if (!own.signal.aborted) this.work.call(this, state);
+    });
+    return this;
+  }
+}
