@@ -271,6 +271,16 @@ describe.each(ADAPTERS)('bad input to a broker on %s', (adapter) => {
       expect(answers[2]).toContain('BODY_TIMEOUT');
     });
 
+    it('ends a JSON body that comes byte by byte: the time is for all of it', async () => {
+      const socket = await rawConnection(broker.port);
+      const answer = readToEnd(socket);
+      const head = { ...JSON_TYPE, 'content-length': 1_000_000 };
+      socket.write(post('/v1/topics', head, '{'));
+      const trickle = setInterval(() => socket.writable && socket.write(' '), 10);
+      expect(await answer).toMatch(/^HTTP\/1\.1 408 [^]*BODY_TIMEOUT/);
+      clearInterval(trickle);
+    });
+
     it.each([
       ['nonsense\r\n\r\n', 400],
       ['GET / HTTP/9.9\r\n\r\n', 400],

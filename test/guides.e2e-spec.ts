@@ -18,6 +18,7 @@ import { OrderHandlers } from '../examples/guides/groups.js';
 import { AppModule as KafkaApp, fromKafkaToNest } from '../examples/guides/kafka.js';
 import { Payments } from '../examples/guides/retries.js';
 import { mailIsSentInTheEnd } from '../examples/guides/testing.js';
+import { OrderDto, Shop, ShopModule } from '../examples/guides/typed.js';
 import { CliBench } from '../apps/broker/src/cli/__fixtures__/cli.js';
 import { codeBlocks } from './code-blocks.js';
 
@@ -97,6 +98,28 @@ describe('the guides', () => {
     expect(alarms).toEqual(['c']);
     const [letter] = await tester.topics.deadLetters.list('readings.dlq');
     expect(letter).toMatchObject({ reason: 'no number', group: 'alarms', attempts: 2 });
+  });
+
+  it('typed topics: checks what arrives, and keeps what JSON cannot carry', async () => {
+    const app = await start({ imports: [TopicsTestingModule.forRoot(), ShopModule] });
+    const tester = TopicsTester.of(app);
+    const { orders, snapshots, billed } = app.get(Shop);
+    await orders.publish({ value: { id: 1, customer: 'ada', amount: 42 } });
+    await tester.topics.publish('orders', { value: { id: 'two', customer: 'bob', amount: -1 } });
+    await tester.drain();
+    expect(billed).toEqual([{ id: 1, customer: 'ada', amount: 42 }]);
+    expect(billed[0]).toBeInstanceOf(OrderDto);
+    const [letter] = await tester.topics.deadLetters.list('orders.dlq');
+    expect(letter).toMatchObject({ error: 'BadRequestException', attempts: 1, offset: 1 });
+    const snapshot = { takenAt: new Date(0), totals: new Map([['ada', 2n ** 70n]]) };
+    await snapshots.publish({ value: snapshot });
+    const { messages } = await snapshots.partition(0).readMessages({ offset: 0 });
+    expect(messages[0]!.value).toEqual(snapshot);
+    const cyclic: Record<string, unknown> = {};
+    cyclic['self'] = cyclic;
+    await expect(orders.publish({ value: cyclic as unknown as OrderDto })).rejects.toMatchObject({
+      code: 'CODEC_FAILED',
+    });
   });
 
   it.each([

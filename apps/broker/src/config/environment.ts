@@ -55,7 +55,7 @@ export const ENVIRONMENT: Readonly<Record<string, string>> = {
 };
 
 /** Variables that say something, but not the value of a key. */
-const OTHER_VARIABLES = ['GENROCKS_CONFIG'];
+const OTHER_VARIABLES = ['GENROCKS_CONFIG', 'GENROCKS_URL', 'GENROCKS_TOKEN'];
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
