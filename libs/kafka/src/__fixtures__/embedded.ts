@@ -1,7 +1,7 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { EtsModule } from '@genrocks/storage-ets';
-import { TopicsModule, type TopicsOptions, TopicsService } from '@genrocks/topics';
+import { TopicsModule, type TopicsModuleOptions, TopicsService } from '@genrocks/topics';
 import { KafkaListener } from '../kafka-listener.js';
 import { KafkaModule } from '../module/kafka.module.js';
 import type { KafkaOptions } from '../options.js';
@@ -14,7 +14,10 @@ export interface Embedded {
 }
 
 /** An application in memory with a listener on any free port. */
-export async function embed(kafka: KafkaOptions = {}, topics: TopicsOptions = {}): Promise<Embedded> {
+export async function embed(
+  kafka: KafkaOptions = {},
+  topics: Partial<TopicsModuleOptions> = {},
+): Promise<Embedded> {
   const moduleRef = await Test.createTestingModule({
     imports: [
       TopicsModule.forRoot({ storage: EtsModule.forRoot(), ...topics }),

@@ -10,7 +10,7 @@ import { LEADER_EPOCH } from '../cluster/virtual-cluster.js';
 import { produce } from '../protocol/apis/produce.js';
 import { ErrorCode } from '../protocol/error-codes.js';
 import type { RequestOf, ResponseOf } from '../protocol/schema/api.js';
-import { producerOf } from '../producers/batch-producer.js';
+import { isIdempotent, producerOf } from '../producers/batch-producer.js';
 import { CLOSE, NO_ANSWER, route, type Route } from '../server/request.types.js';
 import type { BrokerContext } from './broker-context.js';
 import { errorCodeOf } from './error-mapping.js';
@@ -30,21 +30,35 @@ type PartitionAnswer = ResponseOf<typeof produce>['topics'] extends readonly (in
 
 /** Appends batches as their producers packed them; answers when they are as durable as storage promises. */
 export function produceRoute(broker: BrokerContext): Route {
-  return route(produce, async (request, { version }) => {
-    const { acks } = request;
-    const topics = await Promise.all(
-      request.topics.map(async (topic) => ({
-        name: topic.name,
-        partitions: await Promise.all(
-          topic.partitions.map((data) => answerFor(broker, topic.name, data, acks, version)),
-        ),
-      })),
-    );
-    if (acks !== 0) return { topics };
-    // Nobody reads an answer; a closed connection is the one sign there is that something was lost.
-    const failed = topics.some(({ partitions }) => partitions.some(({ errorCode }) => errorCode !== 0));
-    return failed ? CLOSE : NO_ANSWER;
-  });
+  return route(
+    produce,
+    async (request, { version }) => {
+      const { acks } = request;
+      const topics = await Promise.all(
+        request.topics.map(async (topic) => ({
+          name: topic.name,
+          partitions: await Promise.all(
+            topic.partitions.map((data) => answerFor(broker, topic.name, data, acks, version)),
+          ),
+        })),
+      );
+      if (acks !== 0) return { topics };
+      // Nobody reads an answer; a closed connection is the one sign there is that something was lost.
+      const failed = topics.some(({ partitions }) => partitions.some(({ errorCode }) => errorCode !== 0));
+      return failed ? CLOSE : NO_ANSWER;
+    },
+    overlaps,
+  );
+}
+
+/**
+ * Batches of one client may wait together for one sync. Not those of idempotent producers: behind one that fails, none
+ * may be stored that came after it.
+ */
+function overlaps({ topics }: RequestOf<typeof produce>): boolean {
+  return topics.every(({ partitions }) =>
+    partitions.every(({ records }) => records === null || !isIdempotent(records)),
+  );
 }
 
 async function answerFor(

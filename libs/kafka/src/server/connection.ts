@@ -1,14 +1,15 @@
 import { setMaxListeners } from 'node:events';
 import type { Socket } from 'node:net';
-import type { Dispatcher, Outcome } from './dispatcher.js';
+import type { Dispatcher, Outcome, PreparedRequest } from './dispatcher.js';
+import { type Frame, FrameReader, REFUSED } from './frame-reader.js';
 import type { MemoryBudget } from './memory-budget.js';
-import { PieceQueue } from './piece-queue.js';
 import { CLOSE, NO_ANSWER, type Session } from './request.types.js';
 
-/** Requests up to this size are read without asking the budget; a connection may always hold this much. */
-const FREE_BYTES = 16 * 1024;
-/** What a client may send ahead while its request is served. */
+/** What a client may send ahead while its requests are served. */
 const AHEAD_BYTES = 64 * 1024;
+/** Requests of one connection that are served at once, where they may be; and after how many bytes of them it is enough. */
+const MAX_OVERLAP = 256;
+const OVERLAP_BYTES = 2 * 1024 * 1024;
 
 export interface ConnectionLimits {
   readonly idleTimeoutMs: number;
@@ -28,23 +29,40 @@ export interface ConnectionEnvironment {
   onError(connection: Connection, error: unknown): void;
 }
 
-type Stage = 'idle' | 'reading' | 'serving' | 'writing' | 'closed';
+/** A request that is known, and the memory it holds. */
+interface Arrived {
+  readonly request: PreparedRequest;
+  readonly frame: Frame;
+}
+
+/** The place of one request in the order of the answers, until the client has its answer. */
+interface Place {
+  /** Undefined while the request is served. */
+  outcome: Outcome | undefined;
+}
 
 /**
- * One client. Requests are served one at a time and answered in their order; while one is served, the client may
- * send only a little ahead.
+ * One client. Requests are answered in their order. They are served one at a time, except that those which may overlap
+ * (appends of several batches that wait for the same sync) do so among themselves; meanwhile the client may send only
+ * a little ahead.
  */
 export class Connection {
-  private readonly received = new PieceQueue();
+  private readonly reader: FrameReader;
   private readonly aborter = new AbortController();
-  private stage: Stage = 'idle';
-  /** Length of the request being read, undefined between requests. */
-  private frameBytes: number | undefined;
-  /** The budget has granted the request being read. */
-  private granted = false;
-  private taken = 0;
-  private cancelTake = () => {};
+  /** A request that has to wait until those before it are answered. */
+  private held: Arrived | undefined;
+  private readonly places: Place[] = [];
+  /** How many of the first places have their answer on the way to the client. */
+  private writing = 0;
+  private serving = 0;
+  /** Bytes of the requests that are served. */
+  private servedBytes = 0;
+  /** All that is served now may overlap. */
+  private overlapping = false;
+  private answersDue = false;
+  private reading = false;
   private draining = false;
+  private isClosed = false;
   private deadline: number;
 
   constructor(
@@ -52,12 +70,13 @@ export class Connection {
     readonly session: Session,
     private readonly environment: ConnectionEnvironment,
   ) {
+    this.reader = new FrameReader(environment.requests, () => this.granted());
     // One long poll may wait on hundreds of partitions.
     setMaxListeners(0, this.aborter.signal);
     this.deadline = Date.now() + environment.limits.idleTimeoutMs;
     socket.setNoDelay(true);
     socket.on('data', (piece: Buffer) => {
-      this.received.push(piece);
+      this.reader.push(piece);
       this.proceed();
     });
     socket.on('error', () => {});
@@ -66,126 +85,178 @@ export class Connection {
 
   /** Closes a client that is idle, sends half a request, or does not read, for too long. */
   checkDeadline(now: number): void {
-    if (this.stage !== 'serving' && now >= this.deadline) this.socket.destroy();
+    if (this.serving === 0 && now >= this.deadline) this.socket.destroy();
   }
 
   /** Ends waits, answers what is being served, then closes. */
   drain(): void {
     this.draining = true;
     this.aborter.abort();
-    if (this.stage === 'idle' || this.stage === 'reading') this.socket.destroy();
+    if (this.places.length === 0) this.socket.destroy();
   }
 
   destroy(): void {
     this.socket.destroy();
   }
 
+  /** Begins what may begin. */
   private proceed(): void {
-    const { limits, requests } = this.environment;
-    if (this.stage === 'serving' || this.stage === 'writing') {
-      if (this.received.length > AHEAD_BYTES) this.socket.pause();
-      return;
-    }
-    if (this.stage === 'closed') return;
-    if (this.frameBytes === undefined) {
-      if (this.stage === 'idle' && this.received.length > 0) this.enter('reading', limits.transferTimeoutMs);
-      const length = this.received.peekInt32();
-      if (length === undefined) return;
-      const least = this.environment.dispatcher.leastBytes(this.session);
-      if (length < least || length > this.environment.requestLimit(this.session)) return this.destroy();
-      this.received.take(4);
-      this.frameBytes = length;
-      this.granted = length <= FREE_BYTES;
-      if (!this.granted) this.cancelTake = requests.take(length, () => this.onGranted(length));
-    }
-    if (!this.granted) {
-      // Somebody else's requests fill the memory: that is no fault of this client.
-      this.enter('reading', Infinity);
-      this.socket.pause();
-    } else if (this.received.length >= this.frameBytes) {
-      const frame = this.received.take(this.frameBytes);
-      this.frameBytes = undefined;
-      void this.serve(frame);
+    while (!this.isClosed && !this.draining) {
+      if (!this.takesMore()) {
+        if (this.reader.waiting > AHEAD_BYTES) this.socket.pause();
+        return;
+      }
+      const next = this.held ?? this.arrived();
+      if (next === undefined) return;
+      const mayBegin = this.places.length === 0 || next.request.overlaps;
+      this.held = mayBegin ? undefined : next;
+      if (mayBegin) this.serve(next);
     }
   }
 
-  private onGranted(bytes: number): void {
-    this.granted = true;
-    this.taken = bytes;
-    this.cancelTake = () => {};
-    this.enter('reading', this.environment.limits.transferTimeoutMs);
-    if (!this.socket.isPaused()) return;
-    this.socket.resume();
+  private takesMore(): boolean {
+    if (this.places.length === 0) return true;
+    if (this.held !== undefined || !this.overlapping) return false;
+    return this.places.length < MAX_OVERLAP && this.servedBytes < OVERLAP_BYTES;
+  }
+
+  /** The next request, where it has come as a whole. */
+  private arrived(): Arrived | undefined {
+    const { environment } = this;
+    const { limits, dispatcher } = environment;
+    if (!this.reading && this.reader.isReading) {
+      this.reading = true;
+      this.expect(limits.transferTimeoutMs);
+    }
+    const frame = this.reader.next(() => ({
+      from: dispatcher.leastBytes(this.session),
+      to: environment.requestLimit(this.session),
+    }));
+    if (frame === REFUSED) this.destroy();
+    else if (frame !== undefined) {
+      this.reading = false;
+      try {
+        return { request: dispatcher.prepare(frame.bytes, this.session), frame };
+      } catch (error) {
+        frame.release();
+        environment.onError(this, error);
+        this.destroy();
+      }
+    } else if (this.reader.isBlocked) {
+      // Somebody else's requests fill the memory: that is no fault of this client.
+      this.expect(Infinity);
+      this.socket.pause();
+    }
+    return undefined;
+  }
+
+  private granted(): void {
+    if (this.isClosed) return;
+    this.expect(this.environment.limits.transferTimeoutMs);
+    if (this.socket.isPaused()) this.socket.resume();
     this.proceed();
   }
 
-  private async serve(frame: Buffer): Promise<void> {
-    this.enter('serving', Infinity);
-    let outcome: Outcome;
-    try {
-      outcome = await this.environment.dispatcher.dispatch(frame, {
+  private serve({ request, frame }: Arrived): void {
+    const place: Place = { outcome: undefined };
+    this.overlapping = request.overlaps;
+    this.places.push(place);
+    this.serving++;
+    this.servedBytes += frame.bytes.length;
+    const { answers } = this.environment;
+    const answered = (outcome: Outcome) => {
+      this.serving--;
+      this.servedBytes -= frame.bytes.length;
+      frame.release();
+      place.outcome = outcome;
+      this.answerSoon();
+    };
+    request
+      .serve({
         session: this.session,
         signal: this.aborter.signal,
-        answerRoom: () => Math.max(0, this.environment.answers.limit - this.environment.answers.bytes),
+        answerRoom: () => Math.max(0, answers.limit - answers.bytes),
+      })
+      .then(answered, (error: unknown) => {
+        this.environment.onError(this, error);
+        answered(CLOSE);
       });
-    } catch (error) {
-      this.environment.onError(this, error);
-      outcome = CLOSE;
-    }
-    this.release();
-    if (this.isClosed()) return;
-    if (outcome === CLOSE) this.destroy();
-    else if (outcome === NO_ANSWER) this.next();
-    else this.write(outcome);
   }
 
-  private write(pieces: readonly Buffer[]): void {
-    const { limits, answers } = this.environment;
-    this.enter('writing', limits.transferTimeoutMs);
+  /** What one sync has made durable is answered together. */
+  private answerSoon(): void {
+    if (this.answersDue) return;
+    this.answersDue = true;
+    process.nextTick(() => {
+      this.answersDue = false;
+      if (!this.isClosed) this.answer();
+    });
+  }
+
+  /** Sends the answers that are there, as far as all before them are. */
+  private answer(): void {
+    const pieces: Buffer[] = [];
     let bytes = 0;
-    for (const piece of pieces) bytes += piece.length;
+    let answered = 0;
+    let close = false;
+    for (let i = this.writing; i < this.places.length && !close; i++) {
+      const { outcome } = this.places[i]!;
+      if (outcome === undefined) break;
+      if (outcome === CLOSE) close = true;
+      else {
+        answered++;
+        if (outcome === NO_ANSWER) continue;
+        for (const piece of outcome) bytes += piece.length;
+        pieces.push(...outcome);
+      }
+    }
+    if (answered > 0) this.write(pieces, bytes, answered);
+    // Those before it keep their answers.
+    if (close) this.socket.destroySoon();
+  }
+
+  private write(pieces: readonly Buffer[], bytes: number, answered: number): void {
+    if (pieces.length === 0 && this.writing === 0) return this.written(answered);
+    const { limits, answers } = this.environment;
+    this.expect(limits.transferTimeoutMs);
+    this.writing += answered;
     answers.bytes += bytes;
     const written = () => {
       answers.bytes -= bytes;
-      if (!this.isClosed()) this.next();
+      this.writing -= answered;
+      if (!this.isClosed) this.written(answered);
     };
+    if (pieces.length === 0) pieces = [NOTHING];
     this.socket.cork();
     pieces.forEach((piece, i) => this.socket.write(piece, i === pieces.length - 1 ? written : undefined));
     this.socket.uncork();
   }
 
-  private next(): void {
-    if (this.draining) return void this.socket.end();
-    this.enter('idle', this.environment.limits.idleTimeoutMs);
-    if (this.socket.isPaused()) this.socket.resume();
-    if (this.received.length > 0) this.proceed();
+  /** The client has the first answers. */
+  private written(answered: number): void {
+    this.places.splice(0, answered);
+    if (this.places.length === 0) {
+      if (this.draining) return void this.socket.end();
+      if (!this.reading) this.expect(this.environment.limits.idleTimeoutMs);
+    }
+    if (this.socket.isPaused() && !this.reader.isBlocked) this.socket.resume();
+    this.proceed();
   }
 
-  private enter(stage: Stage, timeoutMs: number): void {
-    this.stage = stage;
+  private expect(timeoutMs: number): void {
     this.deadline = Date.now() + timeoutMs;
   }
 
   private closed(): void {
-    if (this.stage === 'closed') return;
-    const serving = this.stage === 'serving';
-    this.stage = 'closed';
-    this.cancelTake();
+    if (this.isClosed) return;
+    this.isClosed = true;
     // While a request is served its bytes are still in use; they are given back when that is done.
-    if (!serving) this.release();
-    this.received.clear();
+    this.reader.close();
+    this.held?.frame.release();
+    this.held = undefined;
     this.aborter.abort();
     this.environment.onClose(this);
   }
-
-  private release(): void {
-    if (this.taken === 0) return;
-    const bytes = this.taken;
-    this.taken = 0;
-    this.environment.requests.give(bytes);
-  }
-
-  private isClosed(): boolean {
-    return this.stage === 'closed';
-  }
 }
+
+const NOTHING = Buffer.alloc(0);

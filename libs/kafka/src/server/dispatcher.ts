@@ -27,6 +27,13 @@ export interface Gate {
   answerToken(session: Session, token: Buffer): Promise<Buffer | typeof CLOSE>;
 }
 
+/** A request that was read and may be served. */
+export interface PreparedRequest {
+  /** It may be served while others that may are; answers keep the order of the requests. */
+  readonly overlaps: boolean;
+  serve(connection: ConnectionContext): Promise<Outcome>;
+}
+
 /** Finds out what a request is, has it served, and writes the answer. */
 export class Dispatcher {
   private readonly routes: ReadonlyMap<number, Route>;
@@ -57,19 +64,17 @@ export class Dispatcher {
    * @param frame one request without its length
    * @throws {MalformedRequestError} `MALFORMED_REQUEST`
    */
-  async dispatch(frame: Buffer, connection: ConnectionContext): Promise<Outcome> {
-    const { session } = connection;
-    if (this.gate?.expectsToken(session) === true) {
-      const answer = await this.gate.answerToken(session, frame);
-      return answer === CLOSE ? CLOSE : withLength(answer);
-    }
+  prepare(frame: Buffer, session: Session): PreparedRequest {
+    if (this.gate?.expectsToken(session) === true) return this.token(this.gate, frame, session);
     const reader = new Reader(frame);
     const { apiKey, apiVersion: version, correlationId } = readRequestHeader(reader);
     const route = this.routes.get(apiKey);
     if (route === undefined) throw new MalformedRequestError(`API ${apiKey} is not served`);
     const { api } = route;
     if (!api.supports(version)) {
-      if (api.key === apiVersions.key) return this.tooNew(correlationId);
+      if (api.key === apiVersions.key) {
+        return { overlaps: false, serve: async () => this.tooNew(correlationId) };
+      }
       throw new MalformedRequestError(`${api.name} version ${version} is not served`);
     }
     if (this.gate?.allows(session, api.key) === false) {
@@ -78,9 +83,24 @@ export class Dispatcher {
     const clientId = readClientId(reader, api.isFlexible(version)) ?? '';
     const request = api.requestCodec(version).decode(reader);
     const access = this.gate?.accessOf(session) ?? FULL_ACCESS;
-    const answer = await route.handle(request, { ...connection, version, clientId, access });
-    if (answer === NO_ANSWER || answer === CLOSE) return answer;
-    return encode(api, version, correlationId, answer as object);
+    return {
+      overlaps: route.overlaps?.(request) ?? false,
+      async serve(connection) {
+        const answer = await route.handle(request, { ...connection, version, clientId, access });
+        if (answer === NO_ANSWER || answer === CLOSE) return answer;
+        return encode(api, version, correlationId, answer as object);
+      },
+    };
+  }
+
+  private token(gate: Gate, token: Buffer, session: Session): PreparedRequest {
+    return {
+      overlaps: false,
+      async serve() {
+        const answer = await gate.answerToken(session, token);
+        return answer === CLOSE ? CLOSE : withLength(answer);
+      },
+    };
   }
 
   private apiVersions(): ResponseOf<typeof apiVersions> {

@@ -43,11 +43,17 @@ export type Handler<Request extends Fields, Response extends Fields> = (
 export interface Route {
   readonly api: Api;
   readonly handle: (request: unknown, context: RequestContext) => unknown;
+  /**
+   * May the request be served while others before it, for which this is true too, are not done? Handling has to take
+   * its place in the order of requests before it first waits. Default: no.
+   */
+  readonly overlaps?: ((request: unknown) => boolean) | undefined;
 }
 
 export function route<Request extends Fields, Response extends Fields>(
   api: Api<Request, Response>,
   handle: Handler<Request, Response>,
+  overlaps?: (request: Decoded<Request>) => boolean,
 ): Route {
-  return { api: api, handle: handle as Route['handle'] };
+  return { api, handle: handle as Route['handle'], overlaps: overlaps as Route['overlaps'] };
 }

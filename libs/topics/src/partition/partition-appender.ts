@@ -52,10 +52,10 @@ export interface AppenderSettings {
   readonly lingerMs: number;
 }
 
+/** A call that waits for room. */
 interface Waiting {
-  readonly records: readonly RecordInput[];
   readonly bytes: number;
-  readonly completion: GroupCompletion;
+  admit(): void;
 }
 
 /** Makes the completion of records that were packed from `first` on at `delta` of their batch. */
@@ -111,18 +111,25 @@ export class PartitionAppender {
     let bytes = 0;
     for (const record of records) bytes += recordBytes(record);
     if (this.waiting.length === 0 && this.hasRoom(bytes)) this.admit(records, bytes, completion);
-    else this.enqueue(records, bytes, completion);
+    else {
+      this.enqueue(bytes, () => {
+        // The caller may change its buffers as soon as the call returns.
+        const copies = records.map(copyRecord);
+        return () => this.admit(copies, bytes, completion);
+      });
+    }
   }
 
-  /** Queues a batch that came packed. `batch` must be validated and not be changed by anybody else. */
+  /**
+   * Queues a batch that came packed. `batch` must be validated and not be changed by anybody else.
+   * @throws {BackpressureError} `BACKPRESSURE`
+   */
   appendRaw(batch: Buffer, completion: AppendCompletion): void {
     this.assertOpen();
-    if (this.waiting.length > 0 || !this.hasRoom(batch.length)) throw this.backpressure();
     const unit = AppendUnit.raw(batch);
     unit.completions.push(completion);
-    this.take(unit.bytes);
-    this.open = undefined;
-    this.push(unit);
+    if (this.waiting.length === 0 && this.hasRoom(unit.bytes)) this.admitRaw(unit);
+    else this.enqueue(unit.bytes, () => () => this.admitRaw(unit));
   }
 
   /** Runs an action between two writes, in the order of the calls. */
@@ -156,13 +163,19 @@ export class PartitionAppender {
     return this.heldBytes + bytes <= this.environment.budget.share && this.environment.budget.hasRoom(bytes);
   }
 
-  private enqueue(records: readonly RecordInput[], bytes: number, completion: GroupCompletion): void {
+  /** @param keep makes what the call needs its own, and says how to admit it */
+  private enqueue(bytes: number, keep: () => () => void): void {
     if (this.waiting.length > 0 && this.waitingBytes + bytes > this.environment.budget.share)
       throw this.backpressure();
-    // The caller may change its buffers as soon as the call returns.
-    this.waiting.push({ records: records.map(copyRecord), bytes, completion });
+    this.waiting.push({ bytes, admit: keep() });
     this.waitingBytes += bytes;
     this.hurry?.abort();
+  }
+
+  private admitRaw(unit: AppendUnit): void {
+    this.take(unit.bytes);
+    this.open = undefined;
+    this.push(unit);
   }
 
   private backpressure(): BackpressureError {
@@ -315,7 +328,7 @@ export class PartitionAppender {
       if (!this.hasRoom(next.bytes)) return;
       this.waiting.shift();
       this.waitingBytes -= next.bytes;
-      this.admit(next.records, next.bytes, next.completion);
+      next.admit();
     }
   }
 }

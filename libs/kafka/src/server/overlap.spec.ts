@@ -1,0 +1,99 @@
+import { Module } from '@nestjs/common';
+import { StorageAdapter } from '@genrocks/storage';
+import { MemoryAdapter } from '@genrocks/topics/testing';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { makeBatch } from '../__fixtures__/batch.js';
+import { type Embedded, embed } from '../__fixtures__/embedded.js';
+import { RawClient } from '../__fixtures__/raw-client.js';
+import { apiVersions } from '../protocol/apis/api-versions.js';
+import { produce } from '../protocol/apis/produce.js';
+
+@Module({})
+class Memory {}
+
+describe('requests of one connection', () => {
+  let adapter: MemoryAdapter;
+  let embedded: Embedded;
+  let client: RawClient;
+  /** Writes to the topic go on from here. */
+  let release: () => void;
+  let held: number;
+
+  beforeEach(async () => {
+    adapter = new MemoryAdapter();
+    const storage = {
+      module: Memory,
+      providers: [{ provide: StorageAdapter, useValue: adapter }],
+      exports: [StorageAdapter],
+    };
+    embedded = await embed({ transferTimeoutMs: 200 }, { storage, topics: [{ name: 't' }] });
+    client = await RawClient.connect(embedded.port);
+    held = 0;
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    adapter.onWrite = (topic) => (topic === 't' ? (held++, gate) : undefined);
+  });
+  afterEach(async () => {
+    release();
+    client.end();
+    await embedded.app.close();
+  });
+
+  const partition = () => embedded.topics.topic('t').partition(0);
+  const pending = async () => (await partition().info()).pendingBytes;
+  async function send(records: Buffer, topic = 't') {
+    const request = {
+      acks: -1,
+      timeoutMs: 1000,
+      topics: [{ name: topic, partitions: [{ index: 0, records }] }],
+    };
+    const { errorCode, baseOffset } = (await client.call(produce, 9, request)).topics[0]!.partitions[0]!;
+    return errorCode === 0 ? baseOffset : -errorCode;
+  }
+
+  it('wait together for one write, and are stored and answered in their order', async () => {
+    const batches: Buffer[] = [];
+    for (const count of [1, 2, 3, 4]) batches.push(await makeBatch(embedded.topics, count));
+    const bytes = batches.reduce((sum, { length }) => sum + length, 0);
+    const order: number[] = [];
+    const answers = batches.map((batch, i) => send(batch).finally(() => order.push(i)));
+    await expect.poll(pending).toBe(bytes);
+    release();
+    expect(await Promise.all(answers)).toEqual([0, 1, 3, 6]);
+    expect(order).toEqual([0, 1, 2, 3]);
+    expect(held).toBeLessThan(3);
+  });
+
+  it('have an error answered in its place', async () => {
+    const batch = await makeBatch(embedded.topics, 1);
+    const answers = [send(batch), send(batch, 'nowhere'), send(batch)];
+    await expect.poll(pending).toBe(2 * batch.length);
+    release();
+    expect(await Promise.all(answers)).toEqual([0, -3, 1]);
+  });
+
+  it('come one after the other where they are of an idempotent producer, or anything else', async () => {
+    const plain = await makeBatch(embedded.topics, 1);
+    const first = await makeBatch(embedded.topics, 1, { producerId: 7, epoch: 0, sequence: 0 });
+    const second = await makeBatch(embedded.topics, 1, { producerId: 7, epoch: 0, sequence: 1 });
+    const answers = [send(plain), send(first), send(second)];
+    const versions = client.call(apiVersions, 0, {}).then(({ errorCode }) => errorCode);
+    await expect.poll(pending).toBe(plain.length);
+    expect(await Promise.race([versions, Promise.resolve('waits')])).toBe('waits');
+    release();
+    expect(await Promise.all([...answers, versions])).toEqual([0, 1, 2, 0]);
+    expect(held).toBe(3);
+  });
+
+  it('are served to their end when the client goes away, and give their memory back', async () => {
+    const batch = await makeBatch(embedded.topics, 1_500);
+    void send(batch).catch(() => {});
+    void send(batch).catch(() => {});
+    await expect.poll(pending).toBe(2 * batch.length);
+    client.end();
+    await expect.poll(() => embedded.listener.status().connections).toBe(0);
+    expect(embedded.listener.status().requestBytes).toBeGreaterThan(batch.length);
+    release();
+    await expect.poll(() => partition().endOffset).toBe(3_000);
+    await expect.poll(() => embedded.listener.status().requestBytes).toBe(0);
+  });
+});
