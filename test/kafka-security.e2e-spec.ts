@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Kafka, type KafkaConfig, logLevel, type SASLOptions } from 'kafkajs';
-import type { KafkaOptions } from '@genrocks/kafka';
+import { type KafkaOptions, scramCredential } from '@genrocks/kafka';
 import { type RunningKafka, startKafka, temporaryDirectory } from './kafka-harness.js';
 
 const hasOpenssl = spawnSync('openssl', ['version']).error === undefined;
@@ -54,6 +54,25 @@ describe('security', () => {
     },
   );
 
+  it.each(['plain', 'scram-sha-256'] as const)(
+    'knows a user by a stored credential, by %s',
+    async (mechanism) => {
+      const scram = await scramCredential(users.alice, { hash: 'sha256' });
+      await start({ users: [{ name: 'alice', scram }] });
+      expect(await listTopics({ sasl: { mechanism, ...alice } as SASLOptions })).toEqual(['t']);
+      const wrong = { mechanism, username: 'alice', password: 'no' } as SASLOptions;
+      await expect(listTopics({ sasl: wrong })).rejects.toThrow(/authentication failed/i);
+    },
+  );
+
+  it('shows a user the topics of its rights', async () => {
+    await start({
+      users: [{ name: 'alice', password: users.alice, rights: [{ topics: ['x*'], allow: ['read'] }] }],
+    });
+    await running.topics.startTopic('x1');
+    expect(await listTopics({ sasl: { mechanism: 'plain', ...alice } })).toEqual(['x1']);
+  });
+
   it('tells a client without a password nothing but how to authenticate', async () => {
     await start({ users });
     await expect(listTopics({})).rejects.toThrow();
@@ -87,5 +106,11 @@ describe('security', () => {
     await expect(listTopics({ ssl: true, sasl })).rejects.toThrow();
     await expect(listTopics({ sasl, connectionTimeout: 300 })).rejects.toThrow();
     expect(await listTopics({ ssl: { ca: [tls.cert] }, sasl })).toEqual(['t']);
+    await running.stop();
+    // The certificate signs itself, so it serves as the authority for clients too.
+    await start({ tls: { ...tls, ca: tls.cert, clientAuth: 'required' } });
+    const ssl = { ca: [tls.cert] };
+    expect(await listTopics({ ssl: { ...ssl, cert: tls.cert, key: tls.key } })).toEqual(['t']);
+    await expect(listTopics({ ssl })).rejects.toThrow();
   });
 });

@@ -5,12 +5,13 @@ import type { StorageAdapter } from '@genrocks/storage';
 import { DiskLogModule, DiskLogStorageAdapter } from '@genrocks/storage-disklog';
 import { EtsModule, EtsStorageAdapter } from '@genrocks/storage-ets';
 import { RocksDbModule, RocksDbStorageAdapter } from '@genrocks/storage-rocksdb';
-import { KafkaModule } from '@genrocks/kafka';
+import { KafkaModule, type KafkaOptions } from '@genrocks/kafka';
 import { type TopicDefinition, TopicsModule, type TopicsModuleOptions } from '@genrocks/topics';
 import { TopicsHealthModule } from '@genrocks/topics/health';
 import type { AdapterName } from './config/adapters.js';
 import { brokerConfig } from './config/broker.config.js';
 import type { BrokerConfig } from './config/broker-config.js';
+import { toKafkaTls, toKafkaUsers } from './config/kafka-security.js';
 import { loadConfig } from './config/load-config.js';
 import { toPublishingOptions } from './config/publishing.config.js';
 import { toTopicStorage } from './config/topic-storage.js';
@@ -80,8 +81,15 @@ export class BrokerModule {
 }
 
 function kafkaModules({ kafka, autoCreateTopics }: BrokerConfig): DynamicModule[] {
-  const { enabled, ...address } = kafka;
-  return enabled ? [KafkaModule.forRoot({ ...address, autoCreateTopics })] : [];
+  const { enabled, tls, users, ...address } = kafka;
+  if (!enabled) return [];
+  const options: KafkaOptions = {
+    ...address,
+    autoCreateTopics,
+    ...(tls === undefined ? {} : { tls: toKafkaTls(tls) }),
+    ...(users === undefined ? {} : { users: toKafkaUsers(users, process.env) }),
+  };
+  return [KafkaModule.forRoot(options)];
 }
 
 interface Plugged {

@@ -123,6 +123,13 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
     }
     this.server = server;
     this.logger.log(`listens on ${this.addresses.map(hostAndPort).join(', ')}`);
+    if (
+      this.options.users !== undefined &&
+      this.options.tls === undefined &&
+      !isLoopback(this.address.host)
+    ) {
+      this.logger.warn('without TLS, passwords of PLAIN and all messages travel in the clear; set kafka.tls');
+    }
   }
 
   async beforeApplicationShutdown(): Promise<void> {
@@ -154,4 +161,8 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
 
 function hostAndPort({ host, port }: KafkaAddress): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function isLoopback(host: string): boolean {
+  return host === '::1' || host.startsWith('127.');
 }

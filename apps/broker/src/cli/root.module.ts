@@ -4,6 +4,7 @@ import { ConsumeCommand } from './consume/consume.command.js';
 import { GROUP_COMMANDS } from './group/group.command.js';
 import { LOG_COMMANDS } from './log/log.command.js';
 import { PublishCommand } from './publish/publish.command.js';
+import { ScramCommand } from './scram.command.js';
 import { ServeCommand } from './serve.command.js';
 import { Terminal } from './terminal.js';
 import { TOPIC_COMMANDS } from './topic/topic.command.js';
@@ -24,6 +25,7 @@ interface Program {
     ConsumeCommand,
     ...GROUP_COMMANDS,
     ...LOG_COMMANDS,
+    ScramCommand,
   ],
 })
 export class RootModule {

@@ -7,6 +7,7 @@ import { RocksDbOptions } from '@genrocks/storage-rocksdb';
 import type { AdapterName } from './adapters.js';
 import { HttpConfig } from './http.config.js';
 import { KafkaConfig } from './kafka.config.js';
+import { kafkaUserProblems } from './kafka-security.js';
 import { LimitsConfig } from './limits.config.js';
 import { StorageConfig } from './storage.config.js';
 import { MAX_PARTITIONS, TopicConfig } from './topic.config.js';
@@ -71,6 +72,7 @@ export function checkBrokerConfig(tree: unknown, names: Record<string, string> =
   }
   const given = (tree ?? {}) as Record<string, unknown>;
   problems.push(...checkTopics(given['topics'], adapterOf(given)));
+  problems.push(...kafkaUserProblems((given['kafka'] as { users?: unknown } | null | undefined)?.users));
   if (problems.length > 0 || config === undefined) throw new InvalidConfigError(problems);
   if (uses(config, 'disk_log')) config.storage.diskLog ??= new DiskLogOptions();
   if (uses(config, 'rocksdb')) config.storage.rocksdb ??= new RocksDbOptions();

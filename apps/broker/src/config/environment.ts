@@ -21,6 +21,13 @@ export const ENVIRONMENT: Readonly<Record<string, string>> = {
   'kafka.port': 'GENROCKS_KAFKA_PORT',
   'kafka.advertisedHost': 'GENROCKS_KAFKA_ADVERTISED_HOST',
   'kafka.advertisedPort': 'GENROCKS_KAFKA_ADVERTISED_PORT',
+  'kafka.brokers': 'GENROCKS_KAFKA_BROKERS',
+  'kafka.tls.key': 'GENROCKS_KAFKA_TLS_KEY',
+  'kafka.tls.cert': 'GENROCKS_KAFKA_TLS_CERT',
+  'kafka.tls.ca': 'GENROCKS_KAFKA_TLS_CA',
+  'kafka.tls.passphrase': 'GENROCKS_KAFKA_TLS_PASSPHRASE',
+  'kafka.tls.clientAuth': 'GENROCKS_KAFKA_TLS_CLIENT_AUTH',
+  'kafka.users': 'GENROCKS_KAFKA_USERS',
   'storage.adapter': 'GENROCKS_STORAGE',
   'storage.diskLog.logDir': 'GENROCKS_LOG_DIR',
   'storage.diskLog.logType': 'GENROCKS_LOG_TYPE',
@@ -54,6 +61,9 @@ export const ENVIRONMENT: Readonly<Record<string, string>> = {
   logLevel: 'GENROCKS_LOG_LEVEL',
 };
 
+/** Keys whose variable holds a list in YAML. */
+const LISTS = new Set(['topics', 'kafka.users']);
+
 /** Variables that say something, but not the value of a key. */
 const OTHER_VARIABLES = ['GENROCKS_CONFIG', 'GENROCKS_URL', 'GENROCKS_TOKEN'];
 
@@ -70,7 +80,7 @@ export type OptionTree = Record<string, unknown>;
 export function overrideFromEnvironment(tree: OptionTree, env: Environment): Record<string, string> {
   const { values, names } = readEnv(ENVIRONMENT, env);
   for (const [path, text] of Object.entries(values)) {
-    setPath(tree, path.split('.').map(toSnakeCase), path === 'topics' ? parseList(text) : text);
+    setPath(tree, path.split('.').map(toSnakeCase), LISTS.has(path) ? parseList(text) : text);
   }
   return names;
 }

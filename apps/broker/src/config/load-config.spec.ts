@@ -5,6 +5,8 @@ import { InvalidConfigError } from '@genrocks/storage';
 import { toSnakeCase } from '@genrocks/storage/config';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BrokerConfig } from './broker-config.js';
+import { KafkaTlsConfig } from './kafka.config.js';
+import { toKafkaTls, toKafkaUsers } from './kafka-security.js';
 import { type Environment, ENVIRONMENT } from './environment.js';
 import { loadConfig } from './load-config.js';
 
@@ -55,6 +57,8 @@ const VALUES: Record<string, [text: string, value: unknown]> = {
   'kafka.port': ['9093', 9093],
   'kafka.advertisedHost': ['broker.example', 'broker.example'],
   'kafka.advertisedPort': ['9094', 9094],
+  'kafka.brokers': ['3', 3],
+  'kafka.users': ['[{ name: a, password: b }]', [{ name: 'a', password: 'b' }]],
   'storage.adapter': ['ets', 'ets'],
   'storage.diskLog.logDir': ['./elsewhere', './elsewhere'],
   'storage.diskLog.logType': ['halt', 'halt'],
@@ -136,7 +140,10 @@ describe('loadConfig', () => {
     const paths = ['http', 'kafka', 'limits'].flatMap((group) =>
       Object.keys(config[group as 'http']).map((key) => `${group}.${key}`),
     );
-    for (const path of paths) expect(ENVIRONMENT, path).toHaveProperty([path]);
+    const ofTls = Object.keys(new KafkaTlsConfig()).map((key) => `kafka.tls.${key}`);
+    for (const path of [...paths.filter((path) => path !== 'kafka.tls'), ...ofTls]) {
+      expect(ENVIRONMENT, path).toHaveProperty([path]);
+    }
     for (const key of ['autoCreateTopics', 'defaultPartitions', 'logLevel', 'topics']) {
       expect(ENVIRONMENT).toHaveProperty([key]);
     }
@@ -218,6 +225,62 @@ describe('loadConfig', () => {
       /^GENROCKS_KAFKA_ENABLED: "maybe"/,
     );
     expect(problems('kafka: { port: 70000 }')[0]).toMatch(/^kafka.port: 70000/);
+  });
+
+  it('checks the users of the Kafka listener, and never tells a password', () => {
+    const users = (text: string) => problems(`kafka: { users: ${text} }`);
+    const credential = `SCRAM-SHA-256$4096:c2FsdA==$${'A'.repeat(43)}=:${'A'.repeat(43)}=`;
+    expect(
+      users(
+        `[{ name: a, password_env: A, rights: [{ topics: ['*'], groups: [g], allow: [read, write] }] },
+          { name: b, scram: '${credential}' }, { name: c, password: x, rights: [] }]`,
+      ),
+    ).toEqual([]);
+    const wrong = [
+      '[{ name: a }]',
+      '[{ name: a, password: hidden, scram: hidden }]',
+      '[{ name: a, password: hidden, password_env: B }]',
+      '[{ name: a, pasword: hidden }]',
+      '[{ name: a, scram: hidden }]',
+      '[{ name: a, password: hidden }, { name: a, password: hidden }]',
+      '[{ name: a, password: hidden, rights: [{ topics: ["*"], allow: [fly] }] }]',
+      '[{ name: a, password: hidden, rights: [{ allow: [read] }] }]',
+      '[{ name: a, password: hidden, rights: [{ topic: x, allow: [read] }] }]',
+      '{ a: hidden }',
+      'hidden',
+      '[hidden]',
+      '[]',
+    ];
+    for (const text of wrong) {
+      const found = users(text);
+      expect(found, text).not.toEqual([]);
+      expect(found.join('\n'), text).not.toContain('hidden');
+      expect(
+        found.every((line) => line.startsWith('kafka.users')),
+        text,
+      ).toBe(true);
+    }
+    expect(problems(undefined, { GENROCKS_KAFKA_USERS: 'hidden' }).join()).not.toContain('hidden');
+    expect(problems('kafka: { tls: { key: k } }')).toEqual([
+      'kafka.tls.cert: missing; text that is not empty',
+    ]);
+    expect(problems('kafka: { tls: { key: k, cert: c, client_auth: maybe } }')[0]).toMatch(
+      /^kafka.tls.client_auth: "maybe"/,
+    );
+  });
+
+  it('reads passwords and certificates where the listener is made, and says what is not there', () => {
+    const users = [
+      { name: 'a', password_env: 'A_PASSWORD', rights: [] },
+      { name: 'b', password: 'x' },
+    ];
+    expect(toKafkaUsers(users, { A_PASSWORD: 'y' })).toEqual([
+      { name: 'a', password: 'y', rights: [] },
+      { name: 'b', password: 'x' },
+    ]);
+    expect(() => toKafkaUsers(users, {})).toThrowError(/users\[0\].password_env: .* A_PASSWORD is not set/);
+    const missing = { key: join(cwd, 'key.pem'), cert: join(cwd, 'cert.pem'), clientAuth: 'none' as const };
+    expect(() => toKafkaTls(missing)).toThrowError(/kafka.tls.key: .* cannot be read[^]*kafka.tls.cert/);
   });
 
   it('plugs in the disk log and RocksDB only where something uses them', () => {
