@@ -117,6 +117,8 @@ async function append(
   const producer = producerOf(batch);
   if (producer === undefined) {
     const { baseOffset, startOffset } = await partition.append(batch);
+    // Those who write idempotently must be found again behind any number of batches of others.
+    await broker.producers.stored(topic, partition);
     return { index, errorCode: ErrorCode.NONE, baseOffset, logStartOffset: startOffset };
   }
   const producers = await broker.producers.of(topic, partition);

@@ -65,6 +65,18 @@ describe('producers over restarts', () => {
     expect(after.check(producerOf(late)!).kind).toBe('duplicate');
   });
 
+  it('are saved when others have written a lot behind them', async () => {
+    const before = new ProducerRegistry(state);
+    const first = await append(before, 0, 1);
+    for (let i = 0; i < 10; i++) {
+      const others = Array.from({ length: 10_001 }, () => ({ value: 0 }));
+      await topic.publishBatch(others);
+      await before.stored(topic, partition);
+    }
+    const after = await new ProducerRegistry(state).of(topic, partition);
+    expect(after.check(producerOf(first)!).kind).toBe('duplicate');
+  });
+
   it('forget a batch that could not be stored, with those behind it', async () => {
     const registry = new ProducerRegistry(state);
     await append(registry, 0, 1);

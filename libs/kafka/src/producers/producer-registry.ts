@@ -10,8 +10,8 @@ const MAX_PARTITIONS = 2_000;
 /** A snapshot is written when the log has grown by so many records since the last one, so that a start reads little. */
 const SNAPSHOT_RECORDS = 50_000;
 /**
- * Most records read when the state is loaded. Where more than that was written behind a snapshot, all of it by
- * producers that are not idempotent, a producer that last wrote before them is taken for a new one.
+ * Most records read when the state is loaded. A snapshot is never so far behind for what Kafka clients write; where more
+ * than that was published inside the process since, a producer that last wrote before it is taken for a new one.
  */
 const MAX_REPLAYED_RECORDS = 2 * SNAPSHOT_RECORDS;
 const SCAN_BYTES = 4 * 1024 * 1024;

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { arbitraryMessage } from '../__fixtures__/arbitrary-message.js';
 import { type Embedded, embed } from '../__fixtures__/embedded.js';
+import { RECORDED } from '../__fixtures__/recorded.js';
 import { encodeRequest, RawClient } from '../__fixtures__/raw-client.js';
 import * as apis from '../protocol/apis/index.js';
 import { metadata } from '../protocol/apis/metadata.js';
@@ -24,6 +25,25 @@ const damagedRequest = fc
     });
   });
 
+/** What a real client has sent, with some bytes changed, cut off or doubled. */
+const damagedRecording = fc
+  .tuple(
+    fc.constantFrom(...RECORDED.flatMap(({ requests }) => requests)),
+    fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 }),
+    fc.constantFrom('whole', 'cut', 'twice'),
+    fc.boolean(),
+  )
+  .map(([request, changes, shape, fitsLength]) => {
+    const bytes = Buffer.from(request);
+    for (const [at, byte] of changes) bytes[4 + (at % (bytes.length - 4))] = byte;
+    if (shape === 'whole') return bytes;
+    const body = bytes.subarray(4);
+    const other = shape === 'cut' ? body.subarray(0, body.length >> 1) : Buffer.concat([body, body]);
+    const length = Buffer.alloc(4);
+    length.writeInt32BE(fitsLength ? other.length : body.length);
+    return Buffer.concat([length, other]);
+  });
+
 describe('requests no client would send', () => {
   let embedded: Embedded;
   beforeAll(async () => {
@@ -31,25 +51,31 @@ describe('requests no client would send', () => {
   });
   afterAll(() => embedded.app.close());
 
-  it('break nothing: every one is answered or its connection closed, and the broker goes on', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(damagedRequest, { minLength: 1, maxLength: 20 }), async (requests) => {
-        const clients = await Promise.all(requests.map(() => RawClient.connect(embedded.port)));
-        clients.forEach((client, i) => client.socket.end(requests[i]!));
-        const bystander = await RawClient.connect(embedded.port);
-        expect((await bystander.call(metadata, 12, { topics: [] })).brokers).toHaveLength(1);
-        bystander.end();
-        for (const client of clients) client.end();
-        await Promise.all(clients.map(({ closed }) => closed));
-      }),
-      { numRuns: 40 },
-    );
-    await expect
-      .poll(() => embedded.listener.status(), { timeout: 10_000 })
-      .toEqual({
-        connections: 0,
-        requestBytes: 0,
-        answerBytes: 0,
-      });
-  });
+  it.each([
+    ['made up', damagedRequest],
+    ['recorded from real clients', damagedRecording],
+  ])(
+    '%s, break nothing: each is answered or its connection closed, and the broker goes on',
+    async (_name, damaged) => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(damaged, { minLength: 1, maxLength: 20 }), async (requests) => {
+          const clients = await Promise.all(requests.map(() => RawClient.connect(embedded.port)));
+          clients.forEach((client, i) => client.socket.end(requests[i]!));
+          const bystander = await RawClient.connect(embedded.port);
+          expect((await bystander.call(metadata, 12, { topics: [] })).brokers).toHaveLength(1);
+          bystander.end();
+          for (const client of clients) client.end();
+          await Promise.all(clients.map(({ closed }) => closed));
+        }),
+        { numRuns: 40 },
+      );
+      await expect
+        .poll(() => embedded.listener.status(), { timeout: 10_000 })
+        .toEqual({
+          connections: 0,
+          requestBytes: 0,
+          answerBytes: 0,
+        });
+    },
+  );
 });

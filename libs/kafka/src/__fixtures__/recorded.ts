@@ -1,0 +1,10 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+const FOLDER = new URL('requests/', import.meta.url);
+
+/** Requests of real clients as `tools/record-requests.mjs` has recorded them, their lengths in front. */
+export const RECORDED: readonly { readonly client: string; readonly requests: readonly Buffer[] }[] =
+  readdirSync(FOLDER).map((name) => {
+    const requests = JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8')) as string[];
+    return { client: name.replace('.json', ''), requests: requests.map((hex) => Buffer.from(hex, 'hex')) };
+  });

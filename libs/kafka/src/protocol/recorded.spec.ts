@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { RECORDED } from '../__fixtures__/recorded.js';
+import * as apis from './apis/index.js';
+import { readClientId, readRequestHeader } from './header.js';
+import type { Api } from './schema/api.js';
+import { Reader } from './wire/reader.js';
+import { Writer } from './wire/writer.js';
+
+const BY_KEY = new Map((Object.values(apis) as unknown as Api[]).map((api) => [api.key, api]));
+
+/** What stands in a request, and the same written again. */
+function rewrite(request: Buffer): { api: Api; version: number; bytes: Buffer; left: number } {
+  const reader = new Reader(request.subarray(4));
+  const { apiKey, apiVersion: version, correlationId } = readRequestHeader(reader);
+  const api = BY_KEY.get(apiKey)!;
+  const flexible = api.isFlexible(version);
+  const clientId = readClientId(reader, flexible);
+  const message = api.requestCodec(version).decode(reader);
+  const writer = new Writer().int16(apiKey).int16(version).int32(correlationId).nullableString(clientId);
+  if (flexible) writer.noTags();
+  api.requestCodec(version).encode(writer, message);
+  return { api, version, bytes: Buffer.concat(writer.frame()), left: reader.remaining };
+}
+
+describe.each(RECORDED)('requests of $client', ({ requests }) => {
+  it('are of versions that are served', () => {
+    for (const request of requests) {
+      const { api, version } = rewrite(request);
+      // A client may first ask in a version of its own what we speak.
+      if (api.key !== apis.apiVersions.key)
+        expect(api.supports(version), `${api.name} v${version}`).toBe(true);
+    }
+  });
+
+  it('come back byte for byte when they are read and written again', () => {
+    for (const request of requests) {
+      const { api, version, bytes, left } = rewrite(request);
+      expect(left, `${api.name} v${version}`).toBe(0);
+      expect(bytes.toString('hex'), `${api.name} v${version}`).toBe(request.toString('hex'));
+    }
+  });
+});
+
+it('covers what clients do', () => {
+  const keys = RECORDED.flatMap(({ requests }) => requests.map((request) => request.readInt16BE(4)));
+  for (const api of [apis.produce, apis.fetch, apis.joinGroup, apis.offsetCommit, apis.createTopics]) {
+    expect(keys).toContain(api.key);
+  }
+});
