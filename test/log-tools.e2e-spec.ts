@@ -248,6 +248,19 @@ describe.skipIf(!BUILT)('genrocks log', { timeout: SLOW }, () => {
     expect([locked.code, locked.err]).toEqual([1, expect.stringContaining(`LOCKED`) as string]);
     expect((await log('verify', join(cwd, 'data'))).code).toBe(0);
     await stop(child);
+    const dumped = await log('dump', '--messages', '--limit', '19', join(cwd, 'data/orders'));
+    expect(dumped.code).toBe(0);
+    const lines = dumped.out.trim().split('\n');
+    expect(lines).toHaveLength(19);
+    expect(JSON.parse(lines[18]!)).toMatchObject({
+      topic: 'orders',
+      partition: 0,
+      offset: 18,
+      value: { order_id: 'ORDER-18', amount: 18.5 },
+    });
+    const none = await log('dump', '--messages', join(cwd, 'data/orders.kv/partition_0'));
+    expect([none.code, none.out, none.err]).toEqual([2, '', expect.stringContaining('no offset') as string]);
+    expect((await log('dump', '--messages', '--prefix', 'a', join(cwd, 'data/orders'))).code).toBe(1);
     expect(keys(await log('dump', '--json', join(cwd, 'data/orders.kv/partition_0')))).toEqual([
       'a',
       'b',

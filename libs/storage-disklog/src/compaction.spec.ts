@@ -6,6 +6,7 @@ import { Scratch } from './__fixtures__/directories.js';
 import { contentsOf } from './__fixtures__/expected-log.js';
 import { fastFileSystem } from './__fixtures__/recording-file-system.js';
 import { type DiskLogOptions, DiskLogStorageAdapter } from './index.js';
+import type { FileSystem } from './io/file-system.js';
 
 Logger.overrideLogger(false);
 
@@ -75,4 +76,49 @@ describe('a compaction while others write', () => {
       }
     },
   );
+});
+
+it('a copy under way and a truncation do not meet in one file', async () => {
+  const logDir = await scratch.directory();
+  let holds = false;
+  let reached!: () => void;
+  let release!: () => void;
+  const isReached = new Promise<void>((resolve) => (reached = resolve));
+  const released = new Promise<void>((resolve) => (release = resolve));
+  const fs: FileSystem = {
+    ...fastFileSystem,
+    async open(path, options) {
+      const handle = await fastFileSystem.open(path, options);
+      const write = handle.write.bind(handle);
+      // What the compaction copies waits for the truncation to be over; the few bytes of a new file's head do not.
+      handle.write = async (source, offset, length, position) => {
+        if (holds && options.create === true && length > 1000) {
+          reached();
+          await released;
+        }
+        return write(source, offset, length, position);
+      };
+      return handle;
+    },
+  };
+  const adapter = new DiskLogStorageAdapter({ logDir, logType: 'compact', sync: 'os' }, fs);
+  const store = await adapter.open('t', 0);
+  for (let i = 0; i < 100; i++) await store.put(`k${i}`, filler);
+  holds = true;
+  const compaction = store.optimize();
+  await isReached;
+  await store.truncate();
+  await store.put('after', 'x');
+  release();
+  await compaction;
+  await store.put('later', 'y');
+  const live = [
+    ['after', 'x'],
+    ['later', 'y'],
+  ];
+  expect((await contentsOf(store)).live).toEqual(live);
+  await adapter.close();
+  const again = await open({ logDir, logType: 'compact' });
+  expect((await contentsOf(again.store)).live).toEqual(live);
+  await again.adapter.close();
 });

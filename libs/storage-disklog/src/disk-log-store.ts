@@ -176,17 +176,23 @@ export class DiskLogStore extends PartitionStore {
         files: files.length,
         log_items: sum((file) => file.items),
         current_file: this.log.current.file.number,
-        damaged_ranges: files.flatMap((file) => file.damage),
+        damaged_ranges: files.flatMap((file) => file.allDamage),
         last_recovery: recovery,
         failed: this.writer.failed?.message ?? null,
       },
     };
   }
 
-  /** Rewrites a halt or compact log so that only the newest value of every key is left; a wrap log reclaims by wrapping. */
+  /**
+   * Rewrites a halt or compact log so that only the newest value of every key is left. A wrap log reclaims by wrapping;
+   * it is read from end to end, so that rot is reported before somebody needs what it hit.
+   */
   async optimize(): Promise<void> {
     this.assertOpen();
-    if (this.context.settings.logType === 'wrap') return;
+    if (this.context.settings.logType === 'wrap') {
+      for await (const page of this.readLogPages({ skipDamaged: true })) void page;
+      return;
+    }
     this.refuseFailed();
     await this.compact();
   }

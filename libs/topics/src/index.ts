@@ -46,6 +46,7 @@ export {
   patchLeaderEpoch,
   readBatchHeader,
 } from './records/batch-header.js';
+export { messagesOfBatch } from './partition/batch-messages.js';
 export { Partition } from './partition/partition.js';
 export * from './partition/read.types.js';
 export type { Routing, RoutingName, RoutedMessage, RoutingFunction } from './routing/router.js';

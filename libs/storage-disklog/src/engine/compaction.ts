@@ -74,7 +74,7 @@ class Copy {
     // Fixed before the first item is met: what is overwritten from here on is copied again behind it.
     while (this.copiedTo < end) {
       const found = await this.source.format.itemAt(window, this.copiedTo);
-      if ('reason' in found) throw this.source.corrupt(this.copiedTo, end - this.copiedTo, found.reason);
+      if ('reason' in found) throw this.source.rotten(this.copiedTo, end - this.copiedTo, found.reason);
       const { item, frame } = found;
       const sequence = item.trailer?.sequence ?? 0;
       for (let index = 0; index < item.entries.length; index++) {

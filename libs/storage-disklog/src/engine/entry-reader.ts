@@ -72,10 +72,10 @@ function entryFrom(file: LogFile, bytes: Buffer, start: number, key: string, slo
   else {
     const from = at + inner - start;
     entry = file.format.readPlacedEntry(bytes.subarray(from, from + innerLength), crc);
-    if (entry === undefined) throw file.corrupt(at, length, 'an entry of the batch fails its checksum');
+    if (entry === undefined) throw file.rotten(at, length, 'an entry of the batch fails its checksum');
   }
   if (entry?.value === undefined || entry.key.toString('latin1') !== key) {
-    throw file.corrupt(at, length, 'the item does not hold the key it is known for');
+    throw file.rotten(at, length, 'the item does not hold the key it is known for');
   }
   return { key: entry.key, value: entry.value };
 }

@@ -57,7 +57,8 @@ export class FileMaker {
     const handle = new PooledFile(this.fs, path);
     const { format } = this.options;
     const end = format.headBytes;
-    const file = new LogFile(path, number, generation, format, handle, keys, end, 0, 0, []);
+    const { onEvent } = this.options;
+    const file = new LogFile(path, number, generation, format, handle, keys, end, 0, 0, [], onEvent);
     return this.makeCurrent(file, keys, writer, end);
   }
 

@@ -34,7 +34,19 @@ export class LeftFiles {
     const { logEnd, items, entries, lastSequence } = keys.footer;
     const handle = new PooledFile(this.fs, path);
     return {
-      file: new LogFile(path, number, generation, this.format, handle, keys, logEnd, items, entries, []),
+      file: new LogFile(
+        path,
+        number,
+        generation,
+        this.format,
+        handle,
+        keys,
+        logEnd,
+        items,
+        entries,
+        [],
+        this.onEvent,
+      ),
       lastSequence,
     };
   }
@@ -71,6 +83,8 @@ export class LeftFiles {
     const recovered = await recoverFile(file.handle, file.path, file.end, { format: this.format });
     const damaged = file.keys;
     file.keys = recovered.keys;
+    // The keys of what cannot be read are gone with the index that knew them.
+    for (const damage of recovered.damage) file.addDamage(damage);
     await damaged.close();
     if (isStored) await this.rebuild(file, recovered);
   }

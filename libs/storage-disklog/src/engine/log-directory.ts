@@ -141,8 +141,20 @@ export class LogDirectory {
       old.file.pin();
       const handle = new PooledFile(fs, names.halt);
       const generation = old.file.generation + 1;
-      const { format } = this.options;
-      const file = new LogFile(names.halt, 0, generation, format, handle, keys, end, items, items, []);
+      const { format, onEvent } = this.options;
+      const file = new LogFile(
+        names.halt,
+        0,
+        generation,
+        format,
+        handle,
+        keys,
+        end,
+        items,
+        items,
+        [],
+        onEvent,
+      );
       // Who comes from here on must not open the old file by a name that is about to be the new one's.
       await fs.rename(path, names.halt);
       this.current = this.maker.makeCurrent(file, keys, writer, end);

@@ -1,4 +1,4 @@
-import { LogCorruptError, StorageIoError } from '@genrocks/storage';
+import { LogCorruptError, StorageIoError, type StoreEvent } from '@genrocks/storage';
 import type { Slot } from '../format/entry.js';
 import type { Item } from '../format/item.js';
 import type { LogFormat } from '../format/log-format.js';
@@ -19,6 +19,8 @@ export interface Damage extends Pick<Gap, 'start' | 'end' | 'reason' | 'sequence
  */
 export class LogFile {
   private holders = 1;
+  /** What proved unreadable since the file was opened, by position. */
+  private readonly found = new Map<number, Damage>();
 
   constructor(
     readonly path: string,
@@ -34,8 +36,15 @@ export class LogFile {
     /** Items in the file, and entries in them: a batch is one item of several entries. */
     public items: number,
     public entries: number,
-    readonly damage: readonly Damage[],
+    /** Stretches whose keys are not known, so that whatever is older may be outdated. */
+    public damage: readonly Damage[],
+    private readonly onEvent: (event: StoreEvent) => void,
   ) {}
+
+  /** All stretches known to be damaged, those that were only met when they were read among them. */
+  get allDamage(): readonly Damage[] {
+    return [...this.damage, ...this.found.values()];
+  }
 
   /** Keeps the file open until the matching {@link release}. */
   hold(): this {
@@ -66,7 +75,7 @@ export class LogFile {
     let filled = 0;
     while (filled < length) {
       const count = await this.attempt(() => this.handle.read(target, filled, length - filled, at + filled));
-      if (count === 0) throw this.corrupt(at, length, 'the file is shorter than its items');
+      if (count === 0) throw this.rotten(at, length, 'the file is shorter than its items');
       filled += count;
     }
     return target;
@@ -82,7 +91,7 @@ export class LogFile {
       } catch (error) {
         throw this.unreadable(error);
       }
-      if (count === 0) throw this.corrupt(at, length, 'the file is shorter than its items');
+      if (count === 0) throw this.rotten(at, length, 'the file is shorter than its items');
       filled += count;
     }
     return target;
@@ -92,8 +101,31 @@ export class LogFile {
   itemFrom(bytes: Buffer, offset: number, slot: Pick<Slot, 'at' | 'length'>): Item {
     const view = bytes.subarray(offset, offset + slot.length);
     const item = this.format.readItem(view, slot.at);
-    if ('reason' in item) throw this.corrupt(slot.at, slot.length, item.reason);
+    if ('reason' in item) throw this.rotten(slot.at, slot.length, item.reason);
     return item;
+  }
+
+  /** A stretch was lost, and the keys in it are not known. */
+  addDamage(damage: Damage): void {
+    const { file, start, end, reason } = damage;
+    this.damage = [...this.damage, damage];
+    if (!this.found.delete(start)) {
+      this.onEvent({ type: 'damaged', file, offset: start, length: end - start, reason });
+    }
+  }
+
+  /**
+   * Bytes that were good when the file was opened, or that its index vouched for, are not what was written. Reported
+   * once; what else the file holds stays readable, for the index knows what was lost.
+   */
+  rotten(offset: number, length: number, reason: string): LogCorruptError {
+    if (!this.found.has(offset)) {
+      const file = this.path;
+      const around = { sequenceBefore: undefined, sequenceAfter: undefined };
+      this.found.set(offset, { file, start: offset, end: offset + length, reason, ...around });
+      this.onEvent({ type: 'damaged', file, offset, length, reason });
+    }
+    return this.corrupt(offset, length, reason);
   }
 
   corrupt(offset: number, length: number, reason: string): LogCorruptError {

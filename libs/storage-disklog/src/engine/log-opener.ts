@@ -224,7 +224,9 @@ export class LogOpener {
       const damage = [...recovered.damage, ...endIsMissing(knownEnd, path, number, recovered)];
       await this.quarantine(number, damage, recovered.cutNeedsCopy);
       const { format } = this;
-      const file = new LogFile(path, number, generation, format, handle, keys, end, items, entries, damage);
+      const { onEvent } = this.options;
+      const facts = [end, items, entries] as const;
+      const file = new LogFile(path, number, generation, format, handle, keys, ...facts, damage, onEvent);
       this.files.push(file);
       return { file, recovered };
     } catch (error) {

@@ -44,7 +44,7 @@ async function* readEntries<T>(
   pick: (entry: Entry) => T | undefined,
 ): AsyncGenerator<T[]> {
   const to = window.size;
-  const line = new Line();
+  const line = new Line(to);
   let page: T[] = [];
   let pageStart = from;
   let passing = false;
@@ -59,13 +59,17 @@ async function* readEntries<T>(
         ({ start, end, missing }) => missing !== true && start <= position && position < end,
       );
       const next = known?.end ?? (await file.format.nextStart(window, at + 1)) ?? to;
-      if (!skipDamaged) throw file.corrupt(at, next - at, found.reason);
+      const error =
+        known === undefined
+          ? file.rotten(at, next - at, found.reason)
+          : file.corrupt(at, next - at, found.reason);
+      if (!skipDamaged) throw error;
       pageStart = at = next;
       passing = true;
       continue;
     }
+    line.add(found.item.trailer, passing ? found.bytes.length : 0);
     passing = false;
-    line.add(found.item.trailer);
     for (const entry of found.item.entries) {
       const picked = pick(entry);
       if (picked !== undefined) page.push(picked);

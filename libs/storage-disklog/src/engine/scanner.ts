@@ -1,10 +1,16 @@
 import type { Frame, Item, Trailer } from '../format/item.js';
-import type { ItemLine, LogFormat } from '../format/log-format.js';
+import { type ItemLine, type LogFormat, SMALL_BYTES } from '../format/log-format.js';
 import type { FileHandle } from '../io/file-system.js';
 import { Window } from './window.js';
 
 /** Bytes looked through at a time for the next item. */
 const CHUNK = 1 << 20;
+/**
+ * Behind damage, everything that looks like an item is read whole to see whether it is one. A value may be made of
+ * nothing but such places, each of which ends at the end of the value, so what is read for nothing is bounded, and the
+ * work stays in proportion to the file. Beyond that, what looks like a large item counts as damaged.
+ */
+const CREDIT_PER_BYTE = 4;
 
 /** A stretch of a file that is no item. */
 export interface Gap {
@@ -66,7 +72,7 @@ async function scan(
   let at = format.headBytes;
   let end = at;
   let bad: { start: number; reason: string } | undefined;
-  const line = new Line(knownOurs);
+  const line = new Line(size, knownOurs);
   while (at < size) {
     const looked = format.itemAt(window, at, bad === undefined ? undefined : line);
     const found = looked instanceof Promise ? await looked : looked;
@@ -78,6 +84,7 @@ async function scan(
       continue;
     }
     const { item, frame, bytes } = found;
+    const tried = bad === undefined ? 0 : bytes.length;
     if (bad !== undefined) {
       gaps.push({
         ...bad,
@@ -89,7 +96,7 @@ async function scan(
       bad = undefined;
     }
     onItem(item, frame, bytes);
-    line.add(item.trailer);
+    line.add(item.trailer, tried);
     items++;
     at = end = frame.end;
   }
@@ -114,21 +121,40 @@ export class Line implements ItemLine {
   synced = 0;
   private generation: number | undefined;
   private bareLast = false;
+  /** Bytes that may still be read behind damage for what may turn out to be no item. */
+  private credit: number;
   private guessed = false;
 
-  /** @param knownOurs the file's items have trailers, although none was met yet */
-  constructor(private readonly knownOurs = false) {}
+  /**
+   * @param size of the file
+   * @param knownOurs the file's items have trailers, although none was met yet
+   */
+  constructor(
+    size: number,
+    private readonly knownOurs = false,
+  ) {
+    this.credit = CREDIT_PER_BYTE * size;
+  }
 
   get isMixed(): boolean {
     return this.guessed && this.generation !== undefined;
   }
 
-  add(trailer: Trailer | undefined): void {
+  /** @param tried bytes of an item behind damage: they were not read for nothing */
+  add(trailer: Trailer | undefined, tried = 0): void {
+    this.credit += tried;
     this.bareLast = trailer === undefined;
     if (trailer === undefined) return;
     this.generation = trailer.generation;
     this.sequence = trailer.sequence;
     this.synced = Math.max(this.synced, trailer.synced);
+  }
+
+  mayTry(bytes: number): boolean {
+    if (bytes <= SMALL_BYTES) return true;
+    if (bytes > this.credit) return false;
+    this.credit -= bytes;
+    return true;
   }
 
   /** Could an item with this trailer (undefined: Erlang's, which has none) come next, at this position? */

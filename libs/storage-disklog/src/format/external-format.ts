@@ -12,7 +12,15 @@ import {
   sealLine,
   writeLine,
 } from './line.js';
-import { type ByteWindow, type Found, type ItemLine, type LogFormat, MISFIT } from './log-format.js';
+import {
+  type ByteWindow,
+  type Found,
+  type ItemLine,
+  type LogFormat,
+  MISFIT,
+  SMALL_BYTES,
+  TOO_MANY,
+} from './log-format.js';
 
 const NEWLINE = 10;
 /** Inside a JSON string a quote has a backslash before it, so this is the start of a line, whatever became of its newline. */
@@ -83,7 +91,9 @@ export const externalFormat: LogFormat = {
   },
   itemAt(window, at, line) {
     const held = window.heldFrom(at);
-    const newline = held.indexOf(NEWLINE);
+    let newline = held.subarray(0, SMALL_BYTES).indexOf(NEWLINE);
+    if (newline < 0 && line?.mayTry(held.length) === false) return { reason: TOO_MANY };
+    if (newline < 0) newline = held.indexOf(NEWLINE, SMALL_BYTES);
     const reader = new ItemReader(at);
     if (newline < 0) return readItemAt(window, at, line);
     const bytes = held.subarray(0, newline + 1);
@@ -168,7 +178,7 @@ class ItemReader {
 async function readItemAt(window: ByteWindow, at: number, line: ItemLine | undefined): Promise<Found> {
   const reader = new ItemReader(at);
   for (let end = 0; ;) {
-    const next = await lineEnd(window, at, end);
+    const next = await lineEnd(window, at, end, line);
     if (typeof next !== 'number') return next;
     const problem = reader.add((await window.view(at, next)).subarray(end));
     if (problem !== undefined) return problem;
@@ -178,9 +188,15 @@ async function readItemAt(window: ByteWindow, at: number, line: ItemLine | undef
 }
 
 /** Where the line that starts `from` bytes behind a position ends, counted from that position. */
-async function lineEnd(window: ByteWindow, at: number, from: number): Promise<number | BadItem> {
+async function lineEnd(
+  window: ByteWindow,
+  at: number,
+  from: number,
+  line: ItemLine | undefined,
+): Promise<number | BadItem> {
   const most = Math.min(window.size - at, from + MAX_LINE);
   for (let wanted = from + (64 << 10), searched = from; ; wanted = from + (wanted - from) * 4) {
+    if (line?.mayTry(Math.min(wanted, most) - searched) === false) return { reason: TOO_MANY };
     const bytes = await window.view(at, Math.min(wanted, most));
     const newline = bytes.indexOf(NEWLINE, searched);
     if (newline >= 0) return newline + 1;
@@ -195,16 +211,27 @@ async function lineEnd(window: ByteWindow, at: number, from: number): Promise<nu
 async function nextStart(window: ByteWindow, from: number): Promise<number | undefined> {
   // The newline before `from` makes that a start itself.
   for (let at = Math.max(0, from - 1); at < window.size;) {
-    const bytes = await window.view(at, CHUNK);
-    const newline = bytes.indexOf(NEWLINE) + 1 || Infinity;
-    const start = bytes.indexOf(LINE_START, 1);
-    const next = at + Math.min(newline, start < 0 ? Infinity : start);
+    const held = window.heldFrom(at);
+    const bytes = held.length <= LINE_START.length ? await window.view(at, CHUNK) : held;
+    const next = at + firstStart(bytes);
     if (next < window.size) return next;
     if (next === window.size || bytes.length <= LINE_START.length) return undefined;
     // The start of a line may lie across two chunks.
     at += bytes.length - LINE_START.length;
   }
   return undefined;
+}
+
+/** In blocks, so that what is found early does not cost a search to the end for the other. */
+function firstStart(bytes: Buffer): number {
+  for (let from = 0; from < bytes.length; from += SMALL_BYTES) {
+    const block = bytes.subarray(from, from + SMALL_BYTES + LINE_START.length);
+    const newline = block.indexOf(NEWLINE) + 1 || Infinity;
+    const start = block.indexOf(LINE_START, from === 0 ? 1 : 0);
+    const first = Math.min(newline, start < 0 ? Infinity : start);
+    if (first !== Infinity) return from + first;
+  }
+  return Infinity;
 }
 
 function found(item: Item, at: number, bytes: Buffer, line: ItemLine | undefined): Found {

@@ -15,7 +15,14 @@ import {
   TRAILER_SIZE,
   writeItem,
 } from './item.js';
-import { type ByteWindow, type Found, type ItemLine, type LogFormat, MISFIT } from './log-format.js';
+import {
+  type ByteWindow,
+  type Found,
+  type ItemLine,
+  type LogFormat,
+  MISFIT,
+  TOO_MANY,
+} from './log-format.js';
 
 const MAGIC = Buffer.from('bWLA', 'latin1');
 /** Bytes searched at a time. */
@@ -61,6 +68,7 @@ async function readItemAt(window: ByteWindow, at: number, line: ItemLine | undef
   if (at + frame.end > window.size) return { reason: 'the item is cut short' };
   // Checked before the item is read whole: damage in a large value may leave many places that look like a head.
   if (line !== undefined && !line.allows(await trailerAt(window, at, frame), at)) return { reason: MISFIT };
+  if (line?.mayTry(frame.end) === false) return { reason: TOO_MANY };
   const found = checkedItem(await window.view(at, frame.end), frame, at);
   return 'item' in found && line?.allows(found.item.trailer, at) === false ? { reason: MISFIT } : found;
 }
@@ -81,7 +89,9 @@ async function trailerAt(window: ByteWindow, at: number, frame: Frame): Promise<
 /** The next position where an item might start: four bytes before its magic. */
 async function findMagic(window: ByteWindow, from: number): Promise<number | undefined> {
   for (let at = from; at + 8 <= window.size;) {
-    const bytes = await window.view(at, CHUNK);
+    // What was read already is searched first: one candidate after the other must not read a chunk each.
+    const held = window.heldFrom(at);
+    const bytes = held.length < 8 ? await window.view(at, CHUNK) : held;
     const found = bytes.indexOf(MAGIC, 4);
     if (found >= 0) return at + found - 4;
     if (bytes.length < 8) return undefined;

@@ -67,6 +67,11 @@ export interface ByteWindow {
 export interface ItemLine {
   /** Could an item with this trailer (undefined: one without) come next, at this position? */
   allows(trailer: Trailer | undefined, at: number): boolean;
+  /** May so many bytes still be looked at to find out whether they are an item? */
+  mayTry(bytes: number): boolean;
 }
 
 export const MISFIT = 'the item does not belong here';
+/** Up to this size, whatever looks like an item is looked at. */
+export const SMALL_BYTES = 4 << 10;
+export const TOO_MANY = 'too much here looks like an item and is none';

@@ -49,7 +49,7 @@ export async function* stepsOf(file: SnapshotFile, end: number): AsyncGenerator<
   const { handle, path, status, size, isOurs, format } = file;
   if (status === undefined && size > 0) yield headDamage(path, Math.min(format.headBytes, size));
   const window = new Window(handle, end);
-  let line = new Line(isOurs);
+  let line = new Line(size, isOurs);
   let isEmpty = true;
   let bad: { start: number; reason: string } | undefined;
   const damage = (until: number, sequenceAfter: number | undefined): FileStep => {
@@ -64,7 +64,7 @@ export async function* stepsOf(file: SnapshotFile, end: number): AsyncGenerator<
     if ('reason' in found) {
       if (bad === undefined && isEmpty && !isOurs) {
         // Damage from the start: nothing before it tells whose items these are, so those behind it must.
-        line = new Line((await scanFile(handle, end, format, () => undefined)).isMixed);
+        line = new Line(size, (await scanFile(handle, end, format, () => undefined)).isMixed);
       }
       bad ??= { start: at, reason: found.reason };
       const next = await format.nextStart(window, at + 1);
@@ -74,9 +74,9 @@ export async function* stepsOf(file: SnapshotFile, end: number): AsyncGenerator<
     }
     const { item, frame } = found;
     if (bad !== undefined) yield damage(at, item.trailer?.sequence);
+    line.add(item.trailer, bad === undefined ? 0 : frame.end - frame.start);
     bad = undefined;
     isEmpty = false;
-    line.add(item.trailer);
     yield { type: 'item', item, frame, bytes: await window.view(frame.start, frame.end - frame.start) };
     at = frame.end;
   }

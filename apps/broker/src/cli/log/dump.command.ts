@@ -1,16 +1,27 @@
 import { InvalidArgumentError } from '@genrocks/storage';
-import { type DumpOptions, dumpLog, entryToJson, type LogSnapshot } from '@genrocks/storage-disklog/tools';
+import {
+  type DumpOptions,
+  type DumpStep,
+  dumpLog,
+  entryToJson,
+  type LogSnapshot,
+} from '@genrocks/storage-disklog/tools';
+import { messagesOfBatch } from '@genrocks/topics';
 import { CommandRunner, Option, SubCommand } from 'nest-commander';
+import { viewMessage } from '../../messages/message.view.js';
 import { EXIT } from '../exit-codes.js';
 import { type Output, printable, run, warn } from '../output.js';
 import { forEachLog, nameOf } from './partition-names.js';
 
 interface Options {
   json?: boolean;
+  messages?: boolean;
   limit?: number;
   prefix?: string;
   fromKey?: string;
 }
+
+type Entry = Extract<DumpStep, { type: 'entry' }>['entry'];
 
 /** Characters of a value that people are shown. */
 const SHOWN = 100;
@@ -27,7 +38,12 @@ export class DumpCommand extends CommandRunner {
     return true;
   }
 
-  @Option({ flags: '-n, --limit <count>', description: 'entries at most, of each partition' })
+  @Option({ flags: '--messages', description: "the messages of a topic's partitions, one JSON object each" })
+  parseMessages(): boolean {
+    return true;
+  }
+
+  @Option({ flags: '-n, --limit <count>', description: 'entries (or messages) at most, of each partition' })
   parseLimit(text: string): number {
     if (!/^\d{1,15}$/.test(text))
       throw new InvalidArgumentError(`--limit: ${JSON.stringify(text)} is not allowed; a whole number`);
@@ -46,20 +62,83 @@ export class DumpCommand extends CommandRunner {
 
   override async run([directory]: string[], options: Options): Promise<void> {
     await run(async (out) => {
+      if (options.messages === true && (options.prefix ?? options.fromKey) !== undefined)
+        throw new InvalidArgumentError(
+          '--messages: --prefix and --from-key choose keys of a store, not messages',
+        );
       let isDamaged = false;
       await forEachLog(directory!, async (log, partition, isOne) => {
-        if (!isOne && options.json !== true) await out.line(`# ${nameOf(partition)}`);
+        if (!isOne && options.json !== true && options.messages !== true)
+          await out.line(`# ${nameOf(partition)}`);
         const { topic, partition: number } = partition;
-        const where = isOne ? {} : { topic, partition: number };
-        if (await dump(log, out, options, where)) isDamaged = true;
+        const print =
+          options.messages === true
+            ? new MessagePrinter(out, { topic, partition: number }, options.limit)
+            : new EntryPrinter(out, isOne ? {} : { topic, partition: number }, options.json === true);
+        if (await dump(log, print, options)) isDamaged = true;
       });
       return isDamaged ? EXIT.damaged : EXIT.ok;
     });
   }
 }
 
+/** Prints what a dump meets. */
+interface Printer {
+  /** False: the entry is not what it should be. */
+  entry(entry: Entry): boolean | Promise<boolean>;
+  /** Nothing more is wanted. */
+  readonly isDone: boolean;
+}
+
+class EntryPrinter implements Printer {
+  readonly isDone = false;
+
+  constructor(
+    private readonly out: Output,
+    private readonly where: object,
+    private readonly asJson: boolean,
+  ) {}
+
+  entry(entry: Entry): boolean | Promise<boolean> {
+    const json = entryToJson(entry);
+    const line = this.out.line(this.asJson ? JSON.stringify({ ...this.where, ...json }) : forPeople(json));
+    return line === undefined ? true : line.then(() => true);
+  }
+}
+
+/** Takes the record batches of a partition apart. */
+class MessagePrinter implements Printer {
+  constructor(
+    private readonly out: Output,
+    private readonly where: { readonly topic: string; readonly partition: number },
+    private left = Infinity,
+  ) {}
+
+  get isDone(): boolean {
+    return this.left <= 0;
+  }
+
+  async entry({ key, value }: Entry): Promise<boolean> {
+    if (value === undefined) return true;
+    try {
+      const messages = messagesOfBatch(this.where, key, value);
+      if (messages === undefined) throw new Error("its key is no offset, so the log is not a topic's");
+      for (const message of messages) {
+        if (this.left-- <= 0) return true;
+        await this.out.line(JSON.stringify(viewMessage(message)));
+      }
+      return true;
+    } catch (error) {
+      warn(
+        `${nameOf(this.where)}: no messages in the entry ${key.toString('hex')}: ${(error as Error).message}`,
+      );
+      return false;
+    }
+  }
+}
+
 /** @returns whether anything was damaged */
-async function dump(log: LogSnapshot, out: Output, options: Options, where: object): Promise<boolean> {
+async function dump(log: LogSnapshot, print: Printer, options: Options): Promise<boolean> {
   let isDamaged = false;
   for (const { severity, file, reason } of log.remarks) {
     warn(`${severity === 'damage' ? 'damaged' : 'note'}: ${file}: ${reason}`);
@@ -68,11 +147,9 @@ async function dump(log: LogSnapshot, out: Output, options: Options, where: obje
   }
   for await (const step of dumpLog(log, filterOf(options))) {
     if (step.type === 'entry') {
-      const json = entryToJson(step.entry);
-      const pending = out.line(
-        options.json === true ? JSON.stringify({ ...where, ...json }) : forPeople(json),
-      );
-      if (pending !== undefined) await pending;
+      const good = print.entry(step.entry);
+      if (!(typeof good === 'boolean' ? good : await good)) isDamaged = true;
+      if (print.isDone) break;
     } else if (step.type === 'torn') {
       warn(
         `${step.file}: ${step.bytes} bytes of a write that was cut off, at offset ${step.offset}; never acknowledged`,
@@ -87,9 +164,9 @@ async function dump(log: LogSnapshot, out: Output, options: Options, where: obje
   return isDamaged;
 }
 
-function filterOf({ limit, prefix, fromKey }: Options): DumpOptions {
+function filterOf({ limit, prefix, fromKey, messages }: Options): DumpOptions {
   return {
-    ...(limit === undefined ? {} : { limit }),
+    ...(limit === undefined || messages === true ? {} : { limit }),
     ...(prefix === undefined ? {} : { prefix: Buffer.from(prefix) }),
     ...(fromKey === undefined ? {} : { fromKey: Buffer.from(fromKey) }),
   };

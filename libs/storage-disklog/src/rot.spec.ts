@@ -1,0 +1,94 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isGenRocksError, type PartitionStore, type StoreEvent } from '@genrocks/storage';
+import { Logger } from '@nestjs/common';
+import { afterAll, describe, expect, it } from 'vitest';
+import { partitionOf, Scratch, withStore } from './__fixtures__/directories.js';
+import { type DiskLogOptions, DiskLogStorageAdapter } from './index.js';
+
+Logger.overrideLogger(false);
+
+const scratch = new Scratch();
+afterAll(() => scratch.clear());
+
+const isCorrupt = (error: unknown) => isGenRocksError(error, 'LOG_CORRUPT');
+
+/** A wrap log whose first file was left, with one byte of a value there changed. */
+async function rottenLog(format: 'internal' | 'external'): Promise<DiskLogOptions> {
+  const logDir = await scratch.directory();
+  const options: DiskLogOptions = { logDir, maxNoBytes: 1000, maxNoFiles: 5, format };
+  await withStore(options, async (store) => {
+    await store.put('old', 'original');
+    await store.put('victim', 'needle'.repeat(20));
+    for (let i = 0; i < 12; i++) await store.put(`k${i}`, 'x'.repeat(100));
+  });
+  const path = join(partitionOf(logDir), 'log.1');
+  const bytes = await readFile(path);
+  bytes[bytes.indexOf('needle')]! ^= 1;
+  await writeFile(path, bytes);
+  return options;
+}
+
+/** Opens the log for a test, which gets the damage that was reported. */
+async function withEvents(
+  options: DiskLogOptions,
+  use: (store: PartitionStore, damage: () => StoreEvent[]) => Promise<void>,
+): Promise<void> {
+  const events: StoreEvent[] = [];
+  const adapter = new DiskLogStorageAdapter(options);
+  try {
+    const store = await adapter.open('t', 0, { onEvent: (event) => events.push(event) });
+    await use(store, () => events.filter(({ type }) => type === 'damaged'));
+  } finally {
+    await adapter.close();
+  }
+}
+
+describe.each(['internal', 'external'] as const)(
+  'rot in a file trusted by its index, format %s',
+  (format) => {
+    it('is reported once, when it is read; the rest of the file stays readable', async () => {
+      const options = await rottenLog(format);
+      await withEvents(options, async (store, damage) => {
+        expect((await store.get('old'))?.toString()).toBe('original');
+        expect(damage()).toEqual([]);
+        await expect(store.get('victim')).rejects.toSatisfy(isCorrupt);
+        await expect(store.get('victim')).rejects.toSatisfy(isCorrupt);
+        expect(damage()).toMatchObject([{ file: join(partitionOf(options.logDir!), 'log.1') }]);
+        expect((await store.info()).details.damaged_ranges).toHaveLength(1);
+        expect((await store.get('old'))?.toString()).toBe('original');
+      });
+    });
+
+    it.each([
+      ['optimize', (store: PartitionStore) => store.optimize()],
+      [
+        'reading the log, even past the damage',
+        async (store: PartitionStore) => {
+          for await (const page of store.readLogPages({ skipDamaged: true })) void page;
+        },
+      ],
+    ] as const)('is found by %s', async (_, find) => {
+      await withEvents(await rottenLog(format), async (store, damage) => {
+        await find(store);
+        expect(damage()).toHaveLength(1);
+      });
+    });
+
+    it('together with a damaged index hides no older value: what the index knew is gone', async () => {
+      const options = await rottenLog(format);
+      const directory = partitionOf(options.logDir!);
+      expect(await readdir(directory)).toContain('log.1.keys');
+      await withEvents(options, async (store, damage) => {
+        const bytes = await readFile(join(directory, 'log.1.keys'));
+        // Every block fails its check; the footer at the end, by which the index was opened, is left.
+        for (let at = 0; at < bytes.length - 96; at += 40) bytes[at]! ^= 1;
+        await writeFile(join(directory, 'log.1.keys'), bytes);
+        await expect(store.get('victim')).rejects.toSatisfy(isCorrupt);
+        expect(damage()).toHaveLength(1);
+        expect((await store.get('victim', { skipDamaged: true }))?.toString()).toBeUndefined();
+        expect((await store.get('k11'))?.toString()).toBe('x'.repeat(100));
+      });
+    });
+  },
+);
