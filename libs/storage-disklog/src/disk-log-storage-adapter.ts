@@ -19,7 +19,7 @@ import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
 import { DEFAULT_LOG_DIR, DiskLogOptions, resolveSettings } from './disk-log-options.js';
 import { DiskLogStore, MAX_KEY_BYTES, MAX_VALUE_BYTES } from './disk-log-store.js';
 import { DISK_LOG_OPTIONS } from './disk-log.module-definition.js';
-import { LogNames, wrapNumber } from './engine/names.js';
+import { LogNames, segmentNumber, wrapNumber } from './engine/names.js';
 import { makeDirectories } from './io/directories.js';
 import { type FileSystem, isErrno, nodeFileSystem } from './io/file-system.js';
 import { lockDirectory } from './io/lock.js';
@@ -215,7 +215,7 @@ export class DiskLogStorageAdapter extends StorageAdapter {
 
   private async holdsLog(directory: string): Promise<boolean> {
     const entries = await this.entries(directory);
-    return entries.some(({ name }) => name === 'log' || wrapNumber(name) !== undefined);
+    return entries.some(({ name }) => segmentNumber(name) !== undefined || wrapNumber(name) !== undefined);
   }
 
   private async entries(directory: string): Promise<{ name: string; directory: boolean }[]> {

@@ -21,6 +21,7 @@ import {
 } from '@genrocks/storage';
 import type { ResolvedSettings } from './disk-log-options.js';
 import { compact, worthCompacting } from './engine/compaction.js';
+import { SegmentCompaction } from './engine/segment-compaction.js';
 import { LogDirectory } from './engine/log-directory.js';
 import type { LogFile } from './engine/log-file.js';
 import { LogView } from './engine/log-view.js';
@@ -36,6 +37,8 @@ export const MAX_KEY_BYTES = 65_535;
 export const MAX_VALUE_BYTES = 128 << 20;
 /** A batch is one item, and an item is checked as a whole. */
 const MAX_BATCH_BYTES = 512 << 20;
+/** Bytes of a compact log's segments, if `maxNoBytes` is not less: the keys of one are in memory. */
+const MAX_SEGMENT_BYTES = 8 << 20;
 
 export interface DiskLogStoreContext {
   readonly topic: string;
@@ -76,10 +79,11 @@ export class DiskLogStore extends PartitionStore {
     const { settings, names, fs, onEvent } = context;
     const isWrap = settings.logType === 'wrap';
     const format = FORMATS[settings.format];
-    const log = await LogDirectory.open(fs, names, {
+    const maxBytes = fileBytes(settings);
+    const log = await LogDirectory.open(fs, settings.logType === 'compact' ? names.asSegmented() : names, {
       type: settings.logType,
       format,
-      maxBytes: settings.logType === 'compact' ? Infinity : settings.maxNoBytes,
+      maxBytes,
       maxFiles: isWrap ? settings.maxNoFiles : 1,
       repair: settings.repair,
       durable: settings.sync === 'always',
@@ -99,7 +103,7 @@ export class DiskLogStore extends PartitionStore {
       format,
       sync: settings.sync,
       syncIntervalMs: settings.syncIntervalMs,
-      rotateAt: isWrap ? settings.maxNoBytes : Infinity,
+      rotateAt: settings.logType === 'halt' ? Infinity : maxBytes,
       onEvent: (event) => {
         onEvent(event);
         if (event.type === 'write') store!.compactIfWorth();
@@ -184,7 +188,8 @@ export class DiskLogStore extends PartitionStore {
   }
 
   /**
-   * Rewrites a halt or compact log so that only the newest value of every key is left. A wrap log reclaims by wrapping;
+   * Rewrites a halt or compact log so that only the newest value of every key is left; of a log in segments what is
+   * written meanwhile excepted. A wrap log reclaims by wrapping;
    * it is read from end to end, so that rot is reported before somebody needs what it hit.
    */
   async optimize(): Promise<void> {
@@ -194,7 +199,20 @@ export class DiskLogStore extends PartitionStore {
       return;
     }
     this.refuseFailed();
+    // One that is under way began without what was written since.
+    await this.compacting?.catch(() => undefined);
+    await this.leaveSegment();
     await this.compact();
+  }
+
+  /** Compaction takes in what was left, so what is being written has to be. */
+  private async leaveSegment(): Promise<void> {
+    if (this.log.files.length === 1) return;
+    await this.writer.exclusive(async () => {
+      this.refuseFailed();
+      if (this.log.files.length > 1 && this.log.current.file.items > 0)
+        await this.log.rotate(this.writer.lastSequence);
+    });
   }
 
   async sync(): Promise<void> {
@@ -247,8 +265,8 @@ export class DiskLogStore extends PartitionStore {
   }
 
   private async rotate(lastSequence: number): Promise<void> {
-    const { overflow } = this.context.settings;
-    if (overflow === 'reject') {
+    const { overflow, logType } = this.context.settings;
+    if (overflow === 'reject' && logType === 'wrap') {
       for (const file of this.log.nextEvicted()) {
         const highest = file.keys.page('', undefined, true, 1)[0]?.[0];
         const needed =
@@ -257,12 +275,19 @@ export class DiskLogStore extends PartitionStore {
       }
     }
     await this.log.rotate(lastSequence);
+    // Waits for the write that made this necessary.
+    if (this.log.segments?.isDue === true) setImmediate(() => this.compactInBackground());
   }
 
   private compactIfWorth(): void {
     if (this.context.settings.logType !== 'compact' || this.busy) return;
-    // A failure is not lost: the next write tries again, and optimize() tells the caller.
-    if (worthCompacting(this.log.current.file)) this.compact().catch(() => undefined);
+    const { files, current } = this.log;
+    if (files.length === 1 && worthCompacting(current.file)) this.compactInBackground();
+  }
+
+  /** A failure is not lost: the next write or segment tries again, and optimize() tells the caller. */
+  private compactInBackground(): void {
+    if (!this.busy) this.compact().catch(() => undefined);
   }
 
   private get busy(): boolean {
@@ -270,12 +295,22 @@ export class DiskLogStore extends PartitionStore {
   }
 
   private compact(): Promise<void> {
-    this.compacting ??= compact(this.context.fs, this.log, this.writer)
+    this.compacting ??= this.compactNow()
       .catch((error: unknown) => {
         throw this.writer.explain(error);
       })
       .finally(() => (this.compacting = undefined));
     return this.compacting;
+  }
+
+  private async compactNow(): Promise<void> {
+    const { log, writer, context } = this;
+    if (log.files.length === 1) return compact(context.fs, log, writer);
+    const options = {
+      segmentBytes: fileBytes(context.settings),
+      isStopped: () => this.closing !== undefined || writer.failed !== undefined,
+    };
+    await new SegmentCompaction(log, log.maker, log.segments!, writer, options).run();
   }
 
   private async closeNow(): Promise<void> {
@@ -300,6 +335,11 @@ export class DiskLogStore extends PartitionStore {
   private assertOpen(): void {
     if (this.closing !== undefined) throw new StoreClosedError(`${this.topic}/${this.partition}`);
   }
+}
+
+/** What a file may hold before the next one is begun, or of a halt log altogether. */
+function fileBytes({ logType, maxNoBytes }: ResolvedSettings): number {
+  return logType === 'compact' ? Math.min(maxNoBytes, MAX_SEGMENT_BYTES) : maxNoBytes;
 }
 
 function rejected(error: unknown): Promise<never> {

@@ -75,6 +75,14 @@ export type StoreEvent =
       readonly length: number;
       readonly reason: string;
     }
+  /** A compaction put `items` entries, in `bytes` instead of `bytesBefore`, in the place of others. */
+  | {
+      readonly type: 'compacted';
+      readonly items: number;
+      readonly bytesBefore: number;
+      readonly bytes: number;
+      readonly ms: number;
+    }
   | { readonly type: 'write'; readonly items: number; readonly bytes: number; readonly ms: number }
   | { readonly type: 'failed'; readonly error: Error };
 

@@ -1,9 +1,9 @@
-import { cp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PartitionStore, StoreEvent } from '@genrocks/storage';
 import { type DiskLogOptions, DiskLogStorageAdapter } from '../index.js';
 import { crashState, type Policy, writeState } from './crash-states.js';
-import { partitionOf, type Scratch } from './directories.js';
+import { copyOpenLog, partitionOf, type Scratch } from './directories.js';
 import {
   contentsOf,
   crashProblem,
@@ -79,7 +79,7 @@ export class Recorder {
   /** The process dies; what it wrote stays in the page cache, where the next one finds it. */
   async kill(): Promise<void> {
     const copy = await this.scratch.directory();
-    await cp(this.logDir, copy, { recursive: true, filter: (path) => !path.endsWith('log.lock') });
+    copyOpenLog(this.logDir, copy);
     this.logDir = copy;
     this.fs.moveTo(partitionOf(copy));
     await this.open();
@@ -137,7 +137,7 @@ export async function stateProblem(
     await first.store.put('~after', 'x');
     // The process dies once more, so that what it left of the first crash is met again.
     const copy = `${logDir}.copy`;
-    await cp(logDir, copy, { recursive: true, filter: (path) => !path.endsWith('log.lock') });
+    copyOpenLog(logDir, copy);
     await first.close();
     const later: StoreEvent[] = [];
     const second = await open(options, copy, later);
@@ -167,6 +167,8 @@ const halt = { logType: 'halt', maxNoBytes: 1 << 20, maxNoFiles: 1 } as const;
 const lines = { ...halt, format: 'external' } as const;
 const wrappedLines = { ...wrap, maxNoBytes: 1400, format: 'external' } as const;
 const compactLines = { ...halt, logType: 'compact', format: 'external' } as const;
+const segments = { ...halt, logType: 'compact', maxNoBytes: 900 } as const;
+const segmentsOfLines = { ...segments, maxNoBytes: 1800, format: 'external' } as const;
 const compact = { logType: 'compact', maxNoBytes: 1 << 20, maxNoFiles: 1 } as const;
 
 /** What is recorded: every operation that changes files, crossed with kills and reopens. */
@@ -296,4 +298,35 @@ export const scenarios: {
       await recorder.run(...recorder.writes(4));
     },
   },
+  {
+    name: 'compact in segments: rotations, compactions by themselves and asked for, kills, truncations',
+    options: segments,
+    compacted: true,
+    run: runSegments,
+  },
+  {
+    name: 'compact in segments of JSON lines',
+    options: segmentsOfLines,
+    compacted: true,
+    run: runSegments,
+  },
 ];
+
+async function runSegments(recorder: Recorder): Promise<void> {
+  for (let i = 0; i < 12; i++) await recorder.run(...recorder.writes(1 + recorder.random.int(6)));
+  await recorder.run({ type: 'optimize' });
+  await recorder.run(...recorder.writes(4), { type: 'optimize' }, ...recorder.writes(8));
+  await recorder.reopen();
+  for (let i = 0; i < 6; i++) await recorder.run(...recorder.writes(4));
+  await recorder.kill();
+  await recorder.run(...recorder.writes(6));
+  await recorder.run({ type: 'optimize' });
+  await recorder.run(
+    ...recorder.writes(4),
+    { type: 'truncate' },
+    { type: 'optimize' },
+    ...recorder.writes(6),
+  );
+  await recorder.run({ type: 'optimize' });
+  await recorder.run(...recorder.writes(3));
+}

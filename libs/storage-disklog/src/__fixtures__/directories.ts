@@ -1,3 +1,4 @@
+import { cpSync, rmSync } from 'node:fs';
 import { cp, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,6 +27,22 @@ export class Scratch {
 
   async clear(): Promise<void> {
     for (const path of this.made.splice(0)) await rm(path, { recursive: true, force: true });
+  }
+}
+
+/**
+ * What a kill would leave of a log that is open: made without a pause, so that nothing of this process comes between.
+ * A single call that is on its way may take a file away under the copy; then it is made once more.
+ */
+export function copyOpenLog(logDir: string, target: string): void {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      cpSync(logDir, target, { recursive: true, filter: (path) => !path.endsWith('log.lock') });
+      return;
+    } catch (error) {
+      if (attempt === 5) throw error;
+      rmSync(target, { recursive: true, force: true });
+    }
   }
 }
 

@@ -1,10 +1,10 @@
-import type { EntryWrite } from '../format/entry.js';
-import type { FileHandle, FileSystem } from '../io/file-system.js';
+import type { Entry } from '../format/entry.js';
+import type { FileSystem } from '../io/file-system.js';
+import { KeyProbe } from './key-probe.js';
 import type { LogDirectory } from './log-directory.js';
 import type { LogFile } from './log-file.js';
 import type { LogWriter } from './log-writer.js';
-import { KeyProbe } from './key-probe.js';
-import { MemoryKeys } from './memory-keys.js';
+import { SegmentWriter } from './segment-writer.js';
 import { Window } from './window.js';
 
 /** What is left to copy when writers are made to wait. */
@@ -12,7 +12,7 @@ const LAST_BYTES = 256 << 10;
 /** A log below this size is not worth compacting by itself. */
 const MIN_BYTES = 1 << 20;
 
-/** Would compaction reclaim most of the log? */
+/** Would compaction reclaim most of a log of one file? */
 export function worthCompacting(file: LogFile): boolean {
   return file.end > MIN_BYTES && file.entries > 4 * file.keys.size + 1000;
 }
@@ -26,21 +26,25 @@ export function worthCompacting(file: LogFile): boolean {
  * place. A crash before it leaves the old file as it is.
  */
 export async function compact(fs: FileSystem, log: LogDirectory, writer: LogWriter): Promise<void> {
+  const started = performance.now();
   const source = log.current.file.hold();
-  const copy = new Copy(source, source.generation + 1);
+  let copy: Copy | undefined;
   try {
-    await copy.open(fs, log.names.compacted);
+    copy = await Copy.open(fs, log.names.compacted, source);
     while (source.end - copy.copiedTo > LAST_BYTES) await copy.upTo(source.end);
     await writer.exclusive(async () => {
-      // A truncation may have come first; the copy is of a file that is gone then.
-      if (log.current.file !== source) return;
+      // A truncation may have come first, or a next file; the copy is of a file that is not the only one any more.
+      if (log.files.length !== 1 || log.current.file !== source) return;
       if (writer.failed !== undefined) throw writer.failed;
-      await copy.upTo(source.end);
-      const finished = await copy.finish();
-      await log.replace(log.names.compacted, finished.keys, finished.end, finished.items);
+      await copy!.upTo(source.end);
+      await copy!.target.finish();
+      const { keys, end, items, entries } = copy!.target;
+      const before = source.end;
+      await log.replace(log.names.compacted, keys, { end, items, entries });
+      log.reportCompaction(entries, before, end, performance.now() - started);
     });
   } finally {
-    await copy.close();
+    await copy?.target.close();
     await source.release();
     // A name of its own: a truncation meanwhile makes its new file under the name for those.
     await fs.unlink(log.names.compacted);
@@ -50,91 +54,39 @@ export async function compact(fs: FileSystem, log: LogDirectory, writer: LogWrit
 /** The new file while it is written. */
 class Copy {
   copiedTo: number;
-  private readonly keys = new MemoryKeys();
-  private handle: FileHandle | undefined;
-  private chunks: Buffer[] = [];
-  private buffered = 0;
-  private end: number;
-  private items = 0;
 
-  constructor(
+  private constructor(
     private readonly source: LogFile,
-    private readonly generation: number,
+    readonly target: SegmentWriter,
   ) {
-    this.copiedTo = this.end = source.format.headBytes;
+    this.copiedTo = source.format.headBytes;
   }
 
-  async open(fs: FileSystem, path: string): Promise<void> {
-    this.handle = await fs.open(path, { write: true, create: true });
-    await this.write(this.source.format.fileHead('opened'), 0);
+  static async open(fs: FileSystem, path: string, source: LogFile): Promise<Copy> {
+    const { format, generation } = source;
+    return new Copy(source, await SegmentWriter.create(fs, path, format, generation + 1, 'opened'));
   }
 
   async upTo(end: number): Promise<void> {
-    const window = new Window(this.source.handle, end);
+    const { source, target } = this;
+    const window = new Window(source.handle, end);
     // Fixed before the first item is met: what is overwritten from here on is copied again behind it.
     while (this.copiedTo < end) {
-      const found = await this.source.format.itemAt(window, this.copiedTo);
-      if ('reason' in found) throw this.source.rotten(this.copiedTo, end - this.copiedTo, found.reason);
+      const found = await source.format.itemAt(window, this.copiedTo);
+      if ('reason' in found) throw source.rotten(this.copiedTo, end - this.copiedTo, found.reason);
       const { item, frame } = found;
-      const sequence = item.trailer?.sequence ?? 0;
-      for (let index = 0; index < item.entries.length; index++) {
-        const entry = item.entries[index]!;
-        if (this.isNeeded(entry, frame.start, index)) this.add(entry, entry.timestamp, sequence);
-      }
+      const needed = item.entries.filter((entry, index) => this.isNeeded(entry, frame.start, index));
+      if (needed.length > 0) await target.add(needed, item.trailer?.sequence ?? 0);
       this.copiedTo = frame.end;
-      if (this.buffered >= 1 << 20) await this.flush();
     }
-    await this.flush();
+    await target.flush();
   }
 
-  async finish(): Promise<{ keys: MemoryKeys; end: number; items: number }> {
-    await this.flush();
-    await this.handle!.sync();
-    return { keys: this.keys, end: this.end, items: this.items };
-  }
-
-  async close(): Promise<void> {
-    await this.handle?.close();
-  }
-
-  private isNeeded(entry: EntryWrite, at: number, index: number): boolean {
+  private isNeeded(entry: Entry, at: number, index: number): boolean {
     const key = entry.key.toString('latin1');
     const newest = this.source.keys.get(new KeyProbe(key));
     if (newest === undefined || newest.at !== at || newest.index !== index) return false;
     // A tombstone matters only where the copy already holds the value it deletes.
-    return entry.value !== undefined || this.keys.get({ key }) !== undefined;
-  }
-
-  private add(entry: EntryWrite, timestamp: number, sequence: number): void {
-    const { format } = this.source;
-    const entries = [entry];
-    const size = format.itemSize(entries);
-    const bytes = Buffer.allocUnsafe(size);
-    const at = this.end;
-    // The copy takes the log's place only when all of it is stored, so a gap in it is rot, never a torn write.
-    format.writeItem(entries, timestamp, { generation: this.generation, sequence, synced: at }, bytes, 0, at);
-    this.chunks.push(bytes);
-    this.buffered += size;
-    this.end += size;
-    this.items++;
-    const key = entry.key.toString('latin1');
-    const deleted = entry.value === undefined;
-    this.keys.set(key, { at, length: size, index: 0, deleted, inner: 0, innerLength: 0, crc: 0 });
-  }
-
-  private async flush(): Promise<void> {
-    if (this.buffered === 0) return;
-    const bytes = Buffer.concat(this.chunks, this.buffered);
-    await this.write(bytes, this.end - this.buffered);
-    this.chunks = [];
-    this.buffered = 0;
-  }
-
-  private async write(bytes: Buffer, position: number): Promise<void> {
-    for (let at = 0; at < bytes.length;) {
-      const count = await this.handle!.write(bytes, at, bytes.length - at, position + at);
-      if (count === 0) throw Object.assign(new Error('no room for compaction'), { code: 'ENOSPC' });
-      at += count;
-    }
+    return entry.value !== undefined || this.target.keys.get({ key }) !== undefined;
   }
 }

@@ -7,7 +7,7 @@ import { CurrentFile } from './current-file.js';
 import { replaceFile } from './durable-files.js';
 import { LogFile } from './log-file.js';
 import { MemoryKeys } from './memory-keys.js';
-import { type LogNames, wrapNumber } from './names.js';
+import { type LogNames, segmentNumber, wrapNumber } from './names.js';
 
 export interface DirectoryOptions {
   readonly type: 'halt' | 'wrap' | 'compact';
@@ -80,9 +80,11 @@ export class FileMaker {
   async removeFiles(): Promise<void> {
     const { fs, names } = this;
     await fs.unlink(names.end);
+    await fs.unlink(names.segments);
     await fs.unlink(names.halt);
+    const numberOf = this.options.type === 'compact' ? segmentNumber : wrapNumber;
     for (const { name } of await fs.readdir(names.directory)) {
-      const number = wrapNumber(name);
+      const number = numberOf(name);
       if (number === undefined) continue;
       await fs.unlink(names.file(number));
       await fs.unlink(names.keyIndex(number));

@@ -10,6 +10,7 @@ import { LogFile } from './log-file.js';
 import { LogOpener, type Recovery } from './log-opener.js';
 import type { MemoryKeys } from './memory-keys.js';
 import type { LogNames } from './names.js';
+import { type LeftFacts, Segments } from './segments.js';
 
 /**
  * The files of one log: which there are, in which order, and every step that changes it. Each step is made so that a
@@ -19,9 +20,11 @@ export class LogDirectory {
   lostItems = 0;
   private readonly fs: FileSystem;
   private readonly options: DirectoryOptions;
+  /** Of a compact log. */
+  readonly segments: Segments | undefined;
 
   private constructor(
-    private readonly maker: FileMaker,
+    readonly maker: FileMaker,
     readonly left: LeftFiles,
     public current: CurrentFile,
     /** Oldest first; the last is the current one. */
@@ -29,9 +32,11 @@ export class LogDirectory {
     /** The items' next sequence number, as of the opening. */
     readonly sequence: number,
     readonly recovery: Recovery,
+    leftFacts: Map<LogFile, LeftFacts>,
   ) {
     this.fs = maker.fs;
     this.options = maker.options;
+    if (this.options.type === 'compact') this.segments = new Segments(this, maker, leftFacts);
   }
 
   static async open(fs: FileSystem, names: LogNames, options: DirectoryOptions): Promise<LogDirectory> {
@@ -40,8 +45,8 @@ export class LogDirectory {
     const opener = new LogOpener(maker, left);
     try {
       await opener.open();
-      const { current, files, sequence, recovery } = opener;
-      return new LogDirectory(maker, left, current!, files, sequence, recovery);
+      const { current, files, sequence, recovery, leftFacts } = opener;
+      return new LogDirectory(maker, left, current!, files, sequence, recovery, leftFacts);
     } catch (error) {
       await opener.abandon();
       throw error;
@@ -66,6 +71,7 @@ export class LogDirectory {
    * @throws the system's error while nothing has changed yet, `UnfinishedStepError` later
    */
   async rotate(lastSequence: number): Promise<void> {
+    if (this.segments !== undefined) return this.segments.rotate(lastSequence);
     const { fs, names, current: left } = this;
     await this.left.settled();
     const number = this.nextNumber;
@@ -128,35 +134,31 @@ export class LogDirectory {
       await writer.abandon();
       for (const file of old) await file.release();
       await this.maker.finishTruncation();
-      this.current = await this.maker.openEmpty(this.maker.firstNumber, writer.file.generation + 1);
+      this.segments?.clear();
+      const generation = this.segments?.takeNumber() ?? writer.file.generation + 1;
+      this.current = await this.maker.openEmpty(this.maker.firstNumber, generation);
       this.files = [this.current.file];
     });
   }
 
   /** Puts a finished file in the place of the only one (compaction). */
-  async replace(path: string, keys: MemoryKeys, end: number, items: number): Promise<void> {
+  async replace(
+    path: string,
+    keys: MemoryKeys,
+    { end, items, entries }: Pick<LogFile, 'end' | 'items' | 'entries'>,
+  ): Promise<void> {
     const { fs, names, current: old } = this;
+    const { format, onEvent } = this.options;
+    const { path: target, number } = old.file;
+    const generation = old.file.generation + 1;
     const writer = await this.maker.openWriter(path);
     await withoutReturn(async () => {
       old.file.pin();
-      const handle = new PooledFile(fs, names.halt);
-      const generation = old.file.generation + 1;
-      const { format, onEvent } = this.options;
-      const file = new LogFile(
-        names.halt,
-        0,
-        generation,
-        format,
-        handle,
-        keys,
-        end,
-        items,
-        items,
-        [],
-        onEvent,
-      );
+      const handle = new PooledFile(fs, target);
+      const counts = [end, items, entries] as const;
+      const file = new LogFile(target, number, generation, format, handle, keys, ...counts, [], onEvent);
       // Who comes from here on must not open the old file by a name that is about to be the new one's.
-      await fs.rename(path, names.halt);
+      await fs.rename(path, target);
       this.current = this.maker.makeCurrent(file, keys, writer, end);
       this.files = [file];
       await fs.syncDirectory(names.directory).finally(async () => {
@@ -167,6 +169,11 @@ export class LogDirectory {
       if (this.current === old) await writer.close().catch(() => undefined);
       throw error;
     });
+  }
+
+  /** Tells that a compaction has put `entries` into `bytes`. */
+  reportCompaction(entries: number, bytesBefore: number, bytes: number, ms: number): void {
+    this.options.onEvent({ type: 'compacted', items: entries, bytesBefore, bytes, ms });
   }
 
   /** Marks the log closed, everything in it durable. */

@@ -11,6 +11,9 @@ import type { LeftFiles } from './left-files.js';
 import { type Damage, LogFile } from './log-file.js';
 import type { LogNames } from './names.js';
 import { readBeginning, refuseOtherLog } from './other-log.js';
+import { findSegments } from './segment-order.js';
+import type { SegmentRecord } from './segment-list.js';
+import type { LeftFacts } from './segments.js';
 import { recoverFile, type RecoveredFile } from './recovery.js';
 import { findWrapOrder } from './wrap-order.js';
 
@@ -28,6 +31,8 @@ interface KnownFile {
   readonly number: number;
   readonly generation: number | undefined;
   readonly size: number;
+  /** What the list of segments says. */
+  readonly facts?: SegmentRecord;
 }
 
 /**
@@ -41,6 +46,8 @@ export class LogOpener {
   /** The items' next sequence number. */
   sequence = 1;
   recovery!: Recovery;
+  /** Of a compact log's segments but the current one. */
+  readonly leftFacts = new Map<LogFile, LeftFacts>();
   private readonly fs: FileSystem;
   private readonly names: LogNames;
   private readonly options: DirectoryOptions;
@@ -65,8 +72,9 @@ export class LogOpener {
       await this.maker.removeFiles();
       await this.maker.finishTruncation();
     }
-    const known = options.type === 'wrap' ? await this.wrapFiles() : await this.haltFile();
-    for (const path of [names.unfinished, names.unfinishedIndex, names.compacted]) await fs.unlink(path);
+    const known = await this.knownFiles();
+    const { unfinished, unfinishedIndex, compacted, unfinishedSegments } = names;
+    for (const path of [unfinished, unfinishedIndex, compacted, unfinishedSegments]) await fs.unlink(path);
     const current = known.at(-1);
     if (current === undefined) return this.create(started);
     await this.openLeft(known.slice(0, -1));
@@ -83,6 +91,15 @@ export class LogOpener {
     await this.left.settled();
     await this.current?.abandon();
     for (const file of this.files.splice(0)) await file.release();
+  }
+
+  private async knownFiles(): Promise<readonly KnownFile[]> {
+    const { fs, names, options } = this;
+    if (options.type === 'wrap') return this.wrapFiles();
+    const segments = options.type === 'compact' ? await findSegments(fs, names, options) : undefined;
+    if (segments === undefined) return this.haltFile();
+    if (options.repair === false) await this.refuseUnclosed(segments.at(-1)!.number);
+    return segments.map((record) => ({ ...record, facts: record }));
   }
 
   private async haltFile(): Promise<KnownFile[]> {
@@ -155,6 +172,7 @@ export class LogOpener {
   private async openLeft(known: readonly KnownFile[]): Promise<void> {
     for (const left of known) {
       const opened = this.left.open(left.number, left.generation, left.size);
+      const { facts } = left;
       if (opened !== undefined) {
         this.files.push(opened.file);
         this.sequence = Math.max(this.sequence, opened.lastSequence + 1);
@@ -162,6 +180,9 @@ export class LogOpener {
         const { file, recovered } = await this.recover(left, false);
         await this.left.rebuild(file, recovered);
       }
+      if (facts === undefined) continue;
+      this.sequence = Math.max(this.sequence, facts.lastSequence + 1);
+      this.leftFacts.set(this.files.at(-1)!, facts);
     }
   }
 
@@ -207,26 +228,27 @@ export class LogOpener {
     known: KnownFile,
     isCurrent: boolean,
   ): Promise<{ file: LogFile; recovered: RecoveredFile }> {
-    const { number, size } = known;
+    const { number, size, facts } = known;
     const path = this.names.file(number);
     const handle = new PooledFile(this.fs, path);
     try {
-      const knownEnd = isCurrent ? await this.closedEnd() : this.left.knownEnd(number);
+      const knownEnd = isCurrent ? await this.closedEnd() : (facts ?? this.left.knownEnd(number));
       const recovered = await recoverFile(handle, path, size, {
         format: this.format,
         mayBeTorn: isCurrent,
         knownOurs: knownEnd?.number === number,
         wasClosed: !isCurrent || (await this.isClosed(number)),
       });
-      const generation = recovered.generation ?? (this.files.at(-1)?.generation ?? 0) + 1;
+      const generation =
+        recovered.generation ?? facts?.generation ?? (this.files.at(-1)?.generation ?? 0) + 1;
       this.sequence = Math.max(this.sequence, (recovered.lastSequence ?? 0) + 1);
       const { keys, end, items, entries } = recovered;
       const damage = [...recovered.damage, ...endIsMissing(knownEnd, path, number, recovered)];
       await this.quarantine(number, damage, recovered.cutNeedsCopy);
       const { format } = this;
       const { onEvent } = this.options;
-      const facts = [end, items, entries] as const;
-      const file = new LogFile(path, number, generation, format, handle, keys, ...facts, damage, onEvent);
+      const counts = [end, items, entries] as const;
+      const file = new LogFile(path, number, generation, format, handle, keys, ...counts, damage, onEvent);
       this.files.push(file);
       return { file, recovered };
     } catch (error) {

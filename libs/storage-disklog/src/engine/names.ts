@@ -11,12 +11,19 @@ export class LogNames {
   readonly unfinishedIndex: string;
   /** The new file of a compaction that is under way. */
   readonly compacted: string;
+  /** The segments of a compact log that has more than one. */
+  readonly segments: string;
+  readonly unfinishedSegments: string;
   /** Stands while a truncation is under way. */
   readonly truncation: string;
   /** Where the log ended when it was closed. */
   readonly end: string;
 
-  constructor(readonly directory: string) {
+  /** @param segmented the log's files are segments of a compact log */
+  constructor(
+    readonly directory: string,
+    private readonly segmented = false,
+  ) {
     this.halt = join(directory, 'log');
     this.index = join(directory, 'log.idx');
     this.sizes = join(directory, 'log.siz');
@@ -25,12 +32,19 @@ export class LogNames {
     this.unfinishedIndex = join(directory, 'log.idx.new');
     this.end = join(directory, 'log.end');
     this.compacted = join(directory, 'log.compacted');
+    this.segments = join(directory, 'log.segments');
+    this.unfinishedSegments = join(directory, 'log.segments.new');
     this.truncation = join(directory, 'log.truncating');
   }
 
-  /** `log.N`, or `log` for number 0. */
+  /** The names of a compact log in the same directory. */
+  asSegmented(): LogNames {
+    return new LogNames(this.directory, true);
+  }
+
+  /** `log.N`, or `log.cN` for a segment, or `log` for number 0. */
   file(number: number): string {
-    return number === 0 ? this.halt : `${this.halt}.${number}`;
+    return number === 0 ? this.halt : `${this.halt}.${this.segmented ? 'c' : ''}${number}`;
   }
 
   /** The key index of a file that was left. */
@@ -48,4 +62,10 @@ export class LogNames {
 export function wrapNumber(name: string): number | undefined {
   const match = /^log\.([1-9]\d{0,4})$/.exec(name);
   return match === null ? undefined : Number(match[1]);
+}
+
+/** The N of a segment's file name, 0 for the first one's; undefined for every other name. */
+export function segmentNumber(name: string): number | undefined {
+  const match = /^log(?:\.c([1-9]\d{0,9}))?$/.exec(name);
+  return match === null ? undefined : Number(match[1] ?? 0);
 }

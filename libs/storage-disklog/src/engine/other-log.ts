@@ -2,7 +2,7 @@ import { InvalidConfigError } from '@genrocks/storage';
 import { FORMAT_BYTES, formatOf } from '../format/formats.js';
 import type { FileSystem } from '../io/file-system.js';
 import type { DirectoryOptions } from './file-maker.js';
-import { type LogNames, wrapNumber } from './names.js';
+import { type LogNames, segmentNumber, wrapNumber } from './names.js';
 
 /** Enough of a file's beginning where nothing is wrong with it. */
 const FEW_BYTES = 64;
@@ -20,15 +20,22 @@ export async function refuseOtherLog(
   const entries = await fs.readdir(names.directory).catch(() => []);
   const files = entries.flatMap(({ name, directory }) => (directory ? [] : [name]));
   const wrapped = files.flatMap((name) => wrapNumber(name) ?? []);
-  const hasHalt = files.includes('log');
+  const segments = files.flatMap((name) => segmentNumber(name) ?? []);
+  const hasHalt = segments.length > 0;
   const hasWrap = wrapped.length > 0;
-  const found = type === 'wrap' ? hasHalt && !hasWrap && 'halt' : hasWrap && 'wrap';
+  const single = files.includes('log.segments') ? 'compact' : 'halt';
+  const found =
+    type === 'wrap'
+      ? hasHalt && !hasWrap && single
+      : hasWrap
+        ? 'wrap'
+        : type === 'halt' && single === 'compact' && 'compact';
   const { directory } = names;
   if (found) {
     const remedy = `${directory} holds a ${found} log, open it with log_type: ${found}, or use another directory`;
     throw new InvalidConfigError([`log_type: "${type}" is not allowed; ${remedy}`]);
   }
-  for (const number of type === 'wrap' ? wrapped : hasHalt ? [0] : []) {
+  for (const number of type === 'wrap' ? wrapped : segments) {
     const other = await formatOfFile(fs, names.file(number));
     if (other === format) return;
     if (other === undefined) continue;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { writeIndexFile, writeSizeFile } from '../format/headers.js';
 import { IndexedKeys } from '../index/indexed-keys.js';
 import { writeLogEnd } from '../engine/log-end.js';
-import { LogNames } from '../engine/names.js';
+import { writeSegmentList } from '../engine/segment-list.js';
 import { nodeFileSystem } from '../io/file-system.js';
 import { COPY_BYTES, DurableWriter } from './durable.js';
 import { extentOf, stepsOf } from './file-steps.js';
@@ -48,6 +48,8 @@ export class PartitionBackup {
       );
       await this.write('log.idx', writeIndexFile({ current: current.number, counts }));
     }
+    if (snapshot.segments !== undefined)
+      await this.write('log.segments', writeSegmentList(snapshot.segments));
     if (snapshot.limits !== undefined) await this.write('log.siz', writeSizeFile(snapshot.limits));
     const { files, damagedRanges, reused } = this;
     return { files, damagedRanges, reused };
@@ -73,7 +75,7 @@ export class PartitionBackup {
     const length = file.status === 'opened' ? end : extent;
     const head = file.status === 'opened' ? file.format.fileHead('closed') : undefined;
     await this.copy(file.name, file.handle, length, generation, head);
-    if (file.number > 0) this.counts[file.number - 1] = items;
+    if (this.snapshot.type === 'wrap') this.counts[file.number - 1] = items;
     if (generation === undefined || file.status === undefined) return;
     // Without a head, the file counts as closed up to there only.
     if (file.format.headBytes === 0) end = length;
@@ -114,13 +116,13 @@ export class PartitionBackup {
   /** An index spares the copy a scan; it goes along only if it is of this very file. */
   private async copyKeyIndex(file: SnapshotFile): Promise<void> {
     if (file.generation === undefined) return;
-    const path = new LogNames(this.snapshot.directory).keyIndex(file.number);
+    const path = this.snapshot.names.keyIndex(file.number);
     const footer = IndexedKeys.footer(nodeFileSystem, path);
     if (footer?.generation !== file.generation || footer.logEnd !== file.size) return;
     const handle = await ReadHandle.open(path).catch(() => undefined);
     if (handle === undefined) return;
     try {
-      this.counts[file.number - 1] = footer.items;
+      if (this.snapshot.type === 'wrap') this.counts[file.number - 1] = footer.items;
       await this.copyWhole(`${file.name}.keys`, handle, await handle.size(), file.generation);
     } finally {
       await handle.close();

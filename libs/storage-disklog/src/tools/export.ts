@@ -56,7 +56,8 @@ class Export {
   async run(): Promise<Omit<ExportReport, 'directory'>> {
     const { snapshot, counts, damage } = this;
     const isWrap = snapshot.type === 'wrap' || (snapshot.type === 'empty' && snapshot.limits !== undefined);
-    for (const file of snapshot.files) await this.write(file, isWrap ? `log.${counts.length + 1}` : 'log');
+    if (isWrap) for (const file of snapshot.files) await this.write([file], `log.${counts.length + 1}`);
+    else if (snapshot.files.length > 0) await this.write(snapshot.files, 'log');
     if (counts.length === 0) await this.writeEmpty(isWrap ? 'log.1' : 'log');
     const items = counts.reduce((sum, count) => sum + count, 0);
     const type = isWrap ? ('wrap' as const) : ('halt' as const);
@@ -64,21 +65,12 @@ class Export {
     return isWrap ? { ...report, limits: await this.writeWrapFiles() } : report;
   }
 
-  private async write(file: SnapshotFile, name: string): Promise<void> {
-    const { end } = await extentOf(file);
+  private async write(files: readonly SnapshotFile[], name: string): Promise<void> {
     const writer = await DurableWriter.create(join(this.target, name));
     let count = 0;
     try {
       await writer.write(fileHead('closed'));
-      for await (const step of stepsOf(file, end)) {
-        if (step.type === 'damage') {
-          this.damage.push(step.damage);
-          continue;
-        }
-        await writer.write(plainItem(file.format, step));
-        this.entries += step.item.entries.length;
-        count++;
-      }
+      for (const file of files) count += await this.writeItems(file, writer);
       await writer.finish();
     } catch (error) {
       await writer.abandon();
@@ -86,6 +78,21 @@ class Export {
     }
     this.counts.push(count);
     this.largest = Math.max(this.largest, writer.position);
+  }
+
+  private async writeItems(file: SnapshotFile, writer: DurableWriter): Promise<number> {
+    const { end } = await extentOf(file);
+    let count = 0;
+    for await (const step of stepsOf(file, end)) {
+      if (step.type === 'damage') {
+        this.damage.push(step.damage);
+        continue;
+      }
+      await writer.write(plainItem(file.format, step));
+      this.entries += step.item.entries.length;
+      count++;
+    }
+    return count;
   }
 
   private async writeEmpty(name: string): Promise<void> {

@@ -5,7 +5,7 @@ import { type FileStatus, readIndexFile, readSizeFile } from '../format/headers.
 import type { WrapIndex, WrapLimits } from '../format/headers.js';
 import { internalFormat } from '../format/internal-format.js';
 import type { LogFormat } from '../format/log-format.js';
-import { LogNames, wrapNumber } from '../engine/names.js';
+import { LogNames, segmentNumber, wrapNumber } from '../engine/names.js';
 import { readBeginning } from '../engine/other-log.js';
 import { type LogEnd, readLogEnd } from '../engine/log-end.js';
 import { Window } from '../engine/window.js';
@@ -14,6 +14,8 @@ import { IndexedKeys } from '../index/indexed-keys.js';
 import { isErrno, nodeFileSystem } from '../io/file-system.js';
 import { LogChangingError, NotALogError } from './errors.js';
 import { liveOwner } from './live-owner.js';
+import { captureSegments } from './segment-files.js';
+import type { SegmentRecord } from '../engine/segment-list.js';
 import { CapturingFileSystem, ReadHandle, readSmall, sizeOf } from './read-handle.js';
 
 /** A file of a log, held open. */
@@ -66,7 +68,14 @@ export class LogSnapshot {
     /** The process that has the log open, where one has. */
     readonly owner: number | undefined,
     readonly remarks: readonly SnapshotRemark[],
+    /** Of a compact log in more than one file: what its list says. */
+    readonly segments: readonly SegmentRecord[] | undefined,
   ) {}
+
+  /** The names of the log's files. */
+  get names(): LogNames {
+    return new LogNames(this.directory, this.segments !== undefined);
+  }
 
   /**
    * @param isOurs the caller holds the log's lock, so that no other process has it open
@@ -94,9 +103,9 @@ export class LogSnapshot {
   }
 
   private with(reason: string): LogSnapshot {
-    const { directory, type, files, index, limits, end, owner } = this;
+    const { directory, type, files, index, limits, end, owner, segments } = this;
     const remarks = [...this.remarks, { severity: 'damage' as const, file: directory, reason }];
-    return new LogSnapshot(directory, type, files, index, limits, end, owner, remarks);
+    return new LogSnapshot(directory, type, files, index, limits, end, owner, remarks, segments);
   }
 
   private static async attempt(
@@ -129,9 +138,10 @@ export class LogSnapshot {
     end?: LogEnd | undefined;
     owner?: number | undefined;
     remarks: readonly SnapshotRemark[];
+    segments?: readonly SegmentRecord[] | undefined;
   }): LogSnapshot {
-    const { directory, type, files, index, limits, end, owner, remarks } = parts;
-    return new LogSnapshot(directory, type, files, index, limits, end, owner, remarks);
+    const { directory, type, files, index, limits, end, owner, remarks, segments } = parts;
+    return new LogSnapshot(directory, type, files, index, limits, end, owner, remarks, segments);
   }
 }
 
@@ -161,21 +171,33 @@ async function capture(
   const isWrap = listed.some(
     ({ name, directory: isDirectory }) => !isDirectory && /^log\.[1-9]\d*$/.test(name),
   );
-  const isSingle = listed.some(({ name, directory: isDirectory }) => !isDirectory && name === 'log');
+  const numbers = listed.flatMap(({ name, directory: isDirectory }) =>
+    isDirectory ? [] : (segmentNumber(name) ?? []),
+  );
+  const isSingle = numbers.length > 0;
   if (!isWrap && !isSingle) throw new NotALogError(directory, 'holds no log');
   const end = readLogEnd((await readSmall(names.end, MAX_SMALL)) ?? Buffer.alloc(0));
-  const format = await formatOfLog(
-    names,
-    isWrap ? listed.flatMap(({ name }) => wrapNumber(name) ?? []) : [0],
-  );
+  const format = isWrap
+    ? await formatOfLog(
+        names,
+        listed.flatMap(({ name }) => wrapNumber(name) ?? []),
+      )
+    : await formatOfLog(names.asSegmented(), numbers);
+  const captured = isWrap
+    ? undefined
+    : await captureSegments(fs, names.asSegmented(), numbers, format, end, remarks);
+  if (captured === 'changing') return undefined;
   const { files, index } = isWrap
     ? await wrapFiles(fs, names, format, remarks, end)
-    : await singleFile(fs, names, format, end);
+    : captured === undefined
+      ? await singleFile(fs, names, format, end)
+      : await segmentFiles(captured.files, end);
   // A truncation that began meanwhile may have taken files away before they were listed.
   if ((await sizeOf(names.truncation)) !== undefined) return undefined;
   const owner = !isOurs && files.at(-1)?.status === 'opened' ? liveOwner(names.lock) : undefined;
   const type = isWrap ? 'wrap' : 'single';
-  return LogSnapshot.of({ directory, type, files, index, limits, end, owner, remarks });
+  const segments = captured?.records;
+  return LogSnapshot.of({ directory, type, files, index, limits, end, owner, remarks, segments });
 }
 
 async function wrapFiles(
@@ -233,6 +255,18 @@ async function orderOf(
   return dated.sort((a, b) => a.time - b.time).map(({ summary }) => summary);
 }
 
+async function segmentFiles(
+  captured: readonly Omit<SnapshotFile, 'status'>[],
+  end: LogEnd | undefined,
+): Promise<{ files: SnapshotFile[]; index: undefined }> {
+  const files: SnapshotFile[] = [];
+  for (const file of captured) {
+    const status = statusIn(file.format, await statusOf(file.format, file.handle), file, end);
+    files.push({ ...file, status });
+  }
+  return { files, index: undefined };
+}
+
 async function singleFile(
   fs: CapturingFileSystem,
   names: LogNames,
@@ -268,7 +302,10 @@ async function singleFile(
 /** Files that were damaged from the beginning count as Erlang's. */
 async function formatOfLog(names: LogNames, numbers: readonly number[]): Promise<LogFormat> {
   for (const number of numbers) {
-    const format = formatOf(await readBeginning(nodeFileSystem, names.file(number), FORMAT_BYTES));
+    // A compaction may take a file away meanwhile; others tell as well.
+    const path = names.file(number);
+    const beginning = await readBeginning(nodeFileSystem, path, FORMAT_BYTES).catch(() => undefined);
+    const format = beginning && formatOf(beginning);
     if (format !== undefined) return format;
   }
   return internalFormat;
@@ -302,7 +339,9 @@ async function firstTimestamp(
 }
 
 /** Files from before and after a step of the log, or one that is missing: what does not fit, undefined where all does. */
-async function findInconsistency({ files }: LogSnapshot): Promise<string | undefined> {
+async function findInconsistency({ files, type }: LogSnapshot): Promise<string | undefined> {
+  // The list of segments was the same before and after.
+  if (type !== 'wrap') return undefined;
   let known: SnapshotFile | undefined;
   let between = 0;
   for (const file of files) {

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
-import { wrapNumber } from '../engine/names.js';
+import { segmentNumber, wrapNumber } from '../engine/names.js';
 import { isErrno } from '../io/file-system.js';
 import { NotALogError } from './errors.js';
 
@@ -69,6 +69,6 @@ async function list(directory: string): Promise<Name[] | undefined> {
 /** A truncation under way may have removed every file but its marker. */
 function holdsLog(names: readonly Name[]): boolean {
   const isLog = (name: string) =>
-    name === 'log' || name === 'log.truncating' || wrapNumber(name) !== undefined;
+    name === 'log.truncating' || segmentNumber(name) !== undefined || wrapNumber(name) !== undefined;
   return names.some(({ name, isDirectory }) => !isDirectory && isLog(name));
 }

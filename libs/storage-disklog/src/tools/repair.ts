@@ -2,6 +2,7 @@ import { appendFile } from 'node:fs/promises';
 import { replaceFile } from '../engine/durable-files.js';
 import { LogDirectory } from '../engine/log-directory.js';
 import { LogNames } from '../engine/names.js';
+import { type SegmentRecord, writeSegmentList } from '../engine/segment-list.js';
 import { writeSizeFile, type WrapLimits, writeIndexFile } from '../format/headers.js';
 import { internalFormat } from '../format/internal-format.js';
 import { nodeFileSystem } from '../io/file-system.js';
@@ -10,6 +11,7 @@ import { LogSnapshot } from './log-snapshot.js';
 import { repairRecordOf, type Loss } from './repair-record.js';
 import { extentOf } from './file-steps.js';
 import { type RewrittenFile, rewriteFile, quarantine } from './rewrite.js';
+import { sizeOf } from './read-handle.js';
 import { type Finding, verifyLog, type VerifyReport } from './verify.js';
 
 export interface RepairOptions {
@@ -67,7 +69,7 @@ class Repair {
   private readonly rewritten: RewrittenFile[] = [];
   private cutBytes = 0;
 
-  constructor(private readonly names: LogNames) {}
+  constructor(private names: LogNames) {}
 
   async run(): Promise<RepairReport> {
     const { directory } = this.names;
@@ -80,8 +82,9 @@ class Repair {
   }
 
   private async repair(findings: readonly Finding[]): Promise<void> {
-    const { names } = this;
-    const snapshot = await LogSnapshot.open(names.directory, true);
+    const snapshot = await LogSnapshot.open(this.names.directory, true);
+    const { names } = snapshot;
+    this.names = snapshot.names;
     try {
       if (snapshot.type === 'empty' || snapshot.files.length === 0) return;
       const isNoted = (path: string) =>
@@ -100,10 +103,25 @@ class Repair {
         this.cutBytes += tornBytes;
       }
       if (snapshot.type === 'wrap') await this.restoreWrapFiles(snapshot);
+      if (snapshot.segments !== undefined) await this.restoreSegments(snapshot);
       await this.openAndClose(snapshot);
     } finally {
       await snapshot.close();
     }
+  }
+
+  /** The list of segments vouches for their lengths, which may be others now, and for files that may be lost. */
+  private async restoreSegments({ files, segments }: LogSnapshot): Promise<void> {
+    const { names } = this;
+    const records: SegmentRecord[] = [];
+    for (const record of segments!) {
+      const file = files.find(({ number }) => number === record.number);
+      if (file === undefined) continue;
+      const isCurrent = file === files.at(-1);
+      records.push(isCurrent ? record : { ...record, end: (await sizeOf(file.path)) ?? 0 });
+    }
+    const bytes = writeSegmentList(records);
+    await replaceFile(nodeFileSystem, names.segments, bytes, names.unfinishedSegments, names.directory);
   }
 
   /** The engine refuses to guess the order where log.idx is gone, so it must be there before it opens. */
@@ -125,7 +143,7 @@ class Repair {
     const { names } = this;
     const limits = limitsOf(snapshot);
     const log = await LogDirectory.open(nodeFileSystem, names, {
-      type: snapshot.type === 'wrap' ? 'wrap' : 'halt',
+      type: snapshot.type === 'wrap' ? 'wrap' : snapshot.segments === undefined ? 'halt' : 'compact',
       format: snapshot.files[0]?.format ?? internalFormat,
       maxBytes: snapshot.type === 'wrap' ? limits.maxBytes : Infinity,
       maxFiles: limits.maxFiles,

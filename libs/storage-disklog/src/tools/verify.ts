@@ -1,6 +1,6 @@
 import { readIndexFile, readSizeFile } from '../format/headers.js';
 import { endIsMissing } from '../engine/log-end.js';
-import { LogNames } from '../engine/names.js';
+import type { LogNames } from '../engine/names.js';
 import { extentOf, stepsOf } from './file-steps.js';
 import type { LogSnapshot, SnapshotFile } from './log-snapshot.js';
 import { readSmall } from './read-handle.js';
@@ -51,7 +51,7 @@ class Verification {
   private bytes = 0;
 
   constructor(private readonly log: LogSnapshot) {
-    this.names = new LogNames(log.directory);
+    this.names = log.names;
   }
 
   async run(): Promise<VerifyReport> {
@@ -86,8 +86,7 @@ class Verification {
   private async verifyFile(file: SnapshotFile, sequence: SequenceCheck): Promise<number> {
     const { path, status, isCurrent } = file;
     const { end, tornBytes } = await extentOf(file);
-    const index =
-      file.number > 0 && !isCurrent ? await verifyKeyIndex(this.names, file, this.log.owner) : undefined;
+    const index = isCurrent ? undefined : await verifyKeyIndex(this.names, file, this.log.owner);
     sequence.enter(path, file.generation);
     let items = 0;
     let lastEnd = file.format.headBytes;
@@ -132,7 +131,8 @@ class Verification {
     file: SnapshotFile,
     found: { status: SnapshotFile['status']; generation: number | undefined; items: number; end: number },
   ): Promise<void> {
-    const known = file.isCurrent ? this.log.end : await indexFacts(this.names, file.number);
+    const record = this.log.segments?.find(({ number }) => number === file.number);
+    const known = file.isCurrent ? this.log.end : (record ?? (await indexFacts(this.names, file.number)));
     for (const { start, end, reason, sequenceAfter } of endIsMissing(known, file.path, file.number, found)) {
       this.damage(file.path, start, end - start, reason, { sequenceAfter });
     }

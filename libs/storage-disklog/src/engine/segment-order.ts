@@ -1,0 +1,122 @@
+import { LogCorruptError } from '@genrocks/storage';
+import type { LogFormat } from '../format/log-format.js';
+import { IndexedKeys } from '../index/indexed-keys.js';
+import { type FileSystem, isErrno } from '../io/file-system.js';
+import { PooledFile } from '../io/handle-pool.js';
+import { replaceFile } from './durable-files.js';
+import type { DirectoryOptions } from './file-maker.js';
+import { type LogNames, segmentNumber } from './names.js';
+import { recoverFile } from './recovery.js';
+import { readSegmentList, type SegmentRecord, writeSegmentList } from './segment-list.js';
+
+/** A segment of the list, and how long its file is. */
+export interface FoundSegment extends SegmentRecord {
+  readonly size: number;
+}
+
+/**
+ * The segments of a compact log, oldest first, the current one last; undefined where the log is `log` alone. Files that
+ * the list does not name are removed: they were being made, or are merged into others. A damaged or missing list is
+ * made anew out of the files.
+ * @throws {LogCorruptError} `LOG_CORRUPT` where a file is missing
+ */
+export async function findSegments(
+  fs: FileSystem,
+  names: LogNames,
+  options: Pick<DirectoryOptions, 'format' | 'onEvent'>,
+): Promise<readonly FoundSegment[] | undefined> {
+  const numbers = await numbersOf(fs, names);
+  const bytes = await fs.readFile(names.segments).catch((error: unknown) => {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  });
+  const list = bytes === undefined ? undefined : readSegmentList(bytes);
+  if (list !== undefined) return settle(fs, names, numbers, list);
+  if (bytes === undefined && numbers.every((number) => number === 0)) return undefined;
+  const found = await findSegmentOrder(fs, names, numbers, options.format);
+  // Nothing but a file that was being made beside the first one: the log has not come to a list yet.
+  if (bytes === undefined && found.every(({ number, lastSequence }) => number === 0 || lastSequence === 0)) {
+    await removeOthers(fs, names, numbers, [0]);
+    return undefined;
+  }
+  const [file, length] = [names.segments, bytes?.length ?? 0];
+  const reason = 'the list of segments is missing or damaged; it is made anew out of the files';
+  options.onEvent({ type: 'damaged', file, offset: 0, length, reason });
+  await replaceFile(fs, names.segments, writeSegmentList(found), names.unfinishedSegments, names.directory);
+  return settle(fs, names, numbers, found);
+}
+
+async function settle(
+  fs: FileSystem,
+  names: LogNames,
+  numbers: readonly number[],
+  list: readonly SegmentRecord[],
+): Promise<readonly FoundSegment[]> {
+  await removeOthers(
+    fs,
+    names,
+    numbers,
+    list.map(({ number }) => number),
+  );
+  return Promise.all(list.map(async (record) => ({ ...record, size: await sizeOf(fs, names, record) })));
+}
+
+async function numbersOf(fs: FileSystem, names: LogNames): Promise<readonly number[]> {
+  const entries = await fs.readdir(names.directory);
+  return entries.flatMap(({ name, directory }) => (directory ? [] : (segmentNumber(name) ?? [])));
+}
+
+/**
+ * The order of segments without their list: by the newest item of each. Of merged segments and what is left of those they were made of, all may be there; since
+ * the oldest go first, an entry that counts stands in the newest of the files that hold its key.
+ */
+export async function findSegmentOrder(
+  fs: FileSystem,
+  names: LogNames,
+  numbers: readonly number[],
+  format: LogFormat,
+): Promise<readonly SegmentRecord[]> {
+  const records: SegmentRecord[] = [];
+  for (const number of numbers) {
+    const footer = await IndexedKeys.footer(fs, names.keyIndex(number));
+    const clean = false;
+    if (footer !== undefined) {
+      const { generation, logEnd: end, lastSequence } = footer;
+      records.push({ number, generation, end, lastSequence, clean });
+      continue;
+    }
+    const path = names.file(number);
+    const handle = new PooledFile(fs, path);
+    try {
+      const size = (await fs.size(path)) ?? 0;
+      const { generation = number, lastSequence = 0 } = await recoverFile(handle, path, size, { format });
+      records.push({ number, generation, end: 0, lastSequence, clean });
+    } finally {
+      await handle.close();
+    }
+  }
+  // An empty file is one that had just become the current one.
+  const rank = ({ lastSequence }: SegmentRecord) => (lastSequence === 0 ? Infinity : lastSequence);
+  return records.sort((a, b) => (rank(a) === rank(b) ? a.number - b.number : rank(a) - rank(b)));
+}
+
+async function removeOthers(
+  fs: FileSystem,
+  names: LogNames,
+  numbers: readonly number[],
+  kept: readonly number[],
+): Promise<void> {
+  for (const number of numbers) {
+    if (kept.includes(number)) continue;
+    await fs.unlink(names.file(number));
+    await fs.unlink(names.keyIndex(number));
+  }
+}
+
+async function sizeOf(fs: FileSystem, names: LogNames, { number, end }: SegmentRecord): Promise<number> {
+  const path = names.file(number);
+  const size = await fs.size(path);
+  if (size !== undefined) return size;
+  const [file, reason] = [path, 'the file is missing'];
+  throw new LogCorruptError(names.directory, `${file}: ${reason}`, { file, offset: 0, length: end, reason });
+}

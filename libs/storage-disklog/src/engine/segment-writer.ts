@@ -1,0 +1,102 @@
+import type { Entry } from '../format/entry.js';
+import type { LogFormat } from '../format/log-format.js';
+import type { FileHandle, FileSystem } from '../io/file-system.js';
+import { MemoryKeys } from './memory-keys.js';
+
+/** Bytes gathered before they are written. */
+const CHUNK = 1 << 20;
+
+/** Writes a log file that has no name of the log yet, out of items of others. */
+export class SegmentWriter {
+  readonly keys = new MemoryKeys();
+  items = 0;
+  entries = 0;
+  lastSequence = 0;
+  private chunks: Buffer[] = [];
+  private buffered = 0;
+  private closed = false;
+
+  private constructor(
+    private readonly handle: FileHandle,
+    private readonly format: LogFormat,
+    readonly generation: number,
+    private position: number,
+  ) {}
+
+  /** @param status what the file's head is to say */
+  static async create(
+    fs: FileSystem,
+    path: string,
+    format: LogFormat,
+    generation: number,
+    status: 'opened' | 'closed',
+  ): Promise<SegmentWriter> {
+    const handle = await fs.open(path, { write: true, create: true });
+    const writer = new SegmentWriter(handle, format, generation, format.headBytes);
+    const head = format.fileHead(status);
+    if (head.length > 0) await writer.write(head, 0);
+    return writer;
+  }
+
+  /** Where the next item will stand. */
+  get end(): number {
+    return this.position;
+  }
+
+  /** Adds what is left of an item, again as one item: its entries have one sequence number. */
+  async add(entries: readonly Entry[], sequence: number): Promise<void> {
+    const { timestamp } = entries[0]!;
+    const same = entries.findIndex((entry) => entry.timestamp !== timestamp);
+    // Erlang may put several times into one list.
+    if (same > 0) {
+      await this.add(entries.slice(0, same), sequence);
+      return this.add(entries.slice(same), sequence);
+    }
+    const { format, generation, position: at } = this;
+    const length = format.itemSize(entries);
+    const bytes = Buffer.allocUnsafe(length);
+    // The file counts only once all of it is stored, so a gap in it is rot, never a torn write.
+    format.writeItem(entries, timestamp, { generation, sequence, synced: at }, bytes, 0, at);
+    const places = format.entryPlaces(entries, bytes, 0, length);
+    entries.forEach(({ key, value }, index) => {
+      const { inner, innerLength, crc } = places[index]!;
+      const deleted = value === undefined;
+      this.keys.set(key.toString('latin1'), { at, length, index, deleted, inner, innerLength, crc });
+    });
+    this.chunks.push(bytes);
+    this.buffered += length;
+    this.position += length;
+    this.items++;
+    this.entries += entries.length;
+    this.lastSequence = Math.max(this.lastSequence, sequence);
+    if (this.buffered >= CHUNK) await this.flush();
+  }
+
+  async flush(): Promise<void> {
+    if (this.buffered === 0) return;
+    const bytes = Buffer.concat(this.chunks, this.buffered);
+    await this.write(bytes, this.position - this.buffered);
+    this.chunks = [];
+    this.buffered = 0;
+  }
+
+  /** Everything that was added is on stable storage; the file's name need not be. */
+  async finish(): Promise<void> {
+    await this.flush();
+    await this.handle.sync();
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    await this.handle.close();
+  }
+
+  private async write(bytes: Buffer, position: number): Promise<void> {
+    for (let at = 0; at < bytes.length;) {
+      const count = await this.handle.write(bytes, at, bytes.length - at, position + at);
+      if (count === 0) throw Object.assign(new Error('no room for compaction'), { code: 'ENOSPC' });
+      at += count;
+    }
+  }
+}

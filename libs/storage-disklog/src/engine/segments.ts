@@ -1,0 +1,161 @@
+import { writeFresh, withoutReturn } from './durable-files.js';
+import type { FileMaker } from './file-maker.js';
+import type { LogDirectory } from './log-directory.js';
+import type { LogFile } from './log-file.js';
+import { type SegmentRecord, writeSegmentList } from './segment-list.js';
+
+/** What the list of segments says of a file that was left. */
+export type LeftFacts = Pick<SegmentRecord, 'lastSequence' | 'clean'>;
+
+/**
+ * The segments of a compact log and the steps that change which there are. Each writes the list of segments anew; the
+ * rename of that list is the moment at which the step has happened, and what no list names is removed by the next open.
+ */
+export class Segments {
+  private nextNumber: number;
+
+  constructor(
+    private readonly log: LogDirectory,
+    private readonly maker: FileMaker,
+    private readonly facts: Map<LogFile, LeftFacts>,
+  ) {
+    this.nextNumber = 1 + Math.max(...log.files.map((file) => Math.max(file.number, file.generation)));
+  }
+
+  /** A number for a new file, which is its generation as well; none is given twice. */
+  takeNumber(): number {
+    return this.nextNumber++;
+  }
+
+  /** Is as much new in the log as the last compaction left there? Then another one is due. */
+  get isDue(): boolean {
+    let clean = 0;
+    let dirty = 0;
+    for (const file of this.left) {
+      if (this.facts.get(file)?.clean === true) clean += file.end;
+      else dirty += file.end;
+    }
+    return dirty > 0 && dirty >= clean;
+  }
+
+  /** Files that are no longer written, oldest first. */
+  get left(): readonly LogFile[] {
+    return this.log.files.slice(0, -1);
+  }
+
+  isClean(file: LogFile): boolean {
+    return this.facts.get(file)?.clean === true;
+  }
+
+  /** The next list of segments says so; until then the file is looked at once more. */
+  markClean(file: LogFile): void {
+    const facts = this.facts.get(file);
+    if (facts !== undefined) this.facts.set(file, { ...facts, clean: true });
+  }
+
+  /** Leaves the current file for a new one; none is dropped for that. */
+  async rotate(lastSequence: number): Promise<void> {
+    const { log, maker } = this;
+    const { fs, names, options } = maker;
+    const { current } = log;
+    await log.left.settled();
+    const number = this.takeNumber();
+    const path = names.file(number);
+    this.facts.set(current.file, { lastSequence, clean: false });
+    // Everything that needs room or a descriptor comes first.
+    const writer = await this.prepare(path, async () => {
+      await writeFresh(fs, path, options.format.fileHead('opened'));
+      await this.writeList([...log.files.map((file) => this.recordOf(file)), openRecord(number)]);
+      return maker.openWriter(path);
+    });
+    await withoutReturn(async () => {
+      await current.leave();
+      await this.switchList();
+      log.current = maker.emptyFile(number, number, writer);
+      log.files.push(log.current.file);
+    }).catch(async (error: unknown) => {
+      if (log.current === current) await writer.close().catch(() => undefined);
+      throw error;
+    });
+    log.left.schedule(current.file, current.keys, lastSequence);
+  }
+
+  /**
+   * Puts merged segments in the place of those they were made of, which are gone with that. Nobody may write meanwhile.
+   * @param outputs stored, but their names may not be
+   * @returns false where the inputs are not all part of the log any more
+   */
+  async replace(
+    inputs: readonly LogFile[],
+    outputs: readonly { file: LogFile; lastSequence: number }[],
+  ): Promise<boolean> {
+    const { log } = this;
+    const at = log.files.indexOf(inputs[0]!);
+    if (at < 0 || inputs.some((file, i) => log.files[at + i] !== file)) return false;
+    for (const { file, lastSequence } of outputs) this.facts.set(file, { lastSequence, clean: true });
+    const files = [...log.files];
+    files.splice(at, inputs.length, ...outputs.map(({ file }) => file));
+    const records = files.map((file) =>
+      file === log.current.file ? openRecord(file.number, file.generation) : this.recordOf(file),
+    );
+    await this.writeList(records);
+    await withoutReturn(async () => {
+      for (const file of inputs) file.pin();
+      await this.switchList();
+      log.files = files;
+    });
+    for (const file of inputs) await this.discard(file);
+    return true;
+  }
+
+  /** Everything was removed, and the log begins anew. */
+  clear(): void {
+    this.facts.clear();
+  }
+
+  /** Oldest first, so that what a lost list leaves is never a value without its tombstone. */
+  private async discard(file: LogFile): Promise<void> {
+    const { fs, names } = this.maker;
+    this.facts.delete(file);
+    try {
+      await fs.unlink(file.path);
+      await fs.unlink(names.keyIndex(file.number));
+      await fs.syncDirectory(names.directory);
+    } catch {
+      // No list names it any more, so the next open removes it.
+    }
+    await file.release();
+  }
+
+  private async prepare<T>(path: string, action: () => Promise<T>): Promise<T> {
+    try {
+      return await action();
+    } catch (error) {
+      await this.maker.fs.unlink(path).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  private writeList(records: readonly SegmentRecord[]): Promise<void> {
+    const { fs, names } = this.maker;
+    return writeFresh(fs, names.unfinishedSegments, writeSegmentList(records));
+  }
+
+  /** The files that the list names must have their names before it has its own. */
+  private async switchList(): Promise<void> {
+    const { fs, names } = this.maker;
+    await fs.syncDirectory(names.directory);
+    await fs.rename(names.unfinishedSegments, names.segments);
+    await fs.syncDirectory(names.directory);
+  }
+
+  private recordOf(file: LogFile): SegmentRecord {
+    const { number, generation, end } = file;
+    const { lastSequence, clean } = this.facts.get(file)!;
+    return { number, generation, end, lastSequence, clean };
+  }
+}
+
+function openRecord(number: number, generation = number): SegmentRecord {
+  return { number, generation, end: 0, lastSequence: 0, clean: false };
+}

@@ -1,0 +1,85 @@
+import { findSegmentOrder } from '../engine/segment-order.js';
+import type { LogEnd } from '../engine/log-end.js';
+import type { LogNames } from '../engine/names.js';
+import { readSegmentList, type SegmentRecord } from '../engine/segment-list.js';
+import type { LogFormat } from '../format/log-format.js';
+import { isErrno, nodeFileSystem } from '../io/file-system.js';
+import { liveOwner } from './live-owner.js';
+import type { SnapshotFile, SnapshotRemark } from './log-snapshot.js';
+import { type CapturingFileSystem, readSmall } from './read-handle.js';
+
+/** 65,000 segments and more fit. */
+const MAX_LIST = 16 << 20;
+
+/** Files of a compact log in segments, and the list that named them. */
+export interface CapturedSegments {
+  readonly files: Omit<SnapshotFile, 'status'>[];
+  readonly records: readonly SegmentRecord[];
+}
+
+/**
+ * Opens the segments of a compact log. The list is read again at the end: if it is still the same, all files it names
+ * were those of one moment.
+ * @returns undefined where a compaction came between, or where there is no list and none is needed
+ */
+export async function captureSegments(
+  fs: CapturingFileSystem,
+  names: LogNames,
+  numbers: readonly number[],
+  format: LogFormat,
+  end: LogEnd | undefined,
+  remarks: SnapshotRemark[],
+): Promise<CapturedSegments | 'changing' | undefined> {
+  const bytes = await readSmall(names.segments, MAX_LIST);
+  let records: readonly SegmentRecord[] | undefined =
+    bytes === undefined ? undefined : readSegmentList(bytes);
+  if (records === undefined) {
+    if (bytes === undefined && numbers.every((number) => number === 0)) return undefined;
+    records = await findSegmentOrder(nodeFileSystem, names, numbers, format);
+    if (
+      bytes === undefined &&
+      records.every(({ number, lastSequence }) => number === 0 || lastSequence === 0)
+    )
+      return undefined;
+    const reason = `${bytes === undefined ? 'missing' : 'damaged'}; the order of the segments is taken from their items`;
+    remarks.push({ severity: 'damage', file: names.segments, reason });
+  }
+  const files: Omit<SnapshotFile, 'status'>[] = [];
+  for (const record of records) {
+    const isCurrent = record === records.at(-1);
+    const file = await capture(fs, names, record, isCurrent, format, end);
+    if (file !== undefined) files.push(file);
+    else if (liveOwner(names.lock) !== undefined && (await hasChanged(names, bytes))) return 'changing';
+    else remarks.push({ severity: 'damage', file: names.file(record.number), reason: 'the file is missing' });
+  }
+  return (await hasChanged(names, bytes)) ? 'changing' : { files, records };
+}
+
+async function hasChanged(names: LogNames, bytes: Buffer | undefined): Promise<boolean> {
+  const now = await readSmall(names.segments, MAX_LIST);
+  return now === undefined ? bytes !== undefined : bytes === undefined || !now.equals(bytes);
+}
+
+async function capture(
+  fs: CapturingFileSystem,
+  names: LogNames,
+  { number, generation }: SegmentRecord,
+  isCurrent: boolean,
+  format: LogFormat,
+  end: LogEnd | undefined,
+): Promise<Omit<SnapshotFile, 'status'> | undefined> {
+  const path = names.file(number);
+  try {
+    await fs.open(path);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+  const handle = fs.opened.get(path)!;
+  const size = await handle.size();
+  const name = number === 0 ? 'log' : `log.c${number}`;
+  const isOurs = !isCurrent || end?.number === number;
+  // The one being written may have been compacted in its place, and is of a later generation then.
+  const known = isCurrent ? undefined : generation;
+  return { number, name, path, format, handle, size, generation: known, isCurrent, isOurs };
+}
