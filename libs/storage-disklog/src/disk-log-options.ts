@@ -23,7 +23,7 @@ export class DiskLogStoreSettings {
 
   /**
    * Bytes of each file of a wrap log, or of a halt log altogether, as a number or such as `50MB`. Default 10 MiB. A
-   * compact log has no limit.
+   * compact log has no limit; its segments are of this size, and 8 MiB at most.
    */
   @IsOptional()
   @IsSize({ min: 64 })

@@ -176,6 +176,12 @@ const scripts: { name: string; limits: Limits; compacted: boolean; operations: O
     compacted: true,
     operations: [...writes(0, 20), { type: 'optimize' }, ...writes(20, 23)],
   },
+  {
+    name: 'the segments of a compact log',
+    limits: { logType: 'compact', maxNoBytes: 260, maxNoFiles: 1 },
+    compacted: true,
+    operations: [...writes(0, 12), { type: 'optimize' }, ...writes(12, 16)],
+  },
 ];
 
 describe.each(scripts)('any one call that fails during $name', ({ limits, compacted, operations }) => {

@@ -82,7 +82,7 @@ async function expectLive(options: DiskLogOptions, expected: [string, string][])
 
 describe.each([
   ['internal', small],
-  ['external', { ...small, maxNoBytes: 8000, format: 'external' } as DiskLogOptions],
+  ['external', { ...small, maxNoBytes: 8000, format: 'external' }],
 ] as const)('a compact log in segments, format %s', (_, options) => {
   it('keeps every key, over segments and reopenings, and after optimize nothing else, in the order of the writes', async () => {
     const { logDir, expected } = await filled(options);

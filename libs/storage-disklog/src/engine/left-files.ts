@@ -53,16 +53,19 @@ export class LeftFiles {
 
   /** Opens a left file of known length by its index, or, where that is not to be had, by reading it. */
   async openOrRead(number: number, generation: number, end: number): Promise<LogFile> {
-    const opened = await this.open(number, generation, end);
+    const opened = this.open(number, generation, end);
     if (opened !== undefined) return opened.file;
     const path = this.names.file(number);
     const handle = new PooledFile(this.fs, path);
     const { format, onEvent } = this;
-    const { keys, items, entries, damage } = await recoverFile(handle, path, end, {
-      format,
-      knownOurs: true,
-    });
-    return new LogFile(path, number, generation, format, handle, keys, end, items, entries, damage, onEvent);
+    try {
+      const found = await recoverFile(handle, path, end, { format, knownOurs: true });
+      const { keys, items, entries, damage } = found;
+      return new LogFile(path, number, generation, format, handle, keys, end, items, entries, damage, onEvent);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
   }
 
   /** How far a left file reached when it was indexed; undefined where no sound index says so. */

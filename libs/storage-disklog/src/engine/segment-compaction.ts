@@ -1,15 +1,15 @@
-import type { Entry } from '../format/entry.js';
+import type { Entry, Slot } from '../format/entry.js';
 import { IndexDamagedError } from '../index/indexed-keys.js';
 import { writeIndex } from '../index/index-file.js';
+import { UnfinishedStepError } from './durable-files.js';
 import type { FileMaker } from './file-maker.js';
 import { KeyProbe } from './key-probe.js';
 import type { LogDirectory } from './log-directory.js';
 import type { LogFile } from './log-file.js';
 import type { LogWriter } from './log-writer.js';
-import type { Slot } from './memory-keys.js';
-import { Window } from './scanner.js';
 import { SegmentWriter } from './segment-writer.js';
 import type { Segments } from './segments.js';
+import { Window } from './window.js';
 
 /** Thrown to end a compaction that is no longer wanted; nothing of the log has changed by it. */
 class StoppedError extends Error {}
@@ -95,15 +95,17 @@ export class SegmentCompaction {
   private async commit(group: readonly LogFile[], outputs: Outputs): Promise<void> {
     const merged = await outputs.finish();
     const files: { file: LogFile; lastSequence: number }[] = [];
-    for (const { number, end, lastSequence } of merged) {
-      const opened = await this.log.left.openOrRead(number, number, end);
-      files.push({ file: opened, lastSequence });
-    }
     let isReplaced = false;
     try {
+      for (const { number, end, lastSequence } of merged)
+        files.push({ file: await this.log.left.openOrRead(number, number, end), lastSequence });
       await this.writer.exclusive(async () => {
         if (this.writer.failed !== undefined) throw this.writer.failed;
-        isReplaced = await this.segments.replace(group, files);
+        isReplaced = await this.segments.replace(group, files).catch((error: unknown) => {
+          // The list may name them already; the next open decides what stays.
+          if (error instanceof UnfinishedStepError) outputs.keep();
+          throw error;
+        });
       });
     } finally {
       if (isReplaced) outputs.keep();

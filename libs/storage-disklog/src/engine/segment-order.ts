@@ -78,7 +78,7 @@ export async function findSegmentOrder(
 ): Promise<readonly SegmentRecord[]> {
   const records: SegmentRecord[] = [];
   for (const number of numbers) {
-    const footer = await IndexedKeys.footer(fs, names.keyIndex(number));
+    const footer = IndexedKeys.footer(fs, names.keyIndex(number));
     const clean = false;
     if (footer !== undefined) {
       const { generation, logEnd: end, lastSequence } = footer;

@@ -34,8 +34,13 @@ export class SegmentWriter {
     const handle = await fs.open(path, { write: true, create: true });
     const writer = new SegmentWriter(handle, format, generation, format.headBytes);
     const head = format.fileHead(status);
-    if (head.length > 0) await writer.write(head, 0);
-    return writer;
+    try {
+      if (head.length > 0) await writer.write(head, 0);
+      return writer;
+    } catch (error) {
+      await writer.close();
+      throw error;
+    }
   }
 
   /** Where the next item will stand. */
@@ -57,12 +62,7 @@ export class SegmentWriter {
     const bytes = Buffer.allocUnsafe(length);
     // The file counts only once all of it is stored, so a gap in it is rot, never a torn write.
     format.writeItem(entries, timestamp, { generation, sequence, synced: at }, bytes, 0, at);
-    const places = format.entryPlaces(entries, bytes, 0, length);
-    entries.forEach(({ key, value }, index) => {
-      const { inner, innerLength, crc } = places[index]!;
-      const deleted = value === undefined;
-      this.keys.set(key.toString('latin1'), { at, length, index, deleted, inner, innerLength, crc });
-    });
+    for (const { key, slot } of format.placedEntries(bytes, 0, length, at)!) this.keys.set(key, slot);
     this.chunks.push(bytes);
     this.buffered += length;
     this.position += length;

@@ -70,7 +70,7 @@ async function capture(
 ): Promise<Omit<SnapshotFile, 'status'> | undefined> {
   const path = names.file(number);
   try {
-    await fs.open(path);
+    fs.openSync(path);
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return undefined;
     throw error;
