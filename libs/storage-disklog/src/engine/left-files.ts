@@ -61,7 +61,19 @@ export class LeftFiles {
     try {
       const found = await recoverFile(handle, path, end, { format, knownOurs: true });
       const { keys, items, entries, damage } = found;
-      return new LogFile(path, number, generation, format, handle, keys, end, items, entries, damage, onEvent);
+      return new LogFile(
+        path,
+        number,
+        generation,
+        format,
+        handle,
+        keys,
+        end,
+        items,
+        entries,
+        damage,
+        onEvent,
+      );
     } catch (error) {
       await handle.close();
       throw error;
