@@ -1,4 +1,9 @@
 import { GenRocksError } from '@genrocks/storage';
+import type { SchemaIssue } from './schema/topic-schema.js';
+
+/** Issues in the message of an error, and in its details. */
+const MAX_ISSUES_TOLD = 10;
+const MAX_ISSUES = 100;
 
 /** Every error of topics, partitions and groups; storage errors pass through as they are. */
 export class TopicsError extends GenRocksError {}
@@ -92,6 +97,24 @@ export class MessageTooLargeError extends TopicsError {
 export class InvalidMessageError extends TopicsError {
   constructor(reason: string) {
     super('INVALID_MESSAGE', `the message cannot be published: ${reason}`);
+  }
+}
+
+/** `SCHEMA_VIOLATION`: a value does not fit the schema of its topic. `details.issues` lists what is wrong. */
+export class SchemaViolationError extends TopicsError {
+  constructor(
+    topic: string,
+    readonly issues: readonly SchemaIssue[],
+  ) {
+    const some = issues.slice(0, MAX_ISSUES_TOLD);
+    const told = some.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
+    const more = issues.length > some.length ? `; and ${issues.length - some.length} more` : '';
+    super(
+      'SCHEMA_VIOLATION',
+      `the value does not fit the schema of topic ${quote(topic)}: ${told.join('; ')}${more}`,
+      false,
+      { details: { topic, issues: issues.slice(0, MAX_ISSUES) } },
+    );
   }
 }
 

@@ -1,4 +1,5 @@
 import { type Codec, jsonCodec } from '@genrocks/storage';
+import { CheckedCodec } from './schema/checked-codec.js';
 import { InvalidMessageError, MessageTooLargeError } from './errors.js';
 import { idHeaders, MESSAGE_ID_HEADER, PUBLISHED_AT_HEADER } from './dedup/message-id.js';
 import { METADATA_HEADER, type PublishMessage } from './message.js';
@@ -31,7 +32,7 @@ export interface RecordLimits {
 
 /**
  * Checks a message and turns it into bytes.
- * @throws `INVALID_MESSAGE`, `MESSAGE_TOO_LARGE`, `CODEC_FAILED`
+ * @throws `INVALID_MESSAGE`, `MESSAGE_TOO_LARGE`, `CODEC_FAILED`, `SCHEMA_VIOLATION`
  */
 export function encodeMessage(
   message: PublishMessage,
@@ -50,7 +51,7 @@ export function encodeMessage(
   const isPlain = headers === undefined && metadata === undefined && id === undefined;
   const record: RecordInput = {
     key: message.key === undefined || message.key === null ? null : bytesOf(message.key, 'key'),
-    value: value === null ? null : value instanceof Uint8Array ? value : codec.encode(value),
+    value: value === null ? null : value instanceof Uint8Array ? checked(value, codec) : codec.encode(value),
     headers: isPlain ? NO_HEADERS : encodeHeaders(message, timestamp, now),
     timestamp,
   };
@@ -66,6 +67,12 @@ export function encodeMessage(
 
 /** Far beyond the year 9999, and deltas between any two of them still are exact numbers. */
 const MAX_TIMESTAMP = 2 ** 51;
+
+/** Bytes go as they are; a schema holds for them too. */
+function checked(bytes: Uint8Array, codec: Codec<unknown>): Uint8Array {
+  if (codec instanceof CheckedCodec) codec.assert(bytes);
+  return bytes;
+}
 
 function encodeHeaders(message: PublishMessage, timestamp: number, now: number): RecordHeaderInput[] {
   const { id } = message;

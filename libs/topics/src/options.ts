@@ -3,6 +3,7 @@ import { InvalidConfigError } from '@genrocks/storage';
 import { type Clock, systemClock } from './clock.js';
 import type { DedupOptions } from './dedup/dedup-options.js';
 import type { Compression } from './records/batch-header.js';
+import type { TopicSchema } from './schema/topic-schema.js';
 import type { Routing } from './routing/router.js';
 
 /** Which adapter keeps a topic, and settings for its stores in the adapter's own (camelCase) names. */
@@ -13,7 +14,7 @@ export interface TopicStorage {
 }
 
 /** How to start a topic. Everything but functions and custom codecs is remembered over restarts. */
-export interface TopicOptions {
+export interface TopicOptions<T = unknown> {
   /** Number of partitions. Default: `defaultPartitions`. Once the topic exists, see `addPartitions`. */
   partitions?: number;
   storage?: TopicStorage;
@@ -21,6 +22,12 @@ export interface TopicOptions {
   routing?: Routing;
   /** How values become bytes. Default: JSON. */
   codec?: Codec<unknown>;
+  /**
+   * What values have to be: a class with class-validator decorators, or a Standard Schema. Checked when a message is
+   * published (`SCHEMA_VIOLATION`, nothing is stored) and before a handler gets it (it becomes a dead letter at once).
+   * Tombstones are not checked. Cannot be remembered: give it on every start. Default: none.
+   */
+  schema?: TopicSchema<T>;
   /**
    * Packs the batches that publishing makes, where that makes them smaller. Default `none`. `gzip` needs nothing;
    * `snappy` needs the package `snappy`, `lz4` needs `lz4-napi`, `zstd` needs Node 22.15 or `@toondepauw/node-zstd`.
@@ -39,8 +46,21 @@ export interface TopicOptions {
   dedup?: DedupOptions | false;
 }
 
-export interface TopicDefinition extends TopicOptions {
+export interface TopicDefinition<T = unknown> extends TopicOptions<T> {
   name: string;
+}
+
+/** One definition a topic, where several say something of it; of two that say the same thing, the later counts. */
+export function mergeDefinitions(definitions: readonly TopicDefinition[]): TopicDefinition[] {
+  const merged = new Map<string, TopicDefinition>();
+  for (const definition of definitions) {
+    const given = Object.entries(definition).filter(([, value]) => value !== undefined);
+    merged.set(definition.name, {
+      ...merged.get(definition.name),
+      ...Object.fromEntries(given),
+    } as TopicDefinition);
+  }
+  return [...merged.values()];
 }
 
 /** Options of the topics service. Byte counts are plain numbers. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
+import { EtsModule } from '@genrocks/storage-ets';
 import { firstValueFrom, lastValueFrom, take, toArray } from 'rxjs';
 import { describe, expect, it, vi } from 'vitest';
 import { twoAdapters } from './__fixtures__/readme/adapters.js';
@@ -15,6 +16,8 @@ import { OperationController, OperationModule } from './__fixtures__/readme/oper
 import { readEverything } from './__fixtures__/readme/read.js';
 import { testApp } from './__fixtures__/readme/swap.js';
 import { invoicesAreWritten } from './__fixtures__/readme/testing.js';
+import { Cashier, PaymentsModule } from './__fixtures__/readme/typed.js';
+import { TopicsModule } from './module/topics.module.js';
 import { TopicsMetrics } from './metrics/index.js';
 import { TopicsTester, TopicsTestingModule } from './testing/index.js';
 import { TopicsService } from './topics.service.js';
@@ -75,6 +78,15 @@ describe('the README', () => {
     });
     expect(await reading).toEqual(['first', 'second']);
     await group.stop();
+    await app.close();
+  });
+
+  it('publishes what fits', async () => {
+    const storage = EtsModule.forRoot();
+    const imports = [TopicsModule.forRoot({ storage }), PaymentsModule];
+    const app = await (await Test.createTestingModule({ imports }).compile()).init();
+    expect(await app.get(Cashier).pay(1, 20)).toMatchObject({ topic: 'payments', offset: 0 });
+    await expect(app.get(Cashier).pay(2, 0)).rejects.toThrow('amount must be a positive number');
     await app.close();
   });
 

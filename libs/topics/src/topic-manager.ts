@@ -16,6 +16,7 @@ import type { ResolvedTopicsOptions, TopicDefinition, TopicOptions, TopicsAdapte
 import type { Partition, PartitionEnvironment } from './partition/partition.js';
 import type { UnregisteredStore } from './status.types.js';
 import { StoreInventory } from './store-inventory.js';
+import { valueSchema } from './schema/checked-codec.js';
 import { Topic, type TopicFacts } from './topic.js';
 import { TopicOpener } from './topic-opener.js';
 import { assertUserTopicName, storedRouting, TopicShapes } from './topic-shape.js';
@@ -34,7 +35,7 @@ interface Managed {
   readonly topic: Topic;
   record: TopicRecord;
   /** Functions and codecs, which the registry cannot keep: as they were given last. */
-  given: Pick<TopicOptions, 'routing' | 'codec'>;
+  given: Pick<TopicOptions, 'routing' | 'codec' | 'schema'>;
 }
 
 /** Creates, opens, stops and deletes topics, and keeps the registry of them. */
@@ -142,13 +143,14 @@ export class TopicManager {
       if (managed?.record.state === 'deleting') await this.finishDeletion(managed);
       if (managed === undefined || managed.record.state === 'deleting') return this.create(name, options);
       if (managed.topic.state === 'running') {
-        this.shapes.assertUnchanged(managed.record, options);
+        this.shapes.assertUnchanged(managed.record, options, managed.given.schema);
         return managed.topic;
       }
       await this.save(managed, { ...this.shapes.update(managed.record, options), state: 'running' });
       managed.given = {
         routing: options.routing ?? managed.given.routing,
         codec: options.codec ?? managed.given.codec,
+        schema: options.schema ?? managed.given.schema,
       };
       await this.open(managed, true);
       return managed.topic;
@@ -176,7 +178,7 @@ export class TopicManager {
         await this.opener.close(added);
         throw error;
       }
-      topic.grow(this.factsOf(grown), added);
+      topic.grow(this.factsOf(grown, topic.describe().schema), added);
       this.hooks.afterOpen(topic);
       this.events.send('partitions-added', { topic: name, partitions: total });
       return topic;
@@ -278,8 +280,9 @@ export class TopicManager {
     const parts = {
       routing: given.routing ?? storedRouting(record),
       codec: given.codec ?? codecNamed(record.codec),
+      schema: given.schema === undefined ? undefined : valueSchema(record.name, given.schema),
     };
-    topic.attach(this.factsOf(record), await this.opener.open(record, parts, strict));
+    topic.attach(this.factsOf(record, parts.schema?.name), await this.opener.open(record, parts, strict));
     this.topics.set(record.name, managed);
     this.events.send('topic-started', { topic: record.name });
     this.hooks.afterOpen(topic);
@@ -321,7 +324,7 @@ export class TopicManager {
     this.topics.delete(record.name);
   }
 
-  private factsOf(record: TopicRecord): TopicFacts {
+  private factsOf(record: TopicRecord, schema?: string): TopicFacts {
     const { id, adapter, settings, routing, codec, dedup, partitions, createdAt } = record;
     return {
       id,
@@ -332,6 +335,7 @@ export class TopicManager {
       codec,
       compression: record.compression ?? 'none',
       lingerMs: record.lingerMs ?? 0,
+      ...(schema === undefined ? {} : { schema }),
       ...(dedup === undefined ? {} : { dedup }),
       partitionCount: partitions,
       createdAt,

@@ -10,12 +10,15 @@ import { PartitionOpener } from './partition/partition-opener.js';
 import type { Partition, PartitionEnvironment, PartitionOwner } from './partition/partition.js';
 import type { OpenTopic } from './publisher.js';
 import { Router, type Routing } from './routing/router.js';
+import { CheckedCodec } from './schema/checked-codec.js';
+import type { ValueSchema } from './schema/topic-schema.js';
 import type { TopicShapes } from './topic-shape.js';
 
 /** What of a topic the registry cannot keep, or may be given anew. */
 export interface TopicParts {
   readonly routing: Routing;
   readonly codec: Codec<unknown>;
+  readonly schema: ValueSchema | undefined;
 }
 
 /** Turns records of the registry into open topics, and keeps what has to outlive them beside the logs. */
@@ -44,9 +47,11 @@ export class TopicOpener {
   }
 
   /** @param strict the first partition that cannot be opened fails it all */
-  async open(record: TopicRecord, { routing, codec }: TopicParts, strict: boolean): Promise<OpenTopic> {
+  async open(record: TopicRecord, parts: TopicParts, strict: boolean): Promise<OpenTopic> {
     const { clock, maxMessageBytes } = this.options;
     const { name, id } = record;
+    const { routing, schema } = parts;
+    const codec = schema === undefined ? parts.codec : new CheckedCodec(name, parts.codec, schema);
     const dedup =
       record.dedup === undefined
         ? undefined

@@ -101,7 +101,13 @@ export class TopicShapes {
   }
 
   /** @throws `TOPIC_EXISTS` where a running topic would have to change */
-  assertUnchanged(record: TopicRecord, options: TopicOptions): void {
+  assertUnchanged(record: TopicRecord, options: TopicOptions, schema: TopicOptions['schema']): void {
+    if (options.schema !== undefined && options.schema !== schema) {
+      throw new TopicExistsError(
+        record.name,
+        'it runs with another schema, or none; stop it first to change it',
+      );
+    }
     const asked = this.update(record, options);
     const { settings, compression = 'none', lingerMs = 0, dedup } = asked;
     if (compression !== (record.compression ?? 'none')) {

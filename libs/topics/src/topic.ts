@@ -61,7 +61,7 @@ export class Topic<T = unknown> {
    * one partition keep the order of the calls. Waits for room where too much is pending. A topic with `dedup` stores
    * nothing for a repeat of an `id`, and answers with the place of the first and `duplicate`.
    * @throws `TOPIC_STOPPED`, `PARTITION_NOT_FOUND`, `INVALID_MESSAGE`, `MESSAGE_TOO_LARGE`, `CODEC_FAILED`,
-   *   `BACKPRESSURE`, or what the store says (`NO_SPACE`, `LOG_FULL`, ...)
+   *   `SCHEMA_VIOLATION`, `BACKPRESSURE`, or what the store says (`NO_SPACE`, `LOG_FULL`, ...)
    */
   publish(message: PublishMessage<T>): Promise<PublishResult> {
     const publishing = this.instruments?.publishing;

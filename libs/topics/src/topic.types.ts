@@ -19,6 +19,8 @@ export interface TopicDescription {
   readonly settings: Readonly<Record<string, unknown>>;
   readonly routing: RoutingName;
   readonly codec: string;
+  /** The class or the library of its schema; absent where it has none in this process. */
+  readonly schema?: string;
   readonly compression: Compression;
   /** Milliseconds a batch waits for more messages. */
   readonly lingerMs: number;

@@ -21,6 +21,7 @@ import type { Instrumentation } from './instrumentation.js';
 import type { PublishMessage, PublishResult } from './message.js';
 import { MODULE_OPTIONS_TOKEN } from './module/topics.module-definition.js';
 import {
+  mergeDefinitions,
   resolveOptions,
   type ResolvedTopicsOptions,
   type TopicDefinition,
@@ -85,9 +86,10 @@ export class TopicsService
     if (this.phase !== 'created') return;
     this.startedAt = Date.now();
     try {
-      await this.core.open([...this.features, ...this.options.topics]);
+      const definitions = mergeDefinitions([...this.features, ...this.options.topics]);
+      await this.core.open(definitions);
       this.phase = 'open';
-      await this.manager.startAll(this.options.topics);
+      await this.manager.startAll(definitions.filter(({ name }) => this.isConfigured(name)));
       await this.startFeatures();
     } catch (error) {
       await this.close();
@@ -121,7 +123,7 @@ export class TopicsService
    * @throws `INVALID_TOPIC_NAME`, `RESERVED_TOPIC_NAME`, `TOPIC_EXISTS` if it exists in another shape,
    *   `ADAPTER_NOT_FOUND`, `INVALID_CONFIG`, `LIMIT_REACHED`, or what the store says
    */
-  async startTopic<T = unknown>(name: string, options: TopicOptions = {}): Promise<Topic<T>> {
+  async startTopic<T = unknown>(name: string, options: TopicOptions<T> = {}): Promise<Topic<T>> {
     this.assertOpen();
     return (await this.manager.start(name, options)) as Topic<T>;
   }
@@ -304,6 +306,10 @@ export class TopicsService
       topic.then(settled, settled);
     }
     return topic;
+  }
+
+  private isConfigured(topic: string): boolean {
+    return this.options.topics.some(({ name }) => name === topic);
   }
 
   private async begin(group: ConsumerGroup): Promise<void> {

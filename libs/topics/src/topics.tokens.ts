@@ -7,11 +7,13 @@ export const TOPICS_ADAPTERS = Symbol('GENROCKS_TOPICS_ADAPTERS');
 export const MANUAL_REGISTRATION = Symbol('GENROCKS_MANUAL_REGISTRATION');
 
 /** Injection token of a topic that `TopicsModule.forFeature` provides. */
-export function getTopicToken(name: string): string {
-  return `GENROCKS_TOPIC:${name}`;
+export function getTopicToken(topic: string | { readonly name: string }): string {
+  return `GENROCKS_TOPIC:${typeof topic === 'string' ? topic : topic.name}`;
 }
 
-/** Injects a topic that `TopicsModule.forFeature` provides. */
-export function InjectTopic(name: string): ParameterDecorator & PropertyDecorator {
-  return Inject(getTopicToken(name));
+/** Injects a topic that `TopicsModule.forFeature` provides, by its name or its definition. */
+export function InjectTopic(
+  topic: string | { readonly name: string },
+): ParameterDecorator & PropertyDecorator {
+  return Inject(getTopicToken(topic));
 }

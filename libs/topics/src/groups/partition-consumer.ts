@@ -29,6 +29,7 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink {
   private readonly feed: PartitionFeed;
   private readonly queue: DeliveryQueue;
   private readonly failures: Failures;
+  private readonly checksValues: boolean;
   private readonly unfinished = new Unfinished();
   private readonly work = new Signal();
   private readonly tasks = new Set<Promise<void>>();
@@ -45,6 +46,7 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink {
     partition: Partition,
     private readonly environment: ConsumerEnvironment,
   ) {
+    this.checksValues = partition.checksValues;
     const { order, concurrency } = environment.options;
     this.queue = new DeliveryQueue(order === 'key' ? byKey : byPartition, concurrency > 1);
     const { signal } = this.stopping;
@@ -180,13 +182,27 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink {
   /** Calls the handler; undefined where that is over already: awaiting it would cost a turn for every message. */
   private deliver(job: Job): Promise<void> | undefined {
     const delivery = new Delivery(this, job);
+    const entries = this.checksValues ? this.fitting(job.entries, delivery) : job.entries;
     try {
-      const result = this.call(job.entries, delivery);
+      const result = entries.length === 0 ? undefined : this.call(entries, delivery);
       if (isThenable(result)) return this.settle(result, job, delivery);
     } catch (error) {
       return this.failed(job, job.entries, () => error);
     }
     return this.returned(job, delivery);
+  }
+
+  /** Those whose values fit the topic's schema; the others fail without being handled. */
+  private fitting(entries: readonly Entry[], delivery: Delivery): readonly Entry[] {
+    return entries.filter(({ message }) => {
+      try {
+        void message.value;
+        return true;
+      } catch (error) {
+        delivery.nack(error, message);
+        return false;
+      }
+    });
   }
 
   private async settle(result: PromiseLike<unknown>, job: Job, delivery: Delivery): Promise<void> {
@@ -267,7 +283,8 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink {
       if (this.stopped) return;
       const delivery = new Delivery(this, new Job([entry]));
       try {
-        await this.call([entry], delivery);
+        if (!this.checksValues || this.fitting([entry], delivery).length > 0)
+          await this.call([entry], delivery);
         delivery.end();
         if (delivery.failures !== undefined) throw delivery.failures.get(entry);
         if (this.environment.options.commit === 'auto') this.finish(entry, 'handled');

@@ -6,7 +6,7 @@ import type { ResolvedRetryOptions } from './group-options.js';
 const MAX_DELAY_MS = 0x7fffffff;
 
 /** Errors that no further try can mend: the bytes are what they are. */
-const UNREADABLE = ['CODEC_FAILED', 'CORRUPT_BATCH'];
+const UNREADABLE = ['CODEC_FAILED', 'CORRUPT_BATCH', 'SCHEMA_VIOLATION'];
 
 /** Decides what becomes of a message whose handler failed. */
 export class RetryPolicy {

@@ -12,6 +12,7 @@ import type { Message } from '../message.js';
 import { validateBatch } from '../records/batch-reader.js';
 import type { RecordInput } from '../records/batch-writer.js';
 import { type Compression, nextOffsetOf } from '../records/batch-header.js';
+import { CheckedCodec } from '../schema/checked-codec.js';
 import type { PartitionInfo } from '../topic.types.js';
 import { DataWaiters } from './data-waiters.js';
 import { MessageDecoder } from './message-decoder.js';
@@ -100,6 +101,11 @@ export class Partition {
   ) {
     this.tail = environment.cache.tail();
     this.decoder = new MessageDecoder(owner.name, index, owner.codec);
+  }
+
+  /** Values are checked when they are decoded. @internal */
+  get checksValues(): boolean {
+    return this.owner.codec instanceof CheckedCodec;
   }
 
   get topic(): string {

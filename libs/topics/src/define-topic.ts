@@ -1,0 +1,22 @@
+import type { TopicDefinition } from './options.js';
+import type { SchemaValue } from './schema/topic-schema.js';
+import type { Topic } from './topic.js';
+
+/**
+ * A definition whose types are kept, for `forFeature`, `forRoot`, {@link TopicOf} and `@InjectTopic`.
+ *
+ * @example
+ * export const orders = defineTopic({ name: 'orders', schema: OrderDto });
+ * // TopicsModule.forFeature([orders])
+ * // constructor(@InjectTopic(orders) private readonly orders: TopicOf<typeof orders>) {}
+ *
+ * @publicApi
+ */
+export function defineTopic<const D extends TopicDefinition>(definition: D): D {
+  return definition;
+}
+
+/** The topic that a definition stands for, with the values its schema lets through. */
+export type TopicOf<D extends { readonly name: string }> = Topic<
+  D extends { readonly schema: infer S } ? SchemaValue<S> : unknown
+>;
