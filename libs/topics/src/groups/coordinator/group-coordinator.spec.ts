@@ -191,6 +191,47 @@ describe('a group in the classic protocol', () => {
     expect(commit(memberId, 0)).toBe('STALE_GENERATION');
   });
 
+  it('lets nobody outside pass for a member inside the process, whose id everybody can see', async () => {
+    const local = { rebalancing: vi.fn(), removed: vi.fn(), mustLetGo: () => false };
+    const { memberId } = await join({ memberId: 'inside', local });
+    await groups.sync('g', {
+      ...identity(memberId, 1),
+      local,
+      protocolType: null,
+      protocolName: null,
+      assignments: [],
+    });
+    await expect(join({ memberId })).rejects.toThrowError(coded('UNKNOWN_MEMBER'));
+    await expect(sync(memberId, 1)).rejects.toThrowError(coded('UNKNOWN_MEMBER'));
+    expect(beat(memberId, 1)).toBe('UNKNOWN_MEMBER');
+    expect(outcome(() => groups.assertMayCommit('g', identity(memberId, 1)))).toBe('UNKNOWN_MEMBER');
+    expect(outcome(() => groups.assertMayCommit('g', { ...identity(memberId, 1), local }))).toBe('ok');
+    vi.advanceTimersByTime(3_600_000);
+    expect(groups.memberCount('g')).toBe(1);
+  });
+
+  it('has members inside let go before a round ends that may give away what they own', async () => {
+    let owns = false;
+    const local = { rebalancing: vi.fn(), removed: vi.fn(), mustLetGo: () => owns };
+    const inside = { memberId: 'inside', local };
+    await join(inside);
+    await groups.sync('g', {
+      ...identity('inside', 1),
+      local,
+      protocolType: null,
+      protocolName: null,
+      assignments: [],
+    });
+    owns = true;
+    const outside = join();
+    expect(local.rebalancing).toHaveBeenCalledTimes(1);
+    await expect(join(inside)).rejects.toThrowError(coded('REBALANCE_IN_PROGRESS'));
+    expect(groups.describe('g')!.state).toBe('PreparingRebalance');
+    owns = false;
+    expect(await join(inside)).toMatchObject({ generationId: 2, leader: 'inside' });
+    expect(await outside).toMatchObject({ generationId: 2, leader: 'inside', members: [] });
+  });
+
   it('refuses what its limits do not allow', async () => {
     await expect(join({}, '')).rejects.toThrowError(coded('INVALID_GROUP'));
     await expect(join({ memberId: 'unknown' })).rejects.toThrowError(coded('UNKNOWN_MEMBER'));
