@@ -13,7 +13,8 @@ import {
 } from './meta/meta-store.js';
 import type { TopicRecord } from './meta/topic-record.js';
 import type { ResolvedTopicsOptions, TopicDefinition, TopicOptions, TopicsAdapters } from './options.js';
-import type { Partition, PartitionEnvironment } from './partition/partition.js';
+import type { Partition } from './partition/partition.js';
+import type { PartitionEnvironment } from './partition/partition.types.js';
 import type { UnregisteredStore } from './status.types.js';
 import { StoreInventory } from './store-inventory.js';
 import { valueSchema } from './schema/checked-codec.js';

@@ -7,7 +7,8 @@ import { logStartKey, type MetaChange, type MetaSnapshot, type MetaStore } from 
 import type { TopicRecord } from './meta/topic-record.js';
 import type { ResolvedTopicsOptions } from './options.js';
 import { PartitionOpener } from './partition/partition-opener.js';
-import type { Partition, PartitionEnvironment, PartitionOwner } from './partition/partition.js';
+import type { Partition } from './partition/partition.js';
+import type { PartitionEnvironment, PartitionOwner } from './partition/partition.types.js';
 import type { OpenTopic } from './publisher.js';
 import { Router, type Routing } from './routing/router.js';
 import { CheckedCodec } from './schema/checked-codec.js';

@@ -1,7 +1,8 @@
 import type { Clock } from '../clock.js';
 import type { AppendCompletion } from '../partition/append-unit.js';
 import type { GroupCompletion } from '../partition/partition-appender.js';
-import type { Partition, PartitionWatcher } from '../partition/partition.js';
+import type { Partition } from '../partition/partition.js';
+import type { PartitionWatcher } from '../partition/partition.types.js';
 import type { RecordInput } from '../records/batch-writer.js';
 import type { ResolvedDedupOptions } from './dedup-options.js';
 import type { IdBookmarks } from './id-bookmarks.js';

@@ -2,7 +2,8 @@ import { type StorageAdapter, type StoreEvent } from '@genrocks/storage';
 import type { TopicsEvents } from '../events.js';
 import { forEachLimited } from '../keyed-mutex.js';
 import type { TopicRecord } from '../meta/topic-record.js';
-import { Partition, type PartitionEnvironment, type PartitionOwner } from './partition.js';
+import { Partition } from './partition.js';
+import type { PartitionEnvironment, PartitionOwner } from './partition.types.js';
 
 /** Stores opened at once; opening may scan a file each. */
 const PARALLEL_OPENS = 16;

@@ -1,4 +1,4 @@
-import type { Codec, LogEntry, PartitionStore, ReadLogOptions } from '@genrocks/storage';
+import type { LogEntry, PartitionStore, ReadLogOptions } from '@genrocks/storage';
 import { isGenRocksError } from '@genrocks/storage';
 import {
   InvalidMessageError,
@@ -11,18 +11,14 @@ import {
 import type { Message } from '../message.js';
 import { validateBatch } from '../records/batch-reader.js';
 import type { RecordInput } from '../records/batch-writer.js';
-import { type Compression, nextOffsetOf } from '../records/batch-header.js';
+import { nextOffsetOf } from '../records/batch-header.js';
 import { CheckedCodec } from '../schema/checked-codec.js';
 import type { PartitionInfo } from '../topic.types.js';
 import { DataWaiters } from './data-waiters.js';
 import { MessageDecoder } from './message-decoder.js';
 import { offsetKey } from './offset-key.js';
-import {
-  type AppenderEnvironment,
-  type AppenderListener,
-  type GroupCompletion,
-  PartitionAppender,
-} from './partition-appender.js';
+import { type AppenderListener, type GroupCompletion, PartitionAppender } from './partition-appender.js';
+import type { PartitionEnvironment, PartitionOwner } from './partition.types.js';
 import { PartitionReader } from './partition-reader.js';
 import type {
   AppendResult,
@@ -35,40 +31,13 @@ import type {
   ReadMessagesResult,
   WaitOptions,
 } from './read.types.js';
-import type { CachedTail, TailCache } from './tail-cache.js';
+import type { CachedTail } from './tail-cache.js';
 
 const DEFAULT_MAX_BYTES = 1024 * 1024;
 /** More is never read at once, whatever is asked for. */
 const MAX_READ_BYTES = 64 * 1024 * 1024;
 const DEFAULT_LIMIT = 1000;
 const NOTHING_READ = { cacheHits: 0, cacheMisses: 0 };
-
-/** What partitions share within one service. */
-export interface PartitionEnvironment extends AppenderEnvironment {
-  readonly cache: TailCache;
-  readonly maxMessageBytes: number;
-}
-
-/** Hears what happens in the partitions of a topic, in the order in which it happens. */
-export interface PartitionWatcher {
-  /** What begins at this offset is stored; its publishers have not heard of it yet. */
-  stored(partition: number, firstOffset: number): void;
-  /** A batch that came packed is stored. */
-  appended(partition: number, batch: Buffer): void;
-  truncated(partition: number): void;
-}
-
-/** What the partition's topic decides. */
-export interface PartitionOwner {
-  readonly name: string;
-  readonly codec: Codec<unknown>;
-  readonly compression: Compression;
-  /** Milliseconds a batch waits for more messages. */
-  readonly lingerMs: number;
-  readonly watcher?: PartitionWatcher | undefined;
-  /** Stores that the partition now begins at this offset, before anything is dropped. */
-  saveLogStart(partition: number, offset: number): Promise<void>;
-}
 
 /**
  * One partition: an ordered log of messages with offsets that only ever grow.

@@ -1,0 +1,27 @@
+import type { Codec } from '@genrocks/storage';
+import type { AppenderEnvironment, AppenderSettings } from './partition-appender.js';
+import type { TailCache } from './tail-cache.js';
+
+/** What partitions share within one service. */
+export interface PartitionEnvironment extends AppenderEnvironment {
+  readonly cache: TailCache;
+  readonly maxMessageBytes: number;
+}
+
+/** Hears what happens in the partitions of a topic, in the order in which it happens. */
+export interface PartitionWatcher {
+  /** What begins at this offset is stored; its publishers have not heard of it yet. */
+  stored(partition: number, firstOffset: number): void;
+  /** A batch that came packed is stored. */
+  appended(partition: number, batch: Buffer): void;
+  truncated(partition: number): void;
+}
+
+/** What the partition's topic decides. */
+export interface PartitionOwner extends AppenderSettings {
+  readonly name: string;
+  readonly codec: Codec<unknown>;
+  readonly watcher?: PartitionWatcher | undefined;
+  /** Stores that the partition now begins at this offset, before anything is dropped. */
+  saveLogStart(partition: number, offset: number): Promise<void>;
+}
