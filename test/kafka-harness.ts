@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { DynamicModule, INestApplicationContext, Provider } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { KafkaListener, KafkaModule, type KafkaOptions } from '@genrocks/kafka';
-import { DiskLogModule } from '@genrocks/storage-disklog';
+import { DiskLogModule, type DiskLogOptions } from '@genrocks/storage-disklog';
 import { EtsModule } from '@genrocks/storage-ets';
 import { TopicsModule, type TopicsOptions, TopicsService } from '@genrocks/topics';
 import { Kafka, logLevel } from 'kafkajs';
@@ -26,12 +26,16 @@ export interface StartOptions {
   readonly providers?: Provider[];
   /** Keeps everything in this directory; in memory where there is none. */
   readonly logDir?: string;
+  /** Further settings of the disk log. */
+  readonly diskLog?: Omit<DiskLogOptions, 'logDir'>;
 }
 
 /** An application with topics and a Kafka listener, as a team would embed it in a test. */
 export async function startKafka(options: StartOptions = {}): Promise<RunningKafka> {
   const storage: DynamicModule =
-    options.logDir === undefined ? EtsModule.forRoot() : DiskLogModule.forRoot({ logDir: options.logDir });
+    options.logDir === undefined
+      ? EtsModule.forRoot()
+      : DiskLogModule.forRoot({ logDir: options.logDir, ...options.diskLog });
   const moduleRef = await Test.createTestingModule({
     imports: [
       TopicsModule.forRoot({ storage, ...options.topics }),

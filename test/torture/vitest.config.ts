@@ -7,7 +7,7 @@ export default defineConfig({
   resolve: { conditions },
   oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
   test: {
-    include: ['test/torture/**/*.torture.ts'],
+    include: ['test/torture/**/*.torture.ts', 'test/kafka-torture/**/*.torture.ts'],
     setupFiles: ['test/setup.ts'],
     disableConsoleIntercept: true,
   },

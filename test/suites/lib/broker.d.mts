@@ -1,0 +1,19 @@
+export interface SuiteBroker {
+  readonly bootstrap: string;
+  readonly port: number;
+  /** Ends it in order and removes its directory, if that is its own. */
+  stop(): Promise<void>;
+  /** Ends it with SIGKILL; the directory stays. */
+  kill(): Promise<void>;
+}
+
+/**
+ * The built broker on the disk log, in a process of its own.
+ *
+ * @param env more of its environment
+ * @param directory where its log is; a temporary directory of its own where there is none
+ */
+export function startBroker(
+  env?: Readonly<Record<string, string>>,
+  directory?: string,
+): Promise<SuiteBroker>;
