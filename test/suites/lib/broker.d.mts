@@ -13,7 +13,4 @@ export interface SuiteBroker {
  * @param env more of its environment
  * @param directory where its log is; a temporary directory of its own where there is none
  */
-export function startBroker(
-  env?: Readonly<Record<string, string>>,
-  directory?: string,
-): Promise<SuiteBroker>;
+export function startBroker(env?: Readonly<Record<string, string>>, directory?: string): Promise<SuiteBroker>;
