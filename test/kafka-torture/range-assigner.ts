@@ -6,7 +6,7 @@ export const rangeAssigner: PartitionAssigner = ({ cluster }) => ({
   version: 1,
   assign: async ({ members, topics }) => {
     const ids = members.map(({ memberId }) => memberId).sort();
-    const shares = new Map(ids.map((id) => [id, {}]));
+    const shares = new Map<string, Record<string, number[]>>(ids.map((id) => [id, {}]));
     for (const topic of topics) {
       const partitions = cluster
         .findTopicPartitionMetadata(topic)
