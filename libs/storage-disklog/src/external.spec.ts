@@ -273,3 +273,12 @@ describe.skipIf(!HAS_ERLANG)('Erlang goes on with our JSON lines', () => {
     }
   });
 });
+
+it('an empty log of JSON lines is backed up as one that was closed', async () => {
+  const logDir = await scratch.directory();
+  const base = await scratch.directory();
+  await withStore({ ...halt, logDir }, () => backupLogs(partitionOf(logDir), partitionOf(base)));
+  await withStore({ ...halt, logDir: base, repair: false }, async (store) => {
+    expect(await scanText(store)).toEqual({});
+  });
+});

@@ -76,10 +76,12 @@ export class PartitionBackup {
     const head = file.status === 'opened' ? file.format.fileHead('closed') : undefined;
     await this.copy(file.name, file.handle, length, generation, head);
     if (this.snapshot.type === 'wrap') this.counts[file.number - 1] = items;
-    if (generation === undefined || file.status === undefined) return;
-    // Without a head, the file counts as closed up to there only.
-    if (file.format.headBytes === 0) end = length;
-    await this.write('log.end', writeLogEnd({ number: file.number, generation, end, items, lastSequence }));
+    const isBare = file.format.headBytes === 0;
+    // Without a head, this alone says that the file was closed, and up to where; an empty one has no generation yet.
+    if (isBare) end = length;
+    else if (generation === undefined || file.status === undefined) return;
+    const facts = { number: file.number, generation: generation ?? 0, end, items, lastSequence };
+    await this.write('log.end', writeLogEnd(facts));
   }
 
   /** Copies a file that does not change, or takes it from the backup before. */
