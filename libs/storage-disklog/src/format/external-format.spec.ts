@@ -142,6 +142,15 @@ describe('lines', () => {
     expect(format.readItem(Buffer.concat([item, item]), 500)).toHaveProperty('reason');
   });
 
+  it('of two batches make none together', () => {
+    const pair = ['a', 'b'].map((key) => ({ key: Buffer.from(key), value: Buffer.from('v') }));
+    const first = write(pair, 1, place, 0);
+    const second = write(pair, 1, { ...place, sequence: 8 }, first.length);
+    const from = first.indexOf('\n') + 1;
+    const between = Buffer.concat([first.subarray(from), second.subarray(0, second.indexOf('\n') + 1)]);
+    expect(format.readItem(between, from)).toHaveProperty('reason');
+  });
+
   it('that others wrote are read, unverified', () => {
     const read = (text: string) => format.readItem(Buffer.from(text), 0);
     expect(read('{ "timestamp": 5, "value": "v", "key": "k" }\r\n')).toMatchObject({
