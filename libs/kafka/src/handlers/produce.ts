@@ -116,7 +116,7 @@ async function append(
   const { index } = partition;
   const producer = producerOf(batch);
   if (producer === undefined) {
-    const { baseOffset, startOffset } = await partition.append(batch);
+    const { baseOffset, startOffset } = await partition.append(batch, true);
     // Those who write idempotently must be found again behind any number of batches of others.
     await broker.producers.stored(topic, partition);
     return { index, errorCode: ErrorCode.NONE, baseOffset, logStartOffset: startOffset };
@@ -126,7 +126,7 @@ async function append(
   const verdict = producers.check(producer);
   if (verdict.kind === 'refuse') return refuse(verdict.errorCode);
   if (verdict.kind === 'append') {
-    const stored = partition.append(batch).then(({ baseOffset }) => baseOffset);
+    const stored = partition.append(batch, true).then(({ baseOffset }) => baseOffset);
     producers.appending(producer, stored, partition.endOffset);
     const baseOffset = await stored;
     await broker.producers.stored(topic, partition);

@@ -139,6 +139,22 @@ describe('publishing', () => {
   });
 });
 
+describe('a packed batch that its caller gives away', () => {
+  it('is stored as it came, and copied where it is a small part of its memory', async () => {
+    await topic.publish({ value: 'first', partition: 0 });
+    const { batches } = await topic.partition(0).readBatches({ offset: 0 });
+    const alone = Buffer.alloc(batches[0]!.length);
+    batches[0]!.copy(alone);
+    const memory = Buffer.alloc(64 * 1024);
+    const part = memory.subarray(100, 100 + alone.length);
+    alone.copy(part);
+    expect(await topic.partition(0).append(alone, true)).toMatchObject({ baseOffset: 1 });
+    expect(await topic.partition(0).append(part, true)).toMatchObject({ baseOffset: 2 });
+    memory.fill(0);
+    expect(await values()).toEqual(['first', 'first', 'first']);
+  });
+});
+
 describe('publishBatch', () => {
   it('answers in the order of the call, whatever partitions the messages go to', async () => {
     const messages = Array.from({ length: 100 }, (_, i) => ({ value: i, partition: i % 2, timestamp: i }));
