@@ -40,7 +40,7 @@ describe.each(documents)('%s', (document) => {
 
   it('names scripts that exist', () => {
     const { scripts } = JSON.parse(text('package.json')) as { scripts: Record<string, string> };
-    for (const [, name] of text(document).matchAll(/npm run ([\w:]+)/g))
+    for (const [, name] of text(document).matchAll(/npm run ([\w:-]+)/g))
       expect(scripts).toHaveProperty([name!]);
   });
 });
