@@ -162,6 +162,8 @@ async function reads(peers) {
     log(`filled ${peer.name} with ${count} values`);
   }
   const random = (store) => async () => {
+    // Read once before, so that what is compared is the stores and not which of them was filled last.
+    await store.scan();
     const gets = 50_000;
     const began = performance.now();
     for (let i = 0; i < gets; i++) {
