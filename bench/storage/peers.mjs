@@ -19,6 +19,23 @@ export function keyOf(i) {
   return key;
 }
 
+/** The face over one store of an adapter of ours. */
+async function throughAdapter(adapter, value) {
+  const store = await adapter.open('bench', 0);
+  return {
+    put: (i) => store.put(keyOf(i), value),
+    batch: (from, count) =>
+      store.batch(Array.from({ length: count }, (_, j) => ({ type: 'put', key: keyOf(from + j), value }))),
+    get: (i) => store.get(keyOf(i)),
+    async scan() {
+      let count = 0;
+      for await (const page of store.scanPages()) count += page.length;
+      return count;
+    },
+    close: () => adapter.close(),
+  };
+}
+
 async function diskLog() {
   const { DiskLogStorageAdapter } = await import('@genrocks/storage-disklog');
   return {
@@ -31,21 +48,7 @@ async function diskLog() {
         ...options,
       };
       const adapter = new DiskLogStorageAdapter({ logDir: directory, ...settings });
-      const store = await adapter.open('bench', 0);
-      return {
-        put: (i) => store.put(keyOf(i), value),
-        batch: (from, count) =>
-          store.batch(
-            Array.from({ length: count }, (_, j) => ({ type: 'put', key: keyOf(from + j), value })),
-          ),
-        get: (i) => store.get(keyOf(i)),
-        async scan() {
-          let count = 0;
-          for await (const page of store.scanPages()) count += page.length;
-          return count;
-        },
-        close: () => adapter.close(),
-      };
+      return throughAdapter(adapter, value);
     },
   };
 }
@@ -153,21 +156,7 @@ async function rocksdb() {
         path: directory,
         sync: mode === 'durable' ? 'always' : 'os',
       });
-      const store = await adapter.open('bench', 0);
-      return {
-        put: (i) => store.put(keyOf(i), value),
-        batch: (from, count) =>
-          store.batch(
-            Array.from({ length: count }, (_, j) => ({ type: 'put', key: keyOf(from + j), value })),
-          ),
-        get: (i) => store.get(keyOf(i)),
-        async scan() {
-          let count = 0;
-          for await (const page of store.scanPages()) count += page.length;
-          return count;
-        },
-        close: () => adapter.close(),
-      };
+      return throughAdapter(adapter, value);
     },
   };
 }
