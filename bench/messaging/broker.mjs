@@ -122,6 +122,21 @@ export function kcat() {
     /** Sends a file with librdkafka's own batching, `acks=all`; answers the seconds from start to exit. */
     produce: (bootstrap, topic, file) =>
       run(['-P', '-b', bootstrap, '-t', topic, '-X', 'acks=all', '-l', file]),
+    /** The same into librdkafka's own mock of a broker, in the client's process: what this client reaches at most. */
+    produceToMock: (file) =>
+      run([
+        '-P',
+        '-b',
+        '127.0.0.1:1',
+        '-t',
+        'mock',
+        '-X',
+        'test.mock.num.brokers=1',
+        '-X',
+        'acks=all',
+        '-l',
+        file,
+      ]),
     consume: (bootstrap, topic) => run(['-C', '-b', bootstrap, '-t', topic, '-o', 'beginning', '-e', '-q']),
   };
 }

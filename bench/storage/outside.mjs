@@ -30,6 +30,24 @@ export function ceiling(directory, bytesPerSync, ms) {
   return syncs / seconds;
 }
 
+/** The same loop into new space, as a log grows: syncs a second, each of `bytesPerSync`. */
+export function growing(directory, bytesPerSync, ms) {
+  mkdirSync(directory, { recursive: true });
+  const most = 1 << 30;
+  const fd = openSync(join(directory, 'growing'), 'w+');
+  const chunk = Buffer.alloc(bytesPerSync, 7);
+  let syncs = 0;
+  const began = performance.now();
+  while (performance.now() - began < ms && (syncs + 1) * bytesPerSync <= most) {
+    writeSync(fd, chunk, 0, bytesPerSync, syncs * bytesPerSync);
+    fdatasyncSync(fd);
+    syncs++;
+  }
+  const seconds = (performance.now() - began) / 1000;
+  closeSync(fd);
+  return syncs / seconds;
+}
+
 /** Erlang's own disk_log with a sync after every write; undefined where `erl` is not installed. */
 export function erlangDiskLog(directory, { writers, batch, bytes, ms, sync }) {
   mkdirSync(directory, { recursive: true });
