@@ -1,13 +1,6 @@
 import type { LogEntry, PartitionStore, ReadLogOptions } from '@genrocks/storage';
 import { isGenRocksError } from '@genrocks/storage';
-import {
-  InvalidMessageError,
-  MessageTooLargeError,
-  OffsetOutOfRangeError,
-  PartitionUnavailableError,
-  TopicStoppedError,
-  messageOf,
-} from '../errors.js';
+import { InvalidMessageError, MessageTooLargeError, messageOf } from '../errors.js';
 import type { Message } from '../message.js';
 import { validateBatch } from '../records/batch-reader.js';
 import type { RecordInput } from '../records/batch-writer.js';
@@ -15,9 +8,10 @@ import { nextOffsetOf } from '../records/batch-header.js';
 import { CheckedCodec } from '../schema/checked-codec.js';
 import type { PartitionInfo } from '../topic.types.js';
 import { DataWaiters } from './data-waiters.js';
+import { LogBounds } from './log-bounds.js';
 import { MessageDecoder } from './message-decoder.js';
-import { offsetKey } from './offset-key.js';
 import { type AppenderListener, type GroupCompletion, PartitionAppender } from './partition-appender.js';
+import { PartitionLife } from './partition-life.js';
 import type { PartitionEnvironment, PartitionOwner } from './partition.types.js';
 import { PartitionReader } from './partition-reader.js';
 import type {
@@ -45,16 +39,8 @@ const NOTHING_READ = { cacheHits: 0, cacheMisses: 0 };
  * @publicApi
  */
 export class Partition {
-  private store: PartitionStore | undefined;
-  private appender: PartitionAppender | undefined;
-  private reader: PartitionReader | undefined;
-  private failure: unknown;
-  private closed = false;
-  private start = 0;
-  private end = 0;
-  private startIsStale = false;
-  /** The lowest offset some group still needs, as the store was told last. */
-  private neededFrom: number | null = null;
+  private readonly life: PartitionLife;
+  private readonly bounds: LogBounds;
   private readonly tail: CachedTail;
   /** @internal */
   readonly decoder: MessageDecoder;
@@ -69,6 +55,8 @@ export class Partition {
     private readonly environment: PartitionEnvironment,
   ) {
     this.tail = environment.cache.tail();
+    this.life = new PartitionLife(owner.name, index);
+    this.bounds = new LogBounds(owner, index, this.life, this.tail);
     this.decoder = new MessageDecoder(owner.name, index, owner.codec);
   }
 
@@ -83,18 +71,17 @@ export class Partition {
 
   /** `failed`: its store could not be opened; `describe().error` says why. */
   get state(): PartitionState {
-    if (this.closed) return 'closed';
-    return this.failure === undefined ? 'open' : 'failed';
+    return this.life.state;
   }
 
   /** The earliest offset that can be read. */
   get startOffset(): number {
-    return this.start;
+    return this.bounds.start;
   }
 
   /** The offset behind the last record that is stored. */
   get endOffset(): number {
-    return this.end;
+    return this.bounds.end;
   }
 
   /**
@@ -104,33 +91,29 @@ export class Partition {
    */
   async open(store: PartitionStore, logStart: number, floor: number): Promise<void> {
     const reader = new PartitionReader(store, this.tail);
-    const bounds = await reader.bounds();
-    this.start = Math.max(logStart, bounds?.first.baseOffset ?? 0);
-    this.end = Math.max(this.start, floor, bounds?.last.nextOffset ?? 0);
-    if (bounds === undefined) this.start = this.end;
-    this.store = store;
-    this.reader = reader;
+    await this.bounds.find(reader, logStart, floor);
     const listener: AppenderListener = {
       onStored: (batches, endOffset, records, bytes) => this.onStored(batches, endOffset, records, bytes),
       onFailed: (records) => void (this.counters.failed += records),
     };
-    const { topic, index, environment, end } = this;
-    this.appender = new PartitionAppender(topic, index, store, end, environment, listener, this.owner);
+    const { topic, index, endOffset, environment, owner } = this;
+    const appender = new PartitionAppender(topic, index, store, endOffset, environment, listener, owner);
+    this.life.begin({ store, appender, reader });
   }
 
   /** @internal */
   fail(error: unknown): void {
-    this.failure = error;
+    this.life.fail(error);
   }
 
   /** Retention dropped the oldest batches. @internal */
   onEvicted(): void {
-    this.startIsStale = true;
+    this.bounds.onEvicted();
   }
 
   /** Queues records that are packed with others that wait. @internal */
   publish(records: readonly RecordInput[], completion: GroupCompletion): void {
-    this.opened().appender.append(records, completion);
+    this.life.opened().appender.append(records, completion);
   }
 
   /**
@@ -142,7 +125,7 @@ export class Partition {
    *   `TOPIC_STOPPED`, or what the store says
    */
   async append(batch: Uint8Array, handOver = false): Promise<AppendResult> {
-    const { appender } = this.opened();
+    const { appender } = this.life.opened();
     const { maxBatchBytes, maxMessageBytes } = this.environment;
     const limit = Math.max(maxBatchBytes, maxMessageBytes);
     if (batch.length > limit) throw new MessageTooLargeError('the record batch', batch.length, limit);
@@ -153,7 +136,11 @@ export class Partition {
       appender.appendRaw(own, {
         stored: (baseOffset) => {
           this.owner.watcher?.appended(this.index, own);
-          resolve({ baseOffset, lastOffset: baseOffset + header.lastOffsetDelta, startOffset: this.start });
+          resolve({
+            baseOffset,
+            lastOffset: baseOffset + header.lastOffsetDelta,
+            startOffset: this.startOffset,
+          });
         },
         failed: reject,
       });
@@ -169,14 +156,13 @@ export class Partition {
     const maxBytes = readLimit(options.maxBytes);
     const deadline = waitMs > 0 ? Date.now() + waitMs : 0;
     for (;;) {
-      const { reader } = this.opened();
-      await this.refreshStart();
-      if (!Number.isInteger(offset) || offset < this.start || offset > this.end)
-        throw this.outOfRange(offset);
-      const endOffset = this.end;
+      const { reader } = this.life.opened();
+      await this.bounds.refresh();
+      this.bounds.require(offset);
+      const { endOffset } = this;
       const batches = offset < endOffset ? await reader.read(offset, maxBytes, endOffset) : [];
       // Retention came in between: what was read may begin behind a hole that must not go unnoticed.
-      if (this.startIsStale) continue;
+      if (this.bounds.isStale) continue;
       const last = batches[batches.length - 1];
       const nextOffset = last === undefined ? endOffset : nextOffsetOf(last);
       const left = deadline - Date.now();
@@ -186,7 +172,7 @@ export class Partition {
       if (enough || left <= 0 || !(await this.waiters.wait(endOffset, left, signal))) {
         this.reads.batches += batches.length;
         this.reads.bytes += bytes;
-        return { batches, nextOffset, endOffset: this.end, startOffset: this.start };
+        return { batches, nextOffset, endOffset: this.endOffset, startOffset: this.startOffset };
       }
     }
   }
@@ -213,19 +199,19 @@ export class Partition {
 
   /** Batches from the end back to the one that holds `offset`, without those that are damaged. @internal */
   readBackTo(offset: number): AsyncIterable<Buffer> {
-    return this.opened().reader.backTo(offset);
+    return this.life.opened().reader.backTo(offset);
   }
 
   /** The bytes that a read at `offset` cannot make sense of, and the offset to go on at behind them. @internal */
   unreadableAt(offset: number): Promise<{ bytes: Buffer | null; nextOffset: number }> {
-    return this.opened().reader.raw(offset, this.end);
+    return this.life.opened().reader.raw(offset, this.endOffset);
   }
 
   /** The first record at or after a time (ms since 1970), null where there is none. */
   async offsetForTimestamp(timestamp: number): Promise<OffsetForTimestamp | null> {
-    const { reader } = this.opened();
-    await this.refreshStart();
-    return reader.atTimestamp(timestamp, this.start, this.end);
+    const { reader } = this.life.opened();
+    await this.bounds.refresh();
+    return reader.atTimestamp(timestamp, this.startOffset, this.endOffset);
   }
 
   /**
@@ -233,23 +219,14 @@ export class Partition {
    * signal, or because the partition was closed). Without `waitMs` it waits as long as it takes.
    */
   waitForData(offset: number, options: WaitOptions = {}): Promise<boolean> {
-    if (this.end > offset) return Promise.resolve(true);
+    if (this.endOffset > offset) return Promise.resolve(true);
     if (this.state !== 'open') return Promise.resolve(false);
     return this.waiters.wait(offset, options.waitMs, options.signal);
   }
 
   /** Removes every record. Offsets go on where they were. Publishes made before the call are removed too. */
-  async truncate(): Promise<void> {
-    const { appender, store } = this.opened();
-    await appender.exclusively(async () => {
-      const next = appender.next;
-      // First the promise that offsets go on from here, then the data: a crash in between keeps both.
-      await this.owner.saveLogStart(this.index, next);
-      await store.truncate();
-      this.tail.clear();
-      this.start = this.end = next;
-      this.owner.watcher?.truncated(this.index);
-    });
+  truncate(): Promise<void> {
+    return this.bounds.truncate();
   }
 
   /**
@@ -260,26 +237,8 @@ export class Partition {
    * @throws `OFFSET_OUT_OF_RANGE` for an offset past the end, `TOPIC_STOPPED`, or what the store says
    */
   async deleteRecords(before: number): Promise<number> {
-    if (!Number.isSafeInteger(before) || before < 0 || before > this.end) throw this.outOfRange(before);
-    const { appender, store } = this.opened();
-    await appender.exclusively(async () => {
-      await this.refreshStart();
-      if (before <= this.start) return;
-      // First the promise that nothing before it comes back, then the data: a crash in between keeps the promise.
-      await this.owner.saveLogStart(this.index, before);
-      this.start = before;
-      if (before === appender.next) {
-        this.tail.clear();
-        await store.truncate();
-      } else {
-        const base = await this.opened().reader.floorBase(before);
-        if (base !== undefined) await store.discardBefore(offsetKey(base));
-        // Reads under way may have missed what is gone now: they look again.
-        this.startIsStale = true;
-        await this.retainFrom(this.neededFrom);
-      }
-    });
-    return this.start;
+    await this.bounds.deleteRecords(before);
+    return this.startOffset;
   }
 
   /**
@@ -288,49 +247,34 @@ export class Partition {
    * it holds over restarts once something is stored, or committed by a group, from there on.
    * @throws `INVALID_MESSAGE` for what is no offset, `TOPIC_STOPPED`, or what the store says
    */
-  async skipTo(offset: number): Promise<void> {
-    if (!Number.isSafeInteger(offset) || offset < 0)
-      throw new InvalidMessageError(
-        `${offset} is not an offset; it must be a whole number from 0 to 2^53 - 1`,
-      );
-    const { appender } = this.opened();
-    await appender.exclusively(async () => {
-      if (offset <= appender.next) return;
-      const isEmpty = this.start === this.end;
-      if (isEmpty) await this.owner.saveLogStart(this.index, offset);
-      appender.raiseTo(offset);
-      this.end = offset;
-      if (isEmpty) this.start = offset;
-    });
+  skipTo(offset: number): Promise<void> {
+    return this.bounds.skipTo(offset);
   }
 
   /** Reclaims space where the adapter can. */
   async optimize(): Promise<void> {
-    await this.opened().store.optimize();
+    await this.life.opened().store.optimize();
   }
 
   /** Resolves when everything published before the call is on stable storage, as far as the adapter knows one. */
   async sync(): Promise<void> {
-    const { appender, store } = this.opened();
+    const { appender, store } = this.life.opened();
     await appender.exclusively(() => store.sync());
   }
 
   /** What the store's log holds, in the order of the writes, in pages: keys are base offsets, values batches. */
   readLog(options?: ReadLogOptions): AsyncIterable<LogEntry[]> {
-    return this.opened().store.readLogPages(options);
+    return this.life.opened().store.readLogPages(options);
   }
 
   /** Tells the store the lowest offset some group still needs; null where nobody reads. @internal */
-  async retainFrom(offset: number | null): Promise<void> {
-    const { store, reader } = this.opened();
-    this.neededFrom = offset;
-    if (offset === null) return store.retainFrom(null);
-    const base = await reader.floorBase(Math.min(Math.max(offset, this.start), this.end));
-    store.retainFrom(offsetKey(base ?? offset));
+  retainFrom(offset: number | null): Promise<void> {
+    return this.bounds.retainFrom(offset);
   }
 
   describe(): PartitionDescription {
-    const { index: partition, state, start: startOffset, end: endOffset, failure } = this;
+    const { index: partition, state, startOffset, endOffset } = this;
+    const { failure } = this.life;
     const description = { partition, state, startOffset, endOffset };
     if (failure === undefined) return description;
     const code = isGenRocksError(failure) ? failure.code : 'UNKNOWN';
@@ -338,60 +282,38 @@ export class Partition {
   }
 
   async info(): Promise<PartitionInfo> {
-    if (this.state === 'open') await this.refreshStart();
+    if (this.state === 'open') await this.bounds.refresh();
     const info = {
       ...this.describe(),
       topic: this.topic,
-      backlog: this.end - this.start,
+      backlog: this.endOffset - this.startOffset,
       published: { ...this.counters },
-      read: { ...this.reads, ...(this.reader?.counts ?? NOTHING_READ) },
-      pendingBytes: this.appender?.pendingBytes ?? 0,
+      read: { ...this.reads, ...(this.life.log?.reader.counts ?? NOTHING_READ) },
+      pendingBytes: this.life.log?.appender.pendingBytes ?? 0,
       cachedBytes: this.tail.bytes,
     };
-    return this.state === 'open' ? { ...info, store: await this.opened().store.info() } : info;
+    return this.state === 'open' ? { ...info, store: await this.life.opened().store.info() } : info;
   }
 
   /** Finishes the publishes under way and closes the store. @internal */
   async close(): Promise<void> {
-    if (this.closed) return;
-    this.closed = true;
+    if (this.state === 'closed') return;
     this.waiters.endAll();
-    await this.appender?.close();
-    this.tail.clear();
-    await this.store?.close();
-  }
-
-  private opened(): { store: PartitionStore; appender: PartitionAppender; reader: PartitionReader } {
-    if (this.closed) throw new TopicStoppedError(this.topic);
-    if (this.failure !== undefined) {
-      throw new PartitionUnavailableError(this.topic, this.index, this.failure);
+    try {
+      await this.life.end();
+    } finally {
+      this.tail.clear();
     }
-    const { store, appender, reader } = this;
-    if (store === undefined || appender === undefined || reader === undefined) {
-      throw new TopicStoppedError(this.topic, 'starting');
-    }
-    return { store, appender, reader };
   }
 
   private onStored(batches: readonly Buffer[], endOffset: number, records: number, bytes: number): void {
     for (const batch of batches) this.tail.push(batch);
-    this.owner.watcher?.stored(this.index, this.end);
-    this.end = endOffset;
+    this.owner.watcher?.stored(this.index, this.endOffset);
+    this.bounds.extendTo(endOffset);
     this.counters.messages += records;
     this.counters.batches += batches.length;
     this.counters.bytes += bytes;
     this.waiters.wake(endOffset);
-  }
-
-  private async refreshStart(): Promise<void> {
-    if (!this.startIsStale) return;
-    this.startIsStale = false;
-    const first = await this.opened().reader.firstBase();
-    if (first !== undefined && first > this.start) this.start = first;
-  }
-
-  private outOfRange(offset: number): OffsetOutOfRangeError {
-    return new OffsetOutOfRangeError(this.topic, this.index, offset, this.start, this.end);
   }
 }
 

@@ -1,0 +1,62 @@
+import type { PartitionStore } from '@genrocks/storage';
+import { PartitionUnavailableError, TopicStoppedError } from '../errors.js';
+import type { PartitionAppender } from './partition-appender.js';
+import type { PartitionReader } from './partition-reader.js';
+import type { PartitionState } from './read.types.js';
+
+/** What a partition works with once its store is open. */
+export interface OpenLog {
+  readonly store: PartitionStore;
+  readonly appender: PartitionAppender;
+  readonly reader: PartitionReader;
+}
+
+/** The life of a partition's store: it starts, is open or has failed to open, and is closed in the end. */
+export class PartitionLife {
+  private open: OpenLog | undefined;
+  private cause: unknown;
+  private closed = false;
+
+  constructor(
+    private readonly topic: string,
+    private readonly partition: number,
+  ) {}
+
+  get state(): PartitionState {
+    if (this.closed) return 'closed';
+    return this.cause === undefined ? 'open' : 'failed';
+  }
+
+  /** Why the store could not be opened. */
+  get failure(): unknown {
+    return this.cause;
+  }
+
+  /** Whatever state it is in: undefined where nothing was ever opened, still there after the end. */
+  get log(): OpenLog | undefined {
+    return this.open;
+  }
+
+  /** @throws `TOPIC_STOPPED` before the store is open and after it is closed, `PARTITION_UNAVAILABLE` where it failed */
+  opened(): OpenLog {
+    if (this.closed) throw new TopicStoppedError(this.topic);
+    if (this.cause !== undefined) throw new PartitionUnavailableError(this.topic, this.partition, this.cause);
+    if (this.open === undefined) throw new TopicStoppedError(this.topic, 'starting');
+    return this.open;
+  }
+
+  begin(log: OpenLog): void {
+    this.open = log;
+  }
+
+  fail(error: unknown): void {
+    this.cause = error;
+  }
+
+  /** Nothing is taken any more from this call on; what is under way is finished before the store is closed. */
+  async end(): Promise<void> {
+    this.closed = true;
+    await this.open?.appender.close();
+    await this.open?.store.close();
+  }
+}
