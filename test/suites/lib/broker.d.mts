@@ -1,5 +1,8 @@
 export interface SuiteBroker {
+  /** Address of the Kafka listener. */
   readonly bootstrap: string;
+  /** Address of the HTTP API. */
+  readonly url: string;
   readonly port: number;
   /** Ends it in order and removes its directory, if that is its own. */
   stop(): Promise<void>;

@@ -26,14 +26,15 @@ export async function startBroker(env = {}, given = undefined) {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exit = once(child, 'exit');
-  const bootstrap = await Promise.race([
-    addressIn(child.stdout),
+  const { bootstrap, url } = await Promise.race([
+    addressesIn(child.stdout),
     exit.then(([code]) => {
       throw new Error(`the broker ended with ${code} before it listened`);
     }),
   ]);
   return {
     bootstrap,
+    url,
     port: Number(bootstrap.split(':').at(-1)),
     async stop() {
       child.kill('SIGTERM');
@@ -47,13 +48,16 @@ export async function startBroker(env = {}, given = undefined) {
   };
 }
 
-/** Reads the broker's log to its end: for the address, and then for what it has to say about its health. */
-function addressIn(stdout) {
+/** Reads the broker's log to its end: for the addresses, and then for what it has to say about its health. */
+function addressesIn(stdout) {
   return new Promise((resolve) => {
+    let bootstrap;
     createInterface({ input: stdout }).on('line', (line) => {
       const { level, context, message } = JSON.parse(line);
-      const address = context === 'Kafka' && /^listens on (\S+)$/.exec(message)?.[1];
-      if (address) resolve(address);
+      if (context === 'Kafka') bootstrap ??= /^listens on (\S+)$/.exec(message)?.[1];
+      // HTTP comes last: from here on everything is served.
+      const url = context === 'Broker' && /listens on (http\S+),/.exec(message)?.[1];
+      if (url) resolve({ bootstrap, url });
       if (level === 'error' || level === 'warn' || level === 'fatal') console.log(`broker: ${line}`);
     });
   });
