@@ -82,35 +82,42 @@ describe('security', () => {
     expect(await listTopics({ sasl: { mechanism: 'plain', ...alice } })).toEqual(['t']);
   });
 
-  it.runIf(hasOpenssl)('speaks TLS', async () => {
+  /** A certificate that signs itself, so that it serves as an authority too. */
+  function makeCertificate() {
     const directory = temporaryDirectory();
     const [key, cert] = [join(directory.path, 'key.pem'), join(directory.path, 'cert.pem')];
     const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'];
-    const request = [
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:prime256v1',
-      '-nodes',
-      '-days',
-      '2',
-    ];
+    const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'];
+    const request = ['req', '-x509', ...curve, '-nodes', '-days', '2'];
     execFileSync('openssl', [...request, '-keyout', key, '-out', cert, ...subject], { stdio: 'ignore' });
-    const tls = { key: readFileSync(key), cert: readFileSync(cert) };
+    const made = { key: readFileSync(key), cert: readFileSync(cert) };
     directory.remove();
+    return made;
+  }
+
+  it.runIf(hasOpenssl)('speaks TLS', async () => {
+    const tls = makeCertificate();
     await start({ users, tls });
     const sasl = { mechanism: 'scram-sha-512', ...alice } as const;
     expect(await listTopics({ ssl: { ca: [tls.cert] }, sasl })).toEqual(['t']);
     await expect(listTopics({ ssl: true, sasl })).rejects.toThrow();
     await expect(listTopics({ sasl, connectionTimeout: 300 })).rejects.toThrow();
     expect(await listTopics({ ssl: { ca: [tls.cert] }, sasl })).toEqual(['t']);
-    await running.stop();
-    // The certificate signs itself, so it serves as the authority for clients too.
-    await start({ tls: { ...tls, ca: tls.cert, clientAuth: 'required' } });
-    const ssl = { ca: [tls.cert] };
-    expect(await listTopics({ ssl: { ...ssl, cert: tls.cert, key: tls.key } })).toEqual(['t']);
-    await expect(listTopics({ ssl })).rejects.toThrow();
+  });
+
+  it.runIf(hasOpenssl).each([
+    ['none', { signed: true, none: true, other: true }],
+    ['requested', { signed: true, none: true, other: false }],
+    ['required', { signed: true, none: false, other: false }],
+  ] as const)('lets clients in by their certificates, where it is %s', async (clientAuth, expected) => {
+    const [tls, stranger] = [makeCertificate(), makeCertificate()];
+    await start({ tls: { ...tls, ca: tls.cert, clientAuth } });
+    const isLetIn = (certificate: object) =>
+      listTopics({ ssl: { ca: [tls.cert], ...certificate } }).then(
+        () => true,
+        () => false,
+      );
+    const found = { signed: await isLetIn(tls), none: await isLetIn({}), other: await isLetIn(stranger) };
+    expect(found).toEqual(expected);
   });
 });

@@ -1,7 +1,8 @@
 export * from './errors.js';
 export * from './kafka-listener.js';
 export * from './module/kafka.module.js';
-export type { KafkaOptions, KafkaTlsOptions } from './options.js';
+export { KAFKA_CLIENT_AUTH } from './options.js';
+export type { KafkaClientAuth, KafkaOptions, KafkaTlsOptions } from './options.js';
 export type { Right } from './security/access.js';
 export type { KafkaRight } from './security/rights.js';
 export {

@@ -46,9 +46,18 @@ export interface KafkaOptions {
 }
 
 export interface KafkaTlsOptions extends Pick<SecureContextOptions, 'cert' | 'key' | 'passphrase' | 'ca'> {
-  /** `required`: only clients with a certificate that `ca` has signed may connect. Default `none`. */
-  clientAuth?: 'none' | 'required';
+  /**
+   * `required`: only clients with a certificate that `ca` has signed may connect. `requested`: clients without a
+   * certificate may connect too, those with another one may not. Default `none`.
+   */
+  clientAuth?: KafkaClientAuth;
 }
+
+/** What `clientAuth` may be. */
+export const KAFKA_CLIENT_AUTH = ['none', 'requested', 'required'] as const;
+
+/** What the listener asks of the certificates of clients, as Kafka's `ssl.client.auth`. */
+export type KafkaClientAuth = (typeof KAFKA_CLIENT_AUTH)[number];
 
 type NoDefault = 'advertisedHost' | 'advertisedPort' | 'users' | 'tls';
 
@@ -137,9 +146,11 @@ function problemsOf(name: string, value: unknown): string[] {
 function tlsProblems(value: unknown): string[] {
   const { cert, key, ca, clientAuth = 'none' } = (value ?? {}) as KafkaTlsOptions;
   if (!cert || !key) return ['kafka.tls: give cert and key, both in PEM'];
-  if (clientAuth !== 'none' && clientAuth !== 'required') {
-    return [`kafka.tls.clientAuth: ${JSON.stringify(clientAuth)} is not allowed; none or required`];
+  if (!KAFKA_CLIENT_AUTH.includes(clientAuth)) {
+    return [
+      `kafka.tls.clientAuth: ${JSON.stringify(clientAuth)} is not allowed; none, requested or required`,
+    ];
   }
-  if (clientAuth === 'required' && !ca) return ['kafka.tls.ca: missing; clientAuth: required needs it'];
+  if (clientAuth !== 'none' && !ca) return [`kafka.tls.ca: missing; clientAuth: ${clientAuth} needs it`];
   return [];
 }

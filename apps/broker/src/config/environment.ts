@@ -22,6 +22,7 @@ export const ENVIRONMENT: Readonly<Record<string, string>> = {
   'kafka.advertisedHost': 'GENROCKS_KAFKA_ADVERTISED_HOST',
   'kafka.advertisedPort': 'GENROCKS_KAFKA_ADVERTISED_PORT',
   'kafka.brokers': 'GENROCKS_KAFKA_BROKERS',
+  'kafka.initialRebalanceDelayMs': 'GENROCKS_KAFKA_INITIAL_REBALANCE_DELAY_MS',
   'kafka.tls.key': 'GENROCKS_KAFKA_TLS_KEY',
   'kafka.tls.cert': 'GENROCKS_KAFKA_TLS_CERT',
   'kafka.tls.ca': 'GENROCKS_KAFKA_TLS_CA',

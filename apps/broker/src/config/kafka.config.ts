@@ -11,6 +11,7 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
+import { KAFKA_CLIENT_AUTH, type KafkaClientAuth } from '@genrocks/kafka';
 
 /** `kafka.tls`: TLS for Kafka clients, from files in PEM. */
 export class KafkaTlsConfig {
@@ -24,7 +25,7 @@ export class KafkaTlsConfig {
   @IsNotEmpty()
   cert!: string;
 
-  /** File of the certificates that sign those of clients. Needed where `clientAuth` is `required`. */
+  /** File of the certificates that sign those of clients. Needed unless `clientAuth` is `none`. */
   @IsOptional()
   @IsString()
   @IsNotEmpty()
@@ -35,9 +36,9 @@ export class KafkaTlsConfig {
   @IsString()
   passphrase?: string;
 
-  /** `required`: only clients with a certificate that `ca` has signed may connect. */
-  @IsIn(['none', 'required'])
-  clientAuth: 'none' | 'required' = 'none';
+  /** `required`: only clients with a certificate that `ca` has signed; `requested`: those without one too. */
+  @IsIn(KAFKA_CLIENT_AUTH)
+  clientAuth: KafkaClientAuth = 'none';
 }
 
 /** `kafka`: the listener for Kafka clients. */
@@ -72,6 +73,12 @@ export class KafkaConfig {
   @Min(1)
   @Max(100)
   brokers = 1;
+
+  /** How long the first member of an empty group waits for others, as `group.initial.rebalance.delay.ms`. */
+  @IsInt()
+  @Min(0)
+  @Max(3_600_000)
+  initialRebalanceDelayMs = 0;
 
   @IsOptional()
   @ValidateNested()

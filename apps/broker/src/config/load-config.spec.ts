@@ -58,6 +58,7 @@ const VALUES: Record<string, [text: string, value: unknown]> = {
   'kafka.advertisedHost': ['broker.example', 'broker.example'],
   'kafka.advertisedPort': ['9094', 9094],
   'kafka.brokers': ['3', 3],
+  'kafka.initialRebalanceDelayMs': ['3000', 3000],
   'kafka.users': ['[{ name: a, password: b }]', [{ name: 'a', password: 'b' }]],
   'storage.adapter': ['ets', 'ets'],
   'storage.diskLog.logDir': ['./elsewhere', './elsewhere'],
@@ -225,6 +226,9 @@ describe('loadConfig', () => {
       /^GENROCKS_KAFKA_ENABLED: "maybe"/,
     );
     expect(problems('kafka: { port: 70000 }')[0]).toMatch(/^kafka.port: 70000/);
+    expect(problems('kafka: { initial_rebalance_delay_ms: -1 }')[0]).toMatch(
+      /^kafka.initial_rebalance_delay_ms: -1/,
+    );
   });
 
   it('checks the users of the Kafka listener, and never tells a password', () => {
@@ -267,6 +271,7 @@ describe('loadConfig', () => {
     expect(problems('kafka: { tls: { key: k, cert: c, client_auth: maybe } }')[0]).toMatch(
       /^kafka.tls.client_auth: "maybe"/,
     );
+    expect(problems('kafka: { tls: { key: k, cert: c, ca: a, client_auth: requested } }')).toEqual([]);
   });
 
   it('reads passwords and certificates where the listener is made, and says what is not there', () => {

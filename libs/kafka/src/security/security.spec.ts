@@ -3,7 +3,7 @@ import { type Embedded, embed } from '../__fixtures__/embedded.js';
 import { RawClient } from '../__fixtures__/raw-client.js';
 import { metadata } from '../protocol/apis/metadata.js';
 import { saslHandshake } from '../protocol/apis/sasl-handshake.js';
-import { resolveKafkaOptions } from '../options.js';
+import { type KafkaClientAuth, resolveKafkaOptions } from '../options.js';
 import { UserAccess } from './rights.js';
 import { parseScramCredential, scramCredential } from './scram-credential.js';
 import { type KafkaUser, Users } from './users.js';
@@ -69,6 +69,20 @@ describe('users', () => {
       /allow/,
     );
     expect(parseScramCredential('SCRAM-SHA-256$1:c2FsdA==$AAAA:AAAA')).toBeUndefined();
+  });
+});
+
+describe('certificates of clients', () => {
+  const tls = { cert: 'c', key: 'k' };
+
+  it.each(['requested', 'required'] as const)('need an authority where they are %s', (clientAuth) => {
+    expect(() => resolveKafkaOptions({ tls: { ...tls, clientAuth } })).toThrowError(/kafka.tls.ca: missing/);
+    expect(resolveKafkaOptions({ tls: { ...tls, ca: 'a', clientAuth } }).tls).toMatchObject({ clientAuth });
+  });
+
+  it('are asked for in no other way', () => {
+    const clientAuth = 'maybe' as KafkaClientAuth;
+    expect(() => resolveKafkaOptions({ tls: { ...tls, clientAuth } })).toThrowError(/kafka.tls.clientAuth/);
   });
 });
 

@@ -1,5 +1,5 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
+import { createServer as createTlsServer, type TlsOptions, TLSSocket } from 'node:tls';
 import { ListenFailedError, NotListeningError } from '../errors.js';
 import type { KafkaTlsOptions, ResolvedKafkaOptions } from '../options.js';
 import { Connection, type ConnectionEnvironment } from './connection.js';
@@ -117,7 +117,8 @@ export class KafkaServer {
       this.servers.length === 0 ||
       this.connections.size >= this.options.maxConnections ||
       remoteAddress === undefined ||
-      localAddress === undefined
+      localAddress === undefined ||
+      hasWrongCertificate(socket)
     ) {
       socket.destroy();
       return;
@@ -144,8 +145,13 @@ function tlsOptions({ clientAuth = 'none', ...certificate }: KafkaTlsOptions): T
     ...certificate,
     minVersion: 'TLSv1.2',
     requestCert: clientAuth !== 'none',
-    rejectUnauthorized: clientAuth !== 'none',
+    rejectUnauthorized: clientAuth === 'required',
   };
+}
+
+/** A certificate that nobody has to show is checked all the same. */
+function hasWrongCertificate(socket: Socket): boolean {
+  return socket instanceof TLSSocket && socket.getPeerX509Certificate() !== undefined && !socket.authorized;
 }
 
 /** IPv4 as clients write it, where the socket speaks IPv6. */
