@@ -31,7 +31,7 @@ export class AppendUnit {
     return new AppendUnit(new BatchWriter(sizeHint, pool), undefined);
   }
 
-  /** @param batch validated, and the unit's own */
+  /** @param batch validated, and nobody else's until the unit has stored it or failed */
   static raw(batch: Buffer): AppendUnit {
     const unit = new AppendUnit(undefined, batch);
     unit.bytes = batch.length;

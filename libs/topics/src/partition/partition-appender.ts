@@ -121,7 +121,8 @@ export class PartitionAppender {
   }
 
   /**
-   * Queues a batch that came packed. `batch` must be validated and not be changed by anybody else.
+   * Queues a batch that came packed. `batch` must be validated, and not be changed by anybody else until the
+   * completion is told.
    * @throws {BackpressureError} `BACKPRESSURE`
    */
   appendRaw(batch: Buffer, completion: AppendCompletion): void {

@@ -119,17 +119,17 @@ export class Partition {
   /**
    * Appends a record batch v2 as its producer packed it: only the base offset is set, everything else is stored as
    * it came. The bytes are copied.
-   * @param handOver the caller gives the bytes away and will not touch them again: they are copied only where they are
-   *   a small part of the memory they lie in, which would be kept for them
+   * @param lent the caller lets the base offset be set in its bytes, and leaves them alone until the promise has
+   *   settled: so long they are read, and no longer, and no copy is needed
    * @throws `CORRUPT_BATCH`, `MESSAGE_TOO_LARGE`, `INVALID_MESSAGE` for a control batch, `BACKPRESSURE`,
    *   `TOPIC_STOPPED`, or what the store says
    */
-  async append(batch: Uint8Array, handOver = false): Promise<AppendResult> {
+  async append(batch: Uint8Array, lent = false): Promise<AppendResult> {
     const { appender } = this.life.opened();
     const { maxBatchBytes, maxMessageBytes } = this.environment;
     const limit = Math.max(maxBatchBytes, maxMessageBytes);
     if (batch.length > limit) throw new MessageTooLargeError('the record batch', batch.length, limit);
-    const own = handOver && isMostOfItsMemory(batch) ? view(batch) : Buffer.from(batch);
+    const own = lent ? view(batch) : Buffer.from(batch);
     const header = validateBatch(own);
     if (header.control) throw new InvalidMessageError('control batches belong to the log itself');
     return new Promise((resolve, reject) => {
@@ -326,11 +326,6 @@ function sizeOf(batches: readonly Buffer[]): number {
   let bytes = 0;
   for (const batch of batches) bytes += batch.length;
   return bytes;
-}
-
-/** Would keeping these bytes keep little else? */
-function isMostOfItsMemory(bytes: Uint8Array): boolean {
-  return bytes.length >= bytes.buffer.byteLength * 0.75;
 }
 
 function view({ buffer, byteOffset, length }: Uint8Array): Buffer {

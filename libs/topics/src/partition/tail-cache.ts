@@ -1,27 +1,50 @@
 import { Fifo } from '../fifo.js';
 import { baseOffsetOf, nextOffsetOf } from '../records/batch-header.js';
 
+/** Memory is taken in slabs of this size, or of an eighth of a smaller limit. */
+const MAX_SLAB_BYTES = 4 * 1024 * 1024;
 /** What a cached batch costs besides its bytes. */
 const ENTRY_OVERHEAD = 160;
 
+/** A stretch of the cache's memory, filled from its start. */
+interface Slab {
+  readonly bytes: Buffer;
+  used: number;
+  /** Batches in it that can still be read. */
+  live: number;
+}
+
 interface CachedBatch {
   readonly tail: CachedTail;
-  batch: Buffer | undefined;
+  readonly slab: Slab;
+  readonly start: number;
+  readonly length: number;
+  readonly baseOffset: number;
+  readonly nextOffset: number;
 }
 
 /**
- * Memory for the newest batches of all partitions, bounded in bytes. The oldest batch goes first, whosever it is:
- * so every partition's cached batches stay one unbroken run up to its end, and readers that keep up never go to
- * the store.
+ * Memory for the newest batches of all partitions, bounded in bytes: a ring of slabs that are filled over and over, so
+ * that a stream of batches leaves nothing behind for the garbage collector. Batches are copied in, and copied out to
+ * readers; nobody but the cache ever holds a view of its slabs, which is why they can be filled again at any time.
+ *
+ * The oldest slab goes first, whosever batches are in it: so every partition's cached batches stay one unbroken run up
+ * to its end, and readers that keep up never go to the store.
  */
 export class TailCache {
+  /** All slabs in the order they were filled; the last one is being filled. */
+  private readonly slabs = new Fifo<Slab>();
   private readonly order = new Fifo<CachedBatch>();
-  private used = 0;
+  private readonly slabBytes: number;
+  private held = 0;
 
-  constructor(readonly limit: number) {}
+  constructor(readonly limit: number) {
+    this.slabBytes = Math.min(MAX_SLAB_BYTES, Math.floor(limit / 8));
+  }
 
+  /** Memory it holds, never more than the limit. */
   get bytes(): number {
-    return this.used;
+    return this.held;
   }
 
   /** The cached run of one partition. */
@@ -29,28 +52,75 @@ export class TailCache {
     return new CachedTail(this);
   }
 
-  /** @internal */
-  add(tail: CachedTail, batch: Buffer): CachedBatch {
-    const entry: CachedBatch = { tail, batch };
+  /**
+   * Copies a batch in; undefined where it is larger than all memory there may be.
+   * @internal
+   */
+  add(tail: CachedTail, batch: Buffer): CachedBatch | undefined {
+    const { length } = batch;
+    if (length + ENTRY_OVERHEAD > this.limit) return undefined;
+    const slab = this.slabFor(length);
+    const entry: CachedBatch = {
+      tail,
+      slab,
+      start: slab.used,
+      length,
+      baseOffset: baseOffsetOf(batch),
+      nextOffset: nextOffsetOf(batch),
+    };
+    slab.bytes.set(batch, slab.used);
+    slab.used += length;
+    slab.live++;
+    this.held += ENTRY_OVERHEAD;
     this.order.push(entry);
-    this.used += batch.length + ENTRY_OVERHEAD;
     return entry;
   }
 
-  /** @internal */
-  forget(entry: CachedBatch): void {
-    if (entry.batch === undefined) return;
-    this.used -= entry.batch.length + ENTRY_OVERHEAD;
-    entry.batch = undefined;
+  /**
+   * Its partition reads the batch no more.
+   * @internal
+   */
+  forget({ slab }: CachedBatch): void {
+    slab.live--;
   }
 
-  /** @internal */
-  shrink(): void {
-    while (this.used > this.limit) {
-      const oldest = this.order.shift();
-      if (oldest === undefined) return;
-      if (oldest.batch !== undefined) oldest.tail.dropOldest();
+  /**
+   * Lets go of the oldest slabs that nobody reads.
+   * @internal
+   */
+  trim(): void {
+    while (this.slabs.at(0)?.live === 0) this.evict();
+  }
+
+  /** A slab with room for a batch. */
+  private slabFor(bytes: number): Slab {
+    const last = this.slabs.at(this.slabs.length - 1);
+    if (last !== undefined && last.used + bytes <= last.bytes.length) {
+      while (this.held + ENTRY_OVERHEAD > this.limit && this.slabs.length > 1) this.evict();
+      return last;
     }
+    const size = Math.max(bytes, this.slabBytes);
+    let memory: Buffer | undefined;
+    while (this.held + size + ENTRY_OVERHEAD > this.limit) {
+      const { bytes: freed } = this.evict();
+      if (freed.length === size) memory = freed;
+    }
+    // Not of Node's pool, and not zeroed: only what batches were copied to is ever read.
+    const slab = { bytes: memory ?? Buffer.allocUnsafeSlow(size), used: 0, live: 0 };
+    this.held += size;
+    this.slabs.push(slab);
+    return slab;
+  }
+
+  private evict(): Slab {
+    const slab = this.slabs.shift()!;
+    this.held -= slab.bytes.length;
+    for (let oldest = this.order.at(0); oldest?.slab === slab; oldest = this.order.at(0)) {
+      this.order.shift();
+      this.held -= ENTRY_OVERHEAD;
+      oldest.tail.drop(oldest);
+    }
+    return slab;
   }
 }
 
@@ -61,37 +131,32 @@ export class CachedTail {
 
   constructor(private readonly cache: TailCache) {}
 
+  /** Bytes of its batches. */
   get bytes(): number {
     return this.held;
   }
 
+  /** Copies the partition's next batch in. */
   push(batch: Buffer): void {
     if (this.cache.limit === 0) return;
-    this.entries.push(this.cache.add(this, batch));
-    this.held += batch.length;
-    this.cache.shrink();
+    const entry = this.cache.add(this, batch);
+    if (entry === undefined) return this.clear();
+    this.entries.push(entry);
+    this.held += entry.length;
   }
 
-  /** Cached batches from the one that holds `offset` on, up to `maxBytes` but at least one; undefined on a miss. */
+  /** Copies of the batches from the one that holds `offset` on, up to `maxBytes` but at least one; undefined on a miss. */
   read(offset: number, maxBytes: number): Buffer[] | undefined {
-    const { entries } = this;
-    if (entries.length === 0 || offset < baseOffsetOf(entries.at(0)!.batch!)) return undefined;
+    const run = this.run(offset, maxBytes);
+    if (run === undefined) return undefined;
     const batches: Buffer[] = [];
-    let bytes = 0;
-    for (let i = this.floor(offset); i < entries.length; i++) {
-      const batch = entries.at(i)!.batch!;
-      if (batches.length === 0 && nextOffsetOf(batch) <= offset) continue;
-      if (batches.length > 0 && bytes + batch.length > maxBytes) break;
-      batches.push(batch);
-      bytes += batch.length;
-    }
+    for (let i = run.from; i < run.to; i++) batches.push(Buffer.from(bytesOf(this.entries.at(i)!)));
     return batches;
   }
 
   /** Base offset of the last cached batch that does not begin above `offset`; undefined on a miss. */
   floorBase(offset: number): number | undefined {
-    if (this.entries.length === 0 || offset < baseOffsetOf(this.entries.at(0)!.batch!)) return undefined;
-    return baseOffsetOf(this.entries.at(this.floor(offset))!.batch!);
+    return this.reaches(offset) ? this.entries.at(this.floor(offset))!.baseOffset : undefined;
   }
 
   clear(): void {
@@ -99,14 +164,39 @@ export class CachedTail {
       this.cache.forget(entry);
     }
     this.held = 0;
+    this.cache.trim();
   }
 
-  /** @internal */
-  dropOldest(): void {
-    const entry = this.entries.shift();
-    if (entry?.batch === undefined) return;
-    this.held -= entry.batch.length;
+  /**
+   * The cache takes the memory of a batch, which is the oldest one here unless it was forgotten before.
+   * @internal
+   */
+  drop(entry: CachedBatch): void {
+    if (this.entries.at(0) !== entry) return;
+    this.entries.shift();
+    this.held -= entry.length;
     this.cache.forget(entry);
+  }
+
+  private reaches(offset: number): boolean {
+    const first = this.entries.at(0);
+    return first !== undefined && offset >= first.baseOffset;
+  }
+
+  /** Which batches a read is answered with. */
+  private run(offset: number, maxBytes: number): { from: number; to: number } | undefined {
+    if (!this.reaches(offset)) return undefined;
+    const { entries } = this;
+    let from = this.floor(offset);
+    // Behind the last record of a batch, and before the next one: a gap.
+    if (entries.at(from)!.nextOffset <= offset) from++;
+    let bytes = 0;
+    let to = from;
+    for (; to < entries.length; to++) {
+      bytes += entries.at(to)!.length;
+      if (to > from && bytes > maxBytes) break;
+    }
+    return { from, to };
   }
 
   private floor(offset: number): number {
@@ -114,9 +204,13 @@ export class CachedTail {
     let high = this.entries.length - 1;
     while (low < high) {
       const middle = (low + high + 1) >>> 1;
-      if (baseOffsetOf(this.entries.at(middle)!.batch!) <= offset) low = middle;
+      if (this.entries.at(middle)!.baseOffset <= offset) low = middle;
       else high = middle - 1;
     }
     return low;
   }
+}
+
+function bytesOf({ slab, start, length }: CachedBatch): Buffer {
+  return slab.bytes.subarray(start, start + length);
 }
