@@ -1,11 +1,13 @@
 import type { LogEntry } from '@genrocks/storage';
 import type { Entry } from '../format/entry.js';
+import { ForwardWindow } from './forward-window.js';
 import type { LogFile } from './log-file.js';
 import { Line } from './scanner.js';
-import { Window } from './window.js';
 
 /** Bytes read from a file at a time, and about what a page holds. */
 const CHUNK = 256 << 10;
+/** Read first: who asks for the next few messages is mostly done with that. */
+const FIRST = 64 << 10;
 
 /**
  * The entries of one file in the order they were written, deletions included; what is committed after the call is left
@@ -28,7 +30,7 @@ export async function* readFileEntries<T>(
   skipDamaged: boolean,
   pick: (entry: Entry) => T | undefined,
 ): AsyncGenerator<T[]> {
-  const window = new Window(file.handle, to, CHUNK, true);
+  const window = new ForwardWindow(file.handle, to, CHUNK, FIRST);
   try {
     yield* readEntries(window, file, from, skipDamaged, pick);
   } finally {
@@ -37,7 +39,7 @@ export async function* readFileEntries<T>(
 }
 
 async function* readEntries<T>(
-  window: Window,
+  window: ForwardWindow,
   file: LogFile,
   from: number,
   skipDamaged: boolean,

@@ -1,9 +1,9 @@
 import type { Frame, Item, Trailer } from '../format/item.js';
 import { type ItemLine, type LogFormat, SMALL_BYTES } from '../format/log-format.js';
 import type { FileHandle } from '../io/file-system.js';
-import { Window } from './window.js';
+import { ForwardWindow } from './forward-window.js';
 
-/** Bytes looked through at a time for the next item. */
+/** Bytes read at a time. */
 const CHUNK = 1 << 20;
 /**
  * Behind damage, everything that looks like an item is read whole to see whether it is one. A value may be made of
@@ -52,7 +52,7 @@ export async function scanFile(
   onItem: OnItem,
   knownOurs = false,
 ): Promise<ScanResult> {
-  const window = new Window(file, size, undefined, true);
+  const window = new ForwardWindow(file, size, CHUNK);
   try {
     return await scan(window, format, onItem, knownOurs);
   } finally {
@@ -61,7 +61,7 @@ export async function scanFile(
 }
 
 async function scan(
-  window: Window,
+  window: ForwardWindow,
   format: LogFormat,
   onItem: OnItem,
   knownOurs: boolean,
@@ -171,7 +171,7 @@ export class Line implements ItemLine {
 }
 
 /** How many bytes from `start` to the last one that is not zero. */
-async function lastNonZero(window: Window, start: number): Promise<number> {
+async function lastNonZero(window: ForwardWindow, start: number): Promise<number> {
   let last = start;
   for (let at = start; at < window.size;) {
     const bytes = await window.view(at, CHUNK);

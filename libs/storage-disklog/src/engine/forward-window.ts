@@ -1,0 +1,125 @@
+import type { ByteWindow } from '../format/log-format.js';
+import type { FileHandle } from '../io/file-system.js';
+
+const NOTHING = Buffer.alloc(0);
+/** Read ahead at most, however large the items are: one of them is read whole when it is asked for. */
+const MAX_AHEAD = 4 << 20;
+
+/**
+ * A view of a file that is read from one end to the other: the next stretch is on its way while one is worked on.
+ * {@link settled} has to be awaited before the file is closed.
+ *
+ * What was read is never moved, since entries that were handed out are views of it. An item that lies across two
+ * stretches is made whole in front of the second one, where room was left for it.
+ */
+export class ForwardWindow implements ByteWindow {
+  private buffer: Buffer = NOTHING;
+  private start = 0;
+  private ahead: { readonly at: number; readonly stretch: Promise<Stretch> } | undefined;
+  /** What was asked for in one piece: the longest item so far, in effect. */
+  private longest = 0;
+
+  /**
+   * @param size nothing behind it is read
+   * @param chunk bytes read at a time
+   * @param first bytes of the first read, for those who may want little
+   */
+  constructor(
+    private readonly file: Pick<FileHandle, 'read'>,
+    readonly size: number,
+    private readonly chunk: number,
+    private readonly first = chunk,
+  ) {}
+
+  held(at: number, length: number): Buffer | undefined {
+    const offset = at - this.start;
+    if (offset < 0 || offset + length > this.buffer.length) return undefined;
+    return this.buffer.subarray(offset, offset + length);
+  }
+
+  heldFrom(at: number): Buffer {
+    const offset = at - this.start;
+    return offset < 0 || offset > this.buffer.length ? NOTHING : this.buffer.subarray(offset);
+  }
+
+  async peek(at: number, length: number): Promise<Buffer> {
+    return this.held(at, length) ?? (await this.read(at, 0, length)).behind(NOTHING);
+  }
+
+  async view(at: number, length: number): Promise<Buffer> {
+    const wanted = Math.min(length, this.size - at);
+    this.longest = Math.max(this.longest, wanted);
+    const held = this.held(at, wanted);
+    if (held !== undefined) return held;
+    const follows = this.buffer.length > 0 && at >= this.start && at <= this.start + this.buffer.length;
+    let bytes = follows ? this.buffer.subarray(at - this.start) : NOTHING;
+    const least = follows ? this.chunk : this.first;
+    while (bytes.length < wanted) {
+      const stretch = await this.next(at + bytes.length, bytes.length, wanted - bytes.length, least);
+      if (stretch.length === 0) break;
+      bytes = stretch.behind(bytes);
+    }
+    this.buffer = bytes;
+    this.start = at;
+    // Who has read one stretch may be done; who reads a second one behind it is likely to want them all.
+    if (follows) this.readAhead();
+    return bytes.subarray(0, wanted);
+  }
+
+  /** Resolves when nothing is being read. */
+  async settled(): Promise<void> {
+    await this.ahead?.stretch.catch(() => undefined);
+  }
+
+  private async next(at: number, room: number, wanted: number, least: number): Promise<Stretch> {
+    const { ahead } = this;
+    if (ahead?.at !== at) await this.settled();
+    this.ahead = undefined;
+    return ahead?.at === at ? ahead.stretch : this.read(at, room, Math.max(wanted, least));
+  }
+
+  private readAhead(): void {
+    const at = this.start + this.buffer.length;
+    if (at >= this.size || this.buffer.length === 0) return;
+    const { chunk, longest } = this;
+    // Items larger than a chunk are mostly as large as each other: read one by one they need not be put together.
+    const length = longest <= chunk ? chunk : Math.max(chunk, Math.min(longest, MAX_AHEAD));
+    const stretch = this.read(at, Math.min(longest, chunk >> 2), length);
+    // Told to whoever comes for the bytes.
+    stretch.catch(() => undefined);
+    this.ahead = { at, stretch };
+  }
+
+  /** @param room bytes left free in front */
+  private async read(at: number, room: number, length: number): Promise<Stretch> {
+    const target = Buffer.allocUnsafe(room + Math.max(0, Math.min(length, this.size - at)));
+    let filled = room;
+    while (filled < target.length) {
+      const count = await this.file.read(target, filled, target.length - filled, at + filled - room);
+      if (count === 0) break;
+      filled += count;
+    }
+    return new Stretch(target, room, filled);
+  }
+}
+
+/** Bytes read in one go, with room in front of them. */
+class Stretch {
+  constructor(
+    private readonly target: Buffer,
+    private readonly room: number,
+    private readonly end: number,
+  ) {}
+
+  get length(): number {
+    return this.end - this.room;
+  }
+
+  /** These bytes with those that stand before them in the file. */
+  behind(bytes: Buffer): Buffer {
+    const { target, room, end } = this;
+    if (bytes.length > room) return Buffer.concat([bytes, target.subarray(room, end)]);
+    bytes.copy(target, room - bytes.length);
+    return target.subarray(room - bytes.length, end);
+  }
+}
