@@ -1,0 +1,169 @@
+import { codecNamed } from './codecs.js';
+import type { TopicsEvents } from './events.js';
+import type { GroupOffsets } from './groups/group-offsets.js';
+import { type MetaChange, type MetaStore, redrivenKey, topicKey } from './meta/meta-store.js';
+import type { TopicRecord } from './meta/topic-record.js';
+import type { TopicOptions } from './options.js';
+import type { Partition } from './partition/partition.js';
+import { valueSchema } from './schema/checked-codec.js';
+import type { Topic, TopicFacts } from './topic.js';
+import type { TopicOpener } from './topic-opener.js';
+import { storedRouting, type TopicShapes } from './topic-shape.js';
+
+/** Told of topics that open and close, so that consumers can take and let go of partitions. */
+export interface TopicHooks {
+  afterOpen(topic: Topic): void;
+  /** The partitions close when this resolves. */
+  beforeClose(topic: Topic): Promise<void>;
+}
+
+/** A topic and what is known of it. */
+export interface ManagedTopic {
+  readonly topic: Topic;
+  record: TopicRecord;
+  /** Functions and codecs, which the registry cannot keep: as they were given last. */
+  given: Pick<TopicOptions, 'routing' | 'codec' | 'schema'>;
+}
+
+/**
+ * The steps a topic takes from one state to another: what each stores in the registry, opens and lets go of. Whoever
+ * calls sees to it that a topic takes one at a time.
+ */
+export class TopicTransitions {
+  hooks: TopicHooks = { afterOpen: () => {}, beforeClose: async () => {} };
+
+  /** @param topics where topics are found by name: one is there before anyone is told of it, until it is deleted */
+  constructor(
+    private readonly topics: Map<string, ManagedTopic>,
+    private readonly opener: TopicOpener,
+    private readonly shapes: TopicShapes,
+    private readonly meta: MetaStore,
+    private readonly offsets: GroupOffsets,
+    private readonly events: TopicsEvents,
+  ) {}
+
+  async save(managed: ManagedTopic, record: TopicRecord): Promise<void> {
+    if (JSON.stringify(record) === JSON.stringify(managed.record)) return;
+    await this.meta.write([{ key: topicKey(record.name), value: record }]);
+    managed.record = record;
+  }
+
+  /** Writes a new topic down and opens it; where it cannot be opened there is none. */
+  async create(managed: ManagedTopic): Promise<void> {
+    const { record } = managed;
+    try {
+      await this.meta.write([{ key: topicKey(record.name), value: record }]);
+      await this.open(managed, true);
+    } catch (error) {
+      await this.meta.write([{ key: topicKey(record.name), value: null }]);
+      throw error;
+    }
+  }
+
+  async open(managed: ManagedTopic, strict: boolean): Promise<void> {
+    const { topic, record, given } = managed;
+    const parts = {
+      routing: given.routing ?? storedRouting(record),
+      codec: given.codec ?? codecNamed(record.codec),
+      schema: given.schema === undefined ? undefined : valueSchema(record.name, given.schema),
+    };
+    topic.attach(this.factsOf(record, parts.schema?.name), await this.opener.open(record, parts, strict));
+    this.topics.set(record.name, managed);
+    this.events.send('topic-started', { topic: record.name });
+    this.hooks.afterOpen(topic);
+  }
+
+  async finishDeletion({ topic, record }: ManagedTopic): Promise<void> {
+    const adapter = this.shapes.adapter(record.adapter);
+    const changes: MetaChange[] = [];
+    for (let partition = 0; partition < record.partitions; partition++) {
+      await adapter.destroy(record.name, partition);
+      changes.push({ key: redrivenKey(record.id, partition), value: null });
+    }
+    changes.push(...this.opener.forget(record), ...this.offsets.removalOf(record.name));
+    await this.meta.write(changes);
+    // Last, so that a crash before it only means doing the rest again.
+    await this.meta.write([{ key: topicKey(record.name), value: null }]);
+    this.offsets.forgetTopic(record.name);
+    topic.detach('deleted', this.factsOf(record));
+    this.topics.delete(record.name);
+  }
+
+  async close({ topic, record }: ManagedTopic, state: 'stopped' | 'deleted'): Promise<void> {
+    await this.hooks.beforeClose(topic);
+    const open = topic.detach(state, this.factsOf(record));
+    if (open !== undefined) await this.opener.close(open.partitions);
+  }
+
+  /** What the topic tells of itself while it is not open, too. */
+  factsOf(record: TopicRecord, schema?: string): TopicFacts {
+    const { id, adapter, settings, routing, codec, dedup, partitions, createdAt } = record;
+    return {
+      id,
+      adapter,
+      durable: this.shapes.adapter(adapter).supports.durable,
+      settings,
+      routing,
+      codec,
+      compression: record.compression ?? 'none',
+      lingerMs: record.lingerMs ?? 0,
+      ...(schema === undefined ? {} : { schema }),
+      ...(dedup === undefined ? {} : { dedup }),
+      partitionCount: partitions,
+      createdAt,
+    };
+  }
+
+  /** Opens the partitions that `grown` has more, and lets groups and consumers know of them. */
+  async addPartitions(managed: ManagedTopic, grown: TopicRecord): Promise<void> {
+    const { topic } = managed;
+    const open = topic.opened;
+    if (open === undefined) {
+      await this.save(managed, grown);
+      topic.detach(topic.state, this.factsOf(grown));
+      return;
+    }
+    const added = await this.opener.openAdded(grown, open);
+    try {
+      await this.beginAt(grown.name, added);
+      await this.save(managed, grown);
+    } catch (error) {
+      await this.opener.close(added);
+      throw error;
+    }
+    topic.grow(this.factsOf(grown, topic.describe().schema), added);
+    this.hooks.afterOpen(topic);
+    this.events.send('partitions-added', { topic: grown.name, partitions: grown.partitions });
+  }
+
+  /** Has a topic go on with other settings; where it cannot, with those it had. */
+  async alter(managed: ManagedTopic, altered: TopicRecord): Promise<void> {
+    const { topic, record } = managed;
+    await this.save(managed, altered);
+    if (topic.state !== 'running') {
+      topic.detach(topic.state, this.factsOf(altered));
+      return;
+    }
+    try {
+      await this.reopen(managed, altered);
+    } catch (error) {
+      await this.save(managed, record);
+      await this.reopen(managed, record);
+      throw error;
+    }
+  }
+
+  private async reopen(managed: ManagedTopic, record: TopicRecord): Promise<void> {
+    // Consumers let go of a topic that does not run.
+    managed.record = { ...record, state: 'stopped' };
+    await this.close(managed, 'stopped');
+    managed.record = record;
+    await this.open(managed, true);
+  }
+
+  /** Groups that read the topic read new partitions from their beginning, also those that began at the latest. */
+  private async beginAt(topic: string, added: readonly Partition[]): Promise<void> {
+    const places = added.map(({ index, startOffset }) => ({ topic, partition: index, offset: startOffset }));
+    for (const group of this.offsets.groupsIn(topic)) await this.offsets.commit(group, places);
+  }
+}
