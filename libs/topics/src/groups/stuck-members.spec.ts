@@ -1,0 +1,91 @@
+import { afterEach, expect, it, vi } from 'vitest';
+import { useOrders } from '../__fixtures__/orders.js';
+import { Collector, deferred, settled } from '../__fixtures__/waiting.js';
+
+const orders = useOrders();
+const DRAIN_MS = 1;
+/** What a round gives its members to join: the time of handlers to end, and ten seconds to commit. */
+const ROUND_MS = DRAIN_MS + 10_000;
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+async function begin(partitions: number): Promise<void> {
+  await orders.running.stop();
+  await orders.boot({ drainTimeoutMs: DRAIN_MS });
+  await orders.withPartitions(partitions);
+}
+
+it('a handler that hangs loses the partition that is to move, and what it does later is not committed', async () => {
+  await begin(2);
+  const release = deferred();
+  const entered = new Collector<number>();
+  const hanging = await orders.consume({
+    handler: async ({ partition }) => {
+      entered.push(partition);
+      await release.promise;
+    },
+  });
+  await orders.topic.publishBatch([0, 1].map((partition) => ({ value: 1, partition })));
+  await entered.atLeast(2);
+
+  const gate = deferred();
+  const again = deferred();
+  const second = await orders.consume({
+    handler: async () => {
+      again.resolve();
+      await gate.promise;
+    },
+  });
+  await again.promise;
+  const moved = second.stats().partitions[0]!.partition;
+  release.resolve();
+  await settled();
+  await hanging.commit();
+  // The old owner has ended with it, and only the new one says when it is done.
+  expect(orders.committed(moved)).toBe(0);
+  expect(orders.committed(1 - moved)).toBe(1);
+  gate.resolve();
+  await settled();
+  await second.commit();
+  expect(orders.committed(moved)).toBe(1);
+});
+
+it('a member that does not join a round in time is expelled, commits nothing more, and joins anew', async () => {
+  await begin(4);
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const seen = new Collector<number>();
+  const stuck = await orders.consume({
+    autoCommitIntervalMs: 3_600_000,
+    handler: ({ partition }) => seen.push(partition),
+  });
+  await orders.topic.publishBatch([0, 1, 2, 3].map((partition) => ({ value: 1, partition })));
+  await seen.atLeast(4);
+  // From here on the store of offsets hangs, so that the member cannot let go.
+  const store = deferred();
+  running().onWrite = (name) => (name === '__genrocks' ? store.promise : undefined);
+  const { memberId } = stuck;
+  const joining = [orders.consume()];
+  await settled();
+  joining.push(orders.consume());
+  await settled();
+  const expelled = orders.watch('member-expelled');
+  await vi.advanceTimersByTimeAsync(ROUND_MS - 1);
+  expect(expelled.items).toEqual([]);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(await expelled.atLeast(1)).toMatchObject([
+    { group: 'g', memberId, error: { code: 'UNKNOWN_MEMBER' } },
+  ]);
+  running().onWrite = () => {};
+  store.resolve();
+  await Promise.all(joining);
+  await stuck.commit();
+  await settled();
+  expect(stuck.memberId).not.toBe(memberId);
+  const { members } = await orders.service.groups.describe('g');
+  const owned = members.flatMap(({ assignment }) => assignment.flatMap(({ partitions }) => partitions));
+  expect([members.length, owned.sort()]).toEqual([3, [0, 1, 2, 3]]);
+});
+
+const running = () => orders.running.adapter;
