@@ -11,7 +11,7 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 };
 
 const terminal = Terminal.ofProcess();
-await CommandFactory.run(RootModule.on(terminal), {
+await CommandFactory.run(await RootModule.on(terminal, process.argv.slice(2)), {
   logger: false,
   cliName: 'genrocks',
   version,

@@ -1,13 +1,6 @@
-import { type DynamicModule, Module } from '@nestjs/common';
+import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { InjectCommander } from 'nest-commander';
-import { ConsumeCommand } from './consume/consume.command.js';
-import { GROUP_COMMANDS } from './group/group.command.js';
-import { LOG_COMMANDS } from './log/log.command.js';
-import { PublishCommand } from './publish/publish.command.js';
-import { ScramCommand } from './scram.command.js';
-import { ServeCommand } from './serve.command.js';
 import { Terminal } from './terminal.js';
-import { TOPIC_COMMANDS } from './topic/topic.command.js';
 
 /** The part of commander's `Command` that is used here; the package itself belongs to nest-commander. */
 interface Program {
@@ -16,24 +9,32 @@ interface Program {
   showHelpAfterError(): this;
 }
 
-/** The commands of `genrocks`, one file each. */
-@Module({
-  providers: [
-    ServeCommand,
-    ...TOPIC_COMMANDS,
-    PublishCommand,
-    ConsumeCommand,
-    ...GROUP_COMMANDS,
-    ...LOG_COMMANDS,
-    ScramCommand,
-  ],
-})
+/**
+ * The commands of `genrocks`, each with its sub-commands. One is loaded when it is the one to be run: what looks at
+ * directories brings the engine with it, what talks to a broker needs none.
+ */
+const COMMANDS: Readonly<Record<string, () => Promise<readonly Type[]>>> = {
+  serve: async () => [(await import('./serve.command.js')).ServeCommand],
+  topic: async () => (await import('./topic/topic.command.js')).TOPIC_COMMANDS,
+  publish: async () => [(await import('./publish/publish.command.js')).PublishCommand],
+  consume: async () => [(await import('./consume/consume.command.js')).ConsumeCommand],
+  group: async () => (await import('./group/group.command.js')).GROUP_COMMANDS,
+  log: async () => (await import('./log/log.command.js')).LOG_COMMANDS,
+  scram: async () => [(await import('./scram.command.js')).ScramCommand],
+};
+
+/** `genrocks`, with the command that its arguments name, or with all of them. */
+@Module({})
 export class RootModule {
-  /** The commands on a terminal. */
-  static on(terminal: Terminal): DynamicModule {
+  /** @param args of the command line, behind the program's name */
+  static async on(terminal: Terminal, args: readonly string[]): Promise<DynamicModule> {
+    const name = args[0] ?? '';
+    const isCommand = Object.hasOwn(COMMANDS, name);
+    const wanted = isCommand ? [name] : name === '--version' ? [] : Object.keys(COMMANDS);
+    const commands = await Promise.all(wanted.map((one) => COMMANDS[one]!()));
     return {
       module: RootModule,
-      providers: [{ provide: Terminal, useValue: terminal }],
+      providers: [{ provide: Terminal, useValue: terminal }, ...commands.flat()],
     };
   }
 

@@ -1,5 +1,5 @@
 import { didYouMean, readEnv, toSnakeCase } from '@genrocks/storage/config';
-import { parse } from 'yaml';
+import { yaml } from './yaml.js';
 
 /** The environment variable of every key, by the key's dotted path in camelCase. */
 export const ENVIRONMENT: Readonly<Record<string, string>> = {
@@ -110,7 +110,7 @@ function setPath(tree: OptionTree, keys: readonly string[], value: unknown): voi
 /** A list in YAML, JSON included; what cannot be parsed stays text, which validation then refuses. */
 function parseList(text: string): unknown {
   try {
-    return parse(text) as unknown;
+    return yaml().parse(text) as unknown;
   } catch {
     return text;
   }

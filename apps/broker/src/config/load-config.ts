@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { InvalidConfigError } from '@genrocks/storage';
-import { parseDocument } from 'yaml';
 import { type BrokerConfig, checkBrokerConfig } from './broker-config.js';
 import {
   type Environment,
@@ -9,6 +8,7 @@ import {
   type OptionTree,
   overrideFromEnvironment,
 } from './environment.js';
+import { yaml } from './yaml.js';
 
 /** Read from the working directory when it is there and nothing else is asked for. */
 export const DEFAULT_CONFIG_FILE = 'genrocks.yaml';
@@ -61,7 +61,7 @@ function readConfigFile(file: string, required: boolean): string | undefined {
 }
 
 function parseConfigFile(file: string, text: string): OptionTree {
-  const document = parseDocument(text);
+  const document = yaml().parseDocument(text);
   if (document.errors.length > 0) {
     throw new InvalidConfigError(
       document.errors.map((error) => {

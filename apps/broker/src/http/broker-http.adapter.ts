@@ -12,6 +12,13 @@ import { RouteMethods } from './route-methods.js';
 /** Room for every topic and group name, fully percent-encoded. */
 const MAX_PARAM_LENGTH = 4096;
 
+/** No route has a schema of Fastify's, whose compilers (Ajv among them) would take a twentieth of the start to load. */
+const NO_SCHEMAS = { buildValidator: refuseSchemas, buildSerializer: refuseSchemas };
+
+function refuseSchemas(): never {
+  throw new Error('routes of the broker have no schemas; their pipes check what comes in');
+}
+
 /** How often Node looks for connections that took too long over their headers. */
 const CHECK_INTERVAL_MS = 1_000;
 
@@ -43,6 +50,7 @@ export class BrokerHttpAdapter extends FastifyAdapter {
       requestTimeout: 0,
       http: { headersTimeout: config.headersTimeoutMs, connectionsCheckingInterval: CHECK_INTERVAL_MS },
       routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+      schemaController: { compilersFactory: NO_SCHEMAS },
       clientErrorHandler: (error, socket) => answerBrokenRequest(error, socket),
       frameworkErrors: (error: FastifyError, _request: unknown, reply: unknown) => {
         void sendProblem(reply as FastifyReply, routerProblem(error.code, error.message));

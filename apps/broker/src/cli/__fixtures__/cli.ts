@@ -32,7 +32,7 @@ export async function genrocks(args: readonly string[], around: Around = {}): Pr
   const input = typeof stdin === 'string' ? Readable.from([Buffer.from(stdin)]) : stdin;
   const terminal = new Terminal(input, stdout, stderr, env, false, () => signal);
   let code: number | undefined;
-  const app = await CommandFactory.createWithoutRunning(RootModule.on(terminal), {
+  const app = await CommandFactory.createWithoutRunning(await RootModule.on(terminal, args), {
     logger: false,
     errorHandler: (error) => {
       throw error;
