@@ -11,6 +11,9 @@ interface Options {
   compression?: string;
   lingerMs?: number;
   dedupWindowMs?: number;
+  dedupMaxIds?: number;
+  /** False where `--no-dedup` was given, and true otherwise. */
+  dedup?: boolean;
   adapter?: string;
   set?: Record<string, unknown>;
 }
@@ -58,6 +61,19 @@ export class TopicCreateCommand extends TopicActionCommand<Options> {
     return wholeNumber('--dedup-window-ms', text, 1);
   }
 
+  @Option({
+    flags: '--dedup-max-ids <count>',
+    description: 'remember at most so many ids, the newest (default 100000)',
+  })
+  parseDedupMaxIds(text: string): number {
+    return wholeNumber('--dedup-max-ids', text, 1);
+  }
+
+  @Option({ flags: '--no-dedup', description: 'count ids no more, in a topic that was stopped' })
+  parseNoDedup(): boolean {
+    return false;
+  }
+
   @Option({ flags: '--adapter <name>', description: 'where it is stored: disk_log, ets, rocksdb' })
   parseAdapter(name: string): string {
     return name;
@@ -76,11 +92,8 @@ export class TopicCreateCommand extends TopicActionCommand<Options> {
     return { ...before, [name]: value };
   }
 
-  protected change(
-    client: BrokerClient,
-    [name]: readonly string[],
-    { partitions, routing, compression, lingerMs, dedupWindowMs, adapter, set }: Options,
-  ): Promise<TopicJson> {
+  protected change(client: BrokerClient, [name]: readonly string[], options: Options): Promise<TopicJson> {
+    const { partitions, routing, compression, lingerMs, adapter, set } = options;
     const storage = { ...(adapter === undefined ? {} : { adapter }), ...set };
     return client.createTopic({
       name,
@@ -88,8 +101,15 @@ export class TopicCreateCommand extends TopicActionCommand<Options> {
       routing,
       compression,
       linger_ms: lingerMs,
-      ...(dedupWindowMs === undefined ? {} : { dedup: { window_ms: dedupWindowMs } }),
+      dedup: dedupOf(options),
       ...(Object.keys(storage).length === 0 ? {} : { storage }),
     });
   }
+}
+
+/** What the broker is asked for; undefined where nothing was said of it. */
+function dedupOf({ dedup, dedupWindowMs, dedupMaxIds }: Options): object | false | undefined {
+  if (dedupWindowMs === undefined && dedupMaxIds === undefined) return dedup === false ? false : undefined;
+  if (dedup === false) throw new InvalidArgumentError('give either --no-dedup or a window of ids, not both');
+  return { window_ms: dedupWindowMs, max_ids: dedupMaxIds };
 }

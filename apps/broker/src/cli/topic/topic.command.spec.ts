@@ -64,6 +64,38 @@ describe('genrocks topic', () => {
     ).toContain('shop/orders');
   });
 
+  it('takes every option of a topic that the API takes', async () => {
+    const flags = [
+      '--partitions',
+      '3',
+      '--routing',
+      'consistent_hash',
+      '--compression',
+      'gzip',
+      '--linger-ms',
+      '5',
+    ];
+    const dedup = ['--dedup-window-ms', '5000', '--dedup-max-ids', '10'];
+    const storage = ['--adapter', 'ets', '--set', 'max_bytes=1MB'];
+    const created = await bench.run(['topic', 'create', 'full', ...flags, ...dedup, ...storage, '--json']);
+    expect(JSON.parse(created.out)).toMatchObject({
+      partition_count: 3,
+      routing: 'consistent_hash',
+      compression: 'gzip',
+      linger_ms: 5,
+      dedup: { window_ms: 5000, max_ids: 10 },
+      adapter: 'ets',
+      settings: { max_bytes: 1 << 20 },
+    });
+    const ids = await bench.run(['topic', 'create', 'ids', '--dedup-max-ids', '7', '--json']);
+    expect(JSON.parse(ids.out)).toMatchObject({ dedup: { window_ms: 120_000, max_ids: 7 } });
+    await bench.run(['topic', 'stop', 'ids']);
+    const off = await bench.run(['topic', 'create', 'ids', '--no-dedup', '--json']);
+    expect(JSON.parse(off.out)).not.toHaveProperty('dedup');
+    const both = await bench.run(['topic', 'create', 'ids', '--no-dedup', '--dedup-max-ids', '7']);
+    expect(both.err).toContain('--no-dedup');
+  });
+
   it('tells errors with their code, and as JSON to scripts', async () => {
     const missing = await bench.run(['topic', 'describe', 'nowhere']);
     expect(missing).toMatchObject({ code: 1, out: '' });
