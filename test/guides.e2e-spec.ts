@@ -18,6 +18,7 @@ import { OrderHandlers } from '../examples/guides/groups.js';
 import { AppModule as KafkaApp, fromKafkaToNest } from '../examples/guides/kafka.js';
 import { Payments } from '../examples/guides/retries.js';
 import { mailIsSentInTheEnd } from '../examples/guides/testing.js';
+import { Billing as SchemaBilling, BillingModule, Order } from '../examples/guides/schemas.js';
 import { OrderDto, Shop, ShopModule } from '../examples/guides/typed.js';
 import { CliBench } from '../apps/broker/src/cli/__fixtures__/cli.js';
 import { codeBlocks } from './code-blocks.js';
@@ -98,6 +99,30 @@ describe('the guides', () => {
     expect(alarms).toEqual(['c']);
     const [letter] = await tester.topics.deadLetters.list('readings.dlq');
     expect(letter).toMatchObject({ reason: 'no number', group: 'alarms', attempts: 2 });
+  });
+
+  it('typed topics: takes what fits a schema, and hands over nothing else', async () => {
+    const app = await start({ imports: [TopicsTestingModule.forRoot(), BillingModule] });
+    const tester = TopicsTester.of(app);
+    const billing = app.get(SchemaBilling);
+    const { orders } = billing;
+    await orders.publish({ value: { id: 1, customer: 'ada', amount: 42 } });
+    const wrong = orders.publish({ value: { id: 2, customer: 'bob', amount: -1 } });
+    await expect(wrong).rejects.toMatchObject({
+      code: 'SCHEMA_VIOLATION',
+      details: { issues: [expect.objectContaining({ path: 'amount' })] },
+    });
+    // As a client that checks nothing writes them.
+    const foreign = await tester.topics.startTopic('foreign');
+    await foreign.publish({ value: { id: 'three', customer: 'cid', amount: 3 } });
+    await foreign.publish({ value: { id: 4, customer: 'dan', amount: 4 } });
+    const { batches } = await foreign.partition(0).readBatches({ offset: 0 });
+    for (const batch of batches) await orders.partition(0).append(batch);
+    await tester.drain();
+    expect(billing.written.sort()).toEqual(['1: 4200 EUR', '4: 400 EUR']);
+    expect(await billing.refused()).toEqual([expect.stringContaining('id')]);
+    const { messages } = await orders.partition(0).readMessages({ offset: 0 });
+    expect(messages.at(-1)!.value).toBeInstanceOf(Order);
   });
 
   it('typed topics: checks what arrives, and keeps what JSON cannot carry', async () => {

@@ -8,7 +8,8 @@ import type { Topic } from './topic.js';
  * @example
  * export const orders = defineTopic({ name: 'orders', schema: OrderDto });
  * // TopicsModule.forFeature([orders])
- * // constructor(@InjectTopic(orders) private readonly orders: TopicOf<typeof orders>) {}
+ * export type Orders = TopicOf<typeof orders>;
+ * // constructor(@InjectTopic(orders) private readonly orders: Orders) {}
  *
  * @publicApi
  */
