@@ -148,7 +148,7 @@ export class DiskLogStore extends PartitionStore {
 
   async *scanPages(options: ScanOptions = {}): AsyncGenerator<StoreEntry[]> {
     this.assertOpen();
-    yield* this.view.scan(toKeyRange(options), options.skipDamaged === true, () => this.assertOpen());
+    yield* this.view.scan(toKeyRange(options), options, () => this.assertOpen());
   }
 
   async *readLogPages(options: ReadLogOptions = {}): AsyncGenerator<LogEntry[]> {

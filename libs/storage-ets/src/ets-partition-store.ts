@@ -16,6 +16,7 @@ import {
   toBuffer,
   TooLargeError,
   toKeyRange,
+  withinBytes,
 } from '@genrocks/storage';
 import type { EtsTable, TableWrite } from './ets-table.js';
 import { read, store } from './stored-bytes.js';
@@ -70,7 +71,8 @@ export class EtsPartitionStore extends PartitionStore {
   }
 
   scanPages(options?: ScanOptions): AsyncIterable<StoreEntry[]> {
-    return this.readScan(toKeyRange(options));
+    const range = toKeyRange(options);
+    return withinBytes(this.readScan(range), range.maxBytes);
   }
 
   readLogPages(options: ReadLogOptions = {}): AsyncIterable<LogEntry[]> {

@@ -14,6 +14,7 @@ import {
   toBuffer,
   TooLargeError,
   toKeyRange,
+  withinBytes,
 } from '@genrocks/storage';
 import type { Task } from './database/committer.js';
 import type { Database } from './database/database.js';
@@ -87,7 +88,9 @@ export class RocksDbPartitionStore extends PartitionStore {
   }
 
   scanPages(options?: ScanOptions): AsyncIterable<StoreEntry[]> {
-    return scan(this.database, this.state, toKeyRange(options), () => this.assertOpen());
+    const range = toKeyRange(options);
+    const pages = scan(this.database, this.state, range, () => this.assertOpen());
+    return withinBytes(pages, range.maxBytes);
   }
 
   readLogPages(options: ReadLogOptions = {}): AsyncIterable<LogEntry[]> {

@@ -15,7 +15,7 @@ const PAGE_BYTES = 4 * 1024 * 1024;
 export async function* scan(
   database: Database,
   state: StoreState,
-  { lower, upper, reverse, limit }: KeyRange,
+  { lower, upper, reverse, limit, maxBytes }: KeyRange,
   assertOpen: () => void,
 ): AsyncGenerator<StoreEntry[]> {
   let from = lower;
@@ -23,7 +23,7 @@ export async function* scan(
   let left = limit;
   while (left > 0 && (to === undefined || from < to)) {
     assertOpen();
-    const count = Math.min(pageSize(state), left);
+    const count = Math.min(pageSize(state, maxBytes), left);
     const raw = await database.page({ ...state.keys.entries(from, to), reverse }, count);
     await database.committer.settled(state);
     if (raw.length === 0) break;
@@ -79,7 +79,7 @@ async function toStoreEntry(state: StoreState, { key, value }: RawEntry): Promis
 }
 
 /** Entries that fit a page even where all of them are as large as the store's largest. */
-function pageSize({ counters }: StoreState): number {
-  const fitting = Math.floor(PAGE_BYTES / (counters.largest + RECORD_HEAD));
+function pageSize({ counters }: StoreState, maxBytes = PAGE_BYTES): number {
+  const fitting = Math.floor(Math.min(PAGE_BYTES, maxBytes) / (counters.largest + RECORD_HEAD));
   return Math.max(1, Math.min(PAGE_ENTRIES, fitting));
 }

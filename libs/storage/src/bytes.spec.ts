@@ -45,10 +45,17 @@ describe('toKeyRange', () => {
   });
 
   it('keeps direction and limit, and refuses a limit that cannot be', () => {
-    expect(toKeyRange()).toEqual({ lower: '', upper: undefined, reverse: false, limit: Infinity });
+    expect(toKeyRange()).toEqual({
+      lower: '',
+      upper: undefined,
+      reverse: false,
+      limit: Infinity,
+      maxBytes: Infinity,
+    });
     expect(toKeyRange({ reverse: true, limit: 0 })).toMatchObject({ reverse: true, limit: 0 });
     for (const limit of [-1, 0.5, NaN, -Infinity, '1', null] as number[]) {
       expect(() => toKeyRange({ limit })).toThrow(/limit must be a whole number from 0/);
+      expect(() => toKeyRange({ maxBytes: limit })).toThrow(/maxBytes must be a whole number from 0/);
     }
   });
 });

@@ -33,15 +33,18 @@ export interface KeyRange {
   readonly upper: string | undefined;
   readonly reverse: boolean;
   readonly limit: number;
+  /** Infinity where there is no limit. */
+  readonly maxBytes: number;
 }
 
 /**
  * Folds all conditions of a scan into one half-open range.
- * @throws {InvalidArgumentError} for a limit that is not a whole number from 0
+ * @throws {InvalidArgumentError} for a limit, in entries or bytes, that is not a whole number from 0
  */
 export function toKeyRange(options: ScanOptions = {}): KeyRange {
   const { gt, gte, lt, lte, prefix, reverse = false } = options;
   const limit = checkLimit(options.limit);
+  const maxBytes = checkLimit(options.maxBytes, 'maxBytes');
   let lower = '';
   let upper: string | undefined;
   const raise = (key: string) => {
@@ -59,16 +62,16 @@ export function toKeyRange(options: ScanOptions = {}): KeyRange {
     raise(start);
     cap(afterPrefix(start));
   }
-  return { lower, upper, reverse, limit };
+  return { lower, upper, reverse, limit, maxBytes };
 }
 
 /**
  * The limit of a scan or of a reading of the log; Infinity where there is none.
  * @throws {InvalidArgumentError} for a limit that is not a whole number from 0
  */
-export function checkLimit(limit = Infinity): number {
+export function checkLimit(limit = Infinity, name = 'limit'): number {
   if (limit === Infinity || (Number.isInteger(limit) && limit >= 0)) return limit;
-  throw new InvalidArgumentError(`limit must be a whole number from 0, not ${String(limit)}`);
+  throw new InvalidArgumentError(`${name} must be a whole number from 0, not ${String(limit)}`);
 }
 
 /**

@@ -1,3 +1,30 @@
+import type { StoreEntry } from './partition-store.js';
+
+/**
+ * A scan that ends before its values pass `maxBytes` in all, yet never before the first entry; for stores whose pages
+ * are not measured by it. @see ScanOptions.maxBytes
+ */
+export async function* withinBytes(
+  pages: AsyncIterable<StoreEntry[]>,
+  maxBytes: number,
+): AsyncGenerator<StoreEntry[]> {
+  let left = maxBytes;
+  let isFirst = true;
+  for await (const page of pages) {
+    const end = page.findIndex(({ value }) => {
+      left -= value.length;
+      const fits = left >= 0 || isFirst;
+      isFirst = false;
+      return !fits;
+    });
+    if (end < 0) yield page;
+    else {
+      if (end > 0) yield page.slice(0, end);
+      return;
+    }
+  }
+}
+
 /**
  * Turns pages into single items. Written by hand because an async generator costs three promises an item, and this
  * is the inner loop of every scan: here an item inside a page costs one resolved promise.

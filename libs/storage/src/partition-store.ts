@@ -7,7 +7,15 @@ export type BytesLike = string | Uint8Array;
 export interface StoreEntry {
   readonly key: Buffer;
   readonly value: Buffer;
+  /**
+   * The store has checked the value against a checksum made when it was written, so a reader need not do so again.
+   * Default: it has not.
+   */
+  readonly verified?: boolean;
 }
+
+/** Gives memory of exactly this many bytes. */
+export type Allocate = (bytes: number) => Buffer;
 
 /** One operation of an atomic batch. */
 export type BatchOperation =
@@ -36,6 +44,18 @@ export interface ScanOptions extends ReadOptions {
   reverse?: boolean;
   /** At most this many entries, counted after all other conditions. Default: no limit. */
   limit?: number;
+  /**
+   * End before the values given pass this many bytes in all, yet never before the first entry. So a store need not read
+   * what the caller would throw away. One that counts what entries take where they are stored may end a little earlier.
+   * Default: no limit.
+   */
+  maxBytes?: number;
+  /**
+   * Where entries may be read to, instead of memory of their own: whoever reads much and knows when it is done with it
+   * need not leave it to the garbage collector. Entries are then the reader's for as long as that memory is. A store may
+   * do without. Default: memory of their own.
+   */
+  allocate?: Allocate;
 }
 
 export interface ReadLogOptions extends ReadOptions {

@@ -80,7 +80,7 @@ describe('SortedKeyMap', () => {
           );
           const expected = (reverse ? inRange.reverse() : inRange).slice(0, max);
           expect(map.page(lower, upper, reverse, max)).toEqual(expected);
-          const pages = [...map.pages({ lower, upper, reverse, limit: max }, 7)];
+          const pages = [...map.pages({ lower, upper, reverse, limit: max, maxBytes: Infinity }, 7)];
           expect(pages.every((page) => page.length > 0 && page.length <= 7)).toBe(true);
           expect(pages.flat()).toEqual(expected);
         },

@@ -1,9 +1,11 @@
 import type { KeyRange } from '@genrocks/storage';
+import { extentOf } from './entry-reader.js';
 import type { LogFile } from './log-file.js';
 import type { Slot } from '../format/entry.js';
 
-/** Keys fetched from a file's keys at a time. */
-const FETCH = 256;
+/** Keys fetched from a file's keys at a time: few at first, since many a reader takes no more than a few. */
+const FIRST_FETCH = 8;
+const MAX_FETCH = 256;
 
 /** A key's newest entry, and the file it stands in. */
 export interface Found {
@@ -19,6 +21,7 @@ class FileCursor {
   private lower: string;
   private upper: string | undefined;
   private ended = false;
+  private fetchSize = FIRST_FETCH;
 
   constructor(
     readonly file: LogFile,
@@ -43,9 +46,11 @@ class FileCursor {
   }
 
   private fetch(): void {
-    this.page = this.file.keys.page(this.lower, this.upper, this.range.reverse, FETCH);
+    const { fetchSize } = this;
+    this.fetchSize = Math.min(MAX_FETCH, 4 * fetchSize);
+    this.page = this.file.keys.page(this.lower, this.upper, this.range.reverse, fetchSize);
     this.position = 0;
-    this.ended = this.page.length < FETCH;
+    this.ended = this.page.length < fetchSize;
     const last = this.page.at(-1)?.[0];
     if (last === undefined) return;
     if (this.range.reverse) this.upper = last;
@@ -59,6 +64,7 @@ class FileCursor {
  */
 export class MergedCursor {
   private readonly cursors: FileCursor[];
+  private spent = false;
 
   /** `files` oldest first. */
   constructor(
@@ -69,22 +75,31 @@ export class MergedCursor {
     this.cursors = [...files].reverse().map((file) => new FileCursor(file, range));
   }
 
-  /** Up to `max` live entries, or fewer once their bytes pass `maxBytes`; empty at the end. */
-  next(max: number, maxBytes: number): Found[] {
+  /** The last call ended because the next entry would have passed its `maxBytes`. */
+  get isSpent(): boolean {
+    return this.spent;
+  }
+
+  /** Up to `max` live entries that take up to `maxBytes` in the file, or `isFirst` and one that takes more; empty at the end. */
+  next(max: number, maxBytes: number, isFirst: boolean): Found[] {
     const found: Found[] = [];
-    let bytes = 0;
-    while (found.length < max && bytes < maxBytes) {
+    let left = maxBytes;
+    this.spent = false;
+    while (found.length < max) {
       const [first, limit] = this.lead();
       if (first === undefined) break;
       do {
         const key = first.key!;
         const { slot } = first;
+        if (!slot.deleted) {
+          left -= extentOf(slot).length;
+          this.spent = left < 0 && !(isFirst && found.length === 0);
+          if (this.spent) return found;
+          found.push({ key, slot, file: first.file });
+        }
         first.advance();
         this.skip(key, first);
-        if (slot.deleted) continue;
-        found.push({ key, slot, file: first.file });
-        bytes += slot.length;
-      } while (found.length < max && bytes < maxBytes && this.before(first.key, limit));
+      } while (found.length < max && this.before(first.key, limit));
     }
     return found;
   }

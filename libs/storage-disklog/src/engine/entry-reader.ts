@@ -1,4 +1,4 @@
-import type { StoreEntry } from '@genrocks/storage';
+import type { Allocate, StoreEntry } from '@genrocks/storage';
 import type { Entry, Slot } from '../format/entry.js';
 import type { Found } from './cursor.js';
 import type { LogFile } from './log-file.js';
@@ -16,23 +16,31 @@ export function readValue({ file, key, slot }: Found): Buffer | Promise<Buffer> 
   return bytes.then((read) => entryFrom(file, read, start, key, slot).value);
 }
 
-/** The values of a page of keys, neighbours read together. */
-export async function readPage(found: readonly Found[]): Promise<StoreEntry[]> {
-  const entries: StoreEntry[] = [];
+/**
+ * The values of keys, neighbours read together: a page for each stretch that is read. What lies before an entry that
+ * fails its checks is given first.
+ */
+export async function* readPages(found: readonly Found[], allocate?: Allocate): AsyncGenerator<StoreEntry[]> {
   for (let from = 0; from < found.length;) {
     const run = runFrom(found, from);
     const { file } = found[from]!;
-    const bytes = await readBytes(file, run.start, run.end - run.start);
-    for (; from < run.next; from++) {
-      const { key, slot } = found[from]!;
-      entries.push(entryFrom(file, bytes, run.start, key, slot));
+    const bytes = await readBytes(file, run.start, run.end - run.start, allocate);
+    const page: StoreEntry[] = [];
+    try {
+      for (; from < run.next; from++) {
+        const { key, slot } = found[from]!;
+        page.push(entryFrom(file, bytes, run.start, key, slot));
+      }
+    } catch (error) {
+      if (page.length > 0) yield page;
+      throw error;
     }
+    yield page;
   }
-  return entries;
 }
 
 /** The bytes that have to be read for an entry: its own, or those of its item. */
-function extentOf({ at, length, inner, innerLength }: Slot): { start: number; length: number } {
+export function extentOf({ at, length, inner, innerLength }: Slot): { start: number; length: number } {
   return inner === 0 ? { start: at, length } : { start: at + inner, length: innerLength };
 }
 
@@ -68,8 +76,12 @@ function runFrom(found: readonly Found[], from: number): Run {
 function entryFrom(file: LogFile, bytes: Buffer, start: number, key: string, slot: Slot): StoreEntry {
   const { at, length, inner, innerLength, crc, index } = slot;
   let entry: Pick<Entry, 'key' | 'value'> | undefined;
-  if (inner === 0) entry = file.itemFrom(bytes, at - start, slot).entries[index];
-  else {
+  let verified = true;
+  if (inner === 0) {
+    const item = file.itemFrom(bytes, at - start, slot);
+    entry = item.entries[index];
+    verified = item.trailer !== undefined;
+  } else {
     const from = at + inner - start;
     entry = file.format.readPlacedEntry(bytes.subarray(from, from + innerLength), crc);
     if (entry === undefined) throw file.rotten(at, length, 'an entry of the batch fails its checksum');
@@ -77,5 +89,5 @@ function entryFrom(file: LogFile, bytes: Buffer, start: number, key: string, slo
   if (entry?.value === undefined || entry.key.toString('latin1') !== key) {
     throw file.rotten(at, length, 'the item does not hold the key it is known for');
   }
-  return { key: entry.key, value: entry.value };
+  return { key: entry.key, value: entry.value, verified };
 }

@@ -1,4 +1,4 @@
-import { LogCorruptError, StorageIoError, type StoreEvent } from '@genrocks/storage';
+import { type Allocate, LogCorruptError, StorageIoError, type StoreEvent } from '@genrocks/storage';
 import type { Slot } from '../format/entry.js';
 import type { Item } from '../format/item.js';
 import type { LogFormat } from '../format/log-format.js';
@@ -70,8 +70,8 @@ export class LogFile {
   }
 
   /** Reads bytes of committed items, all of them. */
-  async read(at: number, length: number): Promise<Buffer> {
-    const target = Buffer.allocUnsafe(length);
+  async read(at: number, length: number, allocate: Allocate = Buffer.allocUnsafe): Promise<Buffer> {
+    const target = allocate(length);
     let filled = 0;
     while (filled < length) {
       const count = await this.attempt(() => this.handle.read(target, filled, length - filled, at + filled));
@@ -82,8 +82,8 @@ export class LogFile {
   }
 
   /** Like {@link read}, on this thread: for short reads that the page cache most likely answers. */
-  readSync(at: number, length: number): Buffer {
-    const target = Buffer.allocUnsafe(length);
+  readSync(at: number, length: number, allocate: Allocate = Buffer.allocUnsafe): Buffer {
+    const target = allocate(length);
     for (let filled = 0; filled < length;) {
       let count: number;
       try {

@@ -19,16 +19,18 @@ export function readFileLog(file: LogFile, skipDamaged: boolean): AsyncGenerator
   );
 }
 
+/** Makes something of an entry, of which it is told whether a checksum covers it; undefined leaves it out. */
+type Pick<T> = (entry: Entry, verified: boolean) => T | undefined;
+
 /**
- * What `pick` makes of the entries of one file, in the order they were written, a chunk a page; it answers undefined
- * for an entry to leave out. At damage it fails with `LOG_CORRUPT`, or goes on behind it.
+ * What `pick` makes of the entries of one file, in the order they were written, a chunk a page. At damage it fails with `LOG_CORRUPT`, or goes on behind it.
  */
 export async function* readFileEntries<T>(
   file: LogFile,
   from: number,
   to: number,
   skipDamaged: boolean,
-  pick: (entry: Entry) => T | undefined,
+  pick: Pick<T>,
 ): AsyncGenerator<T[]> {
   const window = new ForwardWindow(file.handle, to, CHUNK, FIRST);
   try {
@@ -43,7 +45,7 @@ async function* readEntries<T>(
   file: LogFile,
   from: number,
   skipDamaged: boolean,
-  pick: (entry: Entry) => T | undefined,
+  pick: Pick<T>,
 ): AsyncGenerator<T[]> {
   const to = window.size;
   const line = new Line(to);
@@ -72,8 +74,9 @@ async function* readEntries<T>(
     }
     line.add(found.item.trailer, passing ? found.bytes.length : 0);
     passing = false;
+    const verified = found.item.trailer !== undefined;
     for (const entry of found.item.entries) {
-      const picked = pick(entry);
+      const picked = pick(entry, verified);
       if (picked !== undefined) page.push(picked);
     }
     at = found.frame.end;

@@ -1,15 +1,21 @@
-import { type KeyRange, type LogEntry, type StoreEntry } from '@genrocks/storage';
+import {
+  type Allocate,
+  type KeyRange,
+  type LogEntry,
+  type ScanOptions,
+  type StoreEntry,
+  withinBytes,
+} from '@genrocks/storage';
 import { IndexDamagedError } from '../index/indexed-keys.js';
 import { type Found, MergedCursor } from './cursor.js';
-import { readPage, readValue } from './entry-reader.js';
+import { extentOf, readPages, readValue } from './entry-reader.js';
 import { KeyProbe } from './key-probe.js';
 import type { LogDirectory } from './log-directory.js';
 import type { LogFile } from './log-file.js';
 import { readFileLog } from './log-reader.js';
-import { orderedStretches, scanOrdered } from './ordered-scan.js';
+import { orderedFiles, scanOrdered, type Stretch, stretchesOf } from './ordered-scan.js';
 
 const PAGE_ENTRIES = 1024;
-const PAGE_BYTES = 1 << 20;
 
 /** Reading a log: its files seen as one map of keys, and as one sequence of entries. */
 export class LogView {
@@ -34,37 +40,58 @@ export class LogView {
   }
 
   /** Live entries of a range; `check` runs before every page and ends the scan by throwing. */
-  async *scan(range: KeyRange, skipDamaged: boolean, check: () => void): AsyncGenerator<StoreEntry[]> {
+  async *scan(
+    range: KeyRange,
+    { skipDamaged = false, allocate }: Pick<ScanOptions, 'skipDamaged' | 'allocate'>,
+    check: () => void,
+  ): AsyncGenerator<StoreEntry[]> {
     if (!skipDamaged) refuseDamage(this.log.files);
     const files = this.log.files.map((file) => file.hold());
     try {
-      const ordered = await this.healing(files, () => orderedStretches(files, range));
-      if (ordered !== undefined) {
-        for await (const page of scanOrdered(ordered, range, skipDamaged)) {
-          check();
-          yield page;
-        }
-        return;
-      }
-      let rest = range;
-      let cursor: MergedCursor | undefined;
-      for (let left = range.limit; left > 0;) {
+      const { groups, stretches } = await this.healing(files, () => planOf(files, range, skipDamaged));
+      const pages =
+        stretches === undefined
+          ? this.scanKeys(files, groups, range, allocate)
+          : withinBytes(scanOrdered(stretches, range, skipDamaged), range.maxBytes);
+      for await (const page of pages) {
         check();
-        const found = await this.healing(files, () => {
-          // Made anew after damage: it goes on behind the last key that was shown.
-          const current = (cursor ??= new MergedCursor(files, rest));
-          cursor = undefined;
-          const page = current.next(Math.min(PAGE_ENTRIES, left), PAGE_BYTES);
-          cursor = current;
-          return page;
-        });
-        if (found.length === 0) return;
-        left -= found.length;
-        rest = behind(rest, found.at(-1)!.key);
-        yield await readPage(found);
+        yield page;
       }
     } finally {
       for (const file of files) await file.release();
+    }
+  }
+
+  /** What the keys of a range point at, in groups of files one after the other. */
+  private async *scanKeys(
+    held: readonly LogFile[],
+    groups: readonly (readonly LogFile[])[],
+    range: KeyRange,
+    allocate: Allocate | undefined,
+  ): AsyncGenerator<StoreEntry[]> {
+    let rest = range;
+    let { limit: left, maxBytes: room } = range;
+    let isFirst = true;
+    for (const group of groups) {
+      let cursor: MergedCursor | undefined;
+      for (;;) {
+        if (left === 0) return;
+        const { found, isSpent } = await this.healing(held, () => {
+          // Made anew after damage: it goes on behind the last key that was shown.
+          const current = (cursor ??= new MergedCursor(group, rest));
+          cursor = undefined;
+          const page = current.next(Math.min(PAGE_ENTRIES, left), room, isFirst);
+          cursor = current;
+          return { found: page, isSpent: current.isSpent };
+        });
+        yield* readPages(found, allocate);
+        if (isSpent) return;
+        if (found.length === 0) break;
+        for (const { slot } of found) room -= extentOf(slot).length;
+        left -= found.length;
+        rest = behind(rest, found.at(-1)!.key);
+        isFirst = false;
+      }
     }
   }
 
@@ -125,6 +152,23 @@ export class LogView {
   private fileOf({ path }: IndexDamagedError, files: readonly LogFile[]): LogFile | undefined {
     return files.find((file) => this.log.names.keyIndex(file.number) === path);
   }
+}
+
+/**
+ * How to scan a range: groups of files one after the other by their keys; or, where they are in order and all of them is
+ * wanted, by reading stretches from end to end. Who wants a part is given that part and no more.
+ */
+function planOf(
+  files: readonly LogFile[],
+  range: KeyRange,
+  skipDamaged: boolean,
+): { groups: readonly (readonly LogFile[])[]; stretches?: readonly Stretch[] } {
+  const ordered = orderedFiles(files, range);
+  if (ordered === undefined) return { groups: [files] };
+  const groups = ordered.map((file) => [file]);
+  // Only a read from end to end can pass over what is damaged.
+  const byKeys = range.maxBytes < Infinity && !skipDamaged;
+  return byKeys ? { groups } : { groups, stretches: stretchesOf(ordered, range) };
 }
 
 /** Fails if any of the files is damaged at or behind a position: what was lost there may have been newer. */

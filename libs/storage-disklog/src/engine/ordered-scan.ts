@@ -1,19 +1,20 @@
 import { keyFromString, type KeyRange, type StoreEntry } from '@genrocks/storage';
+import type { Entry } from '../format/entry.js';
 import type { LogFile } from './log-file.js';
 import { readFileEntries } from './log-reader.js';
 
 /** What of a file is read: from an item to the end that was committed when the scan began. */
-interface Stretch {
+export interface Stretch {
   readonly file: LogFile;
   readonly from: number;
   readonly to: number;
 }
 
 /**
- * What to read for a range, in key order, if reading files from one end to the other is the scan: keys were appended in
- * order, each once, and no two files interleave. Undefined where that is not so.
+ * The files that a range touches, in key order, if reading one after the other from one end to the other is the scan: keys
+ * were appended in order, each once, and no two files interleave. Undefined where that is not so.
  */
-export function orderedStretches(files: readonly LogFile[], range: KeyRange): readonly Stretch[] | undefined {
+export function orderedFiles(files: readonly LogFile[], range: KeyRange): readonly LogFile[] | undefined {
   if (range.reverse) return undefined;
   const touched = files.filter(({ keys }) => touches(keys.bounds, range));
   if (!touched.every(({ keys, damage }) => keys.ascending && damage.length === 0)) return undefined;
@@ -21,7 +22,12 @@ export function orderedStretches(files: readonly LogFile[], range: KeyRange): re
   const apart = ordered.every(
     ({ keys }, i) => i === 0 || ordered[i - 1]!.keys.bounds!.highest < keys.bounds!.lowest,
   );
-  return apart ? ordered.map((file) => ({ file, from: firstItem(file, range), to: file.end })) : undefined;
+  return apart ? ordered : undefined;
+}
+
+/** What to read of files in order for a range. */
+export function stretchesOf(files: readonly LogFile[], range: KeyRange): readonly Stretch[] {
+  return files.map((file) => ({ file, from: firstItem(file, range), to: file.end }));
 }
 
 /** The item that holds the first key of the range. */
@@ -34,7 +40,7 @@ function touches(bounds: LogFile['keys']['bounds'], { lower, upper }: KeyRange):
   return bounds !== undefined && bounds.highest >= lower && (upper === undefined || bounds.lowest < upper);
 }
 
-/** Scans what {@link orderedStretches} found: a sequential read from the first key of the range on. */
+/** Scans what {@link stretchesOf} told: a sequential read from the first key of the range on. */
 export async function* scanOrdered(
   stretches: readonly Stretch[],
   range: KeyRange,
@@ -48,7 +54,7 @@ export async function* scanOrdered(
   let isInside = range.lower === '';
   for (const { file, from, to } of stretches) {
     if (isDone) return;
-    const pages = readFileEntries(file, from, to, skipDamaged, ({ key, value }): StoreEntry | undefined => {
+    const pick = ({ key, value }: Entry, verified: boolean): StoreEntry | undefined => {
       isInside ||= key.compare(lower) >= 0;
       if (!isInside || isDone) return undefined;
       if (upper !== undefined && key.compare(upper) >= 0) {
@@ -56,9 +62,9 @@ export async function* scanOrdered(
         return undefined;
       }
       isDone = --left === 0;
-      return { key, value: value! };
-    });
-    for await (const page of pages) {
+      return { key, value: value!, verified };
+    };
+    for await (const page of readFileEntries(file, from, to, skipDamaged, pick)) {
       yield page;
       if (isDone) return;
     }

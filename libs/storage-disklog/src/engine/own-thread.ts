@@ -1,3 +1,4 @@
+import type { Allocate } from '@genrocks/storage';
 import type { LogFile } from './log-file.js';
 
 /** What a slow call counts against fast ones: more than one slow call in so many is too many. */
@@ -46,11 +47,17 @@ export class OwnThread {
 const MAX_READ_BYTES = 64 << 10;
 const reads = new OwnThread(0.5);
 
-export function readBytes(file: LogFile, at: number, length: number): Buffer | Promise<Buffer> {
-  if (length > MAX_READ_BYTES) return file.read(at, length);
+/** Bytes of committed items, read to memory of their own or to what `allocate` gives. */
+export function readBytes(
+  file: LogFile,
+  at: number,
+  length: number,
+  allocate?: Allocate,
+): Buffer | Promise<Buffer> {
+  if (length > MAX_READ_BYTES) return file.read(at, length, allocate);
   const started = performance.now();
-  if (!reads.isAllowed(started)) return file.read(at, length);
-  const bytes = file.readSync(at, length);
+  if (!reads.isAllowed(started)) return file.read(at, length, allocate);
+  const bytes = file.readSync(at, length, allocate);
   const ended = performance.now();
   reads.took(ended - started, ended);
   return bytes;

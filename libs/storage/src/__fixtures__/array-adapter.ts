@@ -21,6 +21,7 @@ import {
   type StoreInfo,
   toBuffer,
   TooLargeError,
+  withinBytes,
 } from '../index.js';
 
 const MAX_KEY_BYTES = 4096;
@@ -79,7 +80,11 @@ export class ArrayStore extends PartitionStore {
     return (await this.get(key)) !== undefined;
   }
 
-  async *scanPages(options: ScanOptions = {}): AsyncIterable<StoreEntry[]> {
+  scanPages(options: ScanOptions = {}): AsyncIterable<StoreEntry[]> {
+    return withinBytes(this.pages(options), checkLimit(options.maxBytes, 'maxBytes'));
+  }
+
+  private async *pages(options: ScanOptions): AsyncIterable<StoreEntry[]> {
     this.check();
     let matching = this.table.entries.filter(matcher(options));
     if (options.reverse) matching.reverse();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ScanOptions } from '../partition-store.js';
 import type { TestDefinition } from './harness.js';
-import { collect, fill, numberedKeys, Random, rejectsWith, scanKeys } from './helpers.js';
+import { collect, fill, numberedKeys, patternBytes, Random, rejectsWith, scanKeys } from './helpers.js';
 
 /** Keys that catch signed, textual, length-first and zero-terminated comparison. In byte order. */
 const HEX_KEYS = [
@@ -120,6 +120,60 @@ export const scanOrderTests: TestDefinition[] = [
     },
   },
   {
+    name: 'maxBytes ends a scan before its values pass it, yet never before the first entry',
+    async run(context) {
+      const store = await context.open();
+      const sizes = new Map(numberedKeys(300).map((key, i) => [key, (i * 7919) % 5000]));
+      for (const [key, size] of sizes) await store.put(key, patternBytes(size, size));
+      for (const maxBytes of [0, 1, 4_000, 30_000, 200_000, Infinity]) {
+        for (const reverse of [false, true]) {
+          const found = await collect(store.scan({ gte: '00010', lt: '00290', reverse, maxBytes }));
+          const message = `maxBytes ${maxBytes}, reverse ${reverse}`;
+          const expected = numberedKeys(300).slice(10, 290);
+          if (reverse) expected.reverse();
+          // What an entry takes may count: half as much again and 200 bytes are more than any store needs.
+          const within = (overhead: number) => {
+            let bytes = 0;
+            const sizeOf = (key: string) => sizes.get(key)! * (1 + overhead / 400) + overhead;
+            const end = expected.findIndex((key) => (bytes += sizeOf(key)) > maxBytes);
+            return end < 0 ? expected.length : Math.max(1, end);
+          };
+          const enough = found.length >= within(200) && found.length <= within(0);
+          assert.ok(enough, `${message}: ${found.length} entries`);
+          found.forEach(({ key, value }, i) => {
+            assert.equal(key.toString(), expected[i], message);
+            const size = sizes.get(expected[i]!)!;
+            assert.ok(value.equals(patternBytes(size, size)), message);
+          });
+        }
+      }
+    },
+  },
+  {
+    name: 'a scan reads into the memory it is given, or into memory of its own',
+    async run(context) {
+      const store = await context.open();
+      await fill(store, numberedKeys(200));
+      const given: Buffer[] = [];
+      const allocate = (bytes: number) => {
+        const memory = Buffer.alloc(bytes);
+        given.push(memory);
+        return memory;
+      };
+      for (const options of [{}, { maxBytes: 500 }, { reverse: true }] satisfies ScanOptions[]) {
+        const plain = await collect(store.scan(options));
+        assert.deepEqual(await collect(store.scan({ ...options, allocate })), plain);
+      }
+      const kept = await collect(store.scan({ maxBytes: 500 }));
+      const before = kept.map(({ value }) => value.toString());
+      for (const memory of given) memory.fill(0xee);
+      assert.deepEqual(
+        kept.map(({ value }) => value.toString()),
+        before,
+      );
+    },
+  },
+  {
     name: 'conditions that exclude each other yield nothing',
     async run(context) {
       const store = await context.open();
@@ -160,6 +214,7 @@ export const scanOrderTests: TestDefinition[] = [
         { limit: 1.5 },
         { limit: NaN },
         { limit: '1' },
+        { maxBytes: -1 },
         { gt: 1 },
         { prefix: {} },
       ];
