@@ -6,6 +6,8 @@ import type { PooledFile } from '../io/handle-pool.js';
 import type { FileKeys } from './memory-keys.js';
 import type { Gap } from './scanner.js';
 
+const ownMemory: Allocate = (bytes) => Buffer.allocUnsafe(bytes);
+
 /** A stretch of a log file that cannot be read, and why. */
 export interface Damage extends Pick<Gap, 'start' | 'end' | 'reason' | 'sequenceBefore' | 'sequenceAfter'> {
   readonly file: string;
@@ -70,7 +72,7 @@ export class LogFile {
   }
 
   /** Reads bytes of committed items, all of them. */
-  async read(at: number, length: number, allocate: Allocate = Buffer.allocUnsafe): Promise<Buffer> {
+  async read(at: number, length: number, allocate: Allocate = ownMemory): Promise<Buffer> {
     const target = allocate(length);
     let filled = 0;
     while (filled < length) {
@@ -82,7 +84,7 @@ export class LogFile {
   }
 
   /** Like {@link read}, on this thread: for short reads that the page cache most likely answers. */
-  readSync(at: number, length: number, allocate: Allocate = Buffer.allocUnsafe): Buffer {
+  readSync(at: number, length: number, allocate: Allocate = ownMemory): Buffer {
     const target = allocate(length);
     for (let filled = 0; filled < length;) {
       let count: number;

@@ -152,7 +152,7 @@ export class Partition {
    * @throws `OFFSET_OUT_OF_RANGE`, `CORRUPT_BATCH`, `TOPIC_STOPPED`, or what the store says
    */
   async readBatches(options: ReadBatchesOptions): Promise<ReadBatchesResult> {
-    const { offset, minBytes = 1, waitMs = 0, signal } = options;
+    const { offset, minBytes = 1, waitMs = 0, signal, allocate } = options;
     const maxBytes = readLimit(options.maxBytes);
     const deadline = waitMs > 0 ? Date.now() + waitMs : 0;
     for (;;) {
@@ -160,7 +160,7 @@ export class Partition {
       await this.bounds.refresh();
       this.bounds.require(offset);
       const { endOffset } = this;
-      const batches = offset < endOffset ? await reader.read(offset, maxBytes, endOffset) : [];
+      const batches = offset < endOffset ? await reader.read(offset, maxBytes, endOffset, allocate) : [];
       // Retention came in between: what was read may begin behind a hole that must not go unnoticed.
       if (this.bounds.isStale) continue;
       const last = batches[batches.length - 1];

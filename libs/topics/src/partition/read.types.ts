@@ -1,3 +1,4 @@
+import type { Allocate } from '@genrocks/storage';
 import type { Message } from '../message.js';
 
 /** A wait for data: ends when there is some, after `waitMs`, or when the signal says so, whatever is first. */
@@ -15,6 +16,11 @@ export interface ReadBatchesOptions extends WaitOptions {
   maxBytes?: number;
   /** With `waitMs`: wait until there is this much, in bytes. Default 1. */
   minBytes?: number;
+  /**
+   * Where batches that come from the store may be read to. They are good for as long as that memory is. Default: memory
+   * of their own.
+   */
+  allocate?: Allocate;
 }
 
 export interface ReadBatchesResult {

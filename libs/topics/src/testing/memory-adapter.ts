@@ -2,6 +2,7 @@ import {
   type BatchOperation,
   type BytesLike,
   keyFromString,
+  type KeyRange,
   keyToString,
   type LogEntry,
   type OpenStoreOptions,
@@ -16,6 +17,7 @@ import {
   type StoreInfo,
   toBuffer,
   toKeyRange,
+  withinBytes,
 } from '@genrocks/storage';
 
 /** What outlives an adapter, as a disk would: give it to the next one to play a restart. @publicApi */
@@ -133,10 +135,14 @@ export class MemoryStore extends PartitionStore {
     return this.data.get(keyToString(key)) !== undefined;
   }
 
-  async *scanPages(options?: ScanOptions): AsyncIterable<StoreEntry[]> {
+  scanPages(options?: ScanOptions): AsyncIterable<StoreEntry[]> {
+    const range = toKeyRange(options);
+    return withinBytes(this.pages(range), range.maxBytes);
+  }
+
+  private async *pages(range: KeyRange): AsyncIterable<StoreEntry[]> {
     if (this.closed) throw new StoreClosedError(this.topic);
     this.adapter.reads++;
-    const range = toKeyRange(options);
     const page = this.data.page(range.lower, range.upper, range.reverse, range.limit);
     for (let at = 0; at < page.length; at += 3) {
       yield page
