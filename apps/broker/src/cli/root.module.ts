@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<readonly Type[]>>> = {
   consume: async () => [(await import('./consume/consume.command.js')).ConsumeCommand],
   group: async () => (await import('./group/group.command.js')).GROUP_COMMANDS,
   log: async () => (await import('./log/log.command.js')).LOG_COMMANDS,
+  bench: async () => [(await import('./bench/bench.command.js')).BenchCommand],
   scram: async () => [(await import('./scram.command.js')).ScramCommand],
 };
 

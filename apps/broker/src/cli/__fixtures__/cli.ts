@@ -75,6 +75,7 @@ export class CliBench {
     const config = checkBrokerConfig({
       storage: { adapter: 'ets', ets: { allow_in_production: true } },
       http: { port: 0 },
+      kafka: { port: 0 },
       ...options,
     });
     const app = await createBroker(config, { logger: false });
