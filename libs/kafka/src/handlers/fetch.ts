@@ -4,7 +4,8 @@ import type { Partition } from '@genrocks/topics';
 import { fetch } from '../protocol/apis/fetch.js';
 import { ErrorCode } from '../protocol/error-codes.js';
 import type { RequestOf } from '../protocol/schema/api.js';
-import { type RequestContext, route, type Route } from '../server/request.types.js';
+import type { AnswerMemory } from '../server/answer-memory.js';
+import { route, type Route } from '../server/request.types.js';
 import type { BrokerContext } from './broker-context.js';
 import { errorCodeOf } from './error-mapping.js';
 
@@ -47,7 +48,7 @@ export function fetchRoute(broker: BrokerContext): Route {
     );
     const deadline = Date.now() + Math.min(Math.max(request.maxWaitMs, 0), MAX_WAIT_MS);
     for (;;) {
-      const pass = new FetchPass(request, answerLimit(broker, request, context));
+      const pass = new FetchPass(request, answerLimit(broker, request), context.memory);
       const answers: PartitionAnswer[][] = [];
       for (const partitions of wanted) {
         const row: PartitionAnswer[] = [];
@@ -60,6 +61,7 @@ export function fetchRoute(broker: BrokerContext): Route {
           topics: request.topics.map(({ name, topicId }, i) => ({ name, topicId, partitions: answers[i]! })),
         };
       }
+      context.memory.release();
       await growth(pass.waitFor, left, context.signal);
     }
   });
@@ -70,14 +72,20 @@ class FetchPass {
   readonly waitFor: { partition: Partition; from: number }[] = [];
   private bytes = 0;
   private failed = false;
+  /** Nothing else fits: what is left is not even read. */
+  private isFull = false;
+  /** There is more than was taken, so waiting would not make the answer larger. */
+  private hasMore = false;
 
   constructor(
     private readonly request: FetchRequest,
     private readonly maxBytes: number,
+    private readonly memory: AnswerMemory,
   ) {}
 
   get isEnough(): boolean {
-    return this.failed || this.bytes >= this.request.minBytes || this.bytes >= this.maxBytes;
+    const isReached = this.bytes >= this.request.minBytes || this.bytes >= this.maxBytes;
+    return this.failed || this.isFull || this.hasMore || isReached;
   }
 
   async read(wanted: Wanted): Promise<PartitionAnswer> {
@@ -85,13 +93,20 @@ class FetchPass {
     if (currentLeaderEpoch > LEADER_EPOCH) return this.fail(index, ErrorCode.UNKNOWN_LEADER_EPOCH);
     const partition = wanted.find();
     if (typeof partition === 'number') return this.fail(index, partition);
-    const room = this.maxBytes - this.bytes;
+    const room = Math.max(0, Math.min(this.maxBytes - this.bytes, this.memory.room));
+    this.isFull ||= this.bytes > 0 && room === 0;
+    if (this.isFull && isReadable(partition, fetchOffset)) {
+      return this.answer(index, ErrorCode.NONE, partition.endOffset, partition.startOffset, []);
+    }
     try {
       const maxBytes = Math.max(0, Math.min(wanted.maxBytes, room));
-      const read = await partition.readBatches({ offset: fetchOffset, maxBytes });
-      let { batches } = read;
+      const { allocate } = this.memory;
+      const read = await partition.readBatches({ offset: fetchOffset, maxBytes, allocate });
       // The first batch of an answer may pass the limit, so that nobody is stuck at it; others wait for the next.
-      if (this.bytes > 0 && batches.length === 1 && batches[0]!.length > maxBytes) batches = [];
+      const isTooLarge = this.bytes > 0 && read.batches.length === 1 && read.batches[0]!.length > maxBytes;
+      const batches = isTooLarge ? [] : read.batches;
+      this.isFull ||= isTooLarge && maxBytes === room;
+      this.hasMore ||= isTooLarge || read.nextOffset < read.endOffset;
       for (const batch of batches) this.bytes += batch.length;
       this.waitFor.push({ partition, from: read.endOffset });
       return this.answer(index, ErrorCode.NONE, read.endOffset, read.startOffset, batches);
@@ -136,8 +151,13 @@ function find(
   return topic === undefined ? ErrorCode.UNKNOWN_TOPIC_ID : broker.directory.partitionOf(topic, index);
 }
 
-function answerLimit(broker: BrokerContext, request: FetchRequest, context: RequestContext): number {
-  return Math.max(1, Math.min(request.maxBytes, broker.options.maxFetchBytes, context.answerRoom()));
+function answerLimit(broker: BrokerContext, request: FetchRequest): number {
+  return Math.max(1, Math.min(request.maxBytes, broker.options.maxFetchBytes));
+}
+
+/** Would a read from here find an answer that is no error? */
+function isReadable({ state, startOffset, endOffset }: Partition, offset: number): boolean {
+  return state === 'open' && offset >= startOffset && offset <= endOffset;
 }
 
 /** Resolves when one of the partitions has grown, the time is over, or the client is gone. */

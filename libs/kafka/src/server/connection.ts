@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { Socket } from 'node:net';
+import { type AnswerBudget, AnswerMemory } from './answer-memory.js';
 import type { Dispatcher, Outcome, PreparedRequest } from './dispatcher.js';
 import { type Frame, FrameReader, REFUSED } from './frame-reader.js';
 import type { MemoryBudget } from './memory-budget.js';
@@ -23,8 +24,7 @@ export interface ConnectionEnvironment {
   /** Largest request this client may send now, in bytes. */
   requestLimit(session: Session): number;
   readonly requests: MemoryBudget;
-  /** Bytes of answers that clients have not read yet. */
-  readonly answers: { bytes: number; readonly limit: number };
+  readonly answers: AnswerBudget;
   onClose(connection: Connection): void;
   onError(connection: Connection, error: unknown): void;
 }
@@ -39,6 +39,8 @@ interface Arrived {
 interface Place {
   /** Undefined while the request is served. */
   outcome: Outcome | undefined;
+  /** Given back when the client has its answer, or will never have it. */
+  readonly memory: AnswerMemory;
 }
 
 /**
@@ -158,24 +160,25 @@ export class Connection {
   }
 
   private serve({ request, frame }: Arrived): void {
-    const place: Place = { outcome: undefined };
+    const memory = new AnswerMemory(this.environment.answers);
+    const place: Place = { outcome: undefined, memory };
     this.overlapping = request.overlaps;
     this.places.push(place);
     this.serving++;
     this.servedBytes += frame.bytes.length;
-    const { answers } = this.environment;
     const answered = (outcome: Outcome) => {
       this.serving--;
       this.servedBytes -= frame.bytes.length;
       frame.release();
       place.outcome = outcome;
-      this.answerSoon();
+      if (this.isClosed) memory.release();
+      else this.answerSoon();
     };
     request
       .serve({
         session: this.session,
         signal: this.aborter.signal,
-        answerRoom: () => Math.max(0, answers.limit - answers.bytes),
+        memory,
       })
       .then(answered, (error: unknown) => {
         this.environment.onError(this, error);
@@ -196,33 +199,34 @@ export class Connection {
   /** Sends the answers that are there, as far as all before them are. */
   private answer(): void {
     const pieces: Buffer[] = [];
-    let bytes = 0;
     let answered = 0;
     let close = false;
     for (let i = this.writing; i < this.places.length && !close; i++) {
-      const { outcome } = this.places[i]!;
+      const { outcome, memory } = this.places[i]!;
       if (outcome === undefined) break;
       if (outcome === CLOSE) close = true;
       else {
         answered++;
         if (outcome === NO_ANSWER) continue;
+        let bytes = 0;
         for (const piece of outcome) bytes += piece.length;
-        pieces.push(...outcome);
+        memory.hold(bytes);
+        for (const piece of outcome) pieces.push(piece);
       }
     }
-    if (answered > 0) this.write(pieces, bytes, answered);
+    if (answered > 0) this.write(pieces, answered);
     // Those before it keep their answers.
     if (close) this.socket.destroySoon();
   }
 
-  private write(pieces: readonly Buffer[], bytes: number, answered: number): void {
+  private write(pieces: readonly Buffer[], answered: number): void {
     if (pieces.length === 0 && this.writing === 0) return this.written(answered);
-    const { limits, answers } = this.environment;
-    this.expect(limits.transferTimeoutMs);
+    this.expect(this.environment.limits.transferTimeoutMs);
+    const places = this.places.slice(this.writing, this.writing + answered);
     this.writing += answered;
-    answers.bytes += bytes;
+    // Called when the socket failed, too; never before it is done with the pieces.
     const written = () => {
-      answers.bytes -= bytes;
+      for (const { memory } of places) memory.release();
       this.writing -= answered;
       if (!this.isClosed) this.written(answered);
     };
@@ -254,6 +258,10 @@ export class Connection {
     this.reader.close();
     this.held?.frame.release();
     this.held = undefined;
+    // What is being written is the socket's until it says so.
+    for (const { outcome, memory } of this.places.slice(this.writing)) {
+      if (outcome !== undefined) memory.release();
+    }
     this.aborter.abort();
     this.environment.onClose(this);
   }

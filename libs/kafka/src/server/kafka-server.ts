@@ -2,6 +2,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { createServer as createTlsServer, type TlsOptions, TLSSocket } from 'node:tls';
 import { ListenFailedError, NotListeningError } from '../errors.js';
 import type { KafkaTlsOptions, ResolvedKafkaOptions } from '../options.js';
+import { BufferPool } from './buffer-pool.js';
 import { Connection, type ConnectionEnvironment } from './connection.js';
 import type { Dispatcher } from './dispatcher.js';
 import { MemoryBudget } from './memory-budget.js';
@@ -9,6 +10,8 @@ import { MemoryBudget } from './memory-budget.js';
 /** Connections that may wait to be accepted. */
 const BACKLOG = 4096;
 const SWEEP_MS = 1_000;
+/** The part of the memory for answers that is kept when nobody uses it, until the next sweep. */
+const IDLE_SHARE = 8;
 /** Whoever has not shown a password yet has no reason to send more. */
 const UNAUTHENTICATED_BYTES = 16 * 1024;
 
@@ -32,7 +35,11 @@ export class KafkaServer {
       requestLimit: (session) =>
         dispatcher.isAuthenticated(session) ? options.maxRequestBytes : UNAUTHENTICATED_BYTES,
       requests: new MemoryBudget(options.maxInflightBytes),
-      answers: { bytes: 0, limit: options.maxInflightBytes },
+      answers: {
+        bytes: 0,
+        limit: options.maxInflightBytes,
+        pool: new BufferPool(options.maxInflightBytes / IDLE_SHARE),
+      },
       onClose: (connection) => {
         this.connections.delete(connection);
         if (this.connections.size === 0) this.onEmpty();
@@ -45,7 +52,7 @@ export class KafkaServer {
     return this.connections.size;
   }
 
-  /** Bytes of requests under way and of answers that clients have not read yet. */
+  /** Bytes of requests under way, and of answers that are being made or that clients have not read yet. */
   get memory(): { readonly requestBytes: number; readonly answerBytes: number } {
     return { requestBytes: this.environment.requests.used, answerBytes: this.environment.answers.bytes };
   }
@@ -136,6 +143,7 @@ export class KafkaServer {
   private sweep(): void {
     const now = Date.now();
     for (const connection of this.connections) connection.checkDeadline(now);
+    this.environment.answers.pool.sweep();
   }
 }
 

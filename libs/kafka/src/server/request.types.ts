@@ -1,3 +1,4 @@
+import type { AnswerMemory } from './answer-memory.js';
 import type { Api } from '../protocol/schema/api.js';
 import type { Access } from '../security/access.js';
 import type { Decoded, Encodable, Fields } from '../protocol/schema/fields.js';
@@ -23,8 +24,8 @@ export interface RequestContext {
   readonly access: Access;
   /** Aborts when the client goes away and when the listener stops: waits end then. */
   readonly signal: AbortSignal;
-  /** Bytes of records an answer may hold now; more clients that read slowly make it less. */
-  answerRoom(): number;
+  /** What the answer takes; given back when the client has it. */
+  readonly memory: AnswerMemory;
 }
 
 /** The request gets no answer, and the connection goes on. */
