@@ -79,6 +79,35 @@ describe('members of one group', () => {
     expect(orders.committed(0)).toBe(1);
   });
 
+  it('move no partition but those that must, as long as nobody asks for another way', async () => {
+    await orders.withPartitions(12);
+    const members = [
+      await orders.collect().group,
+      await orders.collect().group,
+      await orders.collect().group,
+    ];
+    const shares = () => members.map((one) => one.stats().partitions.map(({ partition }) => partition));
+    const moved = (before: number[][]) =>
+      before.flatMap((had, i) => had.filter((partition) => !shares()[i]?.includes(partition))).length;
+    let before = shares();
+    // One that comes gets its even share, and nothing else changes hands.
+    members.push(await orders.collect().group);
+    expect(shares().map(({ length }) => length)).toEqual([3, 3, 3, 3]);
+    expect(moved(before)).toBe(3);
+    // What one has that goes is all that the others get.
+    before = shares();
+    await members.pop()!.stop();
+    expect(shares().map(({ length }) => length)).toEqual([4, 4, 4]);
+    expect(moved(before.slice(0, 3))).toBe(0);
+    // One that is thrown out and joins anew takes nothing from the others that was theirs.
+    before = shares();
+    const expelled = orders.nextEvent('member-expelled');
+    orders.service.coordinator.leave('g', { memberId: members[0]!.memberId, groupInstanceId: null });
+    await expelled;
+    await expect.poll(() => shares().flat().length).toBe(12);
+    expect(moved([[], ...before.slice(1)])).toBe(0);
+  });
+
   it('that follow a pattern take in topics that come, and let go of those that stop', async () => {
     const { seen, group } = orders.collect({ topics: ['ord*', /^extra$/] });
     await group;

@@ -75,6 +75,11 @@ export class MemberSession implements LocalMember {
     return this.options.group;
   }
 
+  /** How long it may take to let go of partitions, and so to join a round. */
+  private get roundMs(): number {
+    return this.environment.drainTimeoutMs + COMMIT_MS;
+  }
+
   get topics(): readonly string[] {
     return this.owner.topics();
   }
@@ -203,7 +208,11 @@ export class MemberSession implements LocalMember {
     this.owner.take(without(assigned, owned));
     const lost = without(owned, assigned);
     if (lost.length === 0) return;
+    // No round is under way that would end without this member if its store hangs, and the others wait: begin one.
+    const { coordinator } = this.environment;
+    const overdue = setTimeout(() => coordinator.rebalance(this.group), this.roundMs).unref();
     await this.owner.letGo(lost);
+    clearTimeout(overdue);
     // Tells the others that they are free.
     this.isCalled = true;
   }
@@ -257,7 +266,7 @@ export class MemberSession implements LocalMember {
     return {
       ...this.identity(),
       sessionTimeoutMs,
-      rebalanceTimeoutMs: this.environment.drainTimeoutMs + COMMIT_MS,
+      rebalanceTimeoutMs: this.roundMs,
       protocolType: CONSUMER_PROTOCOL,
       protocols: offeredProtocols(assignment, { topics, generation, owned: this.owner.owned() }),
       clientId: 'genrocks',

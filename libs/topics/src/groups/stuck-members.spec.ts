@@ -52,20 +52,38 @@ it('a handler that hangs loses the partition that is to move, and what it does l
   expect(orders.committed(moved)).toBe(1);
 });
 
-it('a member that does not join a round in time is expelled, commits nothing more, and joins anew', async () => {
-  await begin(4);
+/** A member that owns everything, and whose store of offsets hangs from here on, so that it cannot let go. */
+async function stuckMember(partitions: number) {
+  await begin(partitions);
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   const seen = new Collector<number>();
   const stuck = await orders.consume({
     autoCommitIntervalMs: 3_600_000,
     handler: ({ partition }) => seen.push(partition),
   });
-  await orders.topic.publishBatch([0, 1, 2, 3].map((partition) => ({ value: 1, partition })));
-  await seen.atLeast(4);
-  // From here on the store of offsets hangs, so that the member cannot let go.
+  const places = Array.from({ length: partitions }, (_, partition) => partition);
+  await orders.topic.publishBatch(places.map((partition) => ({ value: 1, partition })));
+  await seen.atLeast(partitions);
   const store = deferred();
-  running().onWrite = (name) => (name === '__genrocks' ? store.promise : undefined);
-  const { memberId } = stuck;
+  orders.running.adapter.onWrite = (name) => (name === '__genrocks' ? store.promise : undefined);
+  const goOn = () => {
+    orders.running.adapter.onWrite = () => {};
+    store.resolve();
+  };
+  return { stuck, memberId: stuck.memberId, goOn };
+}
+
+async function expectShared(members: number, partitions: number): Promise<void> {
+  const group = await orders.service.groups.describe('g');
+  const owned = group.members.flatMap(({ assignment }) => assignment.flatMap((one) => one.partitions));
+  expect([group.members.length, owned.sort()]).toEqual([
+    members,
+    Array.from({ length: partitions }, (_, partition) => partition),
+  ]);
+}
+
+it('a member that does not join a round in time is expelled, commits nothing more, and joins anew', async () => {
+  const { stuck, memberId, goOn } = await stuckMember(4);
   const joining = [orders.consume()];
   await settled();
   joining.push(orders.consume());
@@ -77,15 +95,26 @@ it('a member that does not join a round in time is expelled, commits nothing mor
   expect(await expelled.atLeast(1)).toMatchObject([
     { group: 'g', memberId, error: { code: 'UNKNOWN_MEMBER' } },
   ]);
-  running().onWrite = () => {};
-  store.resolve();
+  goOn();
   await Promise.all(joining);
   await stuck.commit();
   await settled();
   expect(stuck.memberId).not.toBe(memberId);
-  const { members } = await orders.service.groups.describe('g');
-  const owned = members.flatMap(({ assignment }) => assignment.flatMap(({ partitions }) => partitions));
-  expect([members.length, owned.sort()]).toEqual([3, [0, 1, 2, 3]]);
+  await expectShared(3, 4);
 });
 
-const running = () => orders.running.adapter;
+it('a member that cannot let go of what the last round gave to another is expelled as well', async () => {
+  const { memberId, goOn } = await stuckMember(2);
+  const joining = orders.consume();
+  await settled();
+  const expelled = orders.watch('member-expelled');
+  // It has the time to let go, and then that of a round.
+  await vi.advanceTimersByTimeAsync(2 * ROUND_MS - 1);
+  expect(expelled.items).toEqual([]);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(await expelled.atLeast(1)).toMatchObject([{ group: 'g', memberId }]);
+  goOn();
+  await joining;
+  await settled();
+  await expectShared(2, 2);
+});
