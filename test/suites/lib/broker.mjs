@@ -54,7 +54,7 @@ function addressesIn(stdout) {
     let bootstrap;
     createInterface({ input: stdout }).on('line', (line) => {
       const { level, context, message } = JSON.parse(line);
-      if (context === 'Kafka') bootstrap ??= /^listens on (\S+)$/.exec(message)?.[1];
+      if (context === 'Kafka') bootstrap ??= /^listens on (.+)$/.exec(message)?.[1].replaceAll(', ', ',');
       // HTTP comes last: from here on everything is served.
       const url = context === 'Broker' && /listens on (http\S+),/.exec(message)?.[1];
       if (url) resolve({ bootstrap, url });
