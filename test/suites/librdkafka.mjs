@@ -57,7 +57,8 @@ function build() {
   );
   // PLAIN and SCRAM are its own; only Kerberos would take Cyrus SASL.
   const switches = [...off, '-DWITH_SASL_SCRAM=ON'];
-  const hint = 'librdkafka is compiled: it takes cmake, make, g++, zlib1g-dev, libzstd-dev and libssl-dev';
+  const hint =
+    'librdkafka is compiled: it takes cmake, make, g++, zlib1g-dev, libzstd-dev and libssl-dev, and rapidjson-dev for two tests';
   const quiet = { stdio: ['ignore', 'ignore', 'inherit'], hint };
   // Some tests name topics after their source file, which is without a path where it is built with its own Makefile.
   const flags = [

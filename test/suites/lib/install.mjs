@@ -1,7 +1,8 @@
 // Installs what the suites need, once.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
@@ -24,13 +25,25 @@ export function installPackages() {
   run('npm', ['ci', '--ignore-scripts', '--no-audit'], { cwd: SUITES });
 }
 
+/** Where this Node has brought its headers along, so that none have to be fetched. */
+function nodeHeaders() {
+  const prefix = dirname(dirname(process.execPath));
+  return existsSync(join(prefix, 'include', 'node', 'node.h')) ? { npm_config_nodedir: prefix } : {};
+}
+
 /** Compiles node-rdkafka against the librdkafka of the system. */
 export function buildAddon() {
   if (existsSync(join(NODE_RDKAFKA, 'build', 'Release', 'node-librdkafka.node'))) return;
   run('npm', ['rebuild', 'node-rdkafka', '--foreground-scripts'], {
     cwd: SUITES,
     stdio: ['ignore', 'ignore', 'inherit'],
-    env: { ...process.env, BUILD_LIBRDKAFKA: '0' },
+    env: {
+      ...process.env,
+      ...nodeHeaders(),
+      BUILD_LIBRDKAFKA: '0',
+      JOBS: String(availableParallelism()),
+      CXXFLAGS: '-w',
+    },
     hint: 'node-rdkafka is compiled: it takes g++, make, python3 and librdkafka-dev',
   });
 }
