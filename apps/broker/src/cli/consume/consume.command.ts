@@ -2,15 +2,16 @@ import { extname } from 'node:path';
 import { InvalidArgumentError } from '@genrocks/storage';
 import { Command, Option } from 'nest-commander';
 import { PLACE_ALLOWED, parsePlace } from '../../http/place.js';
-import { BrokerCommand, type BrokerOptions, wholeNumber } from '../broker-command.js';
+import { wholeNumber } from '../broker-command.js';
 import type { BrokerClient } from '../client/broker-client.js';
 import { EXIT } from '../exit-codes.js';
+import { FileCommand, type FileOptions } from '../file-command.js';
 import type { Output } from '../output.js';
 import { Progress } from '../progress.js';
 import type { ConsumeReport } from './consumer.js';
 import { DEFAULT_COLUMNS, OUT_FORMATS, type OutFormat } from './message-writer.js';
 
-interface Options extends BrokerOptions {
+interface Options extends FileOptions {
   out?: string;
   format?: OutFormat;
   columns?: string[];
@@ -19,9 +20,6 @@ interface Options extends BrokerOptions {
   partition?: number[];
   limit?: number;
   follow?: boolean;
-  positionFile?: string;
-  restart?: boolean;
-  quiet?: boolean;
 }
 
 /** `genrocks consume`: prints messages, or writes them to a file. */
@@ -31,7 +29,7 @@ interface Options extends BrokerOptions {
   description:
     'Print the messages of a topic, or write them to a file (--out), which goes on where it stopped after a kill',
 })
-export class ConsumeCommand extends BrokerCommand<Options> {
+export class ConsumeCommand extends FileCommand<Options> {
   @Option({
     flags: '-o, --out <path>',
     description: 'write to a file; run again, it goes on behind what it holds',
@@ -87,24 +85,6 @@ export class ConsumeCommand extends BrokerCommand<Options> {
 
   @Option({ flags: '--follow', description: 'go on with what comes, until SIGINT or SIGTERM' })
   parseFollow(): boolean {
-    return true;
-  }
-
-  @Option({
-    flags: '--position-file <path>',
-    description: 'where to note what the file holds (default: beside it)',
-  })
-  parsePositionFile(path: string): string {
-    return path;
-  }
-
-  @Option({ flags: '--restart', description: 'write the file anew, whatever it holds' })
-  parseRestart(): boolean {
-    return true;
-  }
-
-  @Option({ flags: '-q, --quiet', description: 'no progress' })
-  parseQuiet(): boolean {
     return true;
   }
 

@@ -1,14 +1,15 @@
 import { extname } from 'node:path';
 import { InvalidArgumentError } from '@genrocks/storage';
 import { Command, Option } from 'nest-commander';
-import { BrokerCommand, type BrokerOptions, wholeNumber } from '../broker-command.js';
+import { wholeNumber } from '../broker-command.js';
 import type { BrokerClient } from '../client/broker-client.js';
 import { EXIT } from '../exit-codes.js';
+import { FileCommand, type FileOptions } from '../file-command.js';
 import { type Output, printable } from '../output.js';
 import { MessageEncoder } from './message-encoder.js';
 import { type Format, FORMATS } from './record-reader.js';
 
-interface Options extends BrokerOptions {
+interface Options extends FileOptions {
   file?: string;
   format?: Format;
   keyField?: string;
@@ -20,9 +21,6 @@ interface Options extends BrokerOptions {
   tombstone?: boolean;
   header?: Record<string, string>;
   partition?: number;
-  positionFile?: string;
-  restart?: boolean;
-  quiet?: boolean;
 }
 
 /** `genrocks publish`: one message, or all records of a file or of standard input. */
@@ -32,7 +30,7 @@ interface Options extends BrokerOptions {
   description:
     'Publish one message (--value, --text), or a file (--file), which goes on where it stopped after a kill',
 })
-export class PublishCommand extends BrokerCommand<Options> {
+export class PublishCommand extends FileCommand<Options> {
   protected override readonly mayCreateLogDir = true;
 
   @Option({ flags: '-f, --file <path>', description: 'publish every record of a file; - is standard input' })
@@ -104,27 +102,6 @@ export class PublishCommand extends BrokerCommand<Options> {
   @Option({ flags: '-p, --partition <number>', description: 'default: the routing of the topic chooses' })
   parsePartition(text: string): number {
     return wholeNumber('--partition', text);
-  }
-
-  @Option({
-    flags: '--position-file <path>',
-    description: 'where to note how far it is (default: beside the file, until all of it is published)',
-  })
-  parsePositionFile(path: string): string {
-    return path;
-  }
-
-  @Option({
-    flags: '--restart',
-    description: 'begin at the start of the file, whatever was published before',
-  })
-  parseRestart(): boolean {
-    return true;
-  }
-
-  @Option({ flags: '-q, --quiet', description: 'no progress' })
-  parseQuiet(): boolean {
-    return true;
   }
 
   protected async work(
