@@ -1,23 +1,21 @@
 import { Option, SubCommand } from 'nest-commander';
 import { BrokerCommand, type BrokerOptions, wholeNumber } from '../broker-command.js';
+import type { GroupSummaryJson } from '../client/api.types.js';
 import type { BrokerClient } from '../client/broker-client.js';
 import { EXIT } from '../exit-codes.js';
+import { ListCommand } from '../list-command.js';
 import type { Output } from '../output.js';
 import { describeGroup, groupTable } from './group-output.js';
 
 /** `genrocks group list`. */
 @SubCommand({ name: 'list', description: 'List consumer groups; with --json one object a line' })
-export class GroupListCommand extends BrokerCommand {
-  protected async work(
-    client: BrokerClient,
-    _args: readonly string[],
-    { json }: BrokerOptions,
-    out: Output,
-  ): Promise<number> {
-    const groups = await client.groups();
-    if (json === true) for (const group of groups) await out.line(JSON.stringify(group));
-    else await out.line(groupTable(groups));
-    return EXIT.ok;
+export class GroupListCommand extends ListCommand<GroupSummaryJson> {
+  protected items(client: BrokerClient): Promise<GroupSummaryJson[]> {
+    return client.groups();
+  }
+
+  protected table(groups: readonly GroupSummaryJson[]): string {
+    return groupTable(groups);
   }
 }
 

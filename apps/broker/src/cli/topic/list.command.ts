@@ -1,22 +1,17 @@
 import { SubCommand } from 'nest-commander';
-import { type BrokerOptions, BrokerCommand } from '../broker-command.js';
+import type { TopicJson } from '../client/api.types.js';
 import type { BrokerClient } from '../client/broker-client.js';
-import { EXIT } from '../exit-codes.js';
-import type { Output } from '../output.js';
+import { ListCommand } from '../list-command.js';
 import { topicTable } from './topic-output.js';
 
 /** `genrocks topic list`. */
 @SubCommand({ name: 'list', description: 'List topics; with --json one object a line' })
-export class TopicListCommand extends BrokerCommand {
-  protected async work(
-    client: BrokerClient,
-    _args: readonly string[],
-    { json }: BrokerOptions,
-    out: Output,
-  ): Promise<number> {
-    const topics = await client.topics();
-    if (json === true) for (const topic of topics) await out.line(JSON.stringify(topic));
-    else await out.line(topicTable(topics));
-    return EXIT.ok;
+export class TopicListCommand extends ListCommand<TopicJson> {
+  protected items(client: BrokerClient): Promise<TopicJson[]> {
+    return client.topics();
+  }
+
+  protected table(topics: readonly TopicJson[]): string {
+    return topicTable(topics);
   }
 }
