@@ -7,6 +7,7 @@ import { VirtualCluster } from '../cluster/virtual-cluster.js';
 import * as apis from '../protocol/apis/index.js';
 import type { Api } from '../protocol/schema/api.js';
 import { Desk } from './rule.js';
+import type { Route } from '../server/request.types.js';
 import { guarded, RULES } from './rules.js';
 
 const ALL = Object.values(apis) as unknown as Api[];
@@ -230,6 +231,19 @@ describe('the rules', () => {
     const desk = new Desk(new TopicDirectory({} as never), new VirtualCluster({ brokers: 1 }, () => []));
     const api = { key: 999, name: 'New' } as Api;
     expect(() => guarded([{ api, handle: () => ({}) }], desk)).toThrowError(/no rule says who may use New/);
+  });
+
+  it('leave everything else that is said of an API as it was', () => {
+    const desk = new Desk(new TopicDirectory({} as never), new VirtualCluster({ brokers: 1 }, () => []));
+    const produce = {
+      api: apis.produce as Api,
+      handle: () => ({}),
+      overlaps: () => true,
+      keepsNoBytes: true,
+    };
+    const [{ handle, ...rest }] = guarded([produce], desk) as [Route];
+    expect({ ...rest, handle: produce.handle }).toEqual(produce);
+    expect(handle).not.toBe(produce.handle);
   });
 });
 

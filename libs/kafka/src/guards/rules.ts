@@ -28,9 +28,10 @@ export const RULES: ReadonlyMap<number, Rule> = new Map(
  * @throws {UnguardedApiError} `UNGUARDED_API` for one without a rule: nobody may be let through by having been forgotten
  */
 export function guarded(routes: readonly Route[], desk: Desk): Route[] {
-  return routes.map(({ api, handle }) => {
+  return routes.map((route) => {
+    const { api, handle } = route;
     const rule = RULES.get(api.key);
     if (rule === undefined) throw new UnguardedApiError(api.name);
-    return { api, handle: rule.guard(handle, desk) };
+    return { ...route, handle: rule.guard(handle, desk) };
   });
 }

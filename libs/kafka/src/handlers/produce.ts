@@ -47,7 +47,8 @@ export function produceRoute(broker: BrokerContext): Route {
       const failed = topics.some(({ partitions }) => partitions.some(({ errorCode }) => errorCode !== 0));
       return failed ? CLOSE : NO_ANSWER;
     },
-    overlaps,
+    // Batches are lent to the partitions, which are done with them when they answer; so is everybody when all have.
+    { overlaps, keepsNoBytes: true },
   );
 }
 

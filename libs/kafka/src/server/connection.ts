@@ -2,9 +2,11 @@ import { setMaxListeners } from 'node:events';
 import type { Socket } from 'node:net';
 import { type AnswerBudget, AnswerMemory } from './answer-memory.js';
 import type { Dispatcher, Outcome, PreparedRequest } from './dispatcher.js';
-import { type Frame, FrameReader, REFUSED } from './frame-reader.js';
+import { type Frame, FrameReader } from './frame-reader.js';
 import type { MemoryBudget } from './memory-budget.js';
+import { receive, type Receiver } from './receiving.js';
 import { CLOSE, NO_ANSWER, type Session } from './request.types.js';
+import type { BufferPool } from './buffer-pool.js';
 
 /** What a client may send ahead while its requests are served. */
 const AHEAD_BYTES = 64 * 1024;
@@ -22,8 +24,10 @@ export interface ConnectionEnvironment {
   readonly limits: ConnectionLimits;
   readonly dispatcher: Dispatcher;
   /** Largest request this client may send now, in bytes. */
-  requestLimit(session: Session): number;
+  readonly requestLimit: (session: Session) => number;
   readonly requests: MemoryBudget;
+  /** Memory for large requests. */
+  readonly buffers: BufferPool;
   readonly answers: AnswerBudget;
   onClose(connection: Connection): void;
   onError(connection: Connection, error: unknown): void;
@@ -46,9 +50,10 @@ interface Place {
 /**
  * One client. Requests are answered in their order. They are served one at a time, except that those which may overlap
  * (appends of several batches that wait for the same sync) do so among themselves; meanwhile the client may send only
- * a little ahead.
+ * a little ahead, or one request more.
  */
-export class Connection {
+export class Connection implements Receiver {
+  private readonly socket: Socket;
   private readonly reader: FrameReader;
   private readonly aborter = new AbortController();
   /** A request that has to wait until those before it are answered. */
@@ -67,22 +72,31 @@ export class Connection {
   private isClosed = false;
   private deadline: number;
 
+  /** @param accepted of which nothing was read yet */
   constructor(
-    readonly socket: Socket,
+    accepted: Socket,
     readonly session: Session,
     private readonly environment: ConnectionEnvironment,
   ) {
-    this.reader = new FrameReader(environment.requests, () => this.granted());
+    this.reader = new FrameReader(environment.requests, environment.buffers, () => this.granted());
     // One long poll may wait on hundreds of partitions.
     setMaxListeners(0, this.aborter.signal);
     this.deadline = Date.now() + environment.limits.idleTimeoutMs;
-    socket.setNoDelay(true);
-    socket.on('data', (piece: Buffer) => {
-      this.reader.push(piece);
-      this.proceed();
-    });
-    socket.on('error', () => {});
-    socket.on('close', () => this.closed());
+    this.socket = receive(accepted, this);
+    this.socket.setNoDelay(true);
+    this.socket.on('error', () => {});
+    this.socket.on('close', () => this.closed());
+  }
+
+  get room(): Buffer | undefined {
+    return this.reader.room;
+  }
+
+  received(bytes: Buffer): void {
+    if (this.draining) return;
+    this.reader.push(bytes);
+    this.proceed();
+    this.reader.keep();
   }
 
   /** Closes a client that is idle, sends half a request, or does not read, for too long. */
@@ -105,7 +119,9 @@ export class Connection {
   private proceed(): void {
     while (!this.isClosed && !this.draining) {
       if (!this.takesMore()) {
-        if (this.reader.waiting > AHEAD_BYTES) this.socket.pause();
+        // A large request is read while those before it are stored.
+        if (this.overlapping) this.begin();
+        if (this.reader.waiting > AHEAD_BYTES || this.reader.isWhole) this.socket.pause();
         return;
       }
       const next = this.held ?? this.arrived();
@@ -124,32 +140,37 @@ export class Connection {
 
   /** The next request, where it has come as a whole. */
   private arrived(): Arrived | undefined {
-    const { environment } = this;
-    const { limits, dispatcher } = environment;
+    this.begin();
+    const frame = this.reader.take();
+    if (frame === undefined) return undefined;
+    this.reading = false;
+    try {
+      return { request: this.environment.dispatcher.prepare(frame.bytes, this.session), frame };
+    } catch (error) {
+      frame.release(false);
+      this.environment.onError(this, error);
+      this.destroy();
+      return undefined;
+    }
+  }
+
+  /** Finds out how long the next request is, and whether there is room for it. */
+  private begin(): void {
+    const { limits, dispatcher, requestLimit } = this.environment;
     if (!this.reading && this.reader.isReading) {
       this.reading = true;
       this.expect(limits.transferTimeoutMs);
     }
-    const frame = this.reader.next(() => ({
+    const isAllowed = this.reader.begin(() => ({
       from: dispatcher.leastBytes(this.session),
-      to: environment.requestLimit(this.session),
+      to: requestLimit(this.session),
     }));
-    if (frame === REFUSED) this.destroy();
-    else if (frame !== undefined) {
-      this.reading = false;
-      try {
-        return { request: dispatcher.prepare(frame.bytes, this.session), frame };
-      } catch (error) {
-        frame.release();
-        environment.onError(this, error);
-        this.destroy();
-      }
-    } else if (this.reader.isBlocked) {
+    if (!isAllowed) this.destroy();
+    else if (this.reader.isBlocked) {
       // Somebody else's requests fill the memory: that is no fault of this client.
       this.expect(Infinity);
       this.socket.pause();
     }
-    return undefined;
   }
 
   private granted(): void {
@@ -166,10 +187,10 @@ export class Connection {
     this.places.push(place);
     this.serving++;
     this.servedBytes += frame.bytes.length;
-    const answered = (outcome: Outcome) => {
+    const answered = (outcome: Outcome, unseen: boolean) => {
       this.serving--;
       this.servedBytes -= frame.bytes.length;
-      frame.release();
+      frame.release(unseen);
       place.outcome = outcome;
       if (this.isClosed) memory.release();
       else this.answerSoon();
@@ -180,10 +201,14 @@ export class Connection {
         signal: this.aborter.signal,
         memory,
       })
-      .then(answered, (error: unknown) => {
-        this.environment.onError(this, error);
-        answered(CLOSE);
-      });
+      .then(
+        (outcome) => answered(outcome, request.isDoneWithBytes),
+        (error: unknown) => {
+          this.environment.onError(this, error);
+          // What failed in the middle may have left something running that still reads.
+          answered(CLOSE, false);
+        },
+      );
   }
 
   /** What one sync has made durable is answered together. */
@@ -241,7 +266,8 @@ export class Connection {
     this.places.splice(0, answered);
     if (this.places.length === 0) {
       if (this.draining) return void this.socket.end();
-      if (!this.reading) this.expect(this.environment.limits.idleTimeoutMs);
+      const { transferTimeoutMs, idleTimeoutMs } = this.environment.limits;
+      if (!this.reader.isBlocked) this.expect(this.reading ? transferTimeoutMs : idleTimeoutMs);
     }
     if (this.socket.isPaused() && !this.reader.isBlocked) this.socket.resume();
     this.proceed();
@@ -256,7 +282,7 @@ export class Connection {
     this.isClosed = true;
     // While a request is served its bytes are still in use; they are given back when that is done.
     this.reader.close();
-    this.held?.frame.release();
+    this.held?.frame.release(true);
     this.held = undefined;
     // What is being written is the socket's until it says so.
     for (const { outcome, memory } of this.places.slice(this.writing)) {

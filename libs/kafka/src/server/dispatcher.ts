@@ -31,8 +31,13 @@ export interface Gate {
 export interface PreparedRequest {
   /** It may be served while others that may are; answers keep the order of the requests. */
   readonly overlaps: boolean;
+  /** Once it is served, nobody reads the bytes it came in. */
+  readonly isDoneWithBytes: boolean;
   serve(connection: ConnectionContext): Promise<Outcome>;
 }
+
+/** What is true of a request of which nothing else is known. */
+const ALONE = { overlaps: false, isDoneWithBytes: false };
 
 /** Finds out what a request is, has it served, and writes the answer. */
 export class Dispatcher {
@@ -73,7 +78,7 @@ export class Dispatcher {
     const { api } = route;
     if (!api.supports(version)) {
       if (api.key === apiVersions.key) {
-        return { overlaps: false, serve: async () => this.tooNew(correlationId) };
+        return { ...ALONE, serve: async () => this.tooNew(correlationId) };
       }
       throw new MalformedRequestError(`${api.name} version ${version} is not served`);
     }
@@ -85,6 +90,7 @@ export class Dispatcher {
     const access = this.gate?.accessOf(session) ?? FULL_ACCESS;
     return {
       overlaps: route.overlaps?.(request) ?? false,
+      isDoneWithBytes: route.keepsNoBytes ?? false,
       async serve(connection) {
         const answer = await route.handle(request, { ...connection, version, clientId, access });
         if (answer === NO_ANSWER || answer === CLOSE) return answer;
@@ -95,7 +101,7 @@ export class Dispatcher {
 
   private token(gate: Gate, token: Buffer, session: Session): PreparedRequest {
     return {
-      overlaps: false,
+      ...ALONE,
       async serve() {
         const answer = await gate.answerToken(session, token);
         return answer === CLOSE ? CLOSE : withLength(answer);

@@ -1,5 +1,6 @@
 import type { MemoryBudget } from './memory-budget.js';
 import { PieceQueue } from './piece-queue.js';
+import type { BufferPool } from './buffer-pool.js';
 
 /** Requests up to this size may be read without asking the budget. */
 const FREE_BYTES = 16 * 1024;
@@ -9,19 +10,21 @@ const MAX_FREE_BYTES = 64 * 1024;
 /** One request as it came, and the memory it holds until it is given back. */
 export interface Frame {
   readonly bytes: Buffer;
-  release(): void;
+  /** @param unseen nobody can see its bytes any more: their memory may be used for others at once */
+  release(unseen: boolean): void;
 }
 
-/** A length that no request may have. */
-export const REFUSED = Symbol('refused');
-
-/** Cuts what a client sends into requests; large ones come only when the budget of all clients has room for them. */
+/**
+ * Cuts what a client sends into requests; large ones come only when the budget of all clients has room for them, and
+ * into buffers that are used again.
+ */
 export class FrameReader {
   private readonly received = new PieceQueue();
   /** Length of the request being read, undefined between requests. */
   private length: number | undefined;
-  /** The budget has granted the request being read. */
-  private granted = false;
+  /** What there is of the request being read; undefined until the budget has granted it. */
+  private body: Buffer | undefined;
+  private filled = 0;
   private giveBack = () => {};
   private cancelTake = () => {};
   private free = MAX_FREE_BYTES;
@@ -29,10 +32,11 @@ export class FrameReader {
   /** @param onGranted there is room for the request that waited for it */
   constructor(
     private readonly budget: MemoryBudget,
+    private readonly buffers: BufferPool,
     private readonly onGranted: () => void,
   ) {}
 
-  /** Bytes that came and belong to no request that was taken. */
+  /** Bytes that came and belong to no request that was begun. */
   get waiting(): number {
     return this.received.length;
   }
@@ -44,60 +48,102 @@ export class FrameReader {
 
   /** The rest of a request waits for others to give memory back. */
   get isBlocked(): boolean {
-    return this.length !== undefined && !this.granted;
+    return this.length !== undefined && this.body === undefined;
   }
 
+  /** The request that was begun is there. */
+  get isWhole(): boolean {
+    return this.body !== undefined && this.filled === this.length;
+  }
+
+  /** Where the rest of a large request should go at once; undefined where nothing in particular is wanted. */
+  get room(): Buffer | undefined {
+    const { body, length } = this;
+    if (body === undefined || this.isWhole || length! <= FREE_BYTES) return undefined;
+    return body.subarray(this.filled, length);
+  }
+
+  /** @param piece bytes that lie at the beginning of {@link room}, or anywhere else until {@link keep} is called */
   push(piece: Buffer): void {
-    this.received.push(piece);
+    const { body } = this;
+    if (body === undefined) return this.received.push(piece);
+    if (piece.buffer === body.buffer && piece.byteOffset === body.byteOffset + this.filled) {
+      this.filled += piece.length;
+      return;
+    }
+    const wanted = Math.min(piece.length, this.length! - this.filled);
+    piece.copy(body, this.filled, 0, wanted);
+    this.filled += wanted;
+    if (wanted < piece.length) this.received.push(piece.subarray(wanted));
+  }
+
+  /** Makes the bytes that wait its own. */
+  keep(): void {
+    this.received.keep();
   }
 
   /**
-   * The next request, undefined while it is not there as a whole.
+   * Begins with the next request, where its length is there and none is begun.
    * @param sizes that a request may have now, in bytes
+   * @returns false for a length that no request may have
    */
-  next(sizes: () => { readonly from: number; readonly to: number }): Frame | undefined | typeof REFUSED {
-    if (this.length === undefined) {
-      const length = this.received.peekInt32();
-      if (length === undefined) return undefined;
-      const { from, to } = sizes();
-      if (length < from || length > to) return REFUSED;
-      this.received.take(4);
-      this.length = length;
-      this.admit(length);
-    }
-    if (!this.granted || this.received.length < this.length) return undefined;
-    const bytes = this.received.take(this.length);
-    const release = this.giveBack;
-    this.length = undefined;
-    this.granted = false;
-    this.giveBack = () => {};
-    return { bytes, release };
+  begin(sizes: () => { readonly from: number; readonly to: number }): boolean {
+    if (this.length !== undefined) return true;
+    const length = this.received.peekInt32();
+    if (length === undefined) return true;
+    const { from, to } = sizes();
+    if (length < from || length > to) return false;
+    this.received.skip(4);
+    this.length = length;
+    this.admit(length);
+    return true;
   }
 
-  /** The client is gone. */
+  /** The request that was begun, undefined while it is not there as a whole. */
+  take(): Frame | undefined {
+    const { body, length, giveBack } = this;
+    if (body === undefined || !this.isWhole) return undefined;
+    this.length = undefined;
+    this.body = undefined;
+    this.giveBack = () => {};
+    return { bytes: body.subarray(0, length), release: (unseen) => this.release(body, unseen, giveBack) };
+  }
+
+  /** The client is gone, and nothing will be read any more. */
   close(): void {
     this.cancelTake();
-    this.giveBack();
-    this.giveBack = () => {};
+    if (this.body !== undefined) this.release(this.body, true, this.giveBack);
+    this.length = undefined;
+    this.body = undefined;
     this.received.clear();
+  }
+
+  private release(body: Buffer, unseen: boolean, giveBack: () => void): void {
+    if (unseen && body.length > FREE_BYTES) this.buffers.give(body);
+    giveBack();
   }
 
   private admit(length: number): void {
     if (length <= FREE_BYTES && length <= this.free) {
-      this.granted = true;
       this.free -= length;
-      this.giveBack = () => void (this.free += length);
+      this.start(Buffer.allocUnsafe(length), () => void (this.free += length));
       return;
     }
     let waited = false;
     this.cancelTake = this.budget.take(length, () => {
-      this.granted = true;
       this.cancelTake = () => {};
-      this.giveBack = () => this.budget.give(length);
+      const body = length <= FREE_BYTES ? Buffer.allocUnsafe(length) : this.buffers.take(length);
+      this.start(body, () => this.budget.give(length));
       if (waited) this.onGranted();
     });
     waited = true;
     // Granted at once: there is nothing to take back but the bytes themselves.
-    if (this.granted) this.cancelTake = () => {};
+    if (this.body !== undefined) this.cancelTake = () => {};
+  }
+
+  private start(body: Buffer, giveBack: () => void): void {
+    this.body = body;
+    this.giveBack = giveBack;
+    this.filled = this.received.moveTo(body, 0, this.length!);
   }
 }

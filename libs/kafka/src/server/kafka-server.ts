@@ -2,10 +2,10 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { createServer as createTlsServer, type TlsOptions, TLSSocket } from 'node:tls';
 import { ListenFailedError, NotListeningError } from '../errors.js';
 import type { KafkaTlsOptions, ResolvedKafkaOptions } from '../options.js';
-import { BufferPool } from './buffer-pool.js';
 import { Connection, type ConnectionEnvironment } from './connection.js';
 import type { Dispatcher } from './dispatcher.js';
 import { MemoryBudget } from './memory-budget.js';
+import { BufferPool } from './buffer-pool.js';
 
 /** Connections that may wait to be accepted. */
 const BACKLOG = 4096;
@@ -14,6 +14,8 @@ const SWEEP_MS = 1_000;
 const IDLE_SHARE = 8;
 /** Whoever has not shown a password yet has no reason to send more. */
 const UNAUTHENTICATED_BYTES = 16 * 1024;
+/** Memory kept for the next large requests: all of what may be under way, up to this. */
+const KEPT_BYTES = 32 * 1024 * 1024;
 
 /** Accepts connections at the listener of every broker, and watches over what they take together. */
 export class KafkaServer {
@@ -35,6 +37,7 @@ export class KafkaServer {
       requestLimit: (session) =>
         dispatcher.isAuthenticated(session) ? options.maxRequestBytes : UNAUTHENTICATED_BYTES,
       requests: new MemoryBudget(options.maxInflightBytes),
+      buffers: new BufferPool(Math.min(KEPT_BYTES, options.maxInflightBytes)),
       answers: {
         bytes: 0,
         limit: options.maxInflightBytes,
@@ -105,7 +108,7 @@ export class KafkaServer {
     const accept = (socket: Socket) => this.accept(socket, nodeId);
     const server =
       tls === undefined
-        ? createServer({ noDelay: true }, accept)
+        ? createServer({ noDelay: true, pauseOnConnect: true }, accept)
         : createTlsServer({ ...tlsOptions(tls), handshakeTimeout: transferTimeoutMs }, accept);
     server.maxConnections = maxConnections;
     await new Promise<void>((resolve, reject) => {
@@ -144,6 +147,7 @@ export class KafkaServer {
     const now = Date.now();
     for (const connection of this.connections) connection.checkDeadline(now);
     this.environment.answers.pool.sweep();
+    this.environment.buffers.sweep();
   }
 }
 

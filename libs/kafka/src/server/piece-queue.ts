@@ -1,57 +1,64 @@
-/** Bytes as the socket gave them, until a whole request is there. */
+/** Bytes as they came from the socket, until they have found the request they belong to. */
 export class PieceQueue {
   private pieces: Buffer[] = [];
   private held = 0;
+  /** The last piece lies in memory of somebody else. */
+  private borrows = false;
 
   get length(): number {
     return this.held;
   }
 
+  /** @param piece whose memory stays as it is until {@link keep} is called */
   push(piece: Buffer): void {
     this.pieces.push(piece);
     this.held += piece.length;
+    this.borrows = true;
   }
 
   /** The first four bytes as a number, which stay; undefined while there are fewer. */
   peekInt32(): number | undefined {
     if (this.held < 4) return undefined;
-    if (this.pieces[0]!.length < 4) this.pieces = [Buffer.concat(this.pieces)];
+    if (this.pieces[0]!.length < 4) {
+      this.pieces = [Buffer.concat(this.pieces)];
+      this.borrows = false;
+    }
     return this.pieces[0]!.readInt32BE(0);
   }
 
-  /** Takes bytes out; without a copy where they lie in one piece. */
-  take(bytes: number): Buffer {
-    this.held -= bytes;
-    const first = this.pieces[0]!;
-    if (first.length > bytes) {
-      this.pieces[0] = first.subarray(bytes);
-      return first.subarray(0, bytes);
+  /** Takes the first bytes out, of which there must be as many. */
+  skip(bytes: number): void {
+    this.moveTo(undefined, 0, bytes);
+  }
+
+  /** Takes bytes out and into `target`, up to `most`; answers how many. */
+  moveTo(target: Buffer | undefined, at: number, most: number): number {
+    let moved = 0;
+    let used = 0;
+    for (const piece of this.pieces) {
+      const wanted = Math.min(piece.length, most - moved);
+      if (target !== undefined) piece.copy(target, at + moved, 0, wanted);
+      moved += wanted;
+      if (wanted < piece.length) {
+        this.pieces[used] = piece.subarray(wanted);
+        break;
+      }
+      used++;
     }
-    if (first.length === bytes) return this.pieces.shift()!;
-    return this.gather(bytes);
+    this.pieces.splice(0, used);
+    this.held -= moved;
+    return moved;
+  }
+
+  /** Makes what is left its own: from here on the memory of the pieces that came may change. */
+  keep(): void {
+    const last = this.pieces.length - 1;
+    if (this.borrows && last >= 0) this.pieces[last] = Buffer.from(this.pieces[last]!);
+    this.borrows = false;
   }
 
   clear(): void {
     this.pieces = [];
     this.held = 0;
-  }
-
-  private gather(bytes: number): Buffer {
-    const whole = Buffer.allocUnsafe(bytes);
-    let filled = 0;
-    let used = 0;
-    for (const piece of this.pieces) {
-      const wanted = bytes - filled;
-      piece.copy(whole, filled, 0, wanted);
-      filled += Math.min(piece.length, wanted);
-      if (piece.length > wanted) {
-        this.pieces[used] = piece.subarray(wanted);
-        break;
-      }
-      used++;
-      if (filled === bytes) break;
-    }
-    this.pieces.splice(0, used);
-    return whole;
   }
 }

@@ -49,12 +49,22 @@ export interface Route {
    * its place in the order of requests before it first waits. Default: no.
    */
   readonly overlaps?: ((request: unknown) => boolean) | undefined;
+  /**
+   * When the handler has answered, nobody reads the request's byte fields any more, which are views of the bytes it came
+   * in: their memory is used for other requests then. Default: no.
+   */
+  readonly keepsNoBytes?: boolean;
+}
+
+export interface RouteTraits<Request extends Fields> {
+  readonly overlaps?: (request: Decoded<Request>) => boolean;
+  readonly keepsNoBytes?: boolean;
 }
 
 export function route<Request extends Fields, Response extends Fields>(
   api: Api<Request, Response>,
   handle: Handler<Request, Response>,
-  overlaps?: (request: Decoded<Request>) => boolean,
+  traits: RouteTraits<Request> = {},
 ): Route {
-  return { api, handle: handle as Route['handle'], overlaps: overlaps as Route['overlaps'] };
+  return { ...(traits as Partial<Route>), api, handle: handle as Route['handle'] };
 }

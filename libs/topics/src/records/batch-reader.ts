@@ -153,11 +153,49 @@ export function validateBatch(batch: Buffer): BatchHeader {
     throw new CorruptBatchError('its timestamps are out of range');
   }
   if (header.compression !== 'none') return header;
-  const reader = new BatchReader(batch, { verify: false });
-  let expected = header.baseOffset;
-  for (let record = reader.next(); record !== undefined; record = reader.next()) {
-    if (record.offset !== expected++) throw new CorruptBatchError('its offset deltas are not 0, 1, 2, ...');
-    readHeaders(record);
-  }
+  checkRecords(batch, header.count);
   return header;
+}
+
+/** What {@link BatchReader} and {@link readHeaders} would find wrong, without making anything of the records. */
+function checkRecords(batch: Buffer, count: number): void {
+  const varints = new VarintReader(batch);
+  varints.position = BATCH_HEADER_BYTES;
+  varints.end = batch.length;
+  for (let i = 0; i < count; i++) {
+    const length = varints.varint();
+    const end = varints.position + length;
+    if (length < MIN_RECORD_BYTES - 1 || end > batch.length) {
+      throw new CorruptBatchError(`record ${i} says it has ${length} bytes`);
+    }
+    varints.end = end;
+    varints.position++; // record attributes
+    varints.varint(); // timestamp
+    if (varints.varint() !== i) throw new CorruptBatchError('its offset deltas are not 0, 1, 2, ...');
+    skipField(varints, i);
+    skipField(varints, i);
+    const headers = varints.varint();
+    if (headers < 0 || headers * 2 > end - varints.position) {
+      throw new CorruptBatchError(`record ${i} says it has ${headers} headers`);
+    }
+    for (let header = 0; header < headers; header++) {
+      if (skipField(varints, i) < 0) throw new CorruptBatchError(`a header of record ${i} has no name`);
+      skipField(varints, i);
+    }
+    if (varints.position !== end) throw new CorruptBatchError(`there are bytes behind record ${i}`);
+    varints.end = batch.length;
+  }
+  if (varints.position !== batch.length)
+    throw new CorruptBatchError('there are bytes behind its last record');
+}
+
+/** Passes over bytes that may be null; answers their length, -1 for null. */
+function skipField(varints: VarintReader, record: number): number {
+  const length = varints.varint();
+  const end = varints.position + Math.max(length, 0);
+  if (length < -1 || end > varints.end) {
+    throw new CorruptBatchError(`record ${record} has a field of ${length} bytes`);
+  }
+  varints.position = end;
+  return length;
 }
