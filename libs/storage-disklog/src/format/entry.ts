@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import { crc32 } from './crc32.js';
 import { Atom, type Term, TermError, TermReader, Tuple, VERSION_MAGIC, termToJson } from './term.js';
 
 /** The atom that stands for the value of a deleted key. */
