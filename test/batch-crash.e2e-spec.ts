@@ -169,7 +169,7 @@ describe('publishBatch, and every state that a power cut can leave', () => {
     await service.onApplicationShutdown();
     await adapter.close();
 
-    const stride = Math.max(1, Math.floor(changes.length / 25));
+    const stride = Math.max(1, Math.floor(changes.length / 16));
     for (let moment = random.int(stride); moment <= changes.length; moment += stride) {
       for (const policy of POLICIES) {
         const state = join(directory, `state-${moment}-${policy}`);
