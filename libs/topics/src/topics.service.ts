@@ -10,7 +10,7 @@ import {
 import type { StorageAdapter } from '@genrocks/storage';
 import type { Clock } from './clock.js';
 import type { DeadLetters } from './dead-letters/dead-letters.js';
-import { ServiceStoppedError, TopicNotFoundError } from './errors.js';
+import { ServiceStoppedError } from './errors.js';
 import type { TopicsEvents } from './events.js';
 import type { GroupCoordinator } from './groups/coordinator/group-coordinator.js';
 import { ConsumerGroup, type GroupEnvironment } from './groups/consumer-group.js';
@@ -33,6 +33,7 @@ import type { SystemStatus } from './status.types.js';
 import { systemStatus } from './system-status.js';
 import type { Topic } from './topic.js';
 import type { TopicManager } from './topic-manager.js';
+import { TopicResolver } from './topic-resolver.js';
 import type { TopicDescription } from './topic.types.js';
 import { TopicsCore } from './topics-core.js';
 import { TOPICS_ADAPTERS } from './topics.tokens.js';
@@ -61,8 +62,7 @@ export class TopicsService
   private readonly groupEnvironment: GroupEnvironment;
   private readonly members = new Set<ConsumerGroup>();
   private readonly features: TopicDefinition[] = [];
-  /** Topics that publishes wait for. */
-  private readonly resolving = new Map<string, Promise<Topic>>();
+  private readonly resolver: TopicResolver;
   private phase: Phase = 'created';
   private startedAt = 0;
 
@@ -77,6 +77,7 @@ export class TopicsService
     this.coordinator = this.core.coordinator;
     this.deadLetters = this.core.deadLetters;
     this.manager = this.core.manager;
+    this.resolver = new TopicResolver(this.manager, this.options.autoCreateTopics, () => this.assertOpen());
     this.groupEnvironment = this.core.groupEnvironment((group) => void this.members.delete(group));
     plugged.beforeClose?.(() => this.onApplicationShutdown());
   }
@@ -190,10 +191,7 @@ export class TopicsService
    * @throws `TOPIC_NOT_FOUND`, and as {@link startTopic}
    */
   async resolveTopic<T = unknown>(name: string): Promise<Topic<T>> {
-    this.assertOpen();
-    if (this.manager.has(name)) return this.topic<T>(name);
-    if (!this.options.autoCreateTopics) throw new TopicNotFoundError(name);
-    return this.startTopic<T>(name);
+    return (await this.resolver.resolve(name)) as Topic<T>;
   }
 
   hasTopic(name: string): boolean {
@@ -206,14 +204,16 @@ export class TopicsService
 
   /** {@link Topic.publish} by name. Creates the topic where that is allowed. */
   publish(topic: string, message: PublishMessage): Promise<PublishResult> {
-    if (this.isReady(topic)) return this.manager.get(topic).publish(message);
-    return this.whenReady(topic).then((created) => created.publish(message));
+    const ready = this.resolver.ready(topic);
+    if (ready !== undefined) return ready.publish(message);
+    return this.resolver.whenReady(topic).then((created) => created.publish(message));
   }
 
   /** {@link Topic.publishBatch} by name. Creates the topic where that is allowed. */
   publishBatch(topic: string, messages: readonly PublishMessage[]): Promise<PublishResult[]> {
-    if (this.isReady(topic)) return this.manager.get(topic).publishBatch(messages);
-    return this.whenReady(topic).then((created) => created.publishBatch(messages));
+    const ready = this.resolver.ready(topic);
+    if (ready !== undefined) return ready.publishBatch(messages);
+    return this.resolver.whenReady(topic).then((created) => created.publishBatch(messages));
   }
 
   /**
@@ -289,22 +289,6 @@ export class TopicsService
   feature(definition: TopicDefinition): Topic {
     const topic = this.manager.handle(definition.name);
     this.features.push(definition);
-    return topic;
-  }
-
-  /** Nobody waits for the topic to be created: whoever does must not be overtaken by later publishes. */
-  private isReady(topic: string): boolean {
-    return (this.resolving.size === 0 || !this.resolving.has(topic)) && this.manager.has(topic);
-  }
-
-  private whenReady(name: string): Promise<Topic> {
-    let topic = this.resolving.get(name);
-    if (topic === undefined) {
-      topic = this.resolveTopic(name);
-      this.resolving.set(name, topic);
-      const settled = () => void this.resolving.delete(name);
-      topic.then(settled, settled);
-    }
     return topic;
   }
 
