@@ -48,7 +48,15 @@ const SETUPS = {
 };
 
 /** By the number of a test. */
-const SETUP_OF = { '0097': 'tls', '0102': 'waiting', '0109': 'sasl', '0113': 'waiting', '0135': 'sasl' };
+const SETUP_OF = {
+  '0089': 'waiting',
+  '0097': 'tls',
+  '0102': 'waiting',
+  '0109': 'sasl',
+  '0113': 'waiting',
+  '0118': 'waiting',
+  '0135': 'sasl',
+};
 
 /** Every setup by its name. */
 export const SETUP_NAMES = Object.keys(SETUPS);
