@@ -1,4 +1,5 @@
-// Records what real clients send: node libs/kafka/tools/record-requests.mjs (after npm run build; kcat where installed).
+// Records what real clients send: node libs/kafka/tools/record-requests.mjs (after npm run build; kcat
+// where it is installed, node-rdkafka after npm run suite:install).
 // Writes src/__fixtures__/requests/<client>.json, the first requests of each API and version, which tests decode,
 // encode and damage.
 import 'reflect-metadata';
@@ -14,16 +15,21 @@ import { Admin, Consumer, Producer, stringDeserializers, stringSerializers } fro
 import kafkajs from 'kafkajs';
 
 const FOLDER = new URL('../src/__fixtures__/requests/', import.meta.url);
+const CLIENT = new URL('../../../test/fixtures/node-rdkafka-client.mjs', import.meta.url);
 const PER_VERSION = 2;
+/** SaslHandshake and SaslAuthenticate. */
+const SASL = { keys: [17, 36], perVersion: 6 };
+const USERS = { ada: 'lovelace' };
 const MAX_BYTES = 4096;
 
 /** A proxy in front of a broker that keeps the requests that pass through it. */
-async function record(drive) {
+async function record(drive, { keys, perVersion = PER_VERSION } = {}) {
   const recorded = new Map();
   const keep = (frame) => {
     const key = frame.readUInt32BE(4);
     const kept = recorded.get(key) ?? [];
-    if (kept.length < PER_VERSION && frame.length <= MAX_BYTES)
+    if (keys !== undefined && !keys.includes(frame.readInt16BE(4))) return;
+    if (kept.length < perVersion && frame.length <= MAX_BYTES)
       recorded.set(key, [...kept, frame.toString('hex')]);
   };
   let brokerPort;
@@ -46,7 +52,11 @@ async function record(drive) {
   await once(proxy.listen(0, '127.0.0.1'), 'listening');
   const { port } = proxy.address();
   const topics = TopicsModule.forRoot({ storage: EtsModule.forRoot() });
-  const kafka = KafkaModule.forRoot({ port: 0, advertisedPort: port });
+  const kafka = KafkaModule.forRoot({
+    port: 0,
+    advertisedPort: port,
+    users: keys === undefined ? undefined : USERS,
+  });
   const module = class {};
   Reflect.defineMetadata('imports', [topics, kafka], module);
   const app = await NestFactory.createApplicationContext(module, { logger: false });
@@ -135,13 +145,63 @@ async function driveKcat(bootstrap) {
   await run(['-G', 'billing', '-c', '2', '-X', 'auto.offset.reset=earliest', 'orders']);
 }
 
+async function runRdkafka(bootstrap, verb, options) {
+  const json = JSON.stringify({ bootstrap, ...options });
+  const child = spawn(process.execPath, [CLIENT.pathname, verb, json], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  // A consumer's destructor may hang, so it is not waited for.
+  child.stdout.on('data', (text) => text.includes('"done"') && child.kill('SIGKILL'));
+  await once(child, 'exit');
+}
+
+async function driveNodeRdkafka(bootstrap) {
+  const run = (verb, options) => runRdkafka(bootstrap, verb, options);
+  const orders = { topic: 'orders', num_partitions: 2, replication_factor: 1 };
+  await run('administer', { steps: [['createTopic', orders]] });
+  const headers = [{ from: 'node-rdkafka' }];
+  await run('produce', { topic: 'orders', to: 2, key: 'ada', headers, conf: { 'enable.idempotence': true } });
+  await run('describe', { topics: ['orders'] });
+  await run('consume', { topics: ['orders'], group: 'billing', count: 2 });
+  const steps = [
+    ['createPartitions', 'orders', 3],
+    ['deleteTopic', 'orders'],
+  ];
+  await run('administer', { steps });
+}
+
+async function logInWithKafkajs(bootstrap) {
+  for (const mechanism of ['plain', 'scram-sha-256', 'scram-sha-512']) {
+    const sasl = { mechanism, username: 'ada', password: USERS.ada };
+    const kafka = new kafkajs.Kafka({ brokers: [bootstrap], clientId: 'recorded', sasl });
+    const admin = kafka.admin();
+    await admin.connect();
+    await admin.disconnect();
+  }
+}
+
+async function logInWithNodeRdkafka(bootstrap) {
+  for (const mechanism of ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']) {
+    const conf = {
+      'security.protocol': 'sasl_plaintext',
+      'sasl.mechanism': mechanism,
+      'sasl.username': 'ada',
+      'sasl.password': USERS.ada,
+    };
+    await runRdkafka(bootstrap, 'administer', { conf, steps: [['deleteTopic', 'nothing']] });
+  }
+}
+
 mkdirSync(FOLDER, { recursive: true });
-for (const [client, drive] of Object.entries({
-  kafkajs: driveKafkajs,
-  platformatic: drivePlatformatic,
-  librdkafka: driveKcat,
-})) {
-  const requests = await record(drive).catch((error) => console.error(`${client}: ${error.stack}`));
+for (const [client, drive, kept] of [
+  ['kafkajs', driveKafkajs],
+  ['platformatic', drivePlatformatic],
+  ['librdkafka', driveKcat],
+  ['node-rdkafka', driveNodeRdkafka],
+  ['kafkajs-sasl', logInWithKafkajs, SASL],
+  ['node-rdkafka-sasl', logInWithNodeRdkafka, SASL],
+]) {
+  const requests = await record(drive, kept).catch((error) => console.error(`${client}: ${error.stack}`));
   if (requests === undefined) continue;
   writeFileSync(new URL(`${client}.json`, FOLDER), `${JSON.stringify(requests, undefined, 2)}\n`);
   console.log(`${client}: ${requests.length} requests`);

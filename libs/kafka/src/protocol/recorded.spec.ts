@@ -43,7 +43,16 @@ describe.each(RECORDED)('requests of $client', ({ requests }) => {
 
 it('covers what clients do', () => {
   const keys = RECORDED.flatMap(({ requests }) => requests.map((request) => request.readInt16BE(4)));
-  for (const api of [apis.produce, apis.fetch, apis.joinGroup, apis.offsetCommit, apis.createTopics]) {
+  const { produce, fetch, joinGroup, offsetCommit, createTopics, saslHandshake, saslAuthenticate } = apis;
+  for (const api of [
+    produce,
+    fetch,
+    joinGroup,
+    offsetCommit,
+    createTopics,
+    saslHandshake,
+    saslAuthenticate,
+  ]) {
     expect(keys).toContain(api.key);
   }
 });

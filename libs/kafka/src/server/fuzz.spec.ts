@@ -5,7 +5,6 @@ import { type Embedded, embed } from '../__fixtures__/embedded.js';
 import { RECORDED } from '../__fixtures__/recorded.js';
 import { encodeRequest, RawClient } from '../__fixtures__/raw-client.js';
 import * as apis from '../protocol/apis/index.js';
-import { metadata } from '../protocol/apis/metadata.js';
 import type { Api } from '../protocol/schema/api.js';
 import type { Fields } from '../protocol/schema/fields.js';
 
@@ -25,44 +24,66 @@ const damagedRequest = fc
     });
   });
 
+const recordings = RECORDED.flatMap(({ requests }) => requests);
+const recordingsOf = (api: Api) => recordings.filter((request) => request.readInt16BE(4) === api.key);
+
 /** What a real client has sent, with some bytes changed, cut off or doubled. */
-const damagedRecording = fc
+const damagedOf = (requests: readonly Buffer[]) =>
+  fc
+    .tuple(
+      fc.constantFrom(...requests),
+      fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 }),
+      fc.constantFrom('whole', 'cut', 'twice'),
+      fc.boolean(),
+    )
+    .map(([request, changes, shape, fitsLength]) => {
+      const bytes = Buffer.from(request);
+      for (const [at, byte] of changes) bytes[4 + (at % (bytes.length - 4))] = byte;
+      if (shape === 'whole') return bytes;
+      const body = bytes.subarray(4);
+      const other = shape === 'cut' ? body.subarray(0, body.length >> 1) : Buffer.concat([body, body]);
+      const length = Buffer.alloc(4);
+      length.writeInt32BE(fitsLength ? other.length : body.length);
+      return Buffer.concat([length, other]);
+    });
+
+/** A login that begins as it should. */
+const damagedLogin = fc
   .tuple(
-    fc.constantFrom(...RECORDED.flatMap(({ requests }) => requests)),
-    fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 }),
-    fc.constantFrom('whole', 'cut', 'twice'),
-    fc.boolean(),
+    fc.constantFrom(...recordingsOf(apis.saslHandshake as unknown as Api)),
+    fc.array(damagedOf(recordingsOf(apis.saslAuthenticate as unknown as Api)), {
+      minLength: 1,
+      maxLength: 3,
+    }),
   )
-  .map(([request, changes, shape, fitsLength]) => {
-    const bytes = Buffer.from(request);
-    for (const [at, byte] of changes) bytes[4 + (at % (bytes.length - 4))] = byte;
-    if (shape === 'whole') return bytes;
-    const body = bytes.subarray(4);
-    const other = shape === 'cut' ? body.subarray(0, body.length >> 1) : Buffer.concat([body, body]);
-    const length = Buffer.alloc(4);
-    length.writeInt32BE(fitsLength ? other.length : body.length);
-    return Buffer.concat([length, other]);
-  });
+  .map(([handshake, authenticate]) => Buffer.concat([handshake, ...authenticate]));
 
 describe('requests no client would send', () => {
-  let embedded: Embedded;
+  let open: Embedded;
+  let guarded: Embedded;
   beforeAll(async () => {
-    embedded = await embed({ transferTimeoutMs: 1_000 }, { maxTopics: 50, maxPartitionsPerTopic: 10 });
+    const limits = { maxTopics: 50, maxPartitionsPerTopic: 10 };
+    open = await embed({ transferTimeoutMs: 1_000 }, limits);
+    guarded = await embed({ transferTimeoutMs: 1_000, users: { ada: 'lovelace' } }, limits);
   });
-  afterAll(() => embedded.app.close());
+  afterAll(() => Promise.all([open.app.close(), guarded.app.close()]));
 
   it.each([
-    ['made up', damagedRequest],
-    ['recorded from real clients', damagedRecording],
+    ['made up', damagedRequest, () => open],
+    ['recorded from real clients', damagedOf(recordings), () => open],
+    ['without a password', damagedOf(recordings), () => guarded],
+    ['on the way to authenticate', damagedLogin, () => guarded],
   ])(
     '%s, break nothing: each is answered or its connection closed, and the broker goes on',
-    async (_name, damaged) => {
+    async (_name, damaged, embedding) => {
+      const embedded = embedding();
       await fc.assert(
         fc.asyncProperty(fc.array(damaged, { minLength: 1, maxLength: 20 }), async (requests) => {
           const clients = await Promise.all(requests.map(() => RawClient.connect(embedded.port)));
           clients.forEach((client, i) => client.socket.end(requests[i]!));
           const bystander = await RawClient.connect(embedded.port);
-          expect((await bystander.call(metadata, 12, { topics: [] })).brokers).toHaveLength(1);
+          const software = { clientSoftwareName: 'by', clientSoftwareVersion: '1' };
+          expect((await bystander.call(apis.apiVersions, 3, software)).errorCode).toBe(0);
           bystander.end();
           for (const client of clients) client.end();
           await Promise.all(clients.map(({ closed }) => closed));
