@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { machineFacts } from '../lib/report.js';
 import { assertAtMost, measurePhase, openTopics, runPhase } from './lib/phase.js';
 import { writeReport } from './lib/write-report.js';
+import { newOutcome } from './lib/outcome.js';
 
 /*
  * A backlog is published, durably, and then consumed by another process: nothing is lost, the order of each partition
@@ -62,12 +63,7 @@ async function consume(): Promise<Record<string, number>> {
   let count = 0;
   let sum = 0;
   const last = new Array<number>(PARTITIONS).fill(-1);
-  let done!: () => void;
-  let failed!: (error: Error) => void;
-  const end = new Promise<void>((resolve, reject) => {
-    done = resolve;
-    failed = reject;
-  });
+  const { end, done, failed } = newOutcome();
   const group = await topics.startConsumerGroup<{ n: number }>({
     group: 'proof',
     topics: ['backlog'],

@@ -7,6 +7,7 @@ import type { TopicsService } from '@genrocks/topics';
 import { machineFacts } from '../lib/report.js';
 import { assertAtMost, measurePhase, openTopics, runPhase } from './lib/phase.js';
 import { writeReport } from './lib/write-report.js';
+import { newOutcome } from './lib/outcome.js';
 
 /*
  * Many partitions in one process: opened, written to and consumed; and once more after a restart, where every message
@@ -86,12 +87,7 @@ async function publishToAll(topics: TopicsService, earlier: number): Promise<voi
 async function consumeAll(topics: TopicsService, earlier: number): Promise<void> {
   const next = new Array<number>(partitions).fill(earlier);
   let left = partitions * messages;
-  let done!: () => void;
-  let failed!: (error: Error) => void;
-  const end = new Promise<void>((resolve, reject) => {
-    done = resolve;
-    failed = reject;
-  });
+  const { end, done, failed } = newOutcome();
   const group = await topics.startConsumerGroup<{ n: number }>({
     group: 'proof',
     topics: ['many'],
