@@ -15,6 +15,8 @@ import { recoverFile, type RecoveredFile } from './recovery.js';
  * cost next to nothing; it is trusted only if it is sound and of this very file, and built again where it is not.
  */
 export class LeftFiles {
+  /** How often the keys of a file were replaced by what the file itself says. */
+  repairs = 0;
   private indexing: Promise<void> = Promise.resolve();
 
   constructor(
@@ -112,6 +114,7 @@ export class LeftFiles {
     const recovered = await recoverFile(file.handle, file.path, file.end, { format: this.format });
     const damaged = file.keys;
     file.keys = recovered.keys;
+    this.repairs++;
     // The keys of what cannot be read are gone with the index that knew them.
     for (const damage of recovered.damage) file.addDamage(damage);
     await damaged.close();

@@ -9,6 +9,7 @@ import {
 import { IndexDamagedError } from '../index/indexed-keys.js';
 import { type Found, MergedCursor } from './cursor.js';
 import { extentOf, readPages, readValue } from './entry-reader.js';
+import { FileRanges } from './file-ranges.js';
 import { KeyProbe } from './key-probe.js';
 import type { LogDirectory } from './log-directory.js';
 import type { LogFile } from './log-file.js';
@@ -19,7 +20,11 @@ const PAGE_ENTRIES = 1024;
 
 /** Reading a log: its files seen as one map of keys, and as one sequence of entries. */
 export class LogView {
-  constructor(private readonly log: LogDirectory) {}
+  private ranges: FileRanges;
+
+  constructor(private readonly log: LogDirectory) {
+    this.ranges = new FileRanges(log.files, log.left.repairs);
+  }
 
   /** A key's newest value; at once where it takes no wait, as most do. */
   get(key: string, skipDamaged: boolean): Buffer | undefined | Promise<Buffer | undefined> {
@@ -115,8 +120,10 @@ export class LogView {
 
   /** A key's newest entry. Fails where damage may hide a newer one. */
   private find(probe: KeyProbe, skipDamaged: boolean): Found | undefined {
-    const { files } = this.log;
-    for (let i = files.length - 1; i >= 0; i--) {
+    const { files, left } = this.log;
+    if (!this.ranges.isOf(files, left.repairs)) this.ranges = new FileRanges(files, left.repairs);
+    const { ranges } = this;
+    for (let i = ranges.next(probe.key, files.length - 1); i >= 0; i = ranges.next(probe.key, i - 1)) {
       const file = files[i]!;
       const slot = file.keys.get(probe);
       if (!skipDamaged && file.damage.length > 0) refuseDamage([file], slot?.at);

@@ -29,6 +29,8 @@ export class MemoryKeys implements FileKeys {
   private readonly map = new SortedKeyMap<number>();
   private readonly slots = new SlotTable();
   private last: string | undefined;
+  private lowest = '';
+  private highest = '';
   ascending = true;
 
   get size(): number {
@@ -36,21 +38,21 @@ export class MemoryKeys implements FileKeys {
   }
 
   get({ key }: Pick<KeyProbe, 'key'>): Slot | undefined {
+    if (key < this.lowest || key > this.highest) return undefined;
     const number = this.map.get(key);
     return number === undefined ? undefined : this.slots.get(number);
   }
 
   get bounds(): KeyBounds | undefined {
-    if (this.size === 0) return undefined;
-    return {
-      lowest: this.page('', undefined, false, 1)[0]![0],
-      highest: this.page('', undefined, true, 1)[0]![0],
-    };
+    const { lowest, highest } = this;
+    return this.size === 0 ? undefined : { lowest, highest };
   }
 
   set(key: string, slot: Slot): void {
     const appended = this.last === undefined || key > this.last;
     if (slot.deleted || !appended) this.ascending = false;
+    if (this.last === undefined || key < this.lowest) this.lowest = key;
+    if (appended && key > this.highest) this.highest = key;
     this.last = key;
     const known = appended && this.ascending ? undefined : this.map.get(key);
     if (known === undefined) this.map.set(key, this.slots.add(slot));

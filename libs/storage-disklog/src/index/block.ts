@@ -151,31 +151,41 @@ export function isIntact(block: Buffer): boolean {
 }
 
 export function blockCount(block: Buffer): number {
-  return (block[0]! << 8) | block[1]!;
+  return uint16(block, 0);
+}
+
+/**
+ * Index of the entry that has this key; where there is none, the complement (`~`) of the index of the first entry whose
+ * key is above it.
+ */
+export function search(block: Buffer, key: Buffer): number {
+  const count = blockCount(block);
+  const prefix = prefixLength(block);
+  const side = compareBytes(block, HEAD_BYTES, HEAD_BYTES + prefix, key, 0, Math.min(prefix, key.length));
+  if (side !== 0) return side > 0 ? ~0 : ~count;
+  const offsets = offsetsAt(block);
+  const entries = offsets + 2 * count;
+  const end = block.length - CRC_BYTES;
+  const isLeaf = !isNode(block);
+  let low = 0;
+  let high = count;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const at = entries + uint16(block, offsets + 2 * middle);
+    const next = middle + 1 < count ? entries + uint16(block, offsets + 2 * middle + 2) : end;
+    const rest = at + (isLeaf ? slotBytesOf(block[at]!) : CHILD_BYTES);
+    const order = compareBytes(block, rest, next, key, prefix, key.length);
+    if (order === 0) return middle;
+    if (order < 0) low = middle + 1;
+    else high = middle;
+  }
+  return ~low;
 }
 
 /** Index of the first entry whose key is not below `key`; the count where there is none. */
 export function lowerBound(block: Buffer, key: Buffer): number {
-  const prefix = prefixLength(block);
-  const side = compareBytes(block, HEAD_BYTES, HEAD_BYTES + prefix, key, 0, Math.min(prefix, key.length));
-  if (side !== 0) return side > 0 ? 0 : blockCount(block);
-  let low = 0;
-  let high = blockCount(block);
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (compareRest(block, middle, key, prefix) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-/** Does the entry have this key? For an entry that {@link lowerBound} found. */
-export function hasKey(block: Buffer, index: number, key: Buffer): boolean {
-  if (index >= blockCount(block)) return false;
-  const prefix = prefixLength(block);
-  if (key.length < prefix || compareBytes(block, HEAD_BYTES, HEAD_BYTES + prefix, key, 0, prefix) !== 0)
-    return false;
-  return compareRest(block, index, key, prefix) === 0;
+  const at = search(block, key);
+  return at < 0 ? ~at : at;
 }
 
 export function keyOf(block: Buffer, index: number): string {
@@ -186,38 +196,37 @@ export function keyOf(block: Buffer, index: number): string {
 export function slotOf(block: Buffer, index: number): Slot {
   const at = entryAt(block, index);
   const flags = block[at]!;
-  const item = HEAD_BYTES + prefixLength(block) + block.readUInt16BE(at + 1) * ITEM_BYTES;
+  const item = HEAD_BYTES + prefixLength(block) + uint16(block, at + 1) * ITEM_BYTES;
   const hasIndex = (flags & HAS_INDEX) !== 0;
   const isPlaced = (flags & IS_PLACED) !== 0;
   const placed = at + (hasIndex ? 7 : 3);
   return {
-    at: block.readUIntBE(item, 6),
-    length: block.readUInt32BE(item + 6),
-    index: hasIndex ? block.readUInt32BE(at + 3) : 0,
+    at: uint48(block, item),
+    length: uint32(block, item + 6),
+    index: hasIndex ? uint32(block, at + 3) : 0,
     deleted: (flags & DELETED) !== 0,
-    inner: isPlaced ? block.readUInt32BE(placed) : 0,
-    innerLength: isPlaced ? block.readUInt32BE(placed + 4) : 0,
-    crc: isPlaced ? block.readUInt32BE(placed + 8) : 0,
+    inner: isPlaced ? uint32(block, placed) : 0,
+    innerLength: isPlaced ? uint32(block, placed + 4) : 0,
+    crc: isPlaced ? uint32(block, placed + 8) : 0,
   };
 }
 
 export function childOf(block: Buffer, index: number): BlockPlace {
   const at = entryAt(block, index);
-  return { offset: block.readUIntBE(at, 6), length: block.readUInt32BE(at + 6) };
+  return { offset: uint48(block, at), length: uint32(block, at + 6) };
 }
 
 function prefixLength(block: Buffer): number {
-  return (block[2]! << 8) | block[3]!;
+  return uint16(block, 2);
 }
 
 function offsetsAt(block: Buffer): number {
-  return HEAD_BYTES + prefixLength(block) + ((block[4]! << 8) | block[5]!) * ITEM_BYTES;
+  return HEAD_BYTES + prefixLength(block) + uint16(block, 4) * ITEM_BYTES;
 }
 
 function entryAt(block: Buffer, index: number): number {
   const offsets = offsetsAt(block);
-  const at = offsets + 2 * index;
-  return offsets + 2 * blockCount(block) + ((block[at]! << 8) | block[at + 1]!);
+  return offsets + 2 * blockCount(block) + uint16(block, offsets + 2 * index);
 }
 
 function entryEnd(block: Buffer, index: number): number {
@@ -227,9 +236,12 @@ function entryEnd(block: Buffer, index: number): number {
 /** Where the rest of the entry's key starts. */
 function restAt(block: Buffer, index: number): number {
   const at = entryAt(block, index);
-  if (isNode(block)) return at + CHILD_BYTES;
-  const flags = block[at]!;
-  return at + 3 + (flags & HAS_INDEX ? 4 : 0) + (flags & IS_PLACED ? 12 : 0);
+  return at + (isNode(block) ? CHILD_BYTES : slotBytesOf(block[at]!));
+}
+
+/** Bytes of an entry of a leaf before its key. */
+function slotBytesOf(flags: number): number {
+  return 3 + (flags & HAS_INDEX ? 4 : 0) + (flags & IS_PLACED ? 12 : 0);
 }
 
 /** Only leaves have items. */
@@ -237,9 +249,17 @@ function isNode(block: Buffer): boolean {
   return block[4] === 0 && block[5] === 0;
 }
 
-/** Compares what follows the prefix in the entry's key and in `key`. */
-function compareRest(block: Buffer, index: number, key: Buffer, prefix: number): number {
-  return compareBytes(block, restAt(block, index), entryEnd(block, index), key, prefix, key.length);
+// Blocks were checked when they were read; these leave out the checks of the buffer's own methods.
+function uint16(block: Buffer, at: number): number {
+  return (block[at]! << 8) | block[at + 1]!;
+}
+
+function uint32(block: Buffer, at: number): number {
+  return ((block[at]! << 24) | (block[at + 1]! << 16) | (block[at + 2]! << 8) | block[at + 3]!) >>> 0;
+}
+
+function uint48(block: Buffer, at: number): number {
+  return uint16(block, at) * 0x1_0000_0000 + uint32(block, at + 2);
 }
 
 /** Short stretches are compared faster here than by the native call. */

@@ -7,10 +7,10 @@ import {
   blockCount,
   type BlockPlace,
   childOf,
-  hasKey,
   isIntact,
   keyOf,
   lowerBound,
+  search,
   slotOf,
 } from './block.js';
 import { sharedBlockCache } from './block-cache.js';
@@ -27,10 +27,15 @@ export class IndexDamagedError extends Error {
   }
 }
 
+/** From so many keys found in a row on, the leaves are looked at without asking the filter. */
+const TRUST_AT = 16;
+
 /** The keys of a left file, read from its index as they are asked for. */
 export class IndexedKeys implements FileKeys {
   private readonly cache = sharedBlockCache.section();
   private knownBounds: KeyBounds | undefined;
+  /** Keys asked for that were here, in a row: where nearly all are, the filter is one read too many. */
+  private found = 0;
 
   private constructor(
     private readonly path: string,
@@ -88,11 +93,20 @@ export class IndexedKeys implements FileKeys {
     if (this.footer.keys === 0) return undefined;
     const { lowest, highest } = this.bounds!;
     if (key < lowest || key > highest) return undefined;
-    if (!mayHold(this.bloomPage(bloomPageOf(probe.hash, this.footer.bloomPages)), probe.hash))
+    const asksBloom = this.found < TRUST_AT;
+    if (asksBloom && !this.mayHold(probe.hash)) {
+      this.found = 0;
       return undefined;
+    }
     const leaf = this.block(this.placeFor(probe.bytes));
-    const at = lowerBound(leaf, probe.bytes);
-    return hasKey(leaf, at, probe.bytes) ? slotOf(leaf, at) : undefined;
+    const at = search(leaf, probe.bytes);
+    if (at < 0) {
+      // A filter that let it pass could not have helped.
+      if (!asksBloom) this.found = 0;
+      return undefined;
+    }
+    if (asksBloom) this.found++;
+    return slotOf(leaf, at);
   }
 
   page(lower: string, upper: string | undefined, reverse: boolean, max: number): [string, Slot][] {
@@ -170,8 +184,8 @@ export class IndexedKeys implements FileKeys {
   /** The leaf that holds a key if any does: in every node the last child whose first key is not above it. */
   private placeFor(key: Buffer): BlockPlace {
     return this.descend((node) => {
-      const at = lowerBound(node, key);
-      return hasKey(node, at, key) ? at : Math.max(0, at - 1);
+      const at = search(node, key);
+      return at >= 0 ? at : Math.max(0, ~at - 1);
     });
   }
 
@@ -222,6 +236,10 @@ export class IndexedKeys implements FileKeys {
     let at = place;
     while (at.offset >= this.footer.leavesEnd) at = childOf(this.block(at), 0);
     return at.offset;
+  }
+
+  private mayHold(hash: number): boolean {
+    return mayHold(this.bloomPage(bloomPageOf(hash, this.footer.bloomPages)), hash);
   }
 
   private bloomPage(page: number): Buffer {
