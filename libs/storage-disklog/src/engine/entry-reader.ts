@@ -86,8 +86,15 @@ function entryFrom(file: LogFile, bytes: Buffer, start: number, key: string, slo
     entry = file.format.readPlacedEntry(bytes.subarray(from, from + innerLength), crc);
     if (entry === undefined) throw file.rotten(at, length, 'an entry of the batch fails its checksum');
   }
-  if (entry?.value === undefined || entry.key.toString('latin1') !== key) {
+  if (entry?.value === undefined || !isKey(entry.key, key)) {
     throw file.rotten(at, length, 'the item does not hold the key it is known for');
   }
   return { key: entry.key, value: entry.value, verified };
+}
+
+/** Most keys are short, and then this is cheaper than making a string to compare. */
+function isKey(bytes: Buffer, key: string): boolean {
+  if (bytes.length !== key.length) return false;
+  for (let i = 0; i < bytes.length; i++) if (bytes[i] !== key.charCodeAt(i)) return false;
+  return true;
 }

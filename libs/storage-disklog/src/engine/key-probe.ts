@@ -1,14 +1,8 @@
 /** A key being looked for, with what several files need of it computed once. */
 export class KeyProbe {
   private hashed: number | undefined;
-  private buffer: Buffer | undefined;
 
   constructor(readonly key: string) {}
-
-  get bytes(): Buffer {
-    this.buffer ??= Buffer.from(this.key, 'latin1');
-    return this.buffer;
-  }
 
   get hash(): number {
     this.hashed ??= hashKey(this.key);

@@ -158,10 +158,10 @@ export function blockCount(block: Buffer): number {
  * Index of the entry that has this key; where there is none, the complement (`~`) of the index of the first entry whose
  * key is above it.
  */
-export function search(block: Buffer, key: Buffer): number {
+export function search(block: Buffer, key: string): number {
   const count = blockCount(block);
   const prefix = prefixLength(block);
-  const side = compareBytes(block, HEAD_BYTES, HEAD_BYTES + prefix, key, 0, Math.min(prefix, key.length));
+  const side = compare(block, HEAD_BYTES, HEAD_BYTES + prefix, key, 0, Math.min(prefix, key.length));
   if (side !== 0) return side > 0 ? ~0 : ~count;
   const offsets = offsetsAt(block);
   const entries = offsets + 2 * count;
@@ -174,7 +174,7 @@ export function search(block: Buffer, key: Buffer): number {
     const at = entries + uint16(block, offsets + 2 * middle);
     const next = middle + 1 < count ? entries + uint16(block, offsets + 2 * middle + 2) : end;
     const rest = at + (isLeaf ? slotBytesOf(block[at]!) : CHILD_BYTES);
-    const order = compareBytes(block, rest, next, key, prefix, key.length);
+    const order = compare(block, rest, next, key, prefix, key.length);
     if (order === 0) return middle;
     if (order < 0) low = middle + 1;
     else high = middle;
@@ -183,7 +183,7 @@ export function search(block: Buffer, key: Buffer): number {
 }
 
 /** Index of the first entry whose key is not below `key`; the count where there is none. */
-export function lowerBound(block: Buffer, key: Buffer): number {
+export function lowerBound(block: Buffer, key: string): number {
   const at = search(block, key);
   return at < 0 ? ~at : at;
 }
@@ -262,14 +262,21 @@ function uint48(block: Buffer, at: number): number {
   return uint16(block, at) * 0x1_0000_0000 + uint32(block, at + 2);
 }
 
-/** Short stretches are compared faster here than by the native call. */
-function compareBytes(a: Buffer, aFrom: number, aTo: number, b: Buffer, bFrom: number, bTo: number): number {
-  const shared = Math.min(aTo - aFrom, bTo - bFrom);
+/** Compares bytes of a block with characters of a key, each of which is a byte. */
+function compare(
+  block: Buffer,
+  from: number,
+  to: number,
+  key: string,
+  keyFrom: number,
+  keyTo: number,
+): number {
+  const shared = Math.min(to - from, keyTo - keyFrom);
   for (let i = 0; i < shared; i++) {
-    const difference = a[aFrom + i]! - b[bFrom + i]!;
+    const difference = block[from + i]! - key.charCodeAt(keyFrom + i);
     if (difference !== 0) return difference;
   }
-  return aTo - aFrom - (bTo - bFrom);
+  return to - from - (keyTo - keyFrom);
 }
 
 function sharedLength(a: string, b: string): number {

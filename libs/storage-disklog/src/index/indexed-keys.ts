@@ -98,8 +98,8 @@ export class IndexedKeys implements FileKeys {
       this.found = 0;
       return undefined;
     }
-    const leaf = this.block(this.placeFor(probe.bytes));
-    const at = search(leaf, probe.bytes);
+    const leaf = this.block(this.placeFor(key));
+    const at = search(leaf, key);
     if (at < 0) {
       // A filter that let it pass could not have helped.
       if (!asksBloom) this.found = 0;
@@ -143,9 +143,8 @@ export class IndexedKeys implements FileKeys {
 
   private pageUp(lower: string, upper: string | undefined, max: number): [string, Slot][] {
     const page: [string, Slot][] = [];
-    const bytes = Buffer.from(lower, 'latin1');
-    let place: BlockPlace | undefined = this.placeFor(bytes);
-    let at = lowerBound(this.block(place), bytes);
+    let place: BlockPlace | undefined = this.placeFor(lower);
+    let at = lowerBound(this.block(place), lower);
     while (place !== undefined) {
       const leaf = this.block(place);
       for (const count = blockCount(leaf); at < count; at++) {
@@ -163,9 +162,8 @@ export class IndexedKeys implements FileKeys {
     const page: [string, Slot][] = [];
     let bound = upper;
     for (;;) {
-      const leaf =
-        bound === undefined ? this.lastLeaf() : this.block(this.placeBelow(Buffer.from(bound, 'latin1')));
-      let at = bound === undefined ? blockCount(leaf) : lowerBound(leaf, Buffer.from(bound, 'latin1'));
+      const leaf = bound === undefined ? this.lastLeaf() : this.block(this.placeBelow(bound));
+      let at = bound === undefined ? blockCount(leaf) : lowerBound(leaf, bound);
       if (at === 0) return page;
       while (--at >= 0) {
         const key = keyOf(leaf, at);
@@ -182,7 +180,7 @@ export class IndexedKeys implements FileKeys {
   }
 
   /** The leaf that holds a key if any does: in every node the last child whose first key is not above it. */
-  private placeFor(key: Buffer): BlockPlace {
+  private placeFor(key: string): BlockPlace {
     return this.descend((node) => {
       const at = search(node, key);
       return at >= 0 ? at : Math.max(0, ~at - 1);
@@ -190,7 +188,7 @@ export class IndexedKeys implements FileKeys {
   }
 
   /** The leaf with the highest key below a bound. */
-  private placeBelow(bound: Buffer): BlockPlace {
+  private placeBelow(bound: string): BlockPlace {
     return this.descend((node) => Math.max(0, lowerBound(node, bound) - 1));
   }
 
