@@ -28,7 +28,8 @@ export class BufferPool {
     const size = sizeFor(bytes);
     const shelf = this.shelves.get(size);
     const buffer = shelf?.idle.pop();
-    if (buffer === undefined) return Buffer.allocUnsafeSlow(size);
+    if (buffer === undefined)
+      return size < SMALLEST ? Buffer.allocUnsafe(size) : Buffer.allocUnsafeSlow(size);
     shelf!.spare = Math.min(shelf!.spare, shelf!.idle.length);
     this.idle -= size;
     return buffer;

@@ -46,7 +46,7 @@ export class PartitionReader {
    * `maxBytes` but at least one where there is one.
    */
   async read(offset: number, maxBytes: number, endOffset: number, allocate?: Allocate): Promise<Buffer[]> {
-    const cached = this.tail.read(offset, maxBytes);
+    const cached = this.tail.read(offset, maxBytes, allocate);
     if (cached !== undefined) {
       this.counts.cacheHits++;
       return cached;

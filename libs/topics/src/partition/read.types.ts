@@ -17,14 +17,13 @@ export interface ReadBatchesOptions extends WaitOptions {
   /** With `waitMs`: wait until there is this much, in bytes. Default 1. */
   minBytes?: number;
   /**
-   * Where batches that come from the store may be read to. They are good for as long as that memory is. Default: memory
-   * of their own.
+   * Where batches may be read to. They are good for as long as that memory is. Default: memory of their own.
    */
   allocate?: Allocate;
 }
 
 export interface ReadBatchesResult {
-  /** Record batches v2 in offset order, base offsets set. Shared with the cache: do not change them. */
+  /** Record batches v2 in offset order, base offsets set. */
   readonly batches: Buffer[];
   /** Where to read on. */
   readonly nextOffset: number;

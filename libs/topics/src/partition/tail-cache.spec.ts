@@ -83,6 +83,18 @@ describe('the tail cache', () => {
     expect(tail.read(499, 1)).toEqual([batchAt(499, 500)]);
   });
 
+  it('copies to where it is told', () => {
+    const tail = new TailCache(100_000).tail();
+    const batches = [batchAt(0, 500), batchAt(1, 700), batchAt(2, 900)];
+    for (const batch of batches) tail.push(batch);
+    const memory = Buffer.alloc(5_000);
+    const asked: number[] = [];
+    const read = tail.read(1, 10_000, (bytes) => (asked.push(bytes), memory.subarray(0, bytes)));
+    expect(read).toEqual(batches.slice(1));
+    expect(asked).toEqual([batches[1]!.length + batches[2]!.length]);
+    expect(memory.subarray(0, asked[0]).equals(Buffer.concat(batches.slice(1)))).toBe(true);
+  });
+
   it('fills the same memory over and over', () => {
     const limit = 1024 * 1024;
     const cache = new TailCache(limit);

@@ -1,3 +1,4 @@
+import type { Allocate } from '@genrocks/storage';
 import { Fifo } from '../fifo.js';
 import { baseOffsetOf, nextOffsetOf } from '../records/batch-header.js';
 
@@ -145,12 +146,24 @@ export class CachedTail {
     this.held += entry.length;
   }
 
-  /** Copies of the batches from the one that holds `offset` on, up to `maxBytes` but at least one; undefined on a miss. */
-  read(offset: number, maxBytes: number): Buffer[] | undefined {
+  /**
+   * Copies of the batches from the one that holds `offset` on, up to `maxBytes` but at least one; undefined on a miss.
+   * @param allocate where they are copied to, one behind the other. Default: memory of their own
+   */
+  read(offset: number, maxBytes: number, allocate?: Allocate): Buffer[] | undefined {
     const run = this.run(offset, maxBytes);
     if (run === undefined) return undefined;
+    const target = run.bytes === 0 ? undefined : allocate?.(run.bytes);
     const batches: Buffer[] = [];
-    for (let i = run.from; i < run.to; i++) batches.push(Buffer.from(bytesOf(this.entries.at(i)!)));
+    let at = 0;
+    for (let i = run.from; i < run.to; i++) {
+      const bytes = bytesOf(this.entries.at(i)!);
+      if (target === undefined) batches.push(Buffer.from(bytes));
+      else {
+        target.set(bytes, at);
+        batches.push(target.subarray(at, (at += bytes.length)));
+      }
+    }
     return batches;
   }
 
@@ -184,7 +197,7 @@ export class CachedTail {
   }
 
   /** Which batches a read is answered with. */
-  private run(offset: number, maxBytes: number): { from: number; to: number } | undefined {
+  private run(offset: number, maxBytes: number): { from: number; to: number; bytes: number } | undefined {
     if (!this.reaches(offset)) return undefined;
     const { entries } = this;
     let from = this.floor(offset);
@@ -193,10 +206,11 @@ export class CachedTail {
     let bytes = 0;
     let to = from;
     for (; to < entries.length; to++) {
-      bytes += entries.at(to)!.length;
-      if (to > from && bytes > maxBytes) break;
+      const { length } = entries.at(to)!;
+      if (to > from && bytes + length > maxBytes) break;
+      bytes += length;
     }
-    return { from, to };
+    return { from, to, bytes };
   }
 
   private floor(offset: number): number {
