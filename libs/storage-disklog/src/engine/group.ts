@@ -35,8 +35,9 @@ export interface Place {
  */
 export class Group {
   readonly promise: Promise<void>;
-  /** When its first write came. */
+  /** When its first write came, and its last. */
   private readonly opened = performance.now();
+  private lastAdded = this.opened;
   length = 0;
   /** Entries in its items. */
   entries = 0;
@@ -47,8 +48,7 @@ export class Group {
 
   constructor(
     private readonly format: LogFormat,
-    /** Where it stands, or is planned to. */
-    public place: Place,
+    private place: Place,
   ) {
     this.promise = new Promise((resolve, reject) => {
       this.resolvePromise = resolve;
@@ -70,11 +70,12 @@ export class Group {
     this.members.push({ offset, size });
     this.length += size;
     this.entries += entries.length;
+    this.lastAdded = performance.now();
   }
 
-  /** How long its writes have taken to come so far, in ms. */
+  /** How long its writes took to come, in ms. */
   get gatherMs(): number {
-    return performance.now() - this.opened;
+    return this.lastAdded - this.opened;
   }
 
   /** Where its entries stand in the file. Meant for the time in which the bytes are on their way to the device. */
