@@ -89,7 +89,8 @@ async function paced(session, { ms, rate }) {
     return next;
   };
   await session.consume(seen.onMessage);
-  await run(WARM_UP / 4);
+  // A second, in which a process that has just started compiles, and collects for the first time.
+  await run(WARM_UP);
   seen.reset();
   const cpu = process.cpuUsage();
   const began = performance.now();
