@@ -56,6 +56,10 @@ export class Writer {
     await Promise.race([once(this.lines, 'line'), this.ended]);
   }
 
+  get pid(): number {
+    return this.child.pid!;
+  }
+
   /** Kills the process; resolves when everything it printed was read. */
   async kill(): Promise<void> {
     this.child.kill('SIGKILL');
