@@ -50,9 +50,23 @@ const mutants = [
   {
     name: 'a write is acknowledged before it is made',
     file: `${ENGINE}log-writer.ts`,
-    from: /await this\.write\(current, group\.bytesFor/,
-    to: 'void this.write(current, group.bytesFor',
-    suites: ['crash-states'],
+    from: /if \(written !== undefined\) await written;/,
+    to: '',
+    suites: ['engine/overlap'],
+  },
+  {
+    name: 'a write is acknowledged before the one before it is made',
+    file: `${ENGINE}log-writer.ts`,
+    from: /if \(before !== undefined\) await Promise\.allSettled\(\[written, before\]\);/,
+    to: '',
+    suites: ['engine/overlap'],
+  },
+  {
+    name: 'a group says that the one before it is stored while that is on its way',
+    file: `${ENGINE}log-writer.ts`,
+    from: /return isSameFile \? before\.place\.start : start;/,
+    to: 'return start;',
+    suites: ['engine/overlap'],
   },
   {
     name: 'a write is acknowledged before it is on the device',
@@ -225,8 +239,8 @@ const mutants = [
   {
     name: 'a short write is taken for a whole one',
     file: `${ENGINE}current-file.ts`,
-    from: /while \(written < bytes\.length\)/,
-    to: 'if (written < bytes.length)',
+    from: /(written \+= taken\(await [^;]+;)/,
+    to: '$1 break;',
     suites: ['faults'],
   },
   {

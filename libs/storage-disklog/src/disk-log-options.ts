@@ -1,7 +1,7 @@
 import { checkOptions, IsSize, parseSize } from '@genrocks/storage/config';
 import { InvalidConfigError } from '@genrocks/storage';
 import { IsIn, IsInt, IsNotEmpty, IsOptional, IsString, Max, Min } from 'class-validator';
-import type { SyncMode } from './engine/log-writer.js';
+import type { SyncMode } from './engine/syncs.js';
 import { MAX_FILES } from './format/headers.js';
 
 /** Settings that every store may have its own of (`OpenStoreOptions.settings`). In YAML in snake case (`log_type`). */

@@ -6,6 +6,7 @@ import { Logger } from '@nestjs/common';
 import { afterAll, describe, expect, it } from 'vitest';
 import { asText, logEntries, partitionOf, scanText, Scratch, withStore } from './__fixtures__/directories.js';
 import { type DiskLogOptions, DiskLogStorageAdapter } from './index.js';
+import { nodeFileSystem } from './io/file-system.js';
 import { backupLogs, dumpLog, exportLog, LogSnapshot, repairLog, verifyLog } from './tools/index.js';
 
 Logger.overrideLogger(false);
@@ -41,6 +42,29 @@ async function verified(logDir: string) {
 }
 
 describe('a log of JSON lines', () => {
+  it('waits for the device under sync: always, and not on the thread of the event loop', async () => {
+    let durableWrites = 0;
+    const fs: typeof nodeFileSystem = {
+      ...nodeFileSystem,
+      open: async (path, options) => {
+        const handle = await nodeFileSystem.open(path, options);
+        const write = handle.write.bind(handle);
+        handle.write = (...args) => {
+          if (options.durable === true) durableWrites++;
+          return write(...args);
+        };
+        handle.writeSync = () => expect.unreachable('a write at once is durable on Linux only');
+        return handle;
+      },
+    };
+    const adapter = new DiskLogStorageAdapter({ ...halt, logDir: await scratch.directory() }, fs);
+    const store = await adapter.open('t', 0);
+    await store.put('a', '1');
+    await store.put('b', '2');
+    await adapter.close();
+    expect(durableWrites).toBe(2);
+  });
+
   it('is readable text at any moment, its last line whole', async () => {
     const logDir = await scratch.directory();
     await withStore({ ...halt, logDir }, async (store) => {

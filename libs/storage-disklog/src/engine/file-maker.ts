@@ -3,7 +3,7 @@ import { writeIndexFile } from '../format/headers.js';
 import type { LogFormat } from '../format/log-format.js';
 import type { FileHandle, FileSystem } from '../io/file-system.js';
 import { PooledFile } from '../io/handle-pool.js';
-import { CurrentFile } from './current-file.js';
+import { CurrentFile, type FileDoors } from './current-file.js';
 import { replaceFile } from './durable-files.js';
 import { LogFile } from './log-file.js';
 import { MemoryKeys } from './memory-keys.js';
@@ -63,17 +63,17 @@ export class FileMaker {
   }
 
   makeCurrent(file: LogFile, keys: MemoryKeys, writer: FileHandle, size: number): CurrentFile {
-    return new CurrentFile(file, keys, writer, this.fillerFor(file.path), this.options.maxBytes, size);
+    return new CurrentFile(file, keys, writer, this.doorsOf(file.path), this.options.maxBytes, size);
   }
 
   openWriter(path: string): Promise<FileHandle> {
     return this.fs.open(path, { write: true, durable: this.options.durable });
   }
 
-  private fillerFor(path: string) {
-    return this.options.durable && this.options.format.zerosAhead
-      ? () => this.fs.open(path, { write: true })
-      : undefined;
+  private doorsOf(path: string): FileDoors {
+    const { durable, format } = this.options;
+    const open = (options: { durable: boolean }) => this.fs.open(path, { write: true, ...options });
+    return { durable, open: format.zerosAhead ? open : undefined };
   }
 
   /** The first half of a truncation, its marker standing. */

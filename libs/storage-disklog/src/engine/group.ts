@@ -35,9 +35,8 @@ export interface Place {
  */
 export class Group {
   readonly promise: Promise<void>;
-  /** When its first write came, and its last. */
+  /** When its first write came. */
   private readonly opened = performance.now();
-  private lastAdded = this.opened;
   length = 0;
   /** Entries in its items. */
   entries = 0;
@@ -48,7 +47,8 @@ export class Group {
 
   constructor(
     private readonly format: LogFormat,
-    private place: Place,
+    /** Where it stands, or is planned to. */
+    public place: Place,
   ) {
     this.promise = new Promise((resolve, reject) => {
       this.resolvePromise = resolve;
@@ -70,12 +70,11 @@ export class Group {
     this.members.push({ offset, size });
     this.length += size;
     this.entries += entries.length;
-    this.lastAdded = performance.now();
   }
 
-  /** How long its writes took to come, in ms. */
+  /** How long its writes have taken to come so far, in ms. */
   get gatherMs(): number {
-    return this.lastAdded - this.opened;
+    return performance.now() - this.opened;
   }
 
   /** Where its entries stand in the file. Meant for the time in which the bytes are on their way to the device. */

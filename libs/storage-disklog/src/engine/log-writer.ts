@@ -5,25 +5,20 @@ import {
   type StoreEvent,
   SyncFailedError,
 } from '@genrocks/storage';
-import type { EntryWrite } from '../format/entry.js';
-import type { LogFormat } from '../format/log-format.js';
+import type { EntryWrite, PlacedEntry } from '../format/entry.js';
 import { isErrno } from '../io/file-system.js';
 import type { CurrentFile } from './current-file.js';
 import { UnfinishedStepError } from './durable-files.js';
-import { Group } from './group.js';
+import { Group, type Place } from './group.js';
+import { GroupQueue, type QueueOptions, type Task } from './group-queue.js';
+import { type SyncOptions, Syncs } from './syncs.js';
 
-/** A group is sent off when it has this many bytes, so that one write stays short and its buffer small. */
-const MAX_GROUP_BYTES = 4 << 20;
+/** A group of fewer entries and bytes does not go beside another one: it gathers. */
+const WORTH_ENTRIES = 4;
+const WORTH_BYTES = 32 << 10;
 
-export type SyncMode = 'always' | 'interval' | 'os';
-
-export interface WriterOptions {
+export interface WriterOptions extends SyncOptions {
   readonly name: string;
-  readonly format: LogFormat;
-  readonly sync: SyncMode;
-  readonly syncIntervalMs: number;
-  /** Bytes a file may have before the log goes to the next one; Infinity for a log of one file. */
-  readonly rotateAt: number;
   readonly onEvent: (event: StoreEvent) => void;
 }
 
@@ -34,46 +29,52 @@ export interface WriterHost {
   rotate(lastSequence: number): Promise<void>;
 }
 
-interface Task {
-  readonly run: () => Promise<void>;
-  readonly settle: (error?: Error) => void;
+/** A group whose bytes are on their way. */
+interface Flight {
+  readonly group: Group;
+  readonly place: Place;
+  readonly end: number;
+  /** Writes on their way once it has gone. */
+  readonly crowd: number;
+  /** Its bytes are written, or could not be. */
+  written?: Promise<unknown> | undefined;
+  /** It is settled, and so is all before it. */
+  landed?: Promise<void>;
+  /** Its bytes were cut together with those of a group before it. */
+  refusal?: GenRocksError;
 }
 
 /**
  * Group commit. Writes that come while a group is on its way to the device gather in the next one; a group is one
- * write and one sync, however many wait for it. Tasks (truncation, closing) take their turn among the groups, alone.
+ * write and one sync, however many wait for it. Two groups may be on their way at once; they are settled in order.
+ * Tasks (truncation, closing) and the change to the next file take their turn among the groups, alone.
  */
 export class LogWriter {
-  private readonly queue: (Group | Task)[] = [];
-  private gathering: Group | undefined;
-  private running = false;
+  /** Oldest first. */
+  private readonly flights: Flight[] = [];
+  /** Something runs alone. */
+  private busy = false;
   private scheduled = false;
   private failure: GenRocksError | undefined;
-  private closed = false;
-  /** Where the next item will stand if everything under way succeeds. */
-  private plannedEnd: number;
-  private plannedGeneration: number;
-  private plannedSequence: number;
-  private syncTimer: NodeJS.Timeout | undefined;
-  /** Writes in the last group, how long they took to come and to be stored. */
-  private lastGroup = { items: 0, gatherMs: 0, ms: 0 };
-  /** How much of the current file is known to be on stable storage. */
-  private synced: number;
+  /** How many writes were on their way when the last group had gone, and how long that took. */
+  private last = { crowd: 0, ms: 0 };
+  private readonly queue: GroupQueue;
+  private readonly syncs: Syncs;
 
   constructor(
     private readonly host: WriterHost,
     private sequence: number,
     private readonly options: WriterOptions,
   ) {
-    const { file } = host.current;
-    this.synced = this.plannedEnd = file.end;
-    this.plannedGeneration = file.generation;
-    this.plannedSequence = sequence;
+    const { format, rotateAt, sync } = options;
+    this.syncs = new Syncs(host, options, (cause) => this.fail(cause));
+    const syncedFor = sync === 'always' ? this.syncedBehind : this.syncedSoFar;
+    this.queue = new GroupQueue({ format, rotateAt, syncedFor }, this.planned);
   }
 
   /** Bytes the current file will have when all that waits is written. */
   get pendingEnd(): number {
-    return this.plannedEnd;
+    return this.queue.plannedEnd;
   }
 
   /** Sequence of the newest committed item. */
@@ -89,22 +90,19 @@ export class LogWriter {
   /** Appends one item; the buffers are copied before this returns. Resolves when it is as durable as `sync` says. */
   append(entries: readonly EntryWrite[], size = this.options.format.itemSize(entries)): Promise<void> {
     if (this.failure !== undefined) return Promise.reject(this.failure);
-    const group = this.groupFor(size);
+    const group = this.queue.groupFor(size);
     group.add(entries, size, Date.now());
-    this.plannedEnd += size;
-    this.plannedSequence++;
-    if (!this.running && this.isWorthSending(group)) void this.run();
+    this.schedule();
+    if (this.isWorthSplitting(group)) this.pump();
     return group.promise;
   }
 
   /** Runs alone, after everything that was queued before it. */
   exclusive<T>(action: () => Promise<T>): Promise<T> {
-    this.gathering = undefined;
     return new Promise<T>((resolve, reject) => {
       let result: T;
       const run = async () => {
         result = await action();
-        this.replan();
       };
       this.queue.push({ run, settle: (error) => (error === undefined ? resolve(result) : reject(error)) });
       this.schedule();
@@ -115,135 +113,179 @@ export class LogWriter {
   sync(): Promise<void> {
     return this.exclusive(async () => {
       if (this.failure !== undefined) throw this.failure;
-      await this.syncNow();
+      await this.syncs.now();
     });
   }
 
   /** Ends the timer; writes after this fail. */
   stop(): void {
-    this.closed = true;
-    clearTimeout(this.syncTimer);
+    this.syncs.stop();
   }
 
-  private groupFor(size: number): Group {
-    const nextFile =
-      this.plannedEnd + size > this.options.rotateAt && this.plannedEnd > this.options.format.headBytes;
-    const { gathering } = this;
-    if (gathering !== undefined && !nextFile && gathering.length + size <= MAX_GROUP_BYTES) return gathering;
-    if (nextFile) {
-      this.plannedEnd = this.options.format.headBytes;
-      this.plannedGeneration++;
-    }
-    const group = new Group(this.options.format, {
-      start: this.plannedEnd,
-      generation: this.plannedGeneration,
-      sequence: this.plannedSequence,
-      synced: this.syncedFor(this.plannedEnd, this.plannedGeneration),
-    });
-    this.gathering = group;
-    this.queue.push(group);
-    this.schedule();
-    return group;
-  }
+  /** Under `always` a group is written when all before it is durable but the one group before. */
+  private readonly syncedBehind: QueueOptions['syncedFor'] = ({ start, generation }, waiting) => {
+    const before = waiting ?? this.flights.at(-1)?.group;
+    const isSameFile = before instanceof Group && before.place.generation === generation;
+    return isSameFile ? before.place.start : start;
+  };
 
-  /** Under `always` a group is written only when all before it is durable; otherwise only what was synced counts. */
-  private syncedFor(start: number, generation: number): number {
-    if (this.options.sync === 'always') return start;
-    return generation === this.host.current.file.generation ? this.synced : this.options.format.headBytes;
+  private readonly syncedSoFar: QueueOptions['syncedFor'] = ({ generation }) =>
+    generation === this.host.current.file.generation ? this.syncs.synced : this.options.format.headBytes;
+
+  /** Where the next group will stand, if nothing waits. */
+  private get planned(): Omit<Place, 'synced'> {
+    const { end, generation } = this.host.current.file;
+    return { start: end, generation, sequence: this.sequence };
   }
 
   /** Waits for the end of this turn: all who were resolved by the last group write again before the next one goes. */
   private schedule(): void {
-    if (this.running || this.scheduled) return;
+    if (this.scheduled) return;
     this.scheduled = true;
     process.nextTick(() => {
       this.scheduled = false;
-      if (!this.running) void this.run();
+      this.pump();
     });
   }
 
-  /**
-   * Where many writers take longer to make their next writes than the device takes to store them, waiting for all of
-   * them leaves the device idle, and then them. Half of them go off as soon as they are there, and from then on the
-   * two halves take turns.
-   */
-  private isWorthSending(group: Group): boolean {
-    const { items, ms } = this.lastGroup;
-    return items >= 4 && group.items === items >> 1 && 2 * group.gatherMs > ms;
-  }
-
-  /** The other way round: what the writers of the last group write next is there long before the device is done. */
-  private isWorthWaiting(): boolean {
-    const { gathering, lastGroup, queue } = this;
-    if (gathering === undefined || queue[0] !== gathering) return false;
-    const { items, gatherMs, ms } = lastGroup;
-    return items > 0 && ms > (1.5 * gatherMs * (items + gathering.items)) / items;
-  }
-
-  private async run(): Promise<void> {
-    this.running = true;
-    for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) {
-      if (next === this.gathering) this.gathering = undefined;
-      try {
-        await (next instanceof Group ? this.commit(next) : next.run());
-        next.settle();
-      } catch (error) {
-        next.settle(this.explain(error));
-        this.replan();
+  /** Sends off what may go. */
+  private pump(): void {
+    for (let { head: next } = this.queue; next !== undefined && !this.busy; next = this.queue.head) {
+      if (next instanceof Group && this.failure === undefined && !this.isForNextFile(next)) {
+        if (!this.maySend(next)) return;
+        this.queue.take();
+        this.send(next);
+      } else {
+        if (this.flights.length > 0) return;
+        void this.runAlone(next);
       }
-      // The writers of the group that was just settled run before this goes on.
-      if (this.isWorthWaiting()) await new Promise((resolve) => process.nextTick(resolve));
     }
-    this.running = false;
   }
 
-  private async commit(group: Group): Promise<void> {
-    if (this.failure !== undefined) throw this.failure;
-    const started = performance.now();
-    if (
-      this.host.current.file.end + group.length > this.options.rotateAt &&
-      this.host.current.file.end > this.options.format.headBytes
-    ) {
-      await this.rotate();
+  private isForNextFile({ length }: Group): boolean {
+    const end = this.flights.at(-1)?.end ?? this.host.current.file.end;
+    return end + length > this.options.rotateAt && end > this.options.format.headBytes;
+  }
+
+  /** A second group goes while one is on its way if it carries about as much: small ones had better gather. */
+  private maySend({ length, entries }: Group): boolean {
+    const [flight] = this.flights;
+    if (flight === undefined) return true;
+    if (this.flights.length > 1 || (entries < WORTH_ENTRIES && length < WORTH_BYTES)) return false;
+    return 2 * length >= flight.group.length && this.host.current.canOverlap;
+  }
+
+  /**
+   * Where the writers take a good part of the device's time to make their next writes, waiting for all of them leaves
+   * the device idle, and then them. Half of them go off as soon as they are there, and from then on the two halves are
+   * on their way side by side: one is encoded while the other is stored.
+   */
+  private isWorthSplitting(group: Group): boolean {
+    const { crowd, ms } = this.last;
+    if (group.items !== crowd >> 1 || this.flights.length > 0 || this.busy || this.queue.head !== group)
+      return false;
+    return 4 * group.gatherMs > ms && this.host.current.canOverlap;
+  }
+
+  /** Runs a task, or what a group needs before it can go: the next file. */
+  private async runAlone(next: Group | Task): Promise<void> {
+    this.busy = true;
+    try {
+      if (next instanceof Group) await this.makeRoom();
+      else {
+        this.queue.take();
+        await next.run();
+        this.replan();
+        next.settle();
+      }
+    } catch (error) {
+      if (next instanceof Group) this.queue.take();
+      next.settle(this.explain(error));
+      this.replan();
     }
+    this.busy = false;
+    this.schedule();
+  }
+
+  private send(group: Group): void {
+    const { file } = this.host.current;
+    const last = this.flights.at(-1);
+    const start = last?.end ?? file.end;
+    const sequence = last === undefined ? this.sequence : last.place.sequence + last.group.items;
+    const synced = this.options.sync === 'always' ? file.end : this.syncs.synced;
+    const flight: Flight = {
+      group,
+      place: { start, generation: file.generation, sequence, synced },
+      end: start + group.length,
+      crowd: group.items + (last?.group.items ?? 0),
+    };
+    this.flights.push(flight);
+    flight.landed = this.commit(flight, last?.landed);
+  }
+
+  private async commit(flight: Flight, before: Promise<void> | undefined): Promise<void> {
+    const started = performance.now();
+    const { group, place } = flight;
     const { current } = this.host;
-    const { file, keys } = current;
-    const start = file.end;
-    const { generation } = file;
-    const synced = this.syncedFor(start, generation);
-    const place = { start, generation, sequence: this.sequence, synced };
-    const written = this.write(current, group.bytesFor(place));
-    // The time the device takes is used to work out where the entries are; they show only once they are stored.
-    const placed = [...group.placed()];
-    await written;
+    try {
+      const written = (flight.written = current.write(group.bytesFor(place), place.start));
+      // The time the device takes is used to work out where the entries are; they show only once they are stored.
+      const placed = [...group.placed()];
+      if (before !== undefined) await Promise.allSettled([written, before]);
+      if (written !== undefined) await written;
+      this.refuse(flight);
+      this.publish(flight, placed, performance.now() - started);
+      group.settle();
+    } catch (error) {
+      if (before !== undefined) await before;
+      group.settle(flight.refusal ?? this.failure ?? (await this.refusalOf(flight, error)));
+    }
+    const index = this.flights.indexOf(flight);
+    if (index >= 0) this.flights.splice(index, 1);
+    this.schedule();
+  }
+
+  /** Throws where a group before this one failed. */
+  private refuse({ refusal = this.failure }: Flight): void {
+    if (refusal !== undefined) throw refusal;
+  }
+
+  /** What a group brought is stored as its writers were promised: readers see it from here on. */
+  private publish({ group, end, crowd }: Flight, placed: PlacedEntry[][], ms: number): void {
+    const { file, keys } = this.host.current;
     for (const item of placed) for (const { key, slot } of item) keys.set(key, slot);
-    file.end = start + group.length;
+    file.end = end;
     file.items += group.items;
     file.entries += group.entries;
     this.sequence += group.items;
-    if (this.options.sync === 'always') this.synced = file.end;
-    else this.syncLater();
-    const ms = performance.now() - started;
-    this.lastGroup = { items: group.items, gatherMs: group.gatherMs, ms };
+    this.syncs.wrote();
+    this.last = { crowd, ms };
     this.options.onEvent({ type: 'write', items: group.entries, bytes: group.length, ms });
   }
 
-  private async write(current: CurrentFile, bytes: Buffer): Promise<void> {
+  /** A group could not be written. On a full device it is cut back, together with the one behind it. */
+  private async refusalOf(flight: Flight, error: unknown): Promise<GenRocksError> {
+    if (!isNoSpace(error)) return this.fail(error);
+    this.busy = true;
+    const behind = this.flights.slice(this.flights.indexOf(flight) + 1);
+    await Promise.allSettled(behind.map(({ written }) => Promise.resolve(written)));
+    let refusal: GenRocksError = new NoSpaceError(this.options.name, error);
     try {
-      const written = current.write(bytes);
-      if (written !== undefined) await written;
-    } catch (error) {
-      if (!isNoSpace(error)) throw this.fail(error);
-      await current.cutBack().catch((cause: unknown) => {
-        throw this.fail(cause);
-      });
-      throw new NoSpaceError(this.options.name, error);
+      await this.host.current.cutBack();
+    } catch (cause) {
+      refusal = this.fail(cause);
     }
+    for (const lost of behind) lost.refusal = refusal;
+    this.flights.length = 0;
+    this.busy = false;
+    this.replan();
+    return refusal;
   }
 
-  private async rotate(): Promise<void> {
+  private async makeRoom(): Promise<void> {
+    if (this.failure !== undefined) throw this.failure;
     await this.host.rotate(this.lastSequence);
-    this.synced = this.options.format.headBytes;
+    this.syncs.restart();
   }
 
   /** Every error that a caller gets has a code; a step that broke off in the middle ends the writing. */
@@ -265,40 +307,10 @@ export class LogWriter {
     return this.failure;
   }
 
-  private syncLater(): void {
-    if (this.options.sync !== 'interval' || this.syncTimer !== undefined || this.closed) return;
-    this.syncTimer = setTimeout(() => {
-      this.syncTimer = undefined;
-      // The failure is kept and told to the next writer; nobody waits for this one.
-      this.sync().catch(() => undefined);
-    }, this.options.syncIntervalMs);
-    this.syncTimer.unref();
-  }
-
-  private async syncNow(): Promise<void> {
-    const { current } = this.host;
-    const { end } = current.file;
-    if (this.synced === end) return;
-    try {
-      await current.sync();
-      this.synced = end;
-    } catch (error) {
-      throw this.fail(error);
-    }
-  }
-
   /** After a failure or a task nothing stands where it was planned; queued groups are sealed again when written. */
   private replan(): void {
-    const { file } = this.host.current;
-    this.synced = Math.min(this.synced, file.end);
-    this.plannedEnd = file.end;
-    this.plannedGeneration = file.generation;
-    this.plannedSequence = this.sequence;
-    for (const waiting of this.queue) {
-      if (!(waiting instanceof Group)) continue;
-      this.plannedEnd += waiting.length;
-      this.plannedSequence += waiting.items;
-    }
+    this.syncs.limit();
+    this.queue.replan(this.planned);
   }
 }
 

@@ -1,0 +1,85 @@
+import type { LogFormat } from '../format/log-format.js';
+import { Group, type Place } from './group.js';
+
+/** A group is sent off when it has this many bytes, so that one write stays short and its buffer small. */
+const MAX_GROUP_BYTES = 4 << 20;
+
+/** Something that runs alone, between groups. */
+export interface Task {
+  readonly run: () => Promise<void>;
+  readonly settle: (error?: Error) => void;
+}
+
+export interface QueueOptions {
+  readonly format: LogFormat;
+  /** Bytes a file may have before the log goes to the next one; Infinity for a log of one file. */
+  readonly rotateAt: number;
+  /** What will be on stable storage of a file when a group that starts there is written behind another one. */
+  readonly syncedFor: (place: Omit<Place, 'synced'>, before: Group | Task | undefined) => number;
+}
+
+/** What waits to be written, and where it will stand if everything before it succeeds. */
+export class GroupQueue {
+  private readonly waiting: (Group | Task)[] = [];
+  private gathering: Group | undefined;
+  /** Where the next item will stand. */
+  private next: { start: number; generation: number; sequence: number };
+
+  constructor(
+    private readonly options: QueueOptions,
+    next: Omit<Place, 'synced'>,
+  ) {
+    this.next = { ...next };
+  }
+
+  /** Bytes the current file will have when all that waits is written. */
+  get plannedEnd(): number {
+    return this.next.start;
+  }
+
+  get head(): Group | Task | undefined {
+    return this.waiting[0];
+  }
+
+  /** The group that an item of this size joins, its room being taken; a new one comes last. */
+  groupFor(size: number): Group {
+    const { format, rotateAt, syncedFor } = this.options;
+    const { next } = this;
+    const isForNextFile = next.start + size > rotateAt && next.start > format.headBytes;
+    let group = this.gathering;
+    if (group === undefined || isForNextFile || group.length + size > MAX_GROUP_BYTES) {
+      if (isForNextFile) {
+        next.start = format.headBytes;
+        next.generation++;
+      }
+      group = new Group(format, { ...next, synced: syncedFor(next, this.waiting.at(-1)) });
+      this.gathering = group;
+      this.waiting.push(group);
+    }
+    next.start += size;
+    next.sequence++;
+    return group;
+  }
+
+  /** What comes after this is not in a group with what came before. */
+  push(task: Task): void {
+    this.gathering = undefined;
+    this.waiting.push(task);
+  }
+
+  /** Takes the head; nothing joins it any more. */
+  take(): void {
+    if (this.waiting.shift() === this.gathering) this.gathering = undefined;
+  }
+
+  /** After a failure or a task nothing stands where it was planned; groups are sealed again when they are written. */
+  replan(next: Omit<Place, 'synced'>): void {
+    let { start, sequence } = next;
+    for (const group of this.waiting) {
+      if (!(group instanceof Group)) continue;
+      start += group.length;
+      sequence += group.items;
+    }
+    this.next = { start, generation: next.generation, sequence };
+  }
+}
