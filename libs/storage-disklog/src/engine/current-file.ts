@@ -7,6 +7,8 @@ import { OwnThread } from './own-thread.js';
 const MAX_STEP = 4 << 20;
 /** A file smaller than this stays as it is: a thousand idle partitions must not cost a thousand times the step. */
 const MIN_SIZE = 64 << 10;
+/** A write this large pays for the file's growth by itself, and would only wait for the zeros behind it. */
+const MAX_BYTES_OVER_ZEROS = 512 << 10;
 const ZEROS = Buffer.alloc(256 << 10);
 
 /** How a file's handles are opened. */
@@ -100,7 +102,7 @@ export class CurrentFile {
     if (!isSecond) this.isWriterBusy = true;
     try {
       if (this.filling !== undefined && end > this.filling.from) await this.filling.done;
-      this.fillAhead(end);
+      if (bytes.length < MAX_BYTES_OVER_ZEROS) this.fillAhead(end);
       for (let written = 0; written < bytes.length;) {
         written += taken(await writer.write(bytes, written, bytes.length - written, start + written));
       }
