@@ -137,6 +137,8 @@ export function kcat() {
         '-l',
         file,
       ]),
-    consume: (bootstrap, topic) => run(['-C', '-b', bootstrap, '-t', topic, '-o', 'beginning', '-e', '-q']),
+    /** Ends with the last message: with `-e` it would wait out a long poll at the end of the log, half a second. */
+    consume: (bootstrap, topic, count) =>
+      run(['-C', '-b', bootstrap, '-t', topic, '-o', 'beginning', '-c', String(count), '-q']),
   };
 }

@@ -112,7 +112,7 @@ function rdkafkaCells(bytes) {
         broker.withTopic(partitions, async (topic) => {
           await rdkafka.produce(broker.bootstrap, topic, file);
           return watched(async () => {
-            const seconds = await rdkafka.consume(broker.bootstrap, topic);
+            const seconds = await rdkafka.consume(broker.bootstrap, topic, count);
             return { messages: count, perSecond: count / seconds };
           });
         }),
@@ -267,7 +267,7 @@ publish('kafka', chosen, {
   notes: [
     `Median of the rounds, each client in a process of its own. Others are sent single messages, ${IN_FLIGHT} on their way, and`,
     'acknowledge what they consume; a backlog is timed from its first message to its last. librdkafka is kcat, timed from its',
-    'start to its exit. CPU is that of the client. Durable are those that sync before they acknowledge.',
+    'start to its exit after the last message. CPU is that of the client. Durable are those that sync before they acknowledge.',
   ],
   results,
   goals,
