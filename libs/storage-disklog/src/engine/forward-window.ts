@@ -1,7 +1,7 @@
 import type { ByteWindow } from '../format/log-format.js';
 import type { FileHandle } from '../io/file-system.js';
+import { NOTHING, ReadBytes, readInto } from './window.js';
 
-const NOTHING = Buffer.alloc(0);
 /** Read ahead at most, however large the items are: one of them is read whole when it is asked for. */
 const MAX_AHEAD = 4 << 20;
 
@@ -12,9 +12,7 @@ const MAX_AHEAD = 4 << 20;
  * What was read is never moved, since entries that were handed out are views of it. An item that lies across two
  * stretches is made whole in front of the second one, where room was left for it.
  */
-export class ForwardWindow implements ByteWindow {
-  private buffer: Buffer = NOTHING;
-  private start = 0;
+export class ForwardWindow extends ReadBytes implements ByteWindow {
   private ahead: { readonly at: number; readonly stretch: Promise<Stretch> } | undefined;
   /** What was asked for in one piece: the longest item so far, in effect. */
   private longest = 0;
@@ -29,17 +27,8 @@ export class ForwardWindow implements ByteWindow {
     readonly size: number,
     private readonly chunk: number,
     private readonly first = chunk,
-  ) {}
-
-  held(at: number, length: number): Buffer | undefined {
-    const offset = at - this.start;
-    if (offset < 0 || offset + length > this.buffer.length) return undefined;
-    return this.buffer.subarray(offset, offset + length);
-  }
-
-  heldFrom(at: number): Buffer {
-    const offset = at - this.start;
-    return offset < 0 || offset > this.buffer.length ? NOTHING : this.buffer.subarray(offset);
+  ) {
+    super();
   }
 
   async peek(at: number, length: number): Promise<Buffer> {
@@ -51,7 +40,7 @@ export class ForwardWindow implements ByteWindow {
     this.longest = Math.max(this.longest, wanted);
     const held = this.held(at, wanted);
     if (held !== undefined) return held;
-    const follows = this.buffer.length > 0 && at >= this.start && at <= this.start + this.buffer.length;
+    const follows = this.reaches(at);
     let bytes = follows ? this.buffer.subarray(at - this.start) : NOTHING;
     const least = follows ? this.chunk : this.first;
     while (bytes.length < wanted) {
@@ -93,13 +82,7 @@ export class ForwardWindow implements ByteWindow {
   /** @param room bytes left free in front */
   private async read(at: number, room: number, length: number): Promise<Stretch> {
     const target = Buffer.allocUnsafe(room + Math.max(0, Math.min(length, this.size - at)));
-    let filled = room;
-    while (filled < target.length) {
-      const count = await this.file.read(target, filled, target.length - filled, at + filled - room);
-      if (count === 0) break;
-      filled += count;
-    }
-    return new Stretch(target, room, filled);
+    return new Stretch(target, room, await readInto(this.file, at, target, room));
   }
 }
 

@@ -3,23 +3,13 @@ import type { FileHandle } from '../io/file-system.js';
 
 /** Bytes read at a time; what is asked for in one piece is read whole. */
 const CHUNK = 1 << 20;
-const NOTHING = Buffer.alloc(0);
+export const NOTHING = Buffer.alloc(0);
 
-/** A moving view of a file, for those who look here and there; {@link ForwardWindow} is for reading one through. */
-export class Window implements ByteWindow {
-  private buffer: Buffer = NOTHING;
-  private start = 0;
-
-  constructor(
-    private readonly file: Pick<FileHandle, 'read'>,
-    readonly size: number,
-    private readonly chunk = CHUNK,
-  ) {}
-
-  /** Like {@link view}, for a few bytes somewhere ahead: the window stays where it is. */
-  async peek(at: number, length: number): Promise<Buffer> {
-    return this.held(at, length) ?? (await this.read(at, length));
-  }
+/** What has been read of a file, in one stretch. */
+export class ReadBytes {
+  protected buffer: Buffer = NOTHING;
+  /** Where in the file it begins. */
+  protected start = 0;
 
   /** These bytes if they have been read already, all of them. */
   held(at: number, length: number): Buffer | undefined {
@@ -33,15 +23,53 @@ export class Window implements ByteWindow {
     return offset < 0 || offset > this.buffer.length ? NOTHING : this.buffer.subarray(offset);
   }
 
+  /** Does a position lie in it, or right behind it? */
+  protected reaches(at: number): boolean {
+    return this.buffer.length > 0 && at >= this.start && at <= this.start + this.buffer.length;
+  }
+}
+
+/**
+ * Reads a file from a position on into a buffer, from an index of it on.
+ * @returns the index behind what was read, below its length only at the end of the file
+ */
+export async function readInto(
+  file: Pick<FileHandle, 'read'>,
+  at: number,
+  target: Buffer,
+  from: number,
+): Promise<number> {
+  let filled = from;
+  while (filled < target.length) {
+    const count = await file.read(target, filled, target.length - filled, at + filled - from);
+    if (count === 0) break;
+    filled += count;
+  }
+  return filled;
+}
+
+/** A moving view of a file, for those who look here and there; {@link ForwardWindow} is for reading one through. */
+export class Window extends ReadBytes implements ByteWindow {
+  constructor(
+    private readonly file: Pick<FileHandle, 'read'>,
+    readonly size: number,
+    private readonly chunk = CHUNK,
+  ) {
+    super();
+  }
+
+  /** Like {@link view}, for a few bytes somewhere ahead: the window stays where it is. */
+  async peek(at: number, length: number): Promise<Buffer> {
+    return this.held(at, length) ?? (await this.read(at, length));
+  }
+
   /** Up to `length` bytes from a position, fewer only at the end of the file. */
   async view(at: number, length: number): Promise<Buffer> {
     const wanted = Math.min(length, this.size - at);
     const held = this.held(at, wanted);
     if (held !== undefined) return held;
-    const end = this.start + this.buffer.length;
-    const follows = this.buffer.length > 0 && at >= this.start && at <= end;
     // Never taken apart in place: entries that were handed out are views of it.
-    const kept = follows ? this.buffer.subarray(at - this.start) : NOTHING;
+    const kept = this.reaches(at) ? this.buffer.subarray(at - this.start) : NOTHING;
     const missing = wanted - kept.length;
     const rest = await this.read(at + kept.length, Math.max(missing, this.chunk));
     this.buffer = kept.length === 0 ? rest : Buffer.concat([kept, rest]);
@@ -51,12 +79,6 @@ export class Window implements ByteWindow {
 
   private async read(at: number, length: number): Promise<Buffer> {
     const target = Buffer.allocUnsafe(Math.max(0, Math.min(length, this.size - at)));
-    let filled = 0;
-    while (filled < target.length) {
-      const count = await this.file.read(target, filled, target.length - filled, at + filled);
-      if (count === 0) break;
-      filled += count;
-    }
-    return target.subarray(0, filled);
+    return target.subarray(0, await readInto(this.file, at, target, 0));
   }
 }

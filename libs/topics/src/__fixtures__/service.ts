@@ -1,6 +1,7 @@
 import type { TopicsOptions } from '../options.js';
 import { TopicsService } from '../topics.service.js';
 import { MapAdapter, type MapDisk } from './map-adapter.js';
+import { deferred } from './waiting.js';
 
 /** A service on a {@link MapAdapter}, started as Nest starts it. */
 export interface Running {
@@ -19,4 +20,17 @@ export async function startService(options: TopicsOptions = {}, disk?: MapDisk):
     await adapter.close();
   };
   return { adapter, service, stop };
+}
+
+/** Holds the next write to a topic back until it is released. */
+export function holdWrite({ adapter }: Running, topic = 'orders') {
+  const gate = deferred();
+  const reached = deferred();
+  adapter.onWrite = (name) => {
+    if (name !== topic) return undefined;
+    adapter.onWrite = () => {};
+    reached.resolve();
+    return gate.promise;
+  };
+  return { release: gate.resolve, fail: gate.reject, reached: reached.promise };
 }

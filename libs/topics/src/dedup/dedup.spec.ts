@@ -2,7 +2,7 @@ import { NoSpaceError, SortedKeyMap } from '@genrocks/storage';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { MapDisk } from '../__fixtures__/map-adapter.js';
-import { type Running, startService } from '../__fixtures__/service.js';
+import { holdWrite, type Running, startService } from '../__fixtures__/service.js';
 import { coded, deferred, settled } from '../__fixtures__/waiting.js';
 import type { PublishMessage, PublishResult } from '../message.js';
 import type { TopicOptions, TopicsOptions } from '../options.js';
@@ -50,18 +50,6 @@ const values = async (partition = 0) => {
   return messages.map(({ value }) => value);
 };
 
-function holdWrite() {
-  const gate = deferred();
-  const reached = deferred();
-  running.adapter.onWrite = (name) => {
-    if (name !== 'orders') return undefined;
-    running.adapter.onWrite = () => {};
-    reached.resolve();
-    return gate.promise;
-  };
-  return { release: gate.resolve, fail: gate.reject, reached: reached.promise };
-}
-
 describe('a repeated id', () => {
   it('is answered with the place of the first, and stores nothing', async () => {
     const first = await topic.publish({ id: 'a', key: 'k', value: 1 });
@@ -93,7 +81,7 @@ describe('a repeated id', () => {
   });
 
   it('waits for a first that is being stored', async () => {
-    const hold = holdWrite();
+    const hold = holdWrite(running);
     const first = topic.publish({ id: 'a', value: 1 });
     await hold.reached;
     const second = topic.publish({ id: 'a', value: 2 });
@@ -104,7 +92,7 @@ describe('a repeated id', () => {
   });
 
   it('fails with a first that fails, and is free again then: what is acknowledged is stored', async () => {
-    const hold = holdWrite();
+    const hold = holdWrite(running);
     const both = [topic.publish({ id: 'a', value: 1 }), topic.publish({ id: 'a', value: 2 })];
     await hold.reached;
     hold.fail(new NoSpaceError('the disk'));
@@ -115,7 +103,7 @@ describe('a repeated id', () => {
 
   it('is free again where its first was refused', async () => {
     await start({}, { maxPendingBytes: 64 * 1024 });
-    const hold = holdWrite();
+    const hold = holdWrite(running);
     const large = { value: Buffer.alloc(15_000) };
     const held = [topic.publish(large)];
     await hold.reached;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { type Running, startService } from '../__fixtures__/service.js';
-import { coded, deferred, settled } from '../__fixtures__/waiting.js';
+import { holdWrite, type Running, startService } from '../__fixtures__/service.js';
+import { coded, settled } from '../__fixtures__/waiting.js';
 import type { Topic } from '../topic.js';
 
 let running: Running;
@@ -16,17 +16,10 @@ it('batches that came packed wait for room in their order, then are refused; wha
   const partition = topic.partition(0);
   await topic.publish({ value: 'x'.repeat(9_000) });
   const packed = (await partition.readBatches({ offset: 0 })).batches[0]!;
-  const gate = deferred();
-  const reached = deferred();
-  running.adapter.onWrite = (name) => {
-    if (name !== 'orders') return undefined;
-    running.adapter.onWrite = () => {};
-    reached.resolve();
-    return gate.promise;
-  };
+  const hold = holdWrite(running);
 
   const taken: Promise<{ readonly baseOffset: number }>[] = [partition.append(packed)];
-  await reached.promise;
+  await hold.reached;
   let refused: unknown;
   while (refused === undefined) {
     const attempt = partition.append(packed);
@@ -42,7 +35,7 @@ it('batches that came packed wait for room in their order, then are refused; wha
 
   // What is published now stands behind what waits.
   const last = topic.publish({ value: 'last' });
-  gate.resolve();
+  hold.release();
   const offsets = (await Promise.all(taken)).map(({ baseOffset }) => baseOffset);
   expect(offsets).toEqual(taken.map((_, i) => i + 1));
   expect((await last).offset).toBe(taken.length + 1);

@@ -1,7 +1,7 @@
 import { NoSpaceError, SyncFailedError } from '@genrocks/storage';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Running, startService } from '../__fixtures__/service.js';
-import { coded, deferred, settled } from '../__fixtures__/waiting.js';
+import { holdWrite, type Running, startService } from '../__fixtures__/service.js';
+import { coded, settled } from '../__fixtures__/waiting.js';
 import { PartiallyPublishedError } from '../errors.js';
 import type { Topic } from '../topic.js';
 
@@ -20,19 +20,6 @@ afterEach(() => running.stop());
 
 const values = async (partition = 0, offset = 0) =>
   (await topic.partition(partition).readMessages({ offset })).messages.map(({ value }) => value);
-
-/** Holds the next write back until it is released. */
-function holdWrite() {
-  const gate = deferred();
-  const reached = deferred();
-  running.adapter.onWrite = (name) => {
-    if (name !== 'orders') return undefined;
-    running.adapter.onWrite = () => {};
-    reached.resolve();
-    return gate.promise;
-  };
-  return { release: gate.resolve, fail: gate.reject, reached: reached.promise };
-}
 
 describe('publishing', () => {
   it('answers topic, partition, offset and timestamp, and stores every part of a message', async () => {
@@ -69,7 +56,7 @@ describe('publishing', () => {
   });
 
   it('keeps what was published when the caller changes its buffers', async () => {
-    const hold = holdWrite();
+    const hold = holdWrite(running);
     const value = Buffer.from('before');
     const first = topic.publish({ value, partition: 0 });
     value.fill('x');
@@ -84,7 +71,7 @@ describe('publishing', () => {
   });
 
   it('packs what waits into one write, in the order of the calls', async () => {
-    const hold = holdWrite();
+    const hold = holdWrite(running);
     const first = topic.publish({ value: 0, partition: 0 });
     await hold.reached;
     const before = running.adapter.writes;
@@ -97,7 +84,7 @@ describe('publishing', () => {
   });
 
   it('shows a message to readers only when its write has resolved', async () => {
-    const hold = holdWrite();
+    const hold = holdWrite(running);
     const publish = topic.publish({ value: 1, partition: 0 });
     await hold.reached;
     const { messages, endOffset } = await topic.partition(0).readMessages({ offset: 0 });
@@ -206,7 +193,7 @@ describe('publishBatch', () => {
 
 describe('a write that fails', () => {
   it('fails its own publishers only, and gives its offsets again when surely nothing was stored', async () => {
-    const hold = holdWrite();
+    const hold = holdWrite(running);
     const lost = topic.publish({ value: 'lost', partition: 0 });
     await hold.reached;
     const next = topic.publish({ value: 'next', partition: 0 });
@@ -219,7 +206,7 @@ describe('a write that fails', () => {
 
   it('leaves its offsets unused where the write may still come to light', async () => {
     await topic.publish({ value: 'first', partition: 0 });
-    const hold = holdWrite();
+    const hold = holdWrite(running);
     const lost = topic.publishBatch([1, 2, 3].map((value) => ({ value, partition: 0 })));
     await hold.reached;
     hold.fail(new SyncFailedError('the disk'));
@@ -232,7 +219,7 @@ describe('a write that fails', () => {
 
 describe('backpressure', () => {
   it('makes publishers wait for room in order, then refuses, and never loses what it took', async () => {
-    const hold = holdWrite();
+    const hold = holdWrite(running);
     const value = 'v'.repeat(9_000);
     const accepted = [topic.publish({ value: { n: 0, value }, partition: 0 })];
     await hold.reached;
