@@ -63,6 +63,8 @@ export async function tryStart(name, start) {
 
 /** Runs one cell in a process of its own. */
 export async function runInChild(task, limitMs = 120_000) {
+  // What the cell before left in the page cache would be written while this one is timed.
+  spawnSync('sync');
   const child = fork(CELL, [JSON.stringify(task)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const exit = once(child, 'exit');
   const timer = setTimeout(() => child.kill('SIGKILL'), limitMs);
