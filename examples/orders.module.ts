@@ -1,6 +1,6 @@
 import { DiskLogModule } from '@genrocks/storage-disklog';
-import { InjectTopic, type Message, type Topic, TopicsModule, TopicsService } from '@genrocks/topics';
-import { Inject, Injectable, Module, type OnModuleInit } from '@nestjs/common';
+import { InjectTopic, MessageValue, Subscribe, Topic, TopicsModule } from '@genrocks/topics';
+import { Injectable, Module } from '@nestjs/common';
 
 export interface Order {
   customer: string;
@@ -18,22 +18,12 @@ export class OrdersService {
 }
 
 @Injectable()
-export class BillingService implements OnModuleInit {
+export class BillingService {
   readonly totals = new Map<string, number>();
 
-  constructor(@Inject(TopicsService) private readonly topics: TopicsService) {}
-
-  /** The group begins when the application has started, where it stopped the last time. */
-  async onModuleInit() {
-    await this.topics.startConsumerGroup<Order>({
-      group: 'billing',
-      topics: ['orders'],
-      handler: (message) => this.bill(message),
-    });
-  }
-
-  /** May see a message again after a crash: delivery is at least once. */
-  bill({ value: { customer, amount } }: Message<Order>) {
+  /** Goes on where the group stopped the last time. May see a message again after a crash: at least once. */
+  @Subscribe('orders', { group: 'billing' })
+  bill(@MessageValue() { customer, amount }: Order) {
     this.totals.set(customer, (this.totals.get(customer) ?? 0) + amount);
   }
 }
