@@ -35,7 +35,7 @@ export function publishOne(
 ): void {
   const { name, partitions, router, codec, limits, clock, dedup } = open;
   const record = encodeMessage(message, codec, limits, clock.now());
-  const index = router.partitionFor(record.key, message.value, message.partition, partitions.length);
+  const index = router.partitionFor(record, message.value, message.partition, partitions);
   const pending = new SinglePublish(name, index, record.timestamp, resolve, reject);
   if (dedup === undefined || record.id === undefined) partitions[index]!.publish([record], pending);
   else if (dedup.take(record.id, pending)) {
@@ -51,7 +51,7 @@ export function publishEncoded(
   resolve: (result: PublishResult) => void,
   reject: (error: unknown) => void,
 ): void {
-  const index = router.partitionFor(record.key, undefined, partition, partitions.length);
+  const index = router.partitionFor(record, undefined, partition, partitions);
   partitions[index]!.publish([record], new SinglePublish(name, index, record.timestamp, resolve, reject));
 }
 
@@ -68,7 +68,7 @@ export function publishMany(
   for (let position = 0; position < messages.length; position++) {
     const message = messages[position]!;
     const record = encodeMessage(message, codec, limits, now);
-    const index = router.partitionFor(record.key, message.value, message.partition, partitions.length);
+    const index = router.partitionFor(record, message.value, message.partition, partitions);
     let part = parts.get(index);
     if (part === undefined) parts.set(index, (part = { records: [], positions: [] }));
     part.records.push(record);

@@ -5,7 +5,7 @@ import { Allow, IsIn, IsInt, IsOptional, Max, Min } from 'class-validator';
 import type { TopicOptions } from '@genrocks/topics';
 
 /** Ways to choose a partition that have a name; functions exist in code only. */
-export const ROUTINGS = ['key_hash', 'consistent_hash', 'round_robin'] as const;
+export const ROUTINGS = ['key_hash', 'consistent_hash', 'round_robin', 'sticky'] as const;
 export type Routing = (typeof ROUTINGS)[number];
 
 export const COMPRESSIONS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;

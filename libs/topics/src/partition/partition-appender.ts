@@ -76,6 +76,8 @@ export class PartitionAppender {
   private readonly waiting = new Fifo<Waiting>();
   private open: AppendUnit | undefined;
   private running = false;
+  /** Groups whose write has begun. */
+  writes = 0;
   private closed = false;
   private heldBytes = 0;
   private waitingBytes = 0;
@@ -96,6 +98,11 @@ export class PartitionAppender {
   /** The offset the next record will get. */
   get next(): number {
     return this.nextOffset;
+  }
+
+  /** Something is under way or about to begin. */
+  get isWriting(): boolean {
+    return this.running;
   }
 
   get pendingBytes(): number {
@@ -280,6 +287,7 @@ export class PartitionAppender {
   }
 
   private async write(units: readonly AppendUnit[]): Promise<void> {
+    this.writes++;
     const { compression } = this.settings;
     const firstOffset = this.nextOffset;
     const bases: number[] = [];

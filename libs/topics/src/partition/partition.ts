@@ -84,6 +84,16 @@ export class Partition {
     return this.bounds.end;
   }
 
+  /** Groups of messages whose write has begun. @internal */
+  get writes(): number {
+    return this.life.log?.appender.writes ?? 0;
+  }
+
+  /** What is published now waits for the next write. @internal */
+  get isWriting(): boolean {
+    return this.life.log?.appender.isWriting ?? false;
+  }
+
   /**
    * Takes the store over and finds where the log ends.
    * @param floor the next offset is never below this, whatever the store holds

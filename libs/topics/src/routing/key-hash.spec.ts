@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import kafkajs from 'kafkajs';
 import { expect, it } from 'vitest';
+import { idle, recordOf } from '../__fixtures__/routing.js';
 import { Router } from './router.js';
 
 it('key_hash sends every key where the default partitioner of kafkajs does', () => {
@@ -20,7 +21,7 @@ it('key_hash sends every key where the default partitioner of kafkajs does', () 
         isr: [1],
       }));
       const expected = oracle({ topic: 't', partitionMetadata, message: { key: bytes, value: null } });
-      expect(router.partitionFor(bytes, null, undefined, count)).toBe(expected);
+      expect(router.partitionFor(recordOf(bytes), null, undefined, idle(count))).toBe(expected);
     }),
     { numRuns: 500 },
   );

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { idle, recordOf } from '../__fixtures__/routing.js';
 import { murmur2 } from './murmur2.js';
 import { Router } from './router.js';
 
@@ -19,33 +20,44 @@ describe('Router', () => {
 
   it('sends a key where a Java client would', () => {
     const router = new Router('t', 'key_hash');
-    expect(router.partitionFor(key, 1, undefined, 7)).toBe((-790332482 & 0x7fffffff) % 7);
-    expect(router.partitionFor(Buffer.alloc(0), 1, undefined, 7)).toBe(
+    expect(router.partitionFor(recordOf(key), 1, undefined, idle(7))).toBe((-790332482 & 0x7fffffff) % 7);
+    expect(router.partitionFor(recordOf(Buffer.alloc(0)), 1, undefined, idle(7))).toBe(
       (murmur2(Buffer.alloc(0)) & 0x7fffffff) % 7,
     );
   });
 
   it('sends messages without a key round', () => {
     const router = new Router('t', 'key_hash');
-    const turns = Array.from({ length: 6 }, () => router.partitionFor(null, 1, undefined, 3));
+    const turns = Array.from({ length: 6 }, () => router.partitionFor(recordOf(null), 1, undefined, idle(3)));
     expect([...turns].sort()).toEqual([0, 0, 1, 1, 2, 2]);
     expect(turns.slice(0, 3)).toEqual(turns.slice(3));
   });
 
   it('round_robin pays no heed to keys', () => {
     const router = new Router('t', 'round_robin');
-    const turns = Array.from({ length: 4 }, () => router.partitionFor(key, 1, undefined, 4));
+    const turns = Array.from({ length: 4 }, () => router.partitionFor(recordOf(key), 1, undefined, idle(4)));
     expect(new Set(turns).size).toBe(4);
+  });
+
+  it('sticky sends a key where key_hash does, and keeps messages without one together', () => {
+    const router = new Router('t', 'sticky');
+    const expected = new Router('t', 'key_hash').partitionFor(recordOf(key), 1, undefined, idle(7));
+    const turns = Array.from({ length: 9 }, () => {
+      expect(router.partitionFor(recordOf(key), 1, undefined, idle(7))).toBe(expected);
+      return router.partitionFor(recordOf(null), 1, undefined, idle(7));
+    });
+    expect(new Set(turns).size).toBe(1);
+    expect(router.partitionFor(recordOf(null), 1, 3, idle(7))).toBe(3);
   });
 
   it('obeys an explicit partition and a function, within the partitions there are', () => {
     const router = new Router('t', ({ value }) => value as number);
-    expect(router.partitionFor(key, 2, undefined, 3)).toBe(2);
-    expect(router.partitionFor(key, 2, 1, 3)).toBe(1);
+    expect(router.partitionFor(recordOf(key), 2, undefined, idle(3))).toBe(2);
+    expect(router.partitionFor(recordOf(key), 2, 1, idle(3))).toBe(1);
     const missing = expect.objectContaining({ code: 'PARTITION_NOT_FOUND' }) as unknown as Error;
     for (const partition of [-1, 3, 0.5, NaN]) {
-      expect(() => router.partitionFor(key, partition, undefined, 3)).toThrowError(missing);
-      expect(() => router.partitionFor(key, 0, partition, 3)).toThrowError(missing);
+      expect(() => router.partitionFor(recordOf(key), partition, undefined, idle(3))).toThrowError(missing);
+      expect(() => router.partitionFor(recordOf(key), 0, partition, idle(3))).toThrowError(missing);
     }
   });
 });
@@ -54,7 +66,7 @@ describe('consistent_hash', () => {
   const keys = Array.from({ length: 20_000 }, (_, i) => Buffer.from(`customer-${i}`));
   const place = (count: number) => {
     const router = new Router('t', 'consistent_hash');
-    return keys.map((key) => router.partitionFor(key, 1, undefined, count));
+    return keys.map((key) => router.partitionFor(recordOf(key), 1, undefined, idle(count)));
   };
 
   it.each([

@@ -34,7 +34,7 @@ export class TopicCreateCommand extends TopicActionCommand<Options> {
 
   @Option({
     flags: '--routing <name>',
-    description: 'how messages find a partition: key_hash (default), consistent_hash, round_robin',
+    description: 'how messages find a partition: key_hash (default), consistent_hash, round_robin, sticky',
   })
   parseRouting(name: string): string {
     return name;

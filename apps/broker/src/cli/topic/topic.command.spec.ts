@@ -92,6 +92,8 @@ describe('genrocks topic', () => {
     await bench.run(['topic', 'stop', 'ids']);
     const off = await bench.run(['topic', 'create', 'ids', '--no-dedup', '--json']);
     expect(JSON.parse(off.out)).not.toHaveProperty('dedup');
+    await bench.run(['topic', 'create', 'together', '--routing', 'sticky']);
+    expect((await bench.run(['topic', 'describe', 'together'])).out).toContain('routing   sticky');
     const both = await bench.run(['topic', 'create', 'ids', '--no-dedup', '--dedup-max-ids', '7']);
     expect(both.err).toContain('--no-dedup');
   });
