@@ -9,17 +9,29 @@ import { initProducerId } from '../protocol/apis/init-producer-id.js';
 import { metadata } from '../protocol/apis/metadata.js';
 import { ErrorCode } from '../protocol/error-codes.js';
 import type { Right } from '../security/access.js';
-import { CLOSE, NO_ANSWER, type RequestContext } from '../server/request.types.js';
+import { isSilence, type RequestContext } from '../server/request.types.js';
 import { type Desk, rule, serveAllowed } from './rule.js';
 
 const NO_ID = '00000000-0000-0000-0000-000000000000';
 const NOT_ALLOWED = 'not allowed';
 
+interface Named {
+  readonly name: string;
+}
+
+interface Resource extends Named {
+  readonly type: number;
+}
+
 /** Hides what the client may not see; only whoever may administer a topic creates it by asking for it. */
 export const metadataRule = rule(metadata, (handle, desk) => async (request, context) => {
   const { topics, allowAutoTopicCreation } = request;
   const { access } = context;
-  const isAll = topics === null || (context.version === 0 && topics.length === 0);
+  if (topics === null || (context.version === 0 && topics.length === 0)) {
+    const answer = await handle(request, context);
+    if (isSilence(answer)) return answer;
+    return { ...answer, topics: (answer.topics ?? []).filter(({ name }) => access.topic('see', name ?? '')) };
+  }
   const refuse = (name: string | null, topicId: string, errorCode: ErrorCode) => ({
     errorCode,
     name: name ?? (context.version < 12 ? '' : null),
@@ -27,7 +39,7 @@ export const metadataRule = rule(metadata, (handle, desk) => async (request, con
     isInternal: false,
     partitions: [],
   });
-  const refusalOf = ({ name, topicId }: NonNullable<typeof topics>[number]) => {
+  const refusalOf = ({ name, topicId }: (typeof topics)[number]) => {
     if (name === null) {
       const known = desk.directory.byId(topicId);
       const isHidden = known !== undefined && !access.topic('see', known.name);
@@ -37,109 +49,66 @@ export const metadataRule = rule(metadata, (handle, desk) => async (request, con
     const right = isMissing && allowAutoTopicCreation ? 'admin' : 'see';
     return access.topic(right, name) ? undefined : refuse(name, NO_ID, ErrorCode.TOPIC_AUTHORIZATION_FAILED);
   };
-  if (isAll) {
-    const answer = await handle(request, context);
-    if (answer === CLOSE || answer === NO_ANSWER) return answer;
-    return { ...answer, topics: (answer.topics ?? []).filter(({ name }) => access.topic('see', name ?? '')) };
-  }
-  let rest = {};
-  const told = await serveAllowed(topics, refusalOf, async (allowed) => {
-    const answer = await handle({ ...request, topics: [...allowed] }, context);
-    rest = answer;
-    return answer === CLOSE || answer === NO_ANSWER ? [] : (answer.topics ?? []);
-  });
-  return { ...(rest as { brokers: []; controllerId: number; clusterId: string }), topics: told };
+  return serveAllowed(topics, refusalOf, 'topics', (allowed) =>
+    handle({ ...request, topics: allowed }, context),
+  );
 });
 
-export const createTopicsRule = rule(createTopics, (handle, desk) => async (request, context) => {
-  const topics = await serveAllowed(
-    request.topics,
-    ({ name }) => refusal(desk.topic(context, 'admin', name), { name }),
-    async (allowed) => {
-      const answer = await handle({ ...request, topics: [...allowed] }, context);
-      return answer === CLOSE || answer === NO_ANSWER ? [] : (answer.topics ?? []);
-    },
+export const createTopicsRule = rule(createTopics, (handle, desk) => (request, context) => {
+  const refusalOf = ({ name }: Named) => refusal(desk.topic(context, 'admin', name), { name });
+  return serveAllowed(request.topics, refusalOf, 'topics', (topics) =>
+    handle({ ...request, topics }, context),
   );
-  return { topics };
 });
 
 /** A topic that must not be seen has, by its UUID, no more than an unknown one. */
-export const deleteTopicsRule = rule(deleteTopics, (handle, desk) => async (request, context) => {
+export const deleteTopicsRule = rule(deleteTopics, (handle, desk) => (request, context) => {
   const asked = [
-    ...request.names.map((name) => ({ name: name, topicId: NO_ID, isById: false })),
+    ...request.names.map((name) => ({ name, topicId: NO_ID, isById: false })),
     ...request.topics.map((topic) => ({ ...topic, isById: true })),
   ];
-  const topics = await serveAllowed(
-    asked,
-    ({ name, topicId }) => {
-      const known = name ?? desk.directory.byId(topicId)?.name;
-      if (known === undefined || context.access.topic('admin', known)) return undefined;
-      const isHidden = name === null && !context.access.topic('see', known);
-      const errorCode = isHidden ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.TOPIC_AUTHORIZATION_FAILED;
-      return { name, topicId, errorCode: errorCode };
-    },
-    async (allowed) => {
-      const names = allowed.filter(({ isById }) => !isById).map(({ name }) => name!);
-      const byId = allowed.filter(({ isById }) => isById);
-      const answer = await handle({ ...request, names, topics: byId }, context);
-      return answer === CLOSE || answer === NO_ANSWER ? [] : (answer.topics ?? []);
-    },
-  );
-  return { topics };
+  const refusalOf = ({ name, topicId }: (typeof asked)[number]) => {
+    const known = name ?? desk.directory.byId(topicId)?.name;
+    if (known === undefined || context.access.topic('admin', known)) return undefined;
+    const isHidden = name === null && !context.access.topic('see', known);
+    const errorCode = isHidden ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.TOPIC_AUTHORIZATION_FAILED;
+    return { name, topicId, errorCode };
+  };
+  return serveAllowed(asked, refusalOf, 'topics', (allowed) => {
+    const names = allowed.filter(({ isById }) => !isById).map(({ name }) => name!);
+    return handle({ ...request, names, topics: allowed.filter(({ isById }) => isById) }, context);
+  });
 });
 
-export const createPartitionsRule = rule(createPartitions, (handle, desk) => async (request, context) => {
-  const results = await serveAllowed(
-    request.topics,
-    ({ name }) => refusal(desk.topic(context, 'admin', name), { name }),
-    async (allowed) => {
-      const answer = await handle({ ...request, topics: [...allowed] }, context);
-      return answer === CLOSE || answer === NO_ANSWER ? [] : (answer.results ?? []);
-    },
+export const createPartitionsRule = rule(createPartitions, (handle, desk) => (request, context) => {
+  const refusalOf = ({ name }: Named) => refusal(desk.topic(context, 'admin', name), { name });
+  return serveAllowed(request.topics, refusalOf, 'results', (topics) =>
+    handle({ ...request, topics }, context),
   );
-  return { results };
 });
 
-export const describeConfigsRule = rule(describeConfigs, (handle, desk) => async (request, context) => {
-  const results = await serveAllowed(
-    request.resources,
-    ({ type, name }) => {
-      const refused = refusal(configRight(desk, context, 'see', type, name), { type, name });
-      return refused === undefined ? undefined : { ...refused, configs: [] };
-    },
-    async (allowed) => {
-      const answer = await handle({ ...request, resources: [...allowed] }, context);
-      return answer === CLOSE || answer === NO_ANSWER ? [] : (answer.results ?? []);
-    },
+export const describeConfigsRule = rule(describeConfigs, (handle, desk) => (request, context) => {
+  const refusalOf = ({ type, name }: Resource) =>
+    refusal(checkConfig(desk, context, 'see', type, name), { type, name, configs: [] });
+  return serveAllowed(request.resources, refusalOf, 'results', (resources) =>
+    handle({ ...request, resources }, context),
   );
-  return { results };
 });
 
-export const alterConfigsRule = rule(alterConfigs, (handle, desk) => async (request, context) => {
-  const responses = await serveAllowed(
-    request.resources,
-    ({ type, name }) => refusal(configRight(desk, context, 'admin', type, name), { type, name }),
-    async (allowed) => {
-      const answer = await handle({ ...request, resources: [...allowed] }, context);
-      return answer === CLOSE || answer === NO_ANSWER ? [] : (answer.responses ?? []);
-    },
-  );
-  return { responses };
-});
+export const alterConfigsRule = rule(
+  alterConfigs,
+  (handle, desk) => (request, context) =>
+    serveAllowed(request.resources, alterRefusal(desk, context), 'responses', (resources) =>
+      handle({ ...request, resources }, context),
+    ),
+);
 
 export const incrementalAlterConfigsRule = rule(
   incrementalAlterConfigs,
-  (handle, desk) => async (request, context) => {
-    const responses = await serveAllowed(
-      request.resources,
-      ({ type, name }) => refusal(configRight(desk, context, 'admin', type, name), { type, name }),
-      async (allowed) => {
-        const answer = await handle({ ...request, resources: [...allowed] }, context);
-        return answer === CLOSE || answer === NO_ANSWER ? [] : (answer.responses ?? []);
-      },
-    );
-    return { responses };
-  },
+  (handle, desk) => (request, context) =>
+    serveAllowed(request.resources, alterRefusal(desk, context), 'responses', (resources) =>
+      handle({ ...request, resources }, context),
+    ),
 );
 
 /** Whoever may write to some topic may do so idempotently. */
@@ -151,14 +120,19 @@ export const initProducerIdRule = rule(
       : { errorCode: ErrorCode.CLUSTER_AUTHORIZATION_FAILED },
 );
 
-function configRight(
+function alterRefusal(desk: Desk, context: RequestContext) {
+  return ({ type, name }: Resource) =>
+    refusal(checkConfig(desk, context, 'admin', type, name), { type, name });
+}
+
+function checkConfig(
   desk: Desk,
   context: RequestContext,
   right: Right | 'see',
   type: number,
   name: string,
 ): ErrorCode {
-  return type === ResourceType.TOPIC ? desk.topic(context, right, name) : desk.cluster_(context, right);
+  return type === ResourceType.TOPIC ? desk.topic(context, right, name) : desk.cluster(context, right);
 }
 
 function refusal<T extends object>(errorCode: ErrorCode, item: T) {

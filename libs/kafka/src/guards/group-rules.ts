@@ -10,7 +10,8 @@ import { offsetDelete } from '../protocol/apis/offset-delete.js';
 import { offsetFetch } from '../protocol/apis/offset-fetch.js';
 import { syncGroup } from '../protocol/apis/sync-group.js';
 import { ErrorCode } from '../protocol/error-codes.js';
-import { CLOSE, NO_ANSWER, type RequestContext } from '../server/request.types.js';
+import type { ResponseOf } from '../protocol/schema/api.js';
+import { isSilence, type RequestContext, type Silence } from '../server/request.types.js';
 import { type Desk, rule, serveAllowed } from './rule.js';
 
 /** The first version in which the protocol's name may be null. */
@@ -55,45 +56,33 @@ export const leaveGroupRule = rule(leaveGroup, (handle, desk) => (request, conte
   return errorCode === ErrorCode.NONE ? handle(request, context) : { errorCode, members: [] };
 });
 
-export const describeGroupsRule = rule(describeGroups, (handle, desk) => async (request, context) => {
-  const groups = await serveAllowed(
-    request.groups,
-    (groupId) => {
-      const errorCode = desk.group(context, 'see', groupId);
-      if (errorCode === ErrorCode.NONE) return undefined;
-      return { errorCode, groupId, state: '', protocolType: '', protocolData: '', members: [] };
-    },
-    async (allowed) => {
-      const answer = await handle({ ...request, groups: [...allowed] }, context);
-      return isAnswer(answer) ? (answer.groups ?? []) : [];
-    },
+export const describeGroupsRule = rule(describeGroups, (handle, desk) => (request, context) => {
+  const refusalOf = (groupId: string) => {
+    const errorCode = desk.group(context, 'see', groupId);
+    if (errorCode === ErrorCode.NONE) return undefined;
+    return { errorCode, groupId, state: '', protocolType: '', protocolData: '', members: [] };
+  };
+  return serveAllowed(request.groups, refusalOf, 'groups', (groups) =>
+    handle({ ...request, groups }, context),
   );
-  return { groups };
 });
 
 /** What a client may not see is not there, and every broker tells of the groups it coordinates alone. */
 export const listGroupsRule = rule(listGroups, (handle, desk) => async (request, context) => {
   const answer = await handle(request, context);
-  if (!isAnswer(answer)) return answer;
+  if (isSilence(answer)) return answer;
   const groups = (answer.groups ?? []).filter(
     ({ groupId }) => desk.group(context, 'see', groupId) === ErrorCode.NONE,
   );
   return { ...answer, groups };
 });
 
-export const deleteGroupsRule = rule(deleteGroups, (handle, desk) => async (request, context) => {
-  const results = await serveAllowed(
-    request.groups,
-    (groupId) => {
-      const errorCode = desk.group(context, 'admin', groupId);
-      return errorCode === ErrorCode.NONE ? undefined : { groupId, errorCode };
-    },
-    async (allowed) => {
-      const answer = await handle({ groups: [...allowed] }, context);
-      return isAnswer(answer) ? (answer.results ?? []) : [];
-    },
-  );
-  return { results };
+export const deleteGroupsRule = rule(deleteGroups, (handle, desk) => (request, context) => {
+  const refusalOf = (groupId: string) => {
+    const errorCode = desk.group(context, 'admin', groupId);
+    return errorCode === ErrorCode.NONE ? undefined : { groupId, errorCode };
+  };
+  return serveAllowed(request.groups, refusalOf, 'results', (groups) => handle({ groups }, context));
 });
 
 /** Any broker knows the coordinator of any group. */
@@ -104,30 +93,26 @@ export const findCoordinatorRule = rule(findCoordinator, (handle) => async (requ
     return { key, errorCode, errorMessage: null, nodeId: -1, host: '', port: -1 };
   };
   if (context.version < MANY_KEYS_FROM) return refusalOf(request.key) ?? handle(request, context);
-  const coordinators = await serveAllowed(request.keys, refusalOf, async (keys) => {
-    const answer = await handle({ ...request, keys: [...keys] }, context);
-    return isAnswer(answer) ? (answer.coordinators ?? []) : [];
-  });
-  return { coordinators };
+  return serveAllowed(request.keys, refusalOf, 'coordinators', (keys) =>
+    handle({ ...request, keys }, context),
+  );
 });
 
-export const offsetCommitRule = rule(offsetCommit, (handle, desk) => async (request, context) => {
-  const refusal = desk.group(context, 'read', request.groupId);
-  const topics = await serveAllowed(
+export const offsetCommitRule = rule(offsetCommit, (handle, desk) => (request, context) => {
+  const refused = desk.group(context, 'read', request.groupId);
+  return serveAllowed(
     request.topics,
-    ({ name, partitions }) => {
-      const errorCode = refusal || desk.topic(context, 'read', name);
-      if (errorCode === ErrorCode.NONE) return undefined;
-      return { name, partitions: partitions.map(({ index }) => ({ index, errorCode })) };
-    },
-    async (allowed) => {
-      if (allowed.length === 0) return [];
-      const answer = await handle({ ...request, topics: [...allowed] }, context);
-      return isAnswer(answer) ? (answer.topics ?? []) : [];
-    },
+    ({ name, partitions }) => refuseAll(name, partitions, refused || desk.topic(context, 'read', name)),
+    'topics',
+    (topics) => (topics.length === 0 ? {} : handle({ ...request, topics }, context)),
   );
-  return { topics };
 });
+
+/** The same error for every partition of a topic. */
+function refuseAll(name: string, partitions: readonly { readonly index: number }[], errorCode: ErrorCode) {
+  if (errorCode === ErrorCode.NONE) return undefined;
+  return { name, partitions: partitions.map(({ index }) => ({ index, errorCode })) };
+}
 
 type AskedOffsets = readonly { readonly name: string; readonly partitions: readonly number[] }[] | null;
 
@@ -171,48 +156,37 @@ export const offsetFetchRule = rule(offsetFetch, (handle, desk) => async (reques
       return { errorCode, topics: asked.map((topic) => noOffsets(topic, errorCode)) as never[] };
     }
     const answer = await handle(request, context);
-    if (!isAnswer(answer)) return answer;
+    if (isSilence(answer)) return answer;
     return { ...answer, topics: hideOffsets(desk, context, request.topics, answer.topics ?? []) as never[] };
   }
-  const groups = await serveAllowed(
+  return serveAllowed(
     request.groups,
     ({ groupId }) => {
       const errorCode = check(groupId);
       return errorCode === ErrorCode.NONE ? undefined : { groupId, errorCode, topics: [] };
     },
+    'groups',
     async (allowed) => {
-      const answer = await handle({ ...request, groups: [...allowed] }, context);
-      if (!isAnswer(answer)) return [];
-      return (answer.groups ?? []).map((group, i) => ({
+      const answer = await handle({ ...request, groups: allowed }, context);
+      if (isSilence(answer)) return answer;
+      const groups = (answer.groups ?? []).map((group, i) => ({
         ...group,
-        topics: hideOffsets(desk, context, allowed[i]!.topics, group.topics ?? []),
+        topics: hideOffsets(desk, context, allowed[i]!.topics, group.topics ?? []) as never[],
       }));
+      return { ...answer, groups };
     },
   );
-  return { groups: groups as never[] };
 });
 
 export const offsetDeleteRule = rule(offsetDelete, (handle, desk) => async (request, context) => {
   const errorCode = desk.group(context, 'admin', request.groupId);
   if (errorCode !== ErrorCode.NONE) return { errorCode, topics: [] };
-  let refused: number | undefined;
-  const topics = await serveAllowed(
+  const answer: ResponseOf<typeof offsetDelete> | Silence = await serveAllowed(
     request.topics,
-    ({ name, partitions }) => {
-      const code = desk.topic(context, 'read', name);
-      if (code === ErrorCode.NONE) return undefined;
-      return { name, partitions: partitions.map(({ index }) => ({ index, errorCode: code })) };
-    },
-    async (allowed) => {
-      const answer = await handle({ ...request, topics: [...allowed] }, context);
-      if (!isAnswer(answer)) return [];
-      if (answer.errorCode !== ErrorCode.NONE) refused = answer.errorCode;
-      return answer.topics ?? [];
-    },
+    ({ name, partitions }) => refuseAll(name, partitions, desk.topic(context, 'read', name)),
+    'topics',
+    (topics) => handle({ ...request, topics }, context),
   );
-  return refused === undefined ? { errorCode: ErrorCode.NONE, topics } : { errorCode: refused, topics: [] };
+  // An error of the whole request comes without topics.
+  return isSilence(answer) || answer.errorCode === ErrorCode.NONE ? answer : { ...answer, topics: [] };
 });
-
-function isAnswer<T>(answer: T): answer is Exclude<T, typeof CLOSE | typeof NO_ANSWER> {
-  return answer !== (CLOSE as unknown) && answer !== (NO_ANSWER as unknown);
-}

@@ -5,8 +5,8 @@ import { offsetForLeaderEpoch } from '../protocol/apis/offset-for-leader-epoch.j
 import { produce } from '../protocol/apis/produce.js';
 import { ErrorCode } from '../protocol/error-codes.js';
 import type { Right } from '../security/access.js';
-import { CLOSE, NO_ANSWER, type RequestContext } from '../server/request.types.js';
-import { type Desk, rule, type Rule } from './rule.js';
+import { CLOSE, isSilence, type RequestContext, type Silence } from '../server/request.types.js';
+import { type Desk, rule } from './rule.js';
 
 /** From this version on Fetch names topics by UUID. */
 const IDS_FROM = 13;
@@ -56,6 +56,22 @@ function split<T extends AskedTopic>(
   };
 }
 
+/** Serves what may be had of the topics, and puts the refusals in their places. */
+async function servePartitions<
+  T extends AskedTopic,
+  Answer extends { readonly topics?: readonly TopicAnswer[] },
+>(
+  topics: readonly T[],
+  check: (topic: T, index: number) => ErrorCode,
+  refused: RefusedAnswer,
+  serve: (allowed: T[]) => Answer | Silence | Promise<Answer | Silence>,
+): Promise<Answer | Silence> {
+  const part = split(topics, check);
+  const answer = await serve(part.allowed);
+  if (part.isWhole || isSilence(answer)) return answer;
+  return { ...answer, topics: part.join(answer.topics ?? [], refused) };
+}
+
 /** The right first: whoever may not see a topic learns nothing of where its partitions lie. */
 function checkBy(desk: Desk, context: RequestContext, right: Right | 'see') {
   return ({ name }: AskedTopic, index: number): ErrorCode =>
@@ -66,7 +82,8 @@ export const produceRule = rule(produce, (handle, desk) => async (request, conte
   const part = split(request.topics, checkBy(desk, context, 'write'));
   if (part.isWhole) return handle(request, context);
   const answer = await handle({ ...request, topics: part.allowed }, context);
-  if (answer === CLOSE || answer === NO_ANSWER) return CLOSE;
+  // Who wants no answer learns of a refusal by losing the connection.
+  if (isSilence(answer)) return CLOSE;
   const refused = (index: number, errorCode: ErrorCode) => ({ index, errorCode, baseOffset: -1 });
   return { ...answer, topics: part.join(answer.topics ?? [], refused) };
 });
@@ -86,7 +103,7 @@ export const fetchRule = rule(fetch, (handle, desk) => async (request, context) 
   if (part.isWhole) return handle(request, context);
   // An error is answered at once.
   const answer = await handle({ ...request, topics: part.allowed, maxWaitMs: 0 }, context);
-  if (answer === CLOSE || answer === NO_ANSWER || (answer.errorCode ?? 0) !== 0) return answer;
+  if (isSilence(answer) || (answer.errorCode ?? 0) !== 0) return answer;
   const topics = part.join(answer.topics ?? [], (index, errorCode) => ({
     index,
     errorCode,
@@ -99,33 +116,23 @@ export const fetchRule = rule(fetch, (handle, desk) => async (request, context) 
   return { ...answer, topics };
 });
 
-export const listOffsetsRule = rule(listOffsets, (handle, desk) => async (request, context) => {
-  const part = split(request.topics, checkBy(desk, context, 'see'));
-  if (part.isWhole) return handle(request, context);
-  const answer = await handle({ ...request, topics: part.allowed }, context);
-  if (answer === CLOSE || answer === NO_ANSWER) return answer;
-  return { ...answer, topics: part.join(answer.topics ?? [], (index, errorCode) => ({ index, errorCode })) };
+export const listOffsetsRule = rule(listOffsets, (handle, desk) => (request, context) => {
+  const refused = (index: number, errorCode: ErrorCode) => ({ index, errorCode });
+  return servePartitions(request.topics, checkBy(desk, context, 'see'), refused, (topics) =>
+    handle({ ...request, topics }, context),
+  );
 });
 
-export const deleteRecordsRule = rule(deleteRecords, (handle, desk) => async (request, context) => {
-  const part = split(request.topics, checkBy(desk, context, 'admin'));
-  if (part.isWhole) return handle(request, context);
-  const answer = await handle({ ...request, topics: part.allowed }, context);
-  if (answer === CLOSE || answer === NO_ANSWER) return answer;
+export const deleteRecordsRule = rule(deleteRecords, (handle, desk) => (request, context) => {
   const refused = (index: number, errorCode: ErrorCode) => ({ index, errorCode, lowWatermark: -1 });
-  return { ...answer, topics: part.join(answer.topics ?? [], refused) };
+  return servePartitions(request.topics, checkBy(desk, context, 'admin'), refused, (topics) =>
+    handle({ ...request, topics }, context),
+  );
 });
 
-export const leaderEpochRule: Rule = rule(
-  offsetForLeaderEpoch,
-  (handle, desk) => async (request, context) => {
-    const part = split(request.topics, checkBy(desk, context, 'see'));
-    if (part.isWhole) return handle(request, context);
-    const answer = await handle({ ...request, topics: part.allowed }, context);
-    if (answer === CLOSE || answer === NO_ANSWER) return answer;
-    return {
-      ...answer,
-      topics: part.join(answer.topics ?? [], (index, errorCode) => ({ index, errorCode })),
-    };
-  },
-);
+export const leaderEpochRule = rule(offsetForLeaderEpoch, (handle, desk) => (request, context) => {
+  const refused = (index: number, errorCode: ErrorCode) => ({ index, errorCode });
+  return servePartitions(request.topics, checkBy(desk, context, 'see'), refused, (topics) =>
+    handle({ ...request, topics }, context),
+  );
+});

@@ -4,13 +4,19 @@ import { ErrorCode } from '../protocol/error-codes.js';
 import type { Api } from '../protocol/schema/api.js';
 import type { Fields } from '../protocol/schema/fields.js';
 import type { Right } from '../security/access.js';
-import type { Handler, RequestContext, Route } from '../server/request.types.js';
+import {
+  type Handler,
+  isSilence,
+  type RequestContext,
+  type Route,
+  type Silence,
+} from '../server/request.types.js';
 
 /** Says of every part of a request whether the client may have it, and whether this broker is the one to ask. */
 export class Desk {
   constructor(
     readonly directory: TopicDirectory,
-    private readonly cluster: VirtualCluster,
+    private readonly brokers: VirtualCluster,
   ) {}
 
   topic({ access }: RequestContext, right: Right | 'see', name: string): ErrorCode {
@@ -19,7 +25,7 @@ export class Desk {
 
   /** Only the leader serves a partition; what is not there is for the handler to tell. */
   partition({ session }: RequestContext, name: string, index: number): ErrorCode {
-    if (this.cluster.size === 1 || this.cluster.leaderOf(name, index) === session.nodeId)
+    if (this.brokers.size === 1 || this.brokers.leaderOf(name, index) === session.nodeId)
       return ErrorCode.NONE;
     const topic = this.directory.byName(name);
     if (topic === undefined || index < 0 || index >= topic.partitionCount) return ErrorCode.NONE;
@@ -33,10 +39,10 @@ export class Desk {
   }
 
   coordinates({ session }: RequestContext, group: string): boolean {
-    return this.cluster.size === 1 || this.cluster.coordinatorOf(group) === session.nodeId;
+    return this.brokers.size === 1 || this.brokers.coordinatorOf(group) === session.nodeId;
   }
 
-  cluster_({ access }: RequestContext, right: Right | 'see'): ErrorCode {
+  cluster({ access }: RequestContext, right: Right | 'see'): ErrorCode {
     return access.cluster(right) ? ErrorCode.NONE : ErrorCode.CLUSTER_AUTHORIZATION_FAILED;
   }
 }
@@ -64,17 +70,27 @@ export function open<Request extends Fields, Response extends Fields>(api: Api<R
   return rule(api, (handle) => handle);
 }
 
+/** The fields of a message that are lists. */
+type ListOf<Message> = {
+  [K in keyof Message]-?: NonNullable<Message[K]> extends readonly unknown[] ? K : never;
+}[keyof Message];
+
+type ItemOf<List> = NonNullable<List> extends readonly (infer Item)[] ? Item : never;
+
 /**
- * Serves the items that are not refused, and puts refusals in their places. The handler must answer one for one, in
- * the order of the items.
+ * Serves the items that are not refused, and puts the refusals in their places in the list `answered` of the answer.
+ * The handler must answer one for one, in the order of the items.
  */
-export async function serveAllowed<Item, Refusal, Answer>(
+export async function serveAllowed<Item, Answer extends object, Answered extends ListOf<Answer>>(
   items: readonly Item[],
-  refuse: (item: Item) => Refusal | undefined,
-  serve: (allowed: readonly Item[]) => Promise<readonly Answer[]>,
-): Promise<(Refusal | Answer)[]> {
+  refuse: (item: Item) => ItemOf<Answer[Answered]> | undefined,
+  answered: Answered,
+  serve: (allowed: Item[]) => Answer | Silence | Promise<Answer | Silence>,
+): Promise<Answer | Silence> {
   const refusals = items.map(refuse);
-  const answers = await serve(items.filter((_, i) => refusals[i] === undefined));
+  const answer = await serve(items.filter((_, i) => refusals[i] === undefined));
+  if (isSilence(answer)) return answer;
+  const answers = (answer[answered] ?? []) as readonly ItemOf<Answer[Answered]>[];
   let next = 0;
-  return refusals.map((refusal) => refusal ?? answers[next++]!);
+  return { ...answer, [answered]: refusals.map((refusal) => refusal ?? answers[next++]!) };
 }

@@ -7,7 +7,14 @@ import type { Api, ResponseOf } from '../protocol/schema/api.js';
 import { Reader } from '../protocol/wire/reader.js';
 import { Writer } from '../protocol/wire/writer.js';
 import { type Access, FULL_ACCESS } from '../security/access.js';
-import { CLOSE, NO_ANSWER, type RequestContext, type Route, type Session } from './request.types.js';
+import {
+  CLOSE,
+  isSilence,
+  type RequestContext,
+  type Route,
+  type Session,
+  type Silence,
+} from './request.types.js';
 
 /** API key, version and correlation id. */
 const MIN_REQUEST_BYTES = 8;
@@ -15,7 +22,7 @@ const MIN_REQUEST_BYTES = 8;
 /** What a connection gives for a request; the rest of the context is the request's own. */
 export type ConnectionContext = Omit<RequestContext, 'version' | 'clientId' | 'access'>;
 
-export type Outcome = Buffer[] | typeof NO_ANSWER | typeof CLOSE;
+export type Outcome = Buffer[] | Silence;
 
 /** Who may use what, where clients have to authenticate. */
 export interface Gate {
@@ -92,9 +99,10 @@ export class Dispatcher {
       overlaps: route.overlaps?.(request) ?? false,
       isDoneWithBytes: route.keepsNoBytes ?? false,
       async serve(connection) {
-        const answer = await route.handle(request, { ...connection, version, clientId, access });
-        if (answer === NO_ANSWER || answer === CLOSE) return answer;
-        return encode(api, version, correlationId, answer as object);
+        const context = { ...connection, version, clientId, access };
+        const answer = (await route.handle(request, context)) as object | Silence;
+        if (isSilence(answer)) return answer;
+        return encode(api, version, correlationId, answer);
       },
     };
   }

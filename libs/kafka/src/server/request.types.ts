@@ -33,7 +33,13 @@ export const NO_ANSWER = Symbol('no answer');
 /** The request gets no answer, and the connection is closed: the only way to tell such a client of an error. */
 export const CLOSE = Symbol('close');
 
-type Answer<Response extends Fields> = Encodable<Response> | typeof NO_ANSWER | typeof CLOSE;
+export type Silence = typeof NO_ANSWER | typeof CLOSE;
+
+export function isSilence(answer: object | Silence): answer is Silence {
+  return answer === NO_ANSWER || answer === CLOSE;
+}
+
+type Answer<Response extends Fields> = Encodable<Response> | Silence;
 
 export type Handler<Request extends Fields, Response extends Fields> = (
   request: Decoded<Request>,

@@ -1,0 +1,144 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { makeBatch } from '../__fixtures__/batch.js';
+import { type Embedded, embed } from '../__fixtures__/embedded.js';
+import { RawClient } from '../__fixtures__/raw-client.js';
+import { casesOf, CLUSTER, GROUP, type RightsCase, TOPIC } from '../__fixtures__/rights-cases.js';
+import * as apis from '../protocol/apis/index.js';
+
+const NO_ID = '00000000-0000-0000-0000-000000000000';
+
+/** Reads and sees all that begins with `open`, and may do nothing else. */
+const READER = {
+  name: 'reader',
+  password: 'r',
+  rights: [{ topics: ['open*'], groups: ['open*'], allow: ['read'] as const }],
+};
+const OWNER = {
+  name: 'owner',
+  password: 'o',
+  rights: [{ topics: ['*'], groups: ['*'], cluster: true, allow: ['read', 'write', 'admin'] as const }],
+};
+const NOBODY = { name: 'nobody', password: 'n', rights: [] };
+
+describe('rights', () => {
+  let embedded: Embedded;
+  let records: Buffer;
+  const clients: RawClient[] = [];
+
+  beforeEach(async () => {
+    const topics = ['open-topic', 'closed-topic'].map((name) => ({ name }));
+    embedded = await embed({ users: [READER, OWNER, NOBODY] }, { topics, autoCreateTopics: true });
+    records = await makeBatch(embedded.topics, 1);
+    for (const group of ['open-group', 'closed-group']) {
+      const commit = (topic: string) => ({ topic, partition: 0, offset: 0 });
+      await embedded.topics.groups.commitOffsets(group, [commit('open-topic'), commit('closed-topic')]);
+    }
+  });
+  afterEach(async () => {
+    for (const client of clients.splice(0)) client.end();
+    await embedded.app.close();
+  });
+
+  async function login(user: { name: string; password: string }): Promise<RawClient> {
+    const client = await RawClient.connect(embedded.port);
+    clients.push(client);
+    await client.call(apis.saslHandshake, 1, { mechanism: 'PLAIN' });
+    const authBytes = Buffer.from(`\0${user.name}\0${user.password}`);
+    expect((await client.call(apis.saslAuthenticate, 2, { authBytes })).errorCode).toBe(0);
+    return client;
+  }
+
+  const ask = async (client: RawClient, { api, version, request, code }: RightsCase) =>
+    code(await client.call(api, version, request));
+
+  it('refuse what they do not name, with the error of the topic, the group or the cluster', async () => {
+    const [reader, nobody, owner] = [await login(READER), await login(NOBODY), await login(OWNER)];
+    for (const prefix of ['closed', 'open']) {
+      for (const one of casesOf(prefix, records)) {
+        const where = `${one.api.name} v${one.version} in ${prefix}`;
+        expect(await ask(nobody, one), `nobody: ${where}`).toBe(one.refused);
+        const expected = prefix === 'closed' ? one.refused : one.refusedToRead;
+        const code = await ask(reader, one);
+        if (expected !== undefined) expect(code, `reader: ${where}`).toBe(expected);
+        else expect([TOPIC, GROUP, CLUSTER], `reader: ${where}`).not.toContain(code);
+      }
+    }
+    for (const one of casesOf('open', records)) {
+      expect([TOPIC, GROUP, CLUSTER], `owner: ${one.api.name}`).not.toContain(await ask(owner, one));
+    }
+  });
+
+  it('hide what may not be seen', async () => {
+    const reader = await login(READER);
+    const all = await reader.call(apis.metadata, 12, { topics: null, includeTopicOperations: true });
+    expect(all.topics.map(({ name }) => name)).toEqual(['open-topic']);
+    const READ_AND_DESCRIBE = (1 << 3) | (1 << 8) | (1 << 10);
+    expect(all.topics[0]!.topicOperations).toBe(READ_AND_DESCRIBE);
+    const listed = await reader.call(apis.listGroups, 4, {});
+    expect(listed.groups.map(({ groupId }) => groupId)).toEqual(['open-group']);
+    const offsets = await reader.call(apis.offsetFetch, 7, { groupId: 'open-group', topics: null });
+    expect(offsets.topics.map(({ name }) => name)).toEqual(['open-topic']);
+    const cluster = await reader.call(apis.describeCluster, 1, { includeClusterOperations: true });
+    expect(cluster.clusterOperations).toBe(0);
+    const { groups } = await reader.call(apis.describeGroups, 5, {
+      groups: ['open-group'],
+      includeAuthorizedOperations: true,
+    });
+    expect(groups[0]!.authorizedOperations).toBe((1 << 3) | (1 << 8));
+    // A topic that is there and one that is not look the same.
+    const { topics } = await reader.call(apis.metadata, 12, {
+      topics: [{ name: 'closed-topic' }, { name: 'closed-nothing' }],
+    });
+    expect(topics.map(({ errorCode, topicId, partitions }) => [errorCode, topicId, partitions])).toEqual([
+      [TOPIC, NO_ID, []],
+      [TOPIC, NO_ID, []],
+    ]);
+    const { id } = embedded.topics.topic('closed-topic');
+    const byId = await reader.call(apis.metadata, 12, { topics: [{ topicId: id, name: null }] });
+    expect(byId.topics[0]!.errorCode).toBe(100);
+    const fetched = await reader.call(apis.fetch, 13, {
+      maxWaitMs: 60_000,
+      minBytes: 1,
+      topics: [{ topicId: id, partitions: [{ index: 0, fetchOffset: 0, maxBytes: 99 }] }],
+    });
+    expect(fetched.topics[0]!.partitions[0]!.errorCode).toBe(100);
+    const deleted = await reader.call(apis.deleteTopics, 6, {
+      topics: [{ name: null, topicId: id }],
+      timeoutMs: 1,
+    });
+    expect(deleted.topics[0]!.errorCode).toBe(100);
+  });
+
+  it('answer the allowed parts of a request beside the refused ones, in their order', async () => {
+    const reader = await login(READER);
+    const names = ['closed-topic', 'open-topic', 'closed-topic', 'open-nothing'];
+    const { topics } = await reader.call(apis.listOffsets, 7, {
+      replicaId: -1,
+      topics: names.map((name) => ({ name, partitions: [{ index: 0, timestamp: -1 }] })),
+    });
+    expect(topics.map(({ name, partitions }) => [name, partitions[0]!.errorCode])).toEqual([
+      ['closed-topic', TOPIC],
+      ['open-topic', 0],
+      ['closed-topic', TOPIC],
+      ['open-nothing', 3],
+    ]);
+  });
+
+  it('create a topic on the way only for whoever may administer it', async () => {
+    const create = async (client: RawClient, name: string) =>
+      (await client.call(apis.metadata, 12, { topics: [{ name }] })).topics[0]!.errorCode;
+    expect(await create(await login(READER), 'open-new')).toBe(TOPIC);
+    expect(embedded.topics.hasTopic('open-new')).toBe(false);
+    expect(await create(await login(OWNER), 'open-new')).toBe(0);
+  });
+
+  it('close the connection of whoever wants no answer to what is refused', async () => {
+    const reader = await login(READER);
+    const partitions = [{ index: 0, records }];
+    reader
+      .call(apis.produce, 9, { acks: 0, timeoutMs: 1, topics: [{ name: 'open-topic', partitions }] })
+      .catch(() => {});
+    await reader.closed;
+    expect(embedded.topics.topic('open-topic').partition(0).endOffset).toBe(0);
+  });
+});
