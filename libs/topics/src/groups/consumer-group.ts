@@ -2,6 +2,7 @@ import type { Clock } from '../clock.js';
 import type { DeadLetterWriter } from '../dead-letters/dead-letter-writer.js';
 import type { TopicsEvents } from '../events.js';
 import type { Partition } from '../partition/partition.js';
+import { ProcessHold } from '../process-hold.js';
 import type { Turn } from '../turn.js';
 import type { TopicPartition } from './assignment.js';
 import type { ConsumerEnvironment } from './consumer-environment.js';
@@ -42,7 +43,8 @@ const MIN_FETCH_BYTES = 64 * 1024;
 const MAX_FETCH_BYTES = 1024 * 1024;
 
 /**
- * One running member of a consumer group in this process. Members of the same group share its partitions.
+ * One running member of a consumer group in this process. Members of the same group share its partitions. The process
+ * goes on for as long as one runs.
  *
  * @publicApi
  */
@@ -53,6 +55,7 @@ export class ConsumerGroup {
   private readonly session: MemberSession;
   private currentState: ConsumerGroupState = 'held';
   private stopped: Promise<void> | undefined;
+  private hold: ProcessHold | undefined;
 
   /** @internal */
   constructor(
@@ -104,12 +107,14 @@ export class ConsumerGroup {
   async start(): Promise<void> {
     if (this.currentState !== 'held') return;
     this.currentState = 'running';
+    this.hold = new ProcessHold();
     this.environment.members.add(this.session);
     try {
       await this.session.start();
     } catch (error) {
       this.environment.members.delete(this.session);
       this.currentState = 'stopped';
+      this.hold.release();
       throw error;
     }
     this.environment.events.send('group-started', { group: this.group, memberId: this.memberId });
@@ -120,7 +125,7 @@ export class ConsumerGroup {
    * group; with an `instanceId`, its place is kept for `sessionTimeoutMs`. Idempotent.
    */
   stop(): Promise<void> {
-    return (this.stopped ??= this.leave());
+    return (this.stopped ??= this.leave().finally(() => this.hold?.release()));
   }
 
   /**

@@ -4,6 +4,7 @@ import type { StartFrom } from '../groups/group.types.js';
 import type { Message } from '../message.js';
 import { MessageCursor } from '../partition/message-cursor.js';
 import type { Partition } from '../partition/partition.js';
+import { ProcessHold } from '../process-hold.js';
 import { Turn } from '../turn.js';
 
 export interface MessageStreamOptions {
@@ -89,11 +90,16 @@ async function anyData(
   const waiting = new AbortController();
   const stop = () => waiting.abort();
   signal?.addEventListener('abort', stop, { once: true });
-  await Promise.race(
-    readings.map(({ partition, cursor }) =>
-      partition.waitForData(cursor.nextOffset, { signal: waiting.signal }),
-    ),
-  );
-  waiting.abort();
-  signal?.removeEventListener('abort', stop);
+  const hold = new ProcessHold();
+  try {
+    await Promise.race(
+      readings.map(({ partition, cursor }) =>
+        partition.waitForData(cursor.nextOffset, { signal: waiting.signal }),
+      ),
+    );
+  } finally {
+    hold.release();
+    waiting.abort();
+    signal?.removeEventListener('abort', stop);
+  }
 }
