@@ -9,7 +9,10 @@ const CHILD = fileURLToPath(new URL('./fixtures/worker-child.mjs', import.meta.u
 it.each([
   ['a consumer group', 'group', ['all of it has run', 'waited']],
   ['a stream of messages', 'stream', ['waited', 'all of it has run']],
-])('a process without a server goes on while %s waits, and ends after close()', async (_what, mode, lines) => {
-  const { stdout } = await promisify(execFile)(process.execPath, [CHILD, mode]);
-  expect(stdout.trim().split('\n')).toEqual(lines);
-});
+])(
+  'a process without a server goes on while %s waits, and ends after close()',
+  async (_what, mode, lines) => {
+    const { stdout } = await promisify(execFile)(process.execPath, [CHILD, mode]);
+    expect(stdout.trim().split('\n')).toEqual(lines);
+  },
+);

@@ -56,6 +56,11 @@ export class StorageHost {
         'topics.storage: missing; give a module that exports StorageAdapter, such as EtsModule.forRoot()',
       ]);
     }
+    if (storage instanceof StorageAdapter) {
+      throw new InvalidConfigError([
+        'topics.storage: this is an adapter; give the module that provides it, such as EtsModule.forRoot()',
+      ]);
+    }
     return {
       module: StorageHost,
       imports: [defaultHost(storage), ...further.map(({ module }) => module)],

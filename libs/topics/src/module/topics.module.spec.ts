@@ -182,4 +182,30 @@ describe('TopicsModule', () => {
     }).compile();
     await expect(missing.init()).rejects.toThrowError(coded('TOPIC_NOT_FOUND'));
   });
+
+  it.each<[string, () => object[], RegExp]>([
+    [
+      'forRoot twice',
+      () => [
+        TopicsModule.forRoot({ storage: EtsModule.forRoot() }),
+        TopicsModule.forRoot({ storage: EtsModule.forRoot() }),
+      ],
+      /forRoot\(\) stands in this application twice/,
+    ],
+    [
+      'forFeature alone',
+      () => [TopicsModule.forFeature(['orders'])],
+      /no module .* imports TopicsModule.forRoot/,
+    ],
+    [
+      'an adapter in place of its module',
+      () => [TopicsModule.forRoot({ storage: new EtsStorageAdapter() as never })],
+      /this is an adapter; give the module/,
+    ],
+  ])('says what to do about %s', async (_mistake, imports, message) => {
+    const compiling = async () => {
+      await Test.createTestingModule({ imports: imports() as never[] }).compile();
+    };
+    await expect(compiling()).rejects.toThrowError(message);
+  });
 });

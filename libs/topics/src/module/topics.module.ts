@@ -1,9 +1,11 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
+import { InvalidConfigError } from '@genrocks/storage';
 import { HandlerPipeline } from '../nest/handler-pipeline.js';
 import { NameResolver } from '../nest/name-resolver.js';
 import { SubscriptionExplorer } from '../nest/subscription.explorer.js';
 import type { TopicDefinition } from '../options.js';
+import type { Topic } from '../topic.js';
 import { TopicsService } from '../topics.service.js';
 import { getTopicToken } from '../topics.tokens.js';
 import { TopicsModuleBase } from './topics.module-definition.js';
@@ -32,12 +34,20 @@ export class TopicsModule extends TopicsModuleBase {
       module: TopicsFeatureModule,
       providers: definitions.map((definition) => ({
         provide: getTopicToken(definition.name),
-        inject: [TopicsService],
-        useFactory: (service: TopicsService) => service.feature(definition),
+        inject: [{ token: TopicsService, optional: true }],
+        useFactory: (service: TopicsService | undefined) => topicOf(service, definition),
       })),
       exports: definitions.map(({ name }) => getTopicToken(name)),
     };
   }
+}
+
+function topicOf(service: TopicsService | undefined, definition: TopicDefinition): Topic {
+  if (service !== undefined) return service.feature(definition);
+  throw new InvalidConfigError([
+    `topics.${definition.name}: no module of this application imports TopicsModule.forRoot(), or one does with ` +
+      'isGlobal: false; import it in the root module',
+  ]);
 }
 
 /** Holds what one `forFeature` call provides. */

@@ -29,7 +29,9 @@ export class SubscriptionExplorer implements OnModuleInit {
     private readonly names: NameResolver,
     private readonly moduleRef: ModuleRef,
     @Inject(MANUAL_REGISTRATION) private readonly manual: boolean,
-  ) {}
+  ) {
+    this.assertOneService();
+  }
 
   async onModuleInit(): Promise<void> {
     if (!this.manual) await this.register();
@@ -57,6 +59,18 @@ export class SubscriptionExplorer implements OnModuleInit {
       }
     }
     return groups;
+  }
+
+  /** With two services everything would be subscribed twice, and topics published to one would not be in the other. */
+  private assertOneService(): void {
+    const services = this.discovery
+      .getProviders()
+      .filter(({ token, host }) => token === TopicsService && host?.isGlobal === true);
+    if (services.length < 2) return;
+    throw new InvalidConfigError([
+      'topics: TopicsModule.forRoot() stands in this application twice; import it once, in the root module, ' +
+        'and TopicsModule.forFeature() where topics are injected',
+    ]);
   }
 
   private options(
