@@ -1,7 +1,8 @@
 /**
  * The stores that are compared, behind one face:
  * `{ name, open(directory, mode) -> { put(i), batch(from, count), get(i), scan() -> count, close() } }`,
- * mode `durable` (acknowledged when on stable storage) or `os` (acknowledged when with the operating system).
+ * mode `durable` (acknowledged when on stable storage) or `os` (acknowledged when with the operating system);
+ * `has(mode)`, where it is there, says whether the contender takes part.
  */
 import { mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -53,14 +54,25 @@ async function diskLog() {
   };
 }
 
-async function lmdb() {
+/** The setting in which its durable writes are faster here, which is what goals are set against. */
+const lmdb = () =>
+  lmdbWith('lmdb (overlappingSync: false)', (mode) => ({
+    overlappingSync: false,
+    noSync: mode === 'os',
+  }));
+
+/** As it comes: commits overlap with syncs, and a write is on the device when its `flushed` has resolved. */
+const lmdbAsItComes = () =>
+  lmdbWith('lmdb (as it comes)', (mode) => (mode === 'durable' ? { separateFlushed: true } : undefined));
+
+/** `settingsOf` answers undefined for a mode in which this contender is left out. */
+async function lmdbWith(name, settingsOf) {
   const { open } = require('lmdb');
   return {
-    name: 'lmdb',
+    name,
+    has: (mode) => settingsOf(mode) !== undefined,
     async open(directory, mode, value) {
-      // Without overlapping syncs a put resolves when it is on the device, like everything else that is compared here.
-      const settings =
-        mode === 'durable' ? { overlappingSync: false } : { noSync: true, overlappingSync: false };
+      const settings = settingsOf(mode);
       const db = open({
         path: directory,
         keyEncoding: 'binary',
@@ -68,12 +80,15 @@ async function lmdb() {
         mapSize: 2 ** 36,
         ...settings,
       });
+      const stored = settings.separateFlushed ? (promise) => promise.flushed : (promise) => promise;
       return {
-        put: (i) => db.put(keyOf(i), value),
+        put: (i) => stored(db.put(keyOf(i), value)),
         batch: (from, count) =>
-          db.batch(() => {
-            for (let j = 0; j < count; j++) db.put(keyOf(from + j), value);
-          }),
+          stored(
+            db.batch(() => {
+              for (let j = 0; j < count; j++) db.put(keyOf(from + j), value);
+            }),
+          ),
         get: (i) => db.getBinary(keyOf(i)),
         async scan() {
           let count = 0;
@@ -164,7 +179,7 @@ async function rocksdb() {
 /** Peers that load here; those that do not are named. */
 export async function loadPeers(log) {
   const peers = [];
-  for (const load of [diskLog, lmdb, level, sqlite, rocksdb]) {
+  for (const load of [diskLog, lmdb, lmdbAsItComes, level, sqlite, rocksdb]) {
     try {
       peers.push(await load());
     } catch (error) {
