@@ -9,6 +9,13 @@ import { runModel } from '../../libs/storage-disklog/src/__fixtures__/model-run.
 import { Random } from '../../libs/storage-disklog/src/__fixtures__/random.js';
 import type { Rig, Torture } from './torture.js';
 
+const POLICIES = [
+  'all kept',
+  'all dropped',
+  'last kept',
+  ...Array.from({ length: 4 }, () => 'random' as const),
+] as const;
+
 async function runModels({ random, more, say }: Torture): Promise<void> {
   Logger.overrideLogger(false);
   while (more()) {
@@ -35,7 +42,7 @@ async function runCrashStates({ random, more, say }: Torture): Promise<void> {
     const logDir = await scratch.directory();
     let states = 0;
     for (let moment = 0; moment <= recording.changes.length; moment++) {
-      for (const policy of ['all kept', 'all dropped', 'random', 'random', 'random', 'random'] as const) {
+      for (const policy of POLICIES) {
         const problem = await stateProblem(recording, moment, policy, own, logDir);
         if (problem !== undefined)
           throw new Error(`${name}, seed ${seed}, change ${moment}, ${policy}: ${problem}`);

@@ -5,8 +5,8 @@ import type { Change } from './recording-file-system.js';
 
 const SECTOR = 512;
 
-/** How a crash treats the changes that were not synced. */
-export type Policy = 'all kept' | 'all dropped' | 'random';
+/** How a crash treats the changes that were not synced. `last kept`: of them the device has only the last. */
+export type Policy = 'all kept' | 'all dropped' | 'random' | 'last kept';
 
 /** The files that a power cut at a moment leaves: what was synced for certain, of the rest any part. */
 export function crashState(
@@ -17,13 +17,15 @@ export function crashState(
 ): Map<string, Buffer> {
   const contents = new Map<number, Buffer>();
   const names = new Map<string, number>();
-  const kept = () => policy === 'all kept' || (policy === 'random' && random.chance(0.5));
   for (let i = 0; i < moment; i++) {
     const change = changes[i]!;
+    const isLast = policy === 'last kept' && i === moment - 1;
+    const kept = () => policy === 'all kept' || isLast || (policy === 'random' && random.chance(0.5));
     const durable = isDurable(changes, i, moment);
     switch (change.type) {
       case 'write':
-        if (durable || policy === 'all kept') overwrite(contents, change.inode, change.at, change.bytes);
+        if (durable || isLast || policy === 'all kept')
+          overwrite(contents, change.inode, change.at, change.bytes);
         else if (policy === 'random') writePart(contents, change, random);
         break;
       case 'truncate':
@@ -37,9 +39,9 @@ export function crashState(
         if (durable || kept()) names.set(change.path, change.inode);
         break;
       case 'rename':
+        // The new name may be on the device where the old one never was.
         if (durable || kept()) {
-          const inode = names.get(change.from);
-          if (inode !== undefined) names.set(change.to, inode);
+          names.set(change.to, change.inode);
           names.delete(change.from);
         }
         break;
@@ -52,11 +54,21 @@ export function crashState(
   return new Map([...names].map(([name, inode]) => [name, contents.get(inode) ?? Buffer.alloc(0)]));
 }
 
+/**
+ * The moments right behind a change of a name. With the policy `last kept` it has overtaken all that was not synced
+ * before it, which shows every sync that is missing there.
+ */
+export function momentsOfNames(changes: readonly Change[]): number[] {
+  return changes.flatMap(({ type }, i) =>
+    type === 'rename' || type === 'unlink' || type === 'create' ? [i + 1] : [],
+  );
+}
+
 /** Has a sync that came after a change resolved before the crash? */
 function isDurable(changes: readonly Change[], index: number, moment: number): boolean {
   const change = changes[index]!;
   if (change.type === 'write' && change.durable) return (change.done ?? Infinity) <= moment;
-  const ofFile = 'inode' in change && change.type !== 'create' && change.type !== 'copy';
+  const ofFile = change.type === 'write' || change.type === 'truncate';
   for (let i = index + 1; i < moment; i++) {
     const later = changes[i]!;
     const syncs = ofFile

@@ -10,7 +10,7 @@ export type Change =
   | { type: 'write'; inode: number; at: number; bytes: Buffer; durable: boolean; done?: number }
   | { type: 'truncate'; inode: number; size: number }
   | { type: 'copy'; path: string; inode: number; bytes: Buffer }
-  | { type: 'rename'; from: string; to: string }
+  | { type: 'rename'; inode: number; from: string; to: string }
   | { type: 'unlink'; path: string }
   | { type: 'sync'; inode: number; done?: number }
   | { type: 'syncDirectory'; done?: number };
@@ -56,8 +56,9 @@ export class RecordingFileSystem implements FileSystem {
 
   async rename(from: string, to: string): Promise<void> {
     const [source, target] = [this.nameOf(from), this.nameOf(to)];
-    this.changes.push({ type: 'rename', from: source, to: target });
-    this.names.set(target, this.names.get(source)!);
+    const inode = this.names.get(source)!;
+    this.changes.push({ type: 'rename', inode, from: source, to: target });
+    this.names.set(target, inode);
     this.names.delete(source);
     await nodeFileSystem.rename(from, to);
   }
