@@ -149,8 +149,8 @@ const mutants = [
   {
     name: 'tombstones go while values they hide are left',
     file: `${ENGINE}segment-compaction.ts`,
-    from: /if \(value !== undefined\) return true;/,
-    to: 'return value !== undefined;',
+    from: /const inputs = this\.segments\.left;/,
+    to: 'const inputs = this.segments.left.slice(1);',
     suites: ['segments'],
   },
   {
@@ -158,7 +158,28 @@ const mutants = [
     file: `${ENGINE}segments.ts`,
     from: /for \(const file of inputs\) file\.pin\(\);/,
     to: '',
-    suites: ['segments'],
+    suites: ['held-files'],
+  },
+  {
+    name: 'scans lose the files that are overwritten under them',
+    file: `${ENGINE}log-directory.ts`,
+    from: /for \(const file of evicted\) file\.pin\(\);/,
+    to: '',
+    suites: ['held-files'],
+  },
+  {
+    name: 'scans lose the files that are truncated under them',
+    file: `${ENGINE}log-directory.ts`,
+    from: /for \(const file of old\) file\.pin\(\);/,
+    to: '',
+    suites: ['held-files'],
+  },
+  {
+    name: 'scans lose the file that is compacted under them',
+    file: `${ENGINE}log-directory.ts`,
+    from: /old\.file\.pin\(\);/,
+    to: '',
+    suites: ['held-files'],
   },
   {
     name: 'a number of a segment is given twice',

@@ -78,38 +78,48 @@ describe('a compaction while others write', () => {
   );
 });
 
+/** Files whose compaction, once `armed`, stops at its first write of any length, until it is released. */
+class HeldCopies {
+  armed = false;
+  readonly reached: Promise<void>;
+  release!: () => void;
+  readonly fs: FileSystem;
+
+  constructor() {
+    let reach!: () => void;
+    this.reached = new Promise<void>((resolve) => (reach = resolve));
+    const released = new Promise<void>((resolve) => (this.release = resolve));
+    this.fs = {
+      ...fastFileSystem,
+      open: async (path, options) => {
+        const handle = await fastFileSystem.open(path, options);
+        const write = handle.write.bind(handle);
+        handle.write = async (source, offset, length, position) => {
+          // The few bytes of a new file's head do not wait.
+          if (this.armed && options.create === true && length > 1000) {
+            reach();
+            await released;
+          }
+          return write(source, offset, length, position);
+        };
+        return handle;
+      },
+    };
+  }
+}
+
 it('a copy under way and a truncation do not meet in one file', async () => {
   const logDir = await scratch.directory();
-  let holds = false;
-  let reached!: () => void;
-  let release!: () => void;
-  const isReached = new Promise<void>((resolve) => (reached = resolve));
-  const released = new Promise<void>((resolve) => (release = resolve));
-  const fs: FileSystem = {
-    ...fastFileSystem,
-    async open(path, options) {
-      const handle = await fastFileSystem.open(path, options);
-      const write = handle.write.bind(handle);
-      // What the compaction copies waits for the truncation to be over; the few bytes of a new file's head do not.
-      handle.write = async (source, offset, length, position) => {
-        if (holds && options.create === true && length > 1000) {
-          reached();
-          await released;
-        }
-        return write(source, offset, length, position);
-      };
-      return handle;
-    },
-  };
-  const adapter = new DiskLogStorageAdapter({ logDir, logType: 'compact', sync: 'os' }, fs);
+  const copies = new HeldCopies();
+  const adapter = new DiskLogStorageAdapter({ logDir, logType: 'compact', sync: 'os' }, copies.fs);
   const store = await adapter.open('t', 0);
   for (let i = 0; i < 100; i++) await store.put(`k${i}`, filler);
-  holds = true;
+  copies.armed = true;
   const compaction = store.optimize();
-  await isReached;
+  await copies.reached;
   await store.truncate();
   await store.put('after', 'x');
-  release();
+  copies.release();
   await compaction;
   await store.put('later', 'y');
   const live = [
@@ -117,6 +127,30 @@ it('a copy under way and a truncation do not meet in one file', async () => {
     ['later', 'y'],
   ];
   expect((await contentsOf(store)).live).toEqual(live);
+  await adapter.close();
+  const again = await open({ logDir, logType: 'compact' });
+  expect((await contentsOf(again.store)).live).toEqual(live);
+  await again.adapter.close();
+});
+
+it('keeps the tombstone of a key that was copied before it was deleted, and no other', async () => {
+  const logDir = await scratch.directory();
+  const copies = new HeldCopies();
+  const adapter = new DiskLogStorageAdapter({ logDir, logType: 'compact', sync: 'os' }, copies.fs);
+  const store = await adapter.open('t', 0);
+  await store.put('early', filler);
+  for (let i = 0; i < 100; i++) await store.put(`k${i}`, filler);
+  await store.delete('early');
+  copies.armed = true;
+  const compaction = store.optimize();
+  await copies.reached;
+  await store.delete('k0');
+  copies.release();
+  await compaction;
+  const { live, log } = await contentsOf(store);
+  expect(live.map(([key]) => key)).not.toContain('k0');
+  expect(live).toHaveLength(99);
+  expect(log.filter((entry) => !entry.includes('='))).toEqual(['k0-']);
   await adapter.close();
   const again = await open({ logDir, logType: 'compact' });
   expect((await contentsOf(again.store)).live).toEqual(live);

@@ -27,16 +27,14 @@ interface Merged {
  * outdated.
  *
  * An entry stays if no segment that was left later, and nothing later in its own, has its key. What is still being
- * written does not count, since it may not be stored yet. A tombstone stays while an older segment has its key; since
- * the older ones were merged first, that is hardly ever so. Segments are read and written in the order of the log, so
+ * written does not count, since it may not be stored yet. A tombstone always goes: the older segments were merged first,
+ * and have nothing left of what it hides. Segments are read and written in the order of the log, so
  * the log keeps its order. Some neighbours at a time take the place of others in one step, so a crash anywhere leaves
  * the log as it was before or after such a step, and the extra space is that of one group, not of the log.
  *
  * In memory are the keys of the one segment being written; of all others only their indexes are asked.
  */
 export class SegmentCompaction {
-  /** Merged or looked through: older than what comes next. */
-  private readonly done: LogFile[] = [];
   private readonly held: LogFile[] = [];
 
   constructor(
@@ -80,7 +78,6 @@ export class SegmentCompaction {
         // Nothing to gain: the segment stays as it is.
         await outputs.discard();
         this.segments.markClean(group[0]!);
-        this.done.push(group[0]!);
       } else {
         await this.commit(group, outputs);
         this.log.reportCompaction(outputs.entries, before.bytes, outputs.bytes, performance.now() - started);
@@ -113,10 +110,6 @@ export class SegmentCompaction {
     }
     // A truncation came first.
     if (!isReplaced) throw new StoppedError();
-    for (const { file } of files) {
-      this.held.push(file.hold());
-      this.done.push(file);
-    }
   }
 
   /** Copies what is still needed of a segment. */
@@ -148,9 +141,7 @@ export class SegmentCompaction {
     const newest = await this.find(source, probe);
     if (newest?.at !== place.at || newest.index !== place.index) return false;
     for (const file of newer) if ((await this.find(file, probe)) !== undefined) return false;
-    if (value !== undefined) return true;
-    for (const file of this.done) if ((await this.find(file, probe)) !== undefined) return true;
-    return false;
+    return value !== undefined;
   }
 
   /** A key's newest entry in a file. A damaged index is built again first; a damaged file ends the compaction. */

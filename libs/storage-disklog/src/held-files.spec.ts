@@ -1,0 +1,80 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { PartitionStore } from '@genrocks/storage';
+import { Logger } from '@nestjs/common';
+import { afterAll, describe, expect, it } from 'vitest';
+import { Scratch } from './__fixtures__/directories.js';
+import { contentsOf } from './__fixtures__/expected-log.js';
+import { fastFileSystem } from './__fixtures__/recording-file-system.js';
+import { type DiskLogOptions, DiskLogStorageAdapter } from './index.js';
+import { PooledFile } from './io/handle-pool.js';
+
+Logger.overrideLogger(false);
+
+const scratch = new Scratch();
+afterAll(() => scratch.clear());
+
+/** Opens so many other files that the pool closes every one that is not pinned. */
+async function crowdOut(): Promise<void> {
+  const path = join(await scratch.directory(), 'other');
+  await writeFile(path, 'x');
+  const others = Array.from({ length: 1200 }, () => new PooledFile(fastFileSystem, path));
+  for (const other of others) other.readSync(Buffer.alloc(1), 0, 1, 0);
+  for (const other of others) await other.close();
+}
+
+async function fill(store: PartitionStore): Promise<void> {
+  for (let i = 0; i < 300; i++)
+    await store.put(`k${String(i % 200).padStart(3, '0')}`, `${i}${'.'.repeat(1000)}`);
+}
+
+const steps: {
+  name: string;
+  options: DiskLogOptions;
+  step: (store: PartitionStore) => Promise<void>;
+}[] = [
+  {
+    name: 'a wrap that overwrites them',
+    options: { logType: 'wrap', maxNoFiles: 4, maxNoBytes: 120_000 },
+    step: fill,
+  },
+  {
+    name: 'a truncation',
+    options: { logType: 'wrap', maxNoFiles: 4, maxNoBytes: 120_000 },
+    step: (store) => store.truncate(),
+  },
+  {
+    name: 'the compaction of one file',
+    options: { logType: 'compact' },
+    step: (store) => store.optimize(),
+  },
+  {
+    name: 'the merging of segments',
+    options: { logType: 'compact', maxNoBytes: 40_000 },
+    step: async (store) => {
+      await fill(store);
+      await store.optimize();
+    },
+  },
+];
+
+describe.each(['internal', 'external'] as const)('files that a scan still reads, format %s', (format) => {
+  it.each(steps)('outlast $name, although the pool of descriptors is crowded', async ({ options, step }) => {
+    const logDir = await scratch.directory();
+    const adapter = new DiskLogStorageAdapter({ ...options, format, logDir, sync: 'os' }, fastFileSystem);
+    const store = await adapter.open('t', 0);
+    await fill(store);
+    const { live } = await contentsOf(store);
+    const found: [string, string][] = [];
+    for await (const { key, value } of store.scan()) {
+      if (found.length === 10) {
+        await crowdOut();
+        await step(store);
+        await crowdOut();
+      }
+      found.push([key.toString(), value.toString()]);
+    }
+    expect(found).toEqual(live);
+    await adapter.close();
+  });
+});
