@@ -1,31 +1,50 @@
-/** A queue over one array: taking from the front moves an index, and the array is cut now and then. */
+const LEAST_CAPACITY = 16;
+/** A queue that once was longer gives its room back when it is empty. */
+const MAX_IDLE_CAPACITY = 1024;
+
+/** A queue in a ring that grows as it must: a queue that is filled and emptied over and over allocates nothing. */
 export class Fifo<T> {
-  private items: (T | undefined)[] = [];
+  private ring: (T | undefined)[] = [];
+  /** One less than the ring's capacity, which is a power of two. */
+  private mask = -1;
   private head = 0;
+  private count = 0;
 
   get length(): number {
-    return this.items.length - this.head;
+    return this.count;
   }
 
   at(index: number): T | undefined {
-    return this.items[this.head + index];
+    return index < this.count ? this.ring[(this.head + index) & this.mask] : undefined;
   }
 
   push(item: T): void {
-    this.items.push(item);
+    if (this.count > this.mask) this.grow();
+    this.ring[(this.head + this.count++) & this.mask] = item;
   }
 
   shift(): T | undefined {
-    if (this.head >= this.items.length) return undefined;
-    const item = this.items[this.head];
-    this.items[this.head++] = undefined;
-    if (this.head === this.items.length) {
-      this.items = [];
-      this.head = 0;
-    } else if (this.head >= 1024 && this.head * 2 >= this.items.length) {
-      this.items = this.items.slice(this.head);
-      this.head = 0;
-    }
+    if (this.count === 0) return undefined;
+    const item = this.ring[this.head];
+    // What was taken must not be kept alive by the ring.
+    this.ring[this.head] = undefined;
+    this.head = (this.head + 1) & this.mask;
+    if (--this.count === 0 && this.mask >= MAX_IDLE_CAPACITY) this.reset();
     return item;
+  }
+
+  private reset(): void {
+    this.ring = [];
+    this.mask = -1;
+    this.head = 0;
+  }
+
+  private grow(): void {
+    const capacity = Math.max(LEAST_CAPACITY, 2 * (this.mask + 1));
+    const ring = new Array<T | undefined>(capacity).fill(undefined);
+    for (let i = 0; i < this.count; i++) ring[i] = this.at(i);
+    this.ring = ring;
+    this.mask = capacity - 1;
+    this.head = 0;
   }
 }

@@ -11,6 +11,14 @@ export class FlightLimiter {
 
   constructor(private free: number) {}
 
+  /** Takes what is free at once, at most `wanted`; 0 where nothing is, or where others have waited for it longer. */
+  tryAcquire(wanted: number): number {
+    if (this.waiting.length > 0) return 0;
+    const taken = Math.min(wanted, this.free);
+    this.free -= taken;
+    return taken;
+  }
+
   /** Waits until a permit is free; answers how many were taken, at most `wanted`, and 0 if the signal ended the wait. */
   async acquire(wanted: number, signal: AbortSignal): Promise<number> {
     while (this.free === 0 && !signal.aborted) await this.wait(signal);

@@ -104,7 +104,7 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink {
   /** @internal */
   received(messages: readonly Message[]): void {
     for (const message of messages) this.queue.push(this.unfinished.add(message));
-    if (messages.length > 0) this.work.notify();
+    this.work.notify();
   }
 
   /** @internal */

@@ -34,7 +34,8 @@ export class PartitionFeed {
   private held = 0;
   /** With no more than this held, it is time to read. */
   private lowWater = 0;
-  private readonly room = new Signal();
+  /** There may be room, or data, or an end to it. */
+  private readonly changed = new Signal();
   private ended = false;
 
   constructor(
@@ -49,15 +50,23 @@ export class PartitionFeed {
 
   /** Reads until it is stopped or the partition closes. */
   async run(): Promise<void> {
+    const leave = this.partition.follow(() => this.wake());
+    try {
+      await this.fetching();
+    } finally {
+      leave();
+    }
+  }
+
+  private async fetching(): Promise<void> {
     const { turn } = this.environment;
     const { stopping: signal } = this;
     // A partition that could not be opened has no offsets to begin with; the topic's next start assigns it again.
     while (!signal.aborted && this.partition.state === 'open') {
       try {
         if (this.cursor === undefined) this.moveTo(await this.environment.startAt(this.partition));
-        if (this.paused || this.held > this.lowWater) await this.room.wait();
-        else if (!(await this.partition.waitForData(this.position, { signal }))) return;
-        else await this.fetch();
+        if (!this.isDue) await this.changed.wait();
+        else if (!this.fetchCached()) await this.fetch();
       } catch (error) {
         if (isGenRocksError(error, 'TOPIC_STOPPED')) return;
         if (!(await this.passOver(error))) await this.pauseAfter(error);
@@ -70,11 +79,12 @@ export class PartitionFeed {
   /** A message is done. */
   release(): void {
     this.environment.flight.release(1);
-    if (--this.held <= this.lowWater) this.room.notify();
+    // Once, as it gets so far down: it would wake for every message otherwise.
+    if (this.held-- === this.lowWater + 1) this.changed.notify();
   }
 
   wake(): void {
-    this.room.notify();
+    this.changed.notify();
   }
 
   /** Lets go of everything that is still held. */
@@ -88,26 +98,56 @@ export class PartitionFeed {
     this.cursor = new MessageCursor(this.partition, offset);
   }
 
-  private async fetch(): Promise<void> {
+  /** There is something to read, and room for it. */
+  private get isDue(): boolean {
+    return !this.paused && this.held <= this.lowWater && this.partition.endOffset > this.position;
+  }
+
+  /** The usual case, in which nothing has to be waited for: permits are free, and the cache has what comes next. */
+  private fetchCached(): boolean {
     const { flight } = this.environment;
-    const cursor = this.cursor!;
-    const limit = this.environment.fetchLimit();
-    this.lowWater = limit >> 1;
-    const permits = await flight.acquire(Math.max(1, limit - this.held), this.stopping);
-    if (permits === 0) return;
+    const permits = flight.tryAcquire(this.wanted());
+    if (permits === 0) return false;
     let used = 0;
     try {
-      const messages = await cursor.read(permits, this.environment.fetchBytes());
-      if (this.ended) return;
+      const messages = this.cursor!.readCached(permits, this.environment.fetchBytes());
+      if (messages === undefined) return false;
       used = messages.length;
-      this.held += used;
-      this.counters.received += used;
-      this.position = cursor.nextOffset;
-      this.sink.received(messages);
+      this.hand(messages);
+      return true;
     } finally {
       flight.release(permits - used);
     }
-    if (used === 0) this.sink.moved();
+  }
+
+  private async fetch(): Promise<void> {
+    const { flight } = this.environment;
+    const permits = await flight.acquire(this.wanted(), this.stopping);
+    if (permits === 0) return;
+    let used = 0;
+    try {
+      const messages = await this.cursor!.read(permits, this.environment.fetchBytes());
+      if (this.ended) return;
+      used = messages.length;
+      this.hand(messages);
+    } finally {
+      flight.release(permits - used);
+    }
+  }
+
+  /** How many messages to ask for. */
+  private wanted(): number {
+    const limit = this.environment.fetchLimit();
+    this.lowWater = limit >> 1;
+    return Math.max(1, limit - this.held);
+  }
+
+  private hand(messages: readonly Message[]): void {
+    this.held += messages.length;
+    this.counters.received += messages.length;
+    this.position = this.cursor!.nextOffset;
+    if (messages.length > 0) this.sink.received(messages);
+    else this.sink.moved();
   }
 
   /** Goes on behind what is gone or cannot be read, and says so; false for an error that may pass. */

@@ -6,6 +6,8 @@ interface Waiter {
 /** Readers that wait for a partition to grow. Nothing is kept of a wait once it has ended. */
 export class DataWaiters {
   private readonly waiting = new Set<Waiter>();
+  /** Told of every change; replaced, never changed, so that one may leave while they are told. */
+  private followers: readonly (() => void)[] = [];
 
   get size(): number {
     return this.waiting.size;
@@ -31,12 +33,24 @@ export class DataWaiters {
     });
   }
 
+  /** Calls `notify` whenever {@link wake} or {@link endAll} is, until the answer is called. */
+  follow(notify: () => void): () => void {
+    this.followers = [...this.followers, notify];
+    return () => {
+      this.followers = this.followers.filter((one) => one !== notify);
+    };
+  }
+
   wake(endOffset: number): void {
-    for (const waiter of this.waiting) if (waiter.offset < endOffset) waiter.end(true);
+    if (this.waiting.size > 0) {
+      for (const waiter of this.waiting) if (waiter.offset < endOffset) waiter.end(true);
+    }
+    for (const notify of this.followers) notify();
   }
 
   /** Ends every wait: the partition closes. */
   endAll(): void {
     for (const waiter of this.waiting) waiter.end(false);
+    for (const notify of this.followers) notify();
   }
 }

@@ -28,6 +28,20 @@ export class MessageCursor<T = unknown> {
       if (batches.length === 0) this.position = nextOffset;
       this.batches = batches;
     }
+    return this.take(limit);
+  }
+
+  /** As {@link read}, where nothing has to be waited for; undefined otherwise. */
+  readCached(limit: number, maxBytes: number): Message<T>[] | undefined {
+    if (this.reader === undefined && this.batches.length === 0) {
+      const batches = this.partition.cachedBatches(this.position, maxBytes);
+      if (batches === undefined) return undefined;
+      this.batches = batches;
+    }
+    return this.take(limit);
+  }
+
+  private take(limit: number): Message<T>[] {
     const messages: Message<T>[] = [];
     try {
       while (messages.length < limit) {

@@ -46,11 +46,8 @@ export class PartitionReader {
    * `maxBytes` but at least one where there is one.
    */
   async read(offset: number, maxBytes: number, endOffset: number, allocate?: Allocate): Promise<Buffer[]> {
-    const cached = this.tail.read(offset, maxBytes, allocate);
-    if (cached !== undefined) {
-      this.counts.cacheHits++;
-      return cached;
-    }
+    const cached = this.cached(offset, maxBytes, allocate);
+    if (cached !== undefined) return cached;
     this.counts.cacheMisses++;
     const batches = await this.scan(offset, maxBytes, endOffset, allocate);
     const first = batches[0];
@@ -60,6 +57,13 @@ export class PartitionReader {
     if (floor === undefined || nextOffsetOf(checked(floor)) <= offset) return batches;
     if (floor.value.length >= maxBytes) return [floor.value];
     return [floor.value, ...fitting(batches, maxBytes - floor.value.length)];
+  }
+
+  /** As {@link read}, where the cached tail has it; undefined otherwise. */
+  cached(offset: number, maxBytes: number, allocate?: Allocate): Buffer[] | undefined {
+    const batches = this.tail.read(offset, maxBytes, allocate);
+    if (batches !== undefined) this.counts.cacheHits++;
+    return batches;
   }
 
   /**

@@ -4,9 +4,9 @@ import { InvalidMessageError, MessageTooLargeError, messageOf } from '../errors.
 import type { Message } from '../message.js';
 import { validateBatch } from '../records/batch-reader.js';
 import type { RecordInput } from '../records/batch-writer.js';
-import { nextOffsetOf } from '../records/batch-header.js';
 import { CheckedCodec } from '../schema/checked-codec.js';
 import type { PartitionInfo } from '../topic.types.js';
+import { BatchFetch } from './batch-fetch.js';
 import { DataWaiters } from './data-waiters.js';
 import { LogBounds } from './log-bounds.js';
 import { MessageDecoder } from './message-decoder.js';
@@ -27,9 +27,6 @@ import type {
 } from './read.types.js';
 import type { CachedTail } from './tail-cache.js';
 
-const DEFAULT_MAX_BYTES = 1024 * 1024;
-/** More is never read at once, whatever is asked for. */
-const MAX_READ_BYTES = 64 * 1024 * 1024;
 const DEFAULT_LIMIT = 1000;
 const NOTHING_READ = { cacheHits: 0, cacheMisses: 0 };
 
@@ -46,7 +43,7 @@ export class Partition {
   readonly decoder: MessageDecoder;
   private readonly waiters = new DataWaiters();
   private readonly counters = { messages: 0, batches: 0, bytes: 0, failed: 0 };
-  private readonly reads = { batches: 0, bytes: 0 };
+  private readonly fetch: BatchFetch;
 
   /** @internal */
   constructor(
@@ -57,6 +54,7 @@ export class Partition {
     this.tail = environment.cache.tail();
     this.life = new PartitionLife(owner.name, index);
     this.bounds = new LogBounds(owner, index, this.life, this.tail);
+    this.fetch = new BatchFetch(this.life, this.bounds, this.waiters);
     this.decoder = new MessageDecoder(owner.name, index, owner.codec);
   }
 
@@ -161,30 +159,13 @@ export class Partition {
    * Record batches as bytes, from the one that holds `offset` on.
    * @throws `OFFSET_OUT_OF_RANGE`, `CORRUPT_BATCH`, `TOPIC_STOPPED`, or what the store says
    */
-  async readBatches(options: ReadBatchesOptions): Promise<ReadBatchesResult> {
-    const { offset, minBytes = 1, waitMs = 0, signal, allocate } = options;
-    const maxBytes = readLimit(options.maxBytes);
-    const deadline = waitMs > 0 ? Date.now() + waitMs : 0;
-    for (;;) {
-      const { reader } = this.life.opened();
-      await this.bounds.refresh();
-      this.bounds.require(offset);
-      const { endOffset } = this;
-      const batches = offset < endOffset ? await reader.read(offset, maxBytes, endOffset, allocate) : [];
-      // Retention came in between: what was read may begin behind a hole that must not go unnoticed.
-      if (this.bounds.isStale) continue;
-      const last = batches[batches.length - 1];
-      const nextOffset = last === undefined ? endOffset : nextOffsetOf(last);
-      const left = deadline - Date.now();
-      // What did not fit into maxBytes is there too: waiting would not make the answer larger.
-      const bytes = sizeOf(batches);
-      const enough = bytes >= minBytes || nextOffset < endOffset;
-      if (enough || left <= 0 || !(await this.waiters.wait(endOffset, left, signal))) {
-        this.reads.batches += batches.length;
-        this.reads.bytes += bytes;
-        return { batches, nextOffset, endOffset: this.endOffset, startOffset: this.startOffset };
-      }
-    }
+  readBatches(options: ReadBatchesOptions): Promise<ReadBatchesResult> {
+    return this.fetch.read(options);
+  }
+
+  /** Copies of the batches that {@link readBatches} would answer at once; undefined where it has to be asked. @internal */
+  cachedBatches(offset: number, maxBytes: number): Buffer[] | undefined {
+    return this.fetch.cached(offset, maxBytes);
   }
 
   /**
@@ -232,6 +213,11 @@ export class Partition {
     if (this.endOffset > offset) return Promise.resolve(true);
     if (this.state !== 'open') return Promise.resolve(false);
     return this.waiters.wait(offset, options.waitMs, options.signal);
+  }
+
+  /** Calls `notify` whenever the partition has grown, and when it closes, until the answer is called. @internal */
+  follow(notify: () => void): () => void {
+    return this.waiters.follow(notify);
   }
 
   /** Removes every record. Offsets go on where they were. Publishes made before the call are removed too. */
@@ -298,7 +284,7 @@ export class Partition {
       topic: this.topic,
       backlog: this.endOffset - this.startOffset,
       published: { ...this.counters },
-      read: { ...this.reads, ...(this.life.log?.reader.counts ?? NOTHING_READ) },
+      read: { ...this.fetch.counts, ...(this.life.log?.reader.counts ?? NOTHING_READ) },
       pendingBytes: this.life.log?.appender.pendingBytes ?? 0,
       cachedBytes: this.tail.bytes,
     };
@@ -325,17 +311,6 @@ export class Partition {
     this.counters.bytes += bytes;
     this.waiters.wake(endOffset);
   }
-}
-
-/** A limit that is no number, or beyond all memory, must not mean to read everything there is. */
-function readLimit(maxBytes: number = DEFAULT_MAX_BYTES): number {
-  return maxBytes >= 0 ? Math.min(maxBytes, MAX_READ_BYTES) : DEFAULT_MAX_BYTES;
-}
-
-function sizeOf(batches: readonly Buffer[]): number {
-  let bytes = 0;
-  for (const batch of batches) bytes += batch.length;
-  return bytes;
 }
 
 function view({ buffer, byteOffset, length }: Uint8Array): Buffer {

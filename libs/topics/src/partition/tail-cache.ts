@@ -154,15 +154,14 @@ export class CachedTail {
     const run = this.run(offset, maxBytes);
     if (run === undefined) return undefined;
     const target = run.bytes === 0 ? undefined : allocate?.(run.bytes);
-    const batches: Buffer[] = [];
+    const batches = new Array<Buffer>(run.to - run.from);
     let at = 0;
-    for (let i = run.from; i < run.to; i++) {
-      const bytes = bytesOf(this.entries.at(i)!);
-      if (target === undefined) batches.push(Buffer.from(bytes));
-      else {
-        target.set(bytes, at);
-        batches.push(target.subarray(at, (at += bytes.length)));
-      }
+    for (let i = 0; i < batches.length; i++) {
+      const { slab, start, length } = this.entries.at(run.from + i)!;
+      const own = target?.subarray(at, at + length) ?? Buffer.allocUnsafe(length);
+      slab.bytes.copy(own, 0, start, start + length);
+      batches[i] = own;
+      at += length;
     }
     return batches;
   }
@@ -223,8 +222,4 @@ export class CachedTail {
     }
     return low;
   }
-}
-
-function bytesOf({ slab, start, length }: CachedBatch): Buffer {
-  return slab.bytes.subarray(start, start + length);
 }

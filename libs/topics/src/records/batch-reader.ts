@@ -38,12 +38,16 @@ export class BatchReader {
   constructor(batch: Buffer, options: DecodeOptions = {}) {
     this.header = readBatchHeader(batch);
     if (options.verify !== false) checkCrc(batch);
-    const records = decompress(this.header.compression, batch.subarray(BATCH_HEADER_BYTES));
-    if (this.header.count * MIN_RECORD_BYTES > records.length) {
-      throw new CorruptBatchError(`${this.header.count} records do not fit in ${records.length} bytes`);
-    }
+    const { compression, count } = this.header;
+    const isPlain = compression === 'none';
+    const records = isPlain ? batch : decompress(compression, batch.subarray(BATCH_HEADER_BYTES));
     this.varints = new VarintReader(records);
+    this.varints.position = isPlain ? BATCH_HEADER_BYTES : 0;
     this.varints.end = records.length;
+    const bytes = records.length - this.varints.position;
+    if (count * MIN_RECORD_BYTES > bytes) {
+      throw new CorruptBatchError(`${count} records do not fit in ${bytes} bytes`);
+    }
   }
 
   /**

@@ -33,7 +33,9 @@ export function recordBytes(record: RecordInput): number {
 /** Bytes of key, value and headers. */
 export function payloadBytes(record: RecordInput): number {
   let bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0);
-  for (const header of record.headers) bytes += 10 + header.name.length + (header.value?.length ?? 0);
+  const { headers } = record;
+  if (headers.length === 0) return bytes;
+  for (const header of headers) bytes += 10 + header.name.length + (header.value?.length ?? 0);
   return bytes;
 }
 
@@ -94,11 +96,7 @@ export class BatchWriter {
     at = writeVarint(buffer, at, this.count);
     at = writeBytes(buffer, at, record.key);
     at = writeBytes(buffer, at, record.value);
-    at = writeVarint(buffer, at, record.headers.length);
-    for (const header of record.headers) {
-      at = writeBytes(buffer, at, header.name);
-      at = writeBytes(buffer, at, header.value);
-    }
+    at = writeHeaders(buffer, at, record.headers);
     this.position = at;
     this.count++;
   }
@@ -144,12 +142,25 @@ function bodySize(record: RecordInput, timestampDelta: number, offsetDelta: numb
     bytesSize(record.key) +
     bytesSize(record.value) +
     varintSize(record.headers.length);
-  for (const header of record.headers) size += bytesSize(header.name) + bytesSize(header.value);
+  const { headers } = record;
+  if (headers.length === 0) return size;
+  for (const header of headers) size += bytesSize(header.name) + bytesSize(header.value);
   return size;
 }
 
 function bytesSize(bytes: Uint8Array | null): number {
   return bytes === null ? 1 : varintSize(bytes.length) + bytes.length;
+}
+
+function writeHeaders(buffer: Buffer, position: number, headers: readonly RecordHeaderInput[]): number {
+  let at = writeVarint(buffer, position, headers.length);
+  // Most messages have none, and even a loop over nothing makes an iterator.
+  if (headers.length === 0) return at;
+  for (const header of headers) {
+    at = writeBytes(buffer, at, header.name);
+    at = writeBytes(buffer, at, header.value);
+  }
+  return at;
 }
 
 function writeBytes(buffer: Buffer, position: number, bytes: Uint8Array | null): number {
