@@ -1,16 +1,12 @@
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import {
-  assertPartition,
-  assertTopicName,
+  ExclusiveStorageAdapter,
   GenRocksError,
-  LockedError,
   NoSpaceError,
   type OpenStoreOptions,
   type PartitionStore,
-  StorageAdapter,
   StorageIoError,
   type StorageSupports,
-  StoreClosedError,
   type StoreEvent,
   type StoreId,
 } from '@genrocks/storage';
@@ -22,7 +18,7 @@ import { DISK_LOG_OPTIONS } from './disk-log.module-definition.js';
 import { LogNames, segmentNumber, wrapNumber } from './engine/names.js';
 import { makeDirectories } from './io/directories.js';
 import { type FileSystem, isErrno, nodeFileSystem } from './io/file-system.js';
-import { lockDirectory } from './io/lock.js';
+import { type DirectoryLock, lockDirectory } from './io/lock.js';
 
 const PARTITION_DIRECTORY = /^partition_(\d+)$/;
 /** A store being destroyed is moved to a name that no topic can have, so that a crash leaves all of it or nothing. */
@@ -35,7 +31,7 @@ const DESTROYED = /^~destroyed-/;
  * @publicApi
  */
 @Injectable()
-export class DiskLogStorageAdapter extends StorageAdapter {
+export class DiskLogStorageAdapter extends ExclusiveStorageAdapter {
   readonly name = 'disk_log';
 
   readonly supports: StorageSupports = {
@@ -50,9 +46,6 @@ export class DiskLogStorageAdapter extends StorageAdapter {
   private readonly logger = new Logger(DiskLogStorageAdapter.name);
   private readonly options: DiskLogOptions;
   private readonly logDir: string;
-  /** Open and opening stores by directory. */
-  private readonly stores = new Map<string, Promise<DiskLogStore>>();
-  private closed = false;
   private destroyed = 0;
   private cleaned: Promise<void> | undefined;
 
@@ -70,31 +63,46 @@ export class DiskLogStorageAdapter extends StorageAdapter {
     this.logDir = resolve(this.options.logDir ?? DEFAULT_LOG_DIR);
   }
 
-  async open(topic: string, partition: number, options: OpenStoreOptions = {}): Promise<PartitionStore> {
-    const directory = this.directoryOf(topic, partition);
+  validateSettings(settings: Readonly<Record<string, unknown>>): void {
+    resolveSettings(this.options, settings);
+  }
+
+  protected async openStore(
+    id: StoreId,
+    options: OpenStoreOptions,
+    onClose: () => void,
+  ): Promise<PartitionStore> {
+    const directory = this.directoryOf(id);
     const settings = resolveSettings(this.options, options.settings);
-    if (this.stores.has(directory)) throw new LockedError(directory, process.pid);
-    const logType = options.retain === 'all' ? 'compact' : settings.logType;
-    const store = this.openStore(topic, partition, directory, { ...settings, logType }, options.onEvent);
-    this.stores.set(directory, store);
+    const names = new LogNames(directory);
+    let lock: DirectoryLock | undefined;
     try {
-      return await store;
+      await this.prepare(directory);
+      lock = lockDirectory(names.lock, directory);
+      return await DiskLogStore.open({
+        ...id,
+        names,
+        settings: options.retain === 'all' ? { ...settings, logType: 'compact' } : settings,
+        logDir: this.logDir,
+        fs: this.fileSystem,
+        lock,
+        onEvent: (event) => this.onEvent(event, directory, options.onEvent),
+        onClose,
+      });
     } catch (error) {
-      this.stores.delete(directory);
+      lock?.release();
       throw this.explain(directory, error);
     }
   }
 
-  async list(): Promise<StoreId[]> {
-    this.assertOpen();
+  protected async listStores(): Promise<StoreId[]> {
     const found: StoreId[] = [];
     await this.collect(this.logDir, found);
     return found;
   }
 
-  async destroy(topic: string, partition: number): Promise<void> {
-    const directory = this.directoryOf(topic, partition);
-    if (this.stores.has(directory)) throw new LockedError(directory, process.pid);
+  protected async destroyStore(id: StoreId): Promise<void> {
+    const directory = this.directoryOf(id);
     const names = new LogNames(directory);
     if ((await this.entries(directory)).length === 0) return;
     const lock = lockDirectory(names.lock, directory);
@@ -108,52 +116,6 @@ export class DiskLogStorageAdapter extends StorageAdapter {
       throw this.explain(directory, error);
     } finally {
       lock.release();
-    }
-  }
-
-  validateSettings(settings: Readonly<Record<string, unknown>>): void {
-    resolveSettings(this.options, settings);
-  }
-
-  async close(): Promise<void> {
-    this.closed = true;
-    const stores = await Promise.allSettled(this.stores.values());
-    const closings = stores.map(async (store) =>
-      store.status === 'fulfilled' ? store.value.close() : undefined,
-    );
-    for (const result of await Promise.allSettled(closings)) {
-      if (result.status === 'rejected') throw result.reason;
-    }
-  }
-
-  private async openStore(
-    topic: string,
-    partition: number,
-    directory: string,
-    settings: ReturnType<typeof resolveSettings>,
-    listener: OpenStoreOptions['onEvent'],
-  ): Promise<DiskLogStore> {
-    await this.prepare(directory);
-    const names = new LogNames(directory);
-    const lock = lockDirectory(names.lock, directory);
-    try {
-      const onEvent = (event: StoreEvent) => this.onEvent(event, directory, listener);
-      const onClose = () => this.stores.delete(directory);
-      const { fileSystem: fs, logDir } = this;
-      return await DiskLogStore.open({
-        topic,
-        partition,
-        names,
-        settings,
-        logDir,
-        fs,
-        lock,
-        onEvent,
-        onClose,
-      });
-    } catch (error) {
-      lock.release();
-      throw error;
     }
   }
 
@@ -193,10 +155,7 @@ export class DiskLogStorageAdapter extends StorageAdapter {
     }
   }
 
-  private directoryOf(topic: string, partition: number): string {
-    this.assertOpen();
-    assertTopicName(topic);
-    assertPartition(partition);
+  private directoryOf({ topic, partition }: StoreId): string {
     return join(this.logDir, ...topic.split('/'), `partition_${partition}`);
   }
 
@@ -251,9 +210,5 @@ export class DiskLogStorageAdapter extends StorageAdapter {
       );
     }
     return new StorageIoError(`cannot use ${directory}: ${message}`, error);
-  }
-
-  private assertOpen(): void {
-    if (this.closed) throw new StoreClosedError('the disk-log storage adapter');
   }
 }

@@ -113,7 +113,7 @@ export class DiskLogStore extends PartitionStore {
     return store;
   }
 
-  put(key: BytesLike, value: BytesLike): Promise<void> {
+  override put(key: BytesLike, value: BytesLike): Promise<void> {
     try {
       return this.append([this.entryFor({ type: 'put', key, value })]);
     } catch (error) {
@@ -121,7 +121,7 @@ export class DiskLogStore extends PartitionStore {
     }
   }
 
-  delete(key: BytesLike): Promise<void> {
+  override delete(key: BytesLike): Promise<void> {
     try {
       return this.append([this.entryFor({ type: 'delete', key })]);
     } catch (error) {
@@ -141,7 +141,7 @@ export class DiskLogStore extends PartitionStore {
     return this.view.get(keyToString(key), skipDamaged);
   }
 
-  async exists(key: BytesLike, { skipDamaged = false }: ReadOptions = {}): Promise<boolean> {
+  override async exists(key: BytesLike, { skipDamaged = false }: ReadOptions = {}): Promise<boolean> {
     this.assertOpen();
     return this.view.exists(keyToString(key), skipDamaged);
   }

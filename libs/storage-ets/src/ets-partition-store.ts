@@ -14,7 +14,6 @@ import {
   type StoreEvent,
   type StoreInfo,
   toBuffer,
-  TooLargeError,
   toKeyRange,
   withinBytes,
 } from '@genrocks/storage';
@@ -42,9 +41,9 @@ export class EtsPartitionStore extends PartitionStore {
     super();
   }
 
-  async put(key: BytesLike, value: BytesLike): Promise<void> {
+  override async put(key: BytesLike, value: BytesLike): Promise<void> {
     this.assertOpen();
-    this.write([{ key: checkedKey(key), value: checkedValue(value) }]);
+    this.write([toPut(key, value)]);
   }
 
   async get(key: BytesLike): Promise<Buffer | undefined> {
@@ -53,12 +52,12 @@ export class EtsPartitionStore extends PartitionStore {
     return value === undefined ? undefined : read(value);
   }
 
-  async delete(key: BytesLike): Promise<void> {
+  override async delete(key: BytesLike): Promise<void> {
     this.assertOpen();
     this.write([{ key: keyToString(key) }]);
   }
 
-  async exists(key: BytesLike): Promise<boolean> {
+  override async exists(key: BytesLike): Promise<boolean> {
     this.assertOpen();
     return this.table.has(keyToString(key));
   }
@@ -177,17 +176,9 @@ export class EtsPartitionStore extends PartitionStore {
 
 function toWrite(operation: BatchOperation): TableWrite {
   if (operation.type === 'delete') return { key: keyToString(operation.key) };
-  return { key: checkedKey(operation.key), value: checkedValue(operation.value) };
+  return toPut(operation.key, operation.value);
 }
 
-function checkedKey(key: BytesLike): string {
-  const bytes = keyToString(key);
-  if (bytes.length > MAX_KEY_BYTES) throw new TooLargeError('the key', bytes.length, MAX_KEY_BYTES);
-  return bytes;
-}
-
-function checkedValue(value: BytesLike): ReturnType<typeof store> {
-  const bytes = toBuffer(value);
-  if (bytes.length > MAX_VALUE_BYTES) throw new TooLargeError('the value', bytes.length, MAX_VALUE_BYTES);
-  return store(bytes);
+function toPut(key: BytesLike, value: BytesLike): TableWrite {
+  return { key: keyToString(key, MAX_KEY_BYTES), value: store(toBuffer(value, 'value', MAX_VALUE_BYTES)) };
 }

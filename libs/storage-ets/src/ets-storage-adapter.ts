@@ -1,12 +1,8 @@
 import {
-  assertPartition,
-  assertTopicName,
-  LockedError,
+  ExclusiveStorageAdapter,
   type OpenStoreOptions,
   type PartitionStore,
-  StorageAdapter,
   type StorageSupports,
-  StoreClosedError,
   type StoreId,
 } from '@genrocks/storage';
 import { checkOptions, parseSize } from '@genrocks/storage/config';
@@ -17,11 +13,10 @@ import { EtsTable } from './ets-table.js';
 import { ETS_OPTIONS } from './ets.module-definition.js';
 import { MemoryBudget } from './memory-budget.js';
 
-/** A table, and the handle on it while it is open. */
-interface Slot {
+/** A table outlives the handles on it. */
+interface NamedTable {
   readonly id: StoreId;
   readonly table: EtsTable;
-  handle?: EtsPartitionStore;
 }
 
 /**
@@ -32,7 +27,7 @@ interface Slot {
  * @publicApi
  */
 @Injectable()
-export class EtsStorageAdapter extends StorageAdapter implements OnModuleInit {
+export class EtsStorageAdapter extends ExclusiveStorageAdapter implements OnModuleInit {
   readonly name = 'ets';
 
   readonly supports: StorageSupports = {
@@ -47,8 +42,7 @@ export class EtsStorageAdapter extends StorageAdapter implements OnModuleInit {
   private readonly logger = new Logger(EtsStorageAdapter.name);
   private readonly options: EtsOptions;
   private readonly budget: MemoryBudget;
-  private readonly slots = new Map<string, Slot>();
-  private closed = false;
+  private readonly tables = new Map<string, NamedTable>();
 
   /** @throws `INVALID_CONFIG` */
   constructor(@Optional() @Inject(ETS_OPTIONS) options: EtsOptions = {}) {
@@ -65,63 +59,44 @@ export class EtsStorageAdapter extends StorageAdapter implements OnModuleInit {
     );
   }
 
-  async open(topic: string, partition: number, options: OpenStoreOptions = {}): Promise<PartitionStore> {
-    const key = this.slotKey(topic, partition);
-    const settings = checkSettings(options.settings);
-    let slot = this.slots.get(key);
-    if (slot?.handle !== undefined) throw new LockedError(`store ${key}`, process.pid);
-    if (slot === undefined) {
-      slot = { id: { topic, partition }, table: this.newTable(key) };
-      this.slots.set(key, slot);
-    }
-    slot.table.limit(toLimit(settings.maxBytes));
-    return this.newHandle(slot, options);
-  }
-
-  async list(): Promise<StoreId[]> {
-    this.assertOpen();
-    return [...this.slots.values()].map(({ id }) => ({ ...id }));
-  }
-
-  async destroy(topic: string, partition: number): Promise<void> {
-    const key = this.slotKey(topic, partition);
-    const slot = this.slots.get(key);
-    if (slot === undefined) return;
-    if (slot.handle !== undefined) throw new LockedError(`store ${key}`, process.pid);
-    slot.table.clear();
-    this.slots.delete(key);
-  }
-
   validateSettings(settings: Readonly<Record<string, unknown>>): void {
     checkSettings(settings);
   }
 
-  async close(): Promise<void> {
-    this.closed = true;
-    for (const { handle } of [...this.slots.values()]) await handle?.close();
-    this.slots.clear();
+  protected async openStore(
+    id: StoreId,
+    options: OpenStoreOptions,
+    onClose: () => void,
+  ): Promise<PartitionStore> {
+    const name = nameOf(id);
+    const settings = checkSettings(options.settings);
+    let named = this.tables.get(name);
+    if (named === undefined) {
+      named = { id, table: new EtsTable(new MemoryBudget(`store ${name}`, Infinity, this.budget)) };
+      this.tables.set(name, named);
+    }
+    const { table } = named;
+    table.limit(toLimit(settings.maxBytes));
+    return new EtsPartitionStore(id.topic, id.partition, table, onClose, options.onEvent);
   }
 
-  private newTable(key: string): EtsTable {
-    return new EtsTable(new MemoryBudget(`store ${key}`, Infinity, this.budget));
+  protected async listStores(): Promise<StoreId[]> {
+    return [...this.tables.values()].map(({ id }) => ({ ...id }));
   }
 
-  private newHandle(slot: Slot, { onEvent }: OpenStoreOptions): EtsPartitionStore {
-    const release = () => (slot.handle = undefined);
-    slot.handle = new EtsPartitionStore(slot.id.topic, slot.id.partition, slot.table, release, onEvent);
-    return slot.handle;
+  protected async destroyStore(id: StoreId): Promise<void> {
+    const name = nameOf(id);
+    this.tables.get(name)?.table.clear();
+    this.tables.delete(name);
   }
 
-  private slotKey(topic: string, partition: number): string {
-    this.assertOpen();
-    assertTopicName(topic);
-    assertPartition(partition);
-    return `${topic}/${partition}`;
+  protected override async release(): Promise<void> {
+    this.tables.clear();
   }
+}
 
-  private assertOpen(): void {
-    if (this.closed) throw new StoreClosedError('the ets storage adapter');
-  }
+function nameOf({ topic, partition }: StoreId): string {
+  return `${topic}/${partition}`;
 }
 
 function checkSettings(settings: Readonly<Record<string, unknown>> | undefined): EtsStoreSettings {

@@ -12,7 +12,6 @@ import {
   type StoreEntry,
   type StoreInfo,
   toBuffer,
-  TooLargeError,
   toKeyRange,
   withinBytes,
 } from '@genrocks/storage';
@@ -59,7 +58,7 @@ export class RocksDbPartitionStore extends PartitionStore {
     return this.state.id.partition;
   }
 
-  async put(key: BytesLike, value: BytesLike): Promise<void> {
+  override async put(key: BytesLike, value: BytesLike): Promise<void> {
     this.assertOpen();
     await this.write([toPut(key, value)]);
   }
@@ -70,12 +69,12 @@ export class RocksDbPartitionStore extends PartitionStore {
     return record === null ? undefined : valueOf(record, this.state.name);
   }
 
-  async delete(key: BytesLike): Promise<void> {
+  override async delete(key: BytesLike): Promise<void> {
     this.assertOpen();
     await this.write([{ key: keyToString(key) }]);
   }
 
-  async exists(key: BytesLike): Promise<boolean> {
+  override async exists(key: BytesLike): Promise<boolean> {
     this.assertOpen();
     return (await this.read(keyToString(key))) !== null;
   }
@@ -183,9 +182,6 @@ function toWrite(operation: BatchOperation): EntryWrite {
 }
 
 function toPut(key: BytesLike, value: BytesLike): EntryWrite {
-  const text = keyToString(key);
-  if (text.length > MAX_KEY_BYTES) throw new TooLargeError('the key', text.length, MAX_KEY_BYTES);
-  const bytes = toBuffer(value);
-  if (bytes.length > MAX_VALUE_BYTES) throw new TooLargeError('the value', bytes.length, MAX_VALUE_BYTES);
-  return { key: text, record: newRecord(bytes) };
+  const name = keyToString(key, MAX_KEY_BYTES);
+  return { key: name, record: newRecord(toBuffer(value, 'value', MAX_VALUE_BYTES)) };
 }

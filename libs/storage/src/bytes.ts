@@ -1,11 +1,19 @@
-import { InvalidArgumentError } from './errors.js';
+import { InvalidArgumentError, TooLargeError } from './errors.js';
 import type { BatchOperation, BytesLike, ScanOptions } from './partition-store.js';
 
 /**
  * A Buffer over the given bytes (a view, not a copy) or over the UTF-8 of a string.
+ * @param maxBytes the adapter's limit for it. Default: none
  * @throws {InvalidArgumentError} for anything else
+ * @throws {TooLargeError}
  */
-export function toBuffer(bytes: BytesLike, what = 'value'): Buffer {
+export function toBuffer(bytes: BytesLike, what = 'value', maxBytes = Infinity): Buffer {
+  const buffer = viewOf(bytes, what);
+  if (buffer.length > maxBytes) throw new TooLargeError(`the ${what}`, buffer.length, maxBytes);
+  return buffer;
+}
+
+function viewOf(bytes: BytesLike, what: string): Buffer {
   if (typeof bytes === 'string') return Buffer.from(bytes, 'utf8');
   if (Buffer.isBuffer(bytes)) return bytes;
   if (bytes instanceof Uint8Array) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -17,9 +25,11 @@ export function toBuffer(bytes: BytesLike, what = 'value'): Buffer {
 /**
  * A key as a string of one character a byte. JavaScript compares such strings as bytes compare, hashes them, and
  * keeps them in one byte a character, so they make the cheapest ordered keys there are.
+ * @param maxBytes the adapter's limit for it. Default: none
+ * @throws {TooLargeError}
  */
-export function keyToString(key: BytesLike): string {
-  return toBuffer(key, 'key').toString('latin1');
+export function keyToString(key: BytesLike, maxBytes = Infinity): string {
+  return toBuffer(key, 'key', maxBytes).toString('latin1');
 }
 
 /** The bytes behind {@link keyToString}. */

@@ -1,6 +1,7 @@
 export * from './bytes.js';
 export * from './codec.js';
 export * from './errors.js';
+export * from './exclusive-storage-adapter.js';
 export * from './pages.js';
 export * from './partition-store.js';
 export * from './sorted-key-map.js';

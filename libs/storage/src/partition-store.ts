@@ -115,7 +115,8 @@ export type StoreEvent =
  * - The store copies what it is given before the call returns, so a buffer may be reused at once.
  * - Every method fails with `STORE_CLOSED` after `close`.
  *
- * Adapters extend this class; `scan` and `readLogEntries` follow from their paged forms.
+ * Adapters extend this class; `scan` and `readLogEntries` follow from their paged forms, and, unless there is a
+ * cheaper way, `put` and `delete` from `batch` and `exists` from `get`.
  *
  * @publicApi
  */
@@ -124,16 +125,22 @@ export abstract class PartitionStore {
   abstract readonly partition: number;
 
   /** Stores a value under a key, over any older one. */
-  abstract put(key: BytesLike, value: BytesLike): Promise<void>;
+  put(key: BytesLike, value: BytesLike): Promise<void> {
+    return this.batch([{ type: 'put', key, value }]);
+  }
 
   /** The newest value of a key, or undefined. */
   abstract get(key: BytesLike, options?: ReadOptions): Promise<Buffer | undefined>;
 
   /** Removes a key; resolves all the same where there is none. */
-  abstract delete(key: BytesLike): Promise<void>;
+  delete(key: BytesLike): Promise<void> {
+    return this.batch([{ type: 'delete', key }]);
+  }
 
   /** Is there a value under this key? */
-  abstract exists(key: BytesLike, options?: ReadOptions): Promise<boolean>;
+  async exists(key: BytesLike, options?: ReadOptions): Promise<boolean> {
+    return (await this.get(key, options)) !== undefined;
+  }
 
   /** Applies all operations in order, or none of them. An empty batch resolves and writes nothing. */
   abstract batch(operations: readonly BatchOperation[]): Promise<void>;

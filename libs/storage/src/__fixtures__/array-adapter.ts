@@ -1,26 +1,22 @@
 // An adapter as a third party would write it from the README: everything in one sorted array, persisted by handing
-// the arrays to the next adapter. No helper of the package beyond the public ones.
+// the arrays to the next adapter. Nothing of the package but what is public.
 import {
   assertBatch,
-  assertPartition,
-  assertTopicName,
   type BatchOperation,
   type BytesLike,
   checkLimit,
+  ExclusiveStorageAdapter,
   InvalidConfigError,
-  LockedError,
   type LogEntry,
   type OpenStoreOptions,
   PartitionStore,
   type ReadLogOptions,
   type ScanOptions,
-  StorageAdapter,
   StoreClosedError,
   type StoreEntry,
   type StoreId,
   type StoreInfo,
   toBuffer,
-  TooLargeError,
   withinBytes,
 } from '../index.js';
 
@@ -53,14 +49,6 @@ export class ArrayStore extends PartitionStore {
     return this.table.id.partition;
   }
 
-  async put(key: BytesLike, value: BytesLike): Promise<void> {
-    await this.batch([{ type: 'put', key, value }]);
-  }
-
-  async delete(key: BytesLike): Promise<void> {
-    await this.batch([{ type: 'delete', key }]);
-  }
-
   async batch(operations: readonly BatchOperation[]): Promise<void> {
     this.check();
     assertBatch(operations);
@@ -74,10 +62,6 @@ export class ArrayStore extends PartitionStore {
     const bytes = toBuffer(key, 'key');
     const { found, at } = this.find(bytes);
     return found ? Buffer.from(this.table.entries[at]!.value) : undefined;
-  }
-
-  async exists(key: BytesLike): Promise<boolean> {
-    return (await this.get(key)) !== undefined;
   }
 
   scanPages(options: ScanOptions = {}): AsyncIterable<StoreEntry[]> {
@@ -163,7 +147,7 @@ export class ArrayStore extends PartitionStore {
   }
 }
 
-export class ArrayAdapter extends StorageAdapter {
+export class ArrayAdapter extends ExclusiveStorageAdapter {
   readonly name = 'array';
   readonly supports = {
     durable: false,
@@ -174,38 +158,9 @@ export class ArrayAdapter extends StorageAdapter {
     maxValueBytes: MAX_VALUE_BYTES,
   } as const;
 
-  private readonly stores = new Map<ArrayTable, ArrayStore>();
-  private closed = false;
-
   /** The tables outlive the adapter; give them to the next one. */
   constructor(readonly tables: ArrayTable[] = []) {
     super();
-  }
-
-  async open(topic: string, partition: number, options: OpenStoreOptions = {}): Promise<ArrayStore> {
-    let table = this.find(topic, partition);
-    this.validateSettings(options.settings ?? {});
-    if (table !== undefined && this.stores.has(table)) throw new LockedError(`${topic}/${partition}`);
-    if (table === undefined) {
-      table = { id: { topic, partition }, entries: [], log: [] };
-      this.tables.push(table);
-    }
-    const opened = table;
-    const store = new ArrayStore(opened, () => this.stores.delete(opened));
-    this.stores.set(opened, store);
-    return store;
-  }
-
-  async list(): Promise<StoreId[]> {
-    this.check();
-    return this.tables.map(({ id }) => id);
-  }
-
-  async destroy(topic: string, partition: number): Promise<void> {
-    const table = this.find(topic, partition);
-    if (table === undefined) return;
-    if (this.stores.has(table)) throw new LockedError(`${topic}/${partition}`);
-    this.tables.splice(this.tables.indexOf(table), 1);
   }
 
   validateSettings(settings: Readonly<Record<string, unknown>>): void {
@@ -213,34 +168,36 @@ export class ArrayAdapter extends StorageAdapter {
     if (problems.length > 0) throw new InvalidConfigError(problems);
   }
 
-  async close(): Promise<void> {
-    this.closed = true;
-    for (const store of [...this.stores.values()]) await store.close();
+  protected async openStore(
+    id: StoreId,
+    _options: OpenStoreOptions,
+    onClose: () => void,
+  ): Promise<ArrayStore> {
+    let table = this.find(id);
+    if (table === undefined) this.tables.push((table = { id, entries: [], log: [] }));
+    return new ArrayStore(table, onClose);
   }
 
-  private find(topic: string, partition: number): ArrayTable | undefined {
-    this.check();
-    assertTopicName(topic);
-    assertPartition(partition);
+  protected async listStores(): Promise<StoreId[]> {
+    return this.tables.map(({ id }) => id);
+  }
+
+  protected async destroyStore(id: StoreId): Promise<void> {
+    const table = this.find(id);
+    if (table !== undefined) this.tables.splice(this.tables.indexOf(table), 1);
+  }
+
+  private find({ topic, partition }: StoreId): ArrayTable | undefined {
     return this.tables.find(({ id }) => id.topic === topic && id.partition === partition);
-  }
-
-  private check(): void {
-    if (this.closed) throw new StoreClosedError('the array adapter');
   }
 }
 
 function toLogEntry(operation: BatchOperation): LogEntry {
   const timestamp = Date.now();
-  const key = copy(operation.key, 'key', MAX_KEY_BYTES);
+  const key = Buffer.from(toBuffer(operation.key, 'key', MAX_KEY_BYTES));
   if (operation.type === 'delete') return { type: 'delete', key, timestamp };
-  return { type: 'put', key, value: copy(operation.value, 'value', MAX_VALUE_BYTES), timestamp };
-}
-
-function copy(bytes: BytesLike, what: string, limit: number): Buffer {
-  const buffer = toBuffer(bytes, what);
-  if (buffer.length > limit) throw new TooLargeError(what, buffer.length, limit);
-  return Buffer.from(buffer);
+  const value = Buffer.from(toBuffer(operation.value, 'value', MAX_VALUE_BYTES));
+  return { type: 'put', key, value, timestamp };
 }
 
 function copyLogEntry(entry: LogEntry): LogEntry {

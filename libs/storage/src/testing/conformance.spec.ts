@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ArrayAdapter, ArrayStore } from '../__fixtures__/array-adapter.js';
-import type { BytesLike, StorageAdapter } from '../index.js';
+import { ArrayAdapter } from '../__fixtures__/array-adapter.js';
+import type { BytesLike, PartitionStore, StorageAdapter } from '../index.js';
 import { conformanceTests, type ConformanceTest } from './index.js';
 
 const { supports } = new ArrayAdapter();
@@ -27,7 +27,7 @@ async function failureOf(name: string, create: () => StorageAdapter): Promise<un
 }
 
 /** An adapter whose stores are spoilt in one way. */
-function spoilt(spoil: (store: ArrayStore) => void): () => StorageAdapter {
+function spoilt(spoil: (store: PartitionStore) => void): () => StorageAdapter {
   return () => {
     const adapter = new ArrayAdapter();
     const open = adapter.open.bind(adapter);

@@ -94,14 +94,6 @@ export class MemoryStore extends PartitionStore {
     super();
   }
 
-  put(key: BytesLike, value: BytesLike): Promise<void> {
-    return this.batch([{ type: 'put', key, value }]);
-  }
-
-  delete(key: BytesLike): Promise<void> {
-    return this.batch([{ type: 'delete', key }]);
-  }
-
   async batch(operations: readonly BatchOperation[]): Promise<void> {
     if (this.closed) throw new StoreClosedError(this.topic);
     const own = operations.map((operation) =>
@@ -129,10 +121,6 @@ export class MemoryStore extends PartitionStore {
 
   async get(key: BytesLike): Promise<Buffer | undefined> {
     return this.data.get(keyToString(key));
-  }
-
-  async exists(key: BytesLike): Promise<boolean> {
-    return this.data.get(keyToString(key)) !== undefined;
   }
 
   scanPages(options?: ScanOptions): AsyncIterable<StoreEntry[]> {
