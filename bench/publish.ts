@@ -7,7 +7,8 @@ import { baselineCells } from './lib/baseline.js';
 import { httpCells } from './lib/http.js';
 import { libraryCells } from './lib/library.js';
 import { measureAll } from './lib/measure.js';
-import { machineFacts, ratiosOf, type Report, toMarkdown } from './lib/report.js';
+import { ratiosOf, type Report, toMarkdown } from './lib/report.js';
+import { machineFacts } from './lib/machine.js';
 
 const { values } = parseArgs({
   options: {

@@ -13,6 +13,7 @@ interface Report {
 /** The commands at full length are run by hand; their results are in bench/results. */
 it.each([
   ['backlog', ['--messages', '20000'], { messages: 20_000 }],
+  ['merging', ['--keys', '150000', '--max-stall', '1000'], { keys: 150_000 }],
   ['partitions', ['--partitions', '100', '--messages', '2'], { partitions: 100 }],
 ])('npm run proof:%s holds in short, and cleans up', async (name, args, facts) => {
   const home = await mkdtemp(join(tmpdir(), 'genrocks-proof-test-'));

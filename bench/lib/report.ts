@@ -1,5 +1,3 @@
-import { statfsSync } from 'node:fs';
-import { cpus, loadavg, totalmem } from 'node:os';
 import { ONE_LOG, OWN_FILES, SECTION as BASELINE } from './baseline.js';
 import { SECTION as LIBRARY } from './library.js';
 import type { Result } from './measure.js';
@@ -9,29 +7,6 @@ export interface Report {
   readonly machine: Record<string, string | number>;
   readonly results: readonly Result[];
   readonly ratios: readonly { readonly name: string; readonly ratio: number }[];
-}
-
-/** Magic numbers of file systems that tell much about what a sync costs. */
-const FILE_SYSTEMS: Readonly<Record<number, string>> = {
-  0xef53: 'ext4',
-  0x58465342: 'xfs',
-  0x9123683e: 'btrfs',
-  0x01021994: 'tmpfs (a sync costs nothing here)',
-  0x794c7630: 'overlayfs',
-  0x2fc12fc1: 'zfs',
-};
-
-export function machineFacts(directory: string): Record<string, string | number> {
-  const { type } = statfsSync(directory);
-  return {
-    cpus: cpus().length,
-    memory_gib: Math.round(totalmem() / 2 ** 30),
-    node: process.version,
-    platform: process.platform,
-    // What else was running: above 0 or so, the numbers are too low, and the spread says by how much.
-    load_at_start: Math.round(loadavg()[0]! * 10) / 10,
-    file_system: FILE_SYSTEMS[type] ?? `type 0x${type.toString(16)}`,
-  };
 }
 
 /** How much group commit wins: durable publishes by 64 publishers against 64 that sync for themselves. */

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { machineFacts } from '../dist/lib/report.js';
+import { machineFacts } from '../dist/lib/machine.js';
 
 const CELL = fileURLToPath(new URL('./cell.mjs', import.meta.url));
 const PEERS_INSTALLED = fileURLToPath(new URL('../peers/node_modules', import.meta.url));

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { machineFacts } from '../lib/report.js';
-import { assertAtMost, measurePhase, openTopics, runPhase } from './lib/phase.js';
+import { machineFacts } from '../lib/machine.js';
+import { openTopics } from './lib/open-topics.js';
+import { assertAtMost, measurePhase, runPhase } from './lib/phase.js';
 import { writeReport } from './lib/write-report.js';
 import { newOutcome } from './lib/outcome.js';
 

@@ -1,8 +1,5 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { NestFactory } from '@nestjs/core';
-import { DiskLogModule } from '@genrocks/storage-disklog';
-import { TopicsModule, TopicsService } from '@genrocks/topics';
 
 /** What one phase of a proof measured, in a process of its own. */
 export interface PhaseResult {
@@ -14,16 +11,21 @@ export interface PhaseResult {
   readonly [fact: string]: string | number;
 }
 
-/** Runs the same program as a child in one of its phases. */
+/**
+ * Runs the same program as a child in one of its phases.
+ * @param started is told the child's process id
+ */
 export async function runPhase(
   program: string,
   phase: string,
   args: Readonly<Record<string, string | number>>,
+  started?: (pid: number) => void,
 ): Promise<PhaseResult> {
   const flags = Object.entries(args).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const child = fork(program, ['--phase', phase, ...flags], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
+  started?.(child.pid!);
   let result: PhaseResult | undefined;
   child.on('message', (message) => (result = message as PhaseResult));
   const [code] = (await once(child, 'close')) as [number | null];
@@ -47,20 +49,6 @@ export async function measurePhase(
     ...facts,
   };
   process.send!(result);
-}
-
-/** Topics on a disk log that keeps everything that a proof writes. */
-export async function openTopics(
-  directory: string,
-): Promise<{ topics: TopicsService; close: () => Promise<void> }> {
-  const app = await NestFactory.createApplicationContext(
-    TopicsModule.forRoot({
-      storage: DiskLogModule.forRoot({ logDir: directory, maxNoFiles: 60_000, maxNoBytes: 64 << 20 }),
-      maxPartitionsPerTopic: 10_000,
-    }),
-    { logger: false },
-  );
-  return { topics: app.get(TopicsService), close: () => app.close() };
 }
 
 /** Fails the program, with what was measured above it. */

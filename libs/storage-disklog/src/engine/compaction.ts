@@ -5,6 +5,7 @@ import type { LogDirectory } from './log-directory.js';
 import type { LogFile } from './log-file.js';
 import type { LogWriter } from './log-writer.js';
 import { SegmentWriter } from './segment-writer.js';
+import { TimeSlices } from './time-slices.js';
 import { Window } from './window.js';
 
 /** What is left to copy when writers are made to wait. */
@@ -54,6 +55,7 @@ export async function compact(fs: FileSystem, log: LogDirectory, writer: LogWrit
 /** The new file while it is written. */
 class Copy {
   copiedTo: number;
+  private readonly slices = new TimeSlices();
 
   private constructor(
     private readonly source: LogFile,
@@ -72,11 +74,14 @@ class Copy {
     const window = new Window(source.handle, end);
     // Fixed before the first item is met: what is overwritten from here on is copied again behind it.
     while (this.copiedTo < end) {
-      const found = await source.format.itemAt(window, this.copiedTo);
+      if (this.slices.isOver) await this.slices.pause();
+      const looked = source.format.itemAt(window, this.copiedTo);
+      const found = looked instanceof Promise ? await looked : looked;
       if ('reason' in found) throw source.rotten(this.copiedTo, end - this.copiedTo, found.reason);
       const { item, frame } = found;
       const needed = item.entries.filter((entry, index) => this.isNeeded(entry, frame.start, index));
-      if (needed.length > 0) await target.add(needed, item.trailer?.sequence ?? 0);
+      const written = needed.length > 0 ? target.add(needed, item.trailer?.sequence ?? 0) : undefined;
+      if (written !== undefined) await written;
       this.copiedTo = frame.end;
     }
     await target.flush();

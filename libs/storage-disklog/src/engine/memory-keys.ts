@@ -8,6 +8,14 @@ export interface KeyBounds {
   readonly highest: string;
 }
 
+/** Some keys of a file, ascending. */
+export interface KeyPage {
+  readonly count: number;
+  keyAt(index: number): string;
+  slotAt(index: number): Slot;
+  isDeletedAt(index: number): boolean;
+}
+
 /** The keys of one log file, each with its newest entry there. */
 export interface FileKeys {
   readonly size: number;
@@ -18,10 +26,15 @@ export interface FileKeys {
   get(probe: KeyProbe): Slot | undefined;
   /** Up to `max` keys with `lower <= key < upper`, ascending or descending. */
   page(lower: string, upper: string | undefined, reverse: boolean, max: number): [string, Slot][];
+  /** All keys, ascending, for those who go through them once: about `bytes` are read at a time, and not cached. */
+  pages(bytes: number): AsyncGenerator<KeyPage>;
   /** Keeps the keys readable although the name of their file goes away. */
   pin(): void;
   close(): Promise<void>;
 }
+
+/** Keys in a page of those in memory. */
+const PAGE_KEYS = 256;
 
 /** All keys of a file in memory, ordered. */
 export class MemoryKeys implements FileKeys {
@@ -63,6 +76,20 @@ export class MemoryKeys implements FileKeys {
     return this.map
       .page(lower, upper, reverse, max)
       .map(([key, number]): [string, Slot] => [key, this.slots.get(number)]);
+  }
+
+  async *pages(): AsyncGenerator<KeyPage> {
+    for (let lower = ''; ;) {
+      const page = this.page(lower, undefined, false, PAGE_KEYS);
+      if (page.length === 0) return;
+      yield {
+        count: page.length,
+        keyAt: (index) => page[index]![0],
+        slotAt: (index) => page[index]![1],
+        isDeletedAt: (index) => page[index]![1].deleted,
+      };
+      lower = `${page.at(-1)![0]}\0`;
+    }
   }
 
   pin(): void {}

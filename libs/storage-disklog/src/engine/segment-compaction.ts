@@ -1,95 +1,149 @@
-import type { Entry, Slot } from '../format/entry.js';
 import { IndexDamagedError } from '../index/indexed-keys.js';
-import { writeIndex } from '../index/index-file.js';
 import { UnfinishedStepError } from './durable-files.js';
 import type { FileMaker } from './file-maker.js';
-import { KeyProbe } from './key-probe.js';
 import type { LogDirectory } from './log-directory.js';
 import type { LogFile } from './log-file.js';
 import type { LogWriter } from './log-writer.js';
-import { SegmentWriter } from './segment-writer.js';
+import type { FileKeys } from './memory-keys.js';
+import { NeededEntries } from './needed-entries.js';
+import { joinSegments, type SegmentVerdict } from './segment-join.js';
+import { SegmentOutputs } from './segment-outputs.js';
 import type { Segments } from './segments.js';
+import { TimeSlices } from './time-slices.js';
 import { Window } from './window.js';
 
 /** Thrown to end a compaction that is no longer wanted; nothing of the log has changed by it. */
 class StoppedError extends Error {}
 
-/** A merged segment that is stored, and not yet part of the log. */
-interface Merged {
-  readonly number: number;
-  readonly end: number;
-  readonly items: number;
-  readonly lastSequence: number;
+/** Keys of the segments that one join finds out about, a bit in memory for each. */
+const KEYS_AT_ONCE = 1 << 26;
+
+export interface SegmentCompactionOptions {
+  /** A merged segment is closed at this size. */
+  readonly segmentBytes: number;
+  readonly isStopped: () => boolean;
+  /** Keys that one join finds out about; of more, there is one join after the other. */
+  readonly keysAtOnce?: number;
 }
 
 /**
  * Merges the left segments of a compact log, from the oldest on, into ones without what newer segments have made
  * outdated.
  *
- * An entry stays if no segment that was left later, and nothing later in its own, has its key. What is still being
- * written does not count, since it may not be stored yet. A tombstone always goes: the older segments were merged first,
- * and have nothing left of what it hides. Segments are read and written in the order of the log, so
- * the log keeps its order. Some neighbours at a time take the place of others in one step, so a crash anywhere leaves
- * the log as it was before or after such a step, and the extra space is that of one group, not of the log.
+ * One join of their key indexes tells which entries are still needed: those that no segment that was left later, and
+ * nothing later in their own, has outdated. What is still being written does not count, since it may not be stored
+ * yet. No tombstone is needed: what it hides is outdated in an older segment, and that one is merged before it or
+ * together with it.
  *
- * In memory are the keys of the one segment being written; of all others only their indexes are asked.
+ * Segments are read and written in the order of the log, so the log keeps its order. Some neighbours at a time take the
+ * place of others in one step, so a crash anywhere leaves the log as it was before or after such a step, and the extra
+ * space is that of one group, not of the log. A segment that is needed whole is not even read.
  */
 export class SegmentCompaction {
-  private readonly held: LogFile[] = [];
+  private readonly slices: TimeSlices;
+  private inputs: readonly LogFile[] = [];
+  /** Of the inputs, so many have been merged or looked through. */
+  private done = 0;
+  /** The keys that the last join has read. */
+  private joined: readonly FileKeys[] = [];
 
   constructor(
     private readonly log: LogDirectory,
     private readonly maker: FileMaker,
     private readonly segments: Segments,
     private readonly writer: LogWriter,
-    private readonly options: {
-      /** A merged segment is closed at this size. */
-      readonly segmentBytes: number;
-      readonly isStopped: () => boolean;
-    },
-  ) {}
+    private readonly options: SegmentCompactionOptions,
+  ) {
+    this.slices = new TimeSlices(() => this.refuseStopped());
+  }
 
   async run(): Promise<void> {
     await this.log.left.settled();
-    const inputs = this.segments.left;
-    for (const file of inputs) this.held.push(file.hold());
+    this.inputs = this.segments.left.map((file) => file.hold());
     try {
-      for (let from = 0; from < inputs.length;) from = await this.mergeGroup(inputs, from);
+      while (this.done < this.inputs.length) {
+        await this.mergeStretch().catch((error: unknown) => this.mend(error));
+      }
     } catch (error) {
       if (!(error instanceof StoppedError)) throw error;
     } finally {
-      for (const file of this.held) await file.release();
+      for (const file of this.rest) await file.release();
     }
   }
 
-  /** Merges segments from an index on until there is a whole one; answers where to go on. */
-  private async mergeGroup(inputs: readonly LogFile[], from: number): Promise<number> {
-    const started = performance.now();
-    const outputs = new Outputs(this.maker, this.segments, this.options.segmentBytes);
-    try {
-      let next = from;
-      do {
-        await this.copy(inputs[next]!, inputs.slice(next + 1), outputs);
-        next++;
-      } while (next < inputs.length && outputs.bytes < this.options.segmentBytes / 2);
-      const group = inputs.slice(from, next);
-      const before = { bytes: sum(group, ({ end }) => end), entries: sum(group, ({ entries }) => entries) };
-      if (outputs.entries === before.entries && group.length === 1) {
-        // Nothing to gain: the segment stays as it is.
-        await outputs.discard();
-        this.segments.markClean(group[0]!);
-      } else {
-        await this.commit(group, outputs);
-        this.log.reportCompaction(outputs.entries, before.bytes, outputs.bytes, performance.now() - started);
+  /** The inputs that have not been merged yet. */
+  private get rest(): readonly LogFile[] {
+    return this.inputs.slice(this.done);
+  }
+
+  /** Merges as many segments as one join finds out about. */
+  private async mergeStretch(): Promise<void> {
+    let started = performance.now();
+    const { rest } = this;
+    this.joined = rest.map(({ keys }) => keys);
+    const count = this.stretchOf(rest);
+    const verdicts = await joinSegments(rest.slice(0, count), rest.slice(count), this.slices);
+    for (let from = 0; from < count;) {
+      const group = groupAt(verdicts, from, this.options.segmentBytes);
+      for (const { file } of group) refuseDamage(file);
+      if (group.length === 1 && group[0]!.isWhole) this.segments.markClean(group[0]!.file);
+      else await this.merge(group, started);
+      for (const { file } of group) {
+        this.done++;
+        await file.release();
       }
-      return next;
+      from += group.length;
+      started = performance.now();
+    }
+  }
+
+  /** How many segments a join may find out about, one at least. */
+  private stretchOf(files: readonly LogFile[]): number {
+    const { keysAtOnce = KEYS_AT_ONCE } = this.options;
+    let keys = 0;
+    let count = 0;
+    do keys += files[count++]!.keys.size;
+    while (count < files.length && keys + files[count]!.keys.size <= keysAtOnce);
+    return count;
+  }
+
+  /** Puts what is still needed of some neighbours in their place. */
+  private async merge(group: readonly SegmentVerdict[], started: number): Promise<void> {
+    const outputs = new SegmentOutputs(this.maker, this.segments, this.options.segmentBytes);
+    const bytesBefore = group.reduce((sum, { file }) => sum + file.end, 0);
+    try {
+      for (const verdict of group) await this.copy(verdict, outputs);
+      await this.commit(
+        group.map(({ file }) => file),
+        outputs,
+      );
     } catch (error) {
       await outputs.discard();
       throw error;
     }
+    this.log.reportCompaction(outputs.entries, bytesBefore, outputs.bytes, performance.now() - started);
   }
 
-  private async commit(group: readonly LogFile[], outputs: Outputs): Promise<void> {
+  /** Copies what is still needed of a segment. */
+  private async copy(verdict: SegmentVerdict, outputs: SegmentOutputs): Promise<void> {
+    if (verdict.kept === 0) return;
+    const { file } = verdict;
+    const needed = await NeededEntries.of(verdict, this.slices);
+    const window = new Window(file.handle, file.end);
+    for (let at = file.format.headBytes; at < file.end;) {
+      if (this.slices.isOver) await this.slices.pause();
+      const looked = file.format.itemAt(window, at);
+      const found = looked instanceof Promise ? await looked : looked;
+      if ('reason' in found) throw file.rotten(at, file.end - at, found.reason);
+      const { item, frame } = found;
+      const entries = item.entries.filter((_, index) => needed.has(at, index));
+      const written = entries.length > 0 ? outputs.add(entries, item.trailer?.sequence ?? 0) : undefined;
+      if (written !== undefined) await written;
+      at = frame.end;
+    }
+  }
+
+  private async commit(group: readonly LogFile[], outputs: SegmentOutputs): Promise<void> {
     const merged = await outputs.finish();
     const files: { file: LogFile; lastSequence: number }[] = [];
     let isReplaced = false;
@@ -112,120 +166,50 @@ export class SegmentCompaction {
     if (!isReplaced) throw new StoppedError();
   }
 
-  /** Copies what is still needed of a segment. */
-  private async copy(source: LogFile, newer: readonly LogFile[], outputs: Outputs): Promise<void> {
-    const [damage] = source.damage;
-    if (damage !== undefined) throw source.corrupt(damage.start, damage.end - damage.start, damage.reason);
-    const window = new Window(source.handle, source.end);
-    for (let at = source.format.headBytes; at < source.end;) {
-      if (this.options.isStopped() || !this.log.files.includes(source)) throw new StoppedError();
-      const found = await source.format.itemAt(window, at);
-      if ('reason' in found) throw source.rotten(at, source.end - at, found.reason);
-      const { item, frame } = found;
-      const needed: Entry[] = [];
-      for (const [index, entry] of item.entries.entries()) {
-        if (await this.isNeeded(entry, { at, index }, source, newer)) needed.push(entry);
-      }
-      if (needed.length > 0) await outputs.add(needed, item.trailer?.sequence ?? 0);
-      at = frame.end;
-    }
-  }
-
-  private async isNeeded(
-    { key, value }: Entry,
-    place: Pick<Slot, 'at' | 'index'>,
-    source: LogFile,
-    newer: readonly LogFile[],
-  ): Promise<boolean> {
-    const probe = new KeyProbe(key.toString('latin1'));
-    const newest = await this.find(source, probe);
-    if (newest?.at !== place.at || newest.index !== place.index) return false;
-    for (const file of newer) if ((await this.find(file, probe)) !== undefined) return false;
-    return value !== undefined;
-  }
-
-  /** A key's newest entry in a file. A damaged index is built again first; a damaged file ends the compaction. */
-  private async find(file: LogFile, probe: KeyProbe): Promise<Slot | undefined> {
-    for (;;) {
-      try {
-        return file.keys.get(probe);
-      } catch (error) {
-        if (!(error instanceof IndexDamagedError)) throw error;
-      }
+  /**
+   * A damaged index is built again, and the join begins anew; so it does where a reader was first to do that. A damaged
+   * file ends the compaction: what cannot be read might be the newest.
+   */
+  private async mend(error: unknown): Promise<void> {
+    const { rest } = this;
+    if (error instanceof IndexDamagedError) {
+      const file = rest.find(({ number }) => this.log.names.keyIndex(number) === error.path);
+      if (file === undefined) throw error;
       await this.log.left.repair(file, this.log.files.includes(file));
-      const [damage] = file.damage;
-      if (damage !== undefined) throw file.corrupt(damage.start, damage.end - damage.start, damage.reason);
+      refuseDamage(file);
+      return;
     }
+    // Behind the last step the rest of the inputs are the last of those that were joined.
+    const joined = this.joined.slice(this.joined.length - rest.length);
+    const isFinal = error instanceof StoppedError || error instanceof UnfinishedStepError;
+    if (isFinal || rest.every(({ keys }, i) => keys === joined[i])) throw error;
+  }
+
+  private refuseStopped(): void {
+    const next = this.inputs[this.done];
+    if (this.options.isStopped() || (next !== undefined && !this.log.files.includes(next)))
+      throw new StoppedError();
   }
 }
 
-/** The segments being written by one group of a compaction. */
-class Outputs {
-  bytes = 0;
-  entries = 0;
-  private readonly finished: Merged[] = [];
-  private current: { readonly number: number; readonly writer: SegmentWriter } | undefined;
-  private isKept = false;
-
-  constructor(
-    private readonly maker: FileMaker,
-    private readonly segments: Segments,
-    private readonly segmentBytes: number,
-  ) {}
-
-  async add(entries: readonly Entry[], sequence: number): Promise<void> {
-    if (this.current !== undefined && this.current.writer.end >= this.segmentBytes)
-      await this.finishCurrent();
-    this.current ??= await this.begin();
-    const { writer } = this.current;
-    const before = writer.end;
-    await writer.add(entries, sequence);
-    this.bytes += writer.end - before;
-    this.entries += entries.length;
-  }
-
-  /** All that was added, stored, each segment with its index. */
-  async finish(): Promise<readonly Merged[]> {
-    await this.finishCurrent();
-    return this.finished;
-  }
-
-  keep(): void {
-    this.isKept = true;
-  }
-
-  /** Removes what was written, unless it has become part of the log. */
-  async discard(): Promise<void> {
-    if (this.isKept) return;
-    const { fs, names } = this.maker;
-    await this.current?.writer.close();
-    for (const { number } of [...this.finished, ...(this.current === undefined ? [] : [this.current])]) {
-      await fs.unlink(names.file(number)).catch(() => undefined);
-      await fs.unlink(names.keyIndex(number)).catch(() => undefined);
-    }
-  }
-
-  private async begin() {
-    const { fs, names, options } = this.maker;
-    const number = this.segments.takeNumber();
-    const writer = await SegmentWriter.create(fs, names.file(number), options.format, number, 'closed');
-    return { number, writer };
-  }
-
-  private async finishCurrent(): Promise<void> {
-    if (this.current === undefined) return;
-    const { number, writer } = this.current;
-    await writer.finish();
-    await writer.close();
-    const { end, items, entries, lastSequence, keys } = writer;
-    this.finished.push({ number, end, items, lastSequence });
-    this.current = undefined;
-    const { fs, names } = this.maker;
-    const facts = { generation: number, logEnd: end, items, entries, lastSequence };
-    await writeIndex(fs, names.keyIndex(number), keys, facts);
-  }
+/**
+ * The neighbours from an index on that are merged with each other: others join a segment for as long as what is left of
+ * it is less than half of one, and they fit. So of two neighbours of the outcome at least one is half full, or both
+ * together would have been too large.
+ */
+function groupAt(
+  verdicts: readonly SegmentVerdict[],
+  from: number,
+  segmentBytes: number,
+): readonly SegmentVerdict[] {
+  let to = from;
+  let bytes = 0;
+  do bytes += verdicts[to++]!.keptBytes;
+  while (to < verdicts.length && bytes < segmentBytes / 2 && bytes + verdicts[to]!.keptBytes <= segmentBytes);
+  return verdicts.slice(from, to);
 }
 
-function sum(files: readonly LogFile[], of: (file: LogFile) => number): number {
-  return files.reduce((total, file) => total + of(file), 0);
+function refuseDamage(file: LogFile): void {
+  const [damage] = file.damage;
+  if (damage !== undefined) throw file.corrupt(damage.start, damage.end - damage.start, damage.reason);
 }

@@ -48,15 +48,15 @@ export class SegmentWriter {
     return this.position;
   }
 
-  /** Adds what is left of an item, again as one item: its entries have one sequence number. */
-  async add(entries: readonly Entry[], sequence: number): Promise<void> {
+  /**
+   * Adds what is left of an item, again as one item: its entries have one sequence number. To be awaited where it
+   * answers with a promise: enough has gathered to be written.
+   */
+  add(entries: readonly Entry[], sequence: number): void | Promise<void> {
     const { timestamp } = entries[0]!;
     const same = entries.findIndex((entry) => entry.timestamp !== timestamp);
     // Erlang may put several times into one list.
-    if (same > 0) {
-      await this.add(entries.slice(0, same), sequence);
-      return this.add(entries.slice(same), sequence);
-    }
+    if (same > 0) return this.addParts([entries.slice(0, same), entries.slice(same)], sequence);
     const { format, generation, position: at } = this;
     const length = format.itemSize(entries);
     const bytes = Buffer.allocUnsafe(length);
@@ -69,7 +69,11 @@ export class SegmentWriter {
     this.items++;
     this.entries += entries.length;
     this.lastSequence = Math.max(this.lastSequence, sequence);
-    if (this.buffered >= CHUNK) await this.flush();
+    if (this.buffered >= CHUNK) return this.flush();
+  }
+
+  private async addParts(parts: readonly (readonly Entry[])[], sequence: number): Promise<void> {
+    for (const part of parts) await this.add(part, sequence);
   }
 
   async flush(): Promise<void> {

@@ -211,6 +211,10 @@ export function slotOf(block: Buffer, index: number): Slot {
   };
 }
 
+export function isDeletedAt(block: Buffer, index: number): boolean {
+  return (block[entryAt(block, index)]! & DELETED) !== 0;
+}
+
 export function childOf(block: Buffer, index: number): BlockPlace {
   const at = entryAt(block, index);
   return { offset: uint48(block, at), length: uint32(block, at + 6) };

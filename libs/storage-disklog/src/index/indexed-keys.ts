@@ -1,12 +1,14 @@
 import type { KeyProbe } from '../engine/key-probe.js';
-import type { FileKeys, KeyBounds } from '../engine/memory-keys.js';
+import type { FileKeys, KeyBounds, KeyPage } from '../engine/memory-keys.js';
 import type { Slot } from '../format/entry.js';
 import type { FileSystem } from '../io/file-system.js';
 import { PooledFile } from '../io/handle-pool.js';
+import { readInto } from '../engine/window.js';
 import {
   blockCount,
   type BlockPlace,
   childOf,
+  isDeletedAt,
   isIntact,
   keyOf,
   lowerBound,
@@ -112,6 +114,19 @@ export class IndexedKeys implements FileKeys {
   page(lower: string, upper: string | undefined, reverse: boolean, max: number): [string, Slot][] {
     if (this.footer.keys === 0) return [];
     return reverse ? this.pageDown(lower, upper, max) : this.pageUp(lower, upper, max);
+  }
+
+  async *pages(bytes: number): AsyncGenerator<KeyPage> {
+    for await (const run of this.leafRuns(this.footer.root, bytes)) {
+      for (const leaf of await this.readRun(run)) {
+        yield {
+          count: blockCount(leaf),
+          keyAt: (index) => keyOf(leaf, index),
+          slotAt: (index) => slotOf(leaf, index),
+          isDeletedAt: (index) => isDeletedAt(leaf, index),
+        };
+      }
+    }
   }
 
   /** Reads every block once and checks it; false where the index does not hold together. */
@@ -234,6 +249,39 @@ export class IndexedKeys implements FileKeys {
     let at = place;
     while (at.offset >= this.footer.leavesEnd) at = childOf(this.block(at), 0);
     return at.offset;
+  }
+
+  /** The leaves below a block in key order, in runs of about so many bytes that lie one behind the other. */
+  private async *leafRuns(place: BlockPlace, bytes: number): AsyncGenerator<readonly BlockPlace[]> {
+    if (place.offset < this.footer.leavesEnd) {
+      yield [place];
+      return;
+    }
+    const [node] = await this.readRun([place]);
+    let run: BlockPlace[] = [];
+    for (let index = 0; index < blockCount(node!); index++) {
+      const child = childOf(node!, index);
+      if (child.offset >= this.footer.leavesEnd) yield* this.leafRuns(child, bytes);
+      else run.push(child);
+      if (run.length > 0 && child.offset + child.length - run[0]!.offset >= bytes) {
+        yield run;
+        run = [];
+      }
+    }
+    if (run.length > 0) yield run;
+  }
+
+  /** Reads blocks that lie one behind the other, past the cache. */
+  private async readRun(run: readonly BlockPlace[]): Promise<readonly Buffer[]> {
+    const start = run[0]!.offset;
+    const last = run.at(-1)!;
+    const bytes = Buffer.allocUnsafe(last.offset + last.length - start);
+    const count = await readInto(this.file, start, bytes, 0);
+    return run.map(({ offset, length }) => {
+      const block = bytes.subarray(offset - start, offset - start + length);
+      if (offset - start + length > count || !isIntact(block)) throw new IndexDamagedError(this.path, offset);
+      return block;
+    });
   }
 
   private mayHold(hash: number): boolean {

@@ -1,0 +1,88 @@
+import type { Entry } from '../format/entry.js';
+import { writeIndex } from '../index/index-file.js';
+import type { FileMaker } from './file-maker.js';
+import { SegmentWriter } from './segment-writer.js';
+import type { Segments } from './segments.js';
+
+/** A merged segment that is stored, and not yet part of the log. */
+export interface MergedSegment {
+  readonly number: number;
+  readonly end: number;
+  readonly items: number;
+  readonly lastSequence: number;
+}
+
+/** The segments that one group of others is merged into, while they are written. */
+export class SegmentOutputs {
+  bytes = 0;
+  entries = 0;
+  private readonly finished: MergedSegment[] = [];
+  private current: { readonly number: number; readonly writer: SegmentWriter } | undefined;
+  private isKept = false;
+
+  constructor(
+    private readonly maker: FileMaker,
+    private readonly segments: Segments,
+    private readonly segmentBytes: number,
+  ) {}
+
+  /** Adds what is left of an item. To be awaited where it answers with a promise. */
+  add(entries: readonly Entry[], sequence: number): void | Promise<void> {
+    const { current } = this;
+    if (current === undefined || current.writer.end >= this.segmentBytes)
+      return this.addToNext(entries, sequence);
+    const { writer } = current;
+    const before = writer.end;
+    const written = writer.add(entries, sequence);
+    this.bytes += writer.end - before;
+    this.entries += entries.length;
+    return written;
+  }
+
+  /** All that was added, stored, each segment with its index. */
+  async finish(): Promise<readonly MergedSegment[]> {
+    await this.finishCurrent();
+    return this.finished;
+  }
+
+  keep(): void {
+    this.isKept = true;
+  }
+
+  /** Removes what was written, unless it has become part of the log. */
+  async discard(): Promise<void> {
+    if (this.isKept) return;
+    const { fs, names } = this.maker;
+    await this.current?.writer.close();
+    for (const { number } of [...this.finished, ...(this.current === undefined ? [] : [this.current])]) {
+      await fs.unlink(names.file(number)).catch(() => undefined);
+      await fs.unlink(names.keyIndex(number)).catch(() => undefined);
+    }
+  }
+
+  private async addToNext(entries: readonly Entry[], sequence: number): Promise<void> {
+    await this.finishCurrent();
+    this.current = await this.begin();
+    await this.add(entries, sequence);
+  }
+
+  private async begin() {
+    const { fs, names, options } = this.maker;
+    const number = this.segments.takeNumber();
+    const writer = await SegmentWriter.create(fs, names.file(number), options.format, number, 'closed');
+    return { number, writer };
+  }
+
+  private async finishCurrent(): Promise<void> {
+    if (this.current === undefined) return;
+    const { number, writer } = this.current;
+    await writer.finish();
+    await writer.close();
+    const { end, items, entries, lastSequence, keys } = writer;
+    this.finished.push({ number, end, items, lastSequence });
+    this.current = undefined;
+    const { fs, names } = this.maker;
+    const facts = { generation: number, logEnd: end, items, entries, lastSequence };
+    await writeIndex(fs, names.keyIndex(number), keys, facts);
+  }
+}
