@@ -1,7 +1,7 @@
 /* eslint-disable @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-call -- supertest gives bodies as any */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -120,6 +120,24 @@ describe.skipIf(!BUILT)('the genrocks command', () => {
       .map((line) => JSON.parse(line) as { message: string });
     expect(lines.length).toBeLessThan(4);
     expect(lines.at(-1)!.message).toContain(`storage disk_log in ${join(cwd, 'gen_rocks_data')}`);
+  });
+
+  it('loads what is asked for: no listener for Kafka where it is off, the API description when it is looked at', async () => {
+    const modules = async (look: boolean) => {
+      const coverage = join(cwd, look ? 'looked' : 'idle');
+      const genrocks = serve({ GENROCKS_KAFKA_ENABLED: String(look), NODE_V8_COVERAGE: coverage });
+      const port = await genrocks.port();
+      if (look) await request(`http://127.0.0.1:${port}`).get('/docs-json').expect(200);
+      genrocks.child.kill('SIGTERM');
+      expect(await genrocks.exit).toBe(0);
+      const [file] = await readdir(coverage);
+      const loaded = await readFile(join(coverage, file!), 'utf8');
+      return ['broker.module.js', '@nestjs/swagger', 'kafka-listener.js'].map((name) =>
+        loaded.includes(name),
+      );
+    };
+    expect(await modules(false)).toEqual([true, false, false]);
+    expect(await modules(true)).toEqual([true, true, true]);
   });
 
   it.each([

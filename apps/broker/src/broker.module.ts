@@ -5,7 +5,7 @@ import type { StorageAdapter } from '@genrocks/storage';
 import { DiskLogModule, DiskLogStorageAdapter } from '@genrocks/storage-disklog';
 import { EtsModule, EtsStorageAdapter } from '@genrocks/storage-ets';
 import { RocksDbModule, RocksDbStorageAdapter } from '@genrocks/storage-rocksdb';
-import { KafkaModule, type KafkaOptions } from '@genrocks/kafka';
+import type { KafkaOptions } from '@genrocks/kafka/config';
 import { type TopicDefinition, TopicsModule, type TopicsModuleOptions } from '@genrocks/topics';
 import { TopicsHealthModule } from '@genrocks/topics/health';
 import type { AdapterName } from './config/adapters.js';
@@ -80,7 +80,8 @@ export class BrokerModule {
   }
 }
 
-function kafkaModules({ kafka, autoCreateTopics }: BrokerConfig): DynamicModule[] {
+/** The listener is loaded where it is wanted. */
+function kafkaModules({ kafka, autoCreateTopics }: BrokerConfig): Promise<DynamicModule>[] {
   const { enabled, tls, users, ...address } = kafka;
   if (!enabled) return [];
   const options: KafkaOptions = {
@@ -89,7 +90,7 @@ function kafkaModules({ kafka, autoCreateTopics }: BrokerConfig): DynamicModule[
     ...(tls === undefined ? {} : { tls: toKafkaTls(tls) }),
     ...(users === undefined ? {} : { users: toKafkaUsers(users, process.env) }),
   };
-  return [KafkaModule.forRoot(options)];
+  return [import('@genrocks/kafka').then(({ KafkaModule }) => KafkaModule.forRoot(options))];
 }
 
 interface Plugged {

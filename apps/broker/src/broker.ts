@@ -5,7 +5,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { BrokerModule } from './broker.module.js';
 import type { BrokerConfig } from './config/broker-config.js';
 import { storageDirectory } from './config/storage.config.js';
-import { setupDocs } from './docs.js';
+import { setupDocs } from './docs/setup-docs.js';
 import { BrokerHttpAdapter } from './http/broker-http.adapter.js';
 
 export interface CreateBrokerOptions {

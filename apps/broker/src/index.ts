@@ -15,6 +15,6 @@ export {
 } from './config/load-config.js';
 export { StorageConfig } from './config/storage.config.js';
 export { TopicConfig } from './config/topic.config.js';
-export { setupDocs } from './docs.js';
+export { setupDocs } from './docs/setup-docs.js';
 export { BrokerHttpAdapter } from './http/broker-http.adapter.js';
 export { type Problem, PROBLEM_CONTENT_TYPE, STATUS_OF_CODE, toProblem } from './http/problem.js';

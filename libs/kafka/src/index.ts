@@ -1,15 +1,4 @@
+export * from './config/index.js';
 export * from './errors.js';
 export * from './kafka-listener.js';
 export * from './module/kafka.module.js';
-export { KAFKA_CLIENT_AUTH } from './options.js';
-export type { KafkaClientAuth, KafkaOptions, KafkaTlsOptions } from './options.js';
-export type { Right } from './security/access.js';
-export type { KafkaRight } from './security/rights.js';
-export {
-  parseScramCredential,
-  scramCredential,
-  type ScramHash,
-  type ScramOptions,
-} from './security/scram-credential.js';
-export { RIGHTS, userProblems } from './security/user-options.js';
-export type { KafkaUser } from './security/users.js';

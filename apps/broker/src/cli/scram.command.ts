@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline';
 import { Inject } from '@nestjs/common';
-import { scramCredential, type ScramHash } from '@genrocks/kafka';
+import { scramCredential, type ScramHash } from '@genrocks/kafka/config';
 import { Command, CommandRunner, Option } from 'nest-commander';
 import { EXIT } from './exit-codes.js';
 import { Terminal } from './terminal.js';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { InvalidConfigError } from '@genrocks/storage';
 import { didYouMean } from '@genrocks/storage/config';
-import { type KafkaTlsOptions, type KafkaUser, userProblems } from '@genrocks/kafka';
+import { type KafkaTlsOptions, type KafkaUser, userProblems } from '@genrocks/kafka/config';
 import type { Environment } from './environment.js';
 import type { KafkaTlsConfig } from './kafka.config.js';
 

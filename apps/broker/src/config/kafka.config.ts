@@ -11,7 +11,7 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
-import { KAFKA_CLIENT_AUTH, type KafkaClientAuth } from '@genrocks/kafka';
+import { KAFKA_CLIENT_AUTH, type KafkaClientAuth } from '@genrocks/kafka/config';
 
 /** `kafka.tls`: TLS for Kafka clients, from files in PEM. */
 export class KafkaTlsConfig {

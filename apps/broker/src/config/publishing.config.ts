@@ -1,4 +1,4 @@
-import { ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiPropertyOptional } from '../docs/api.decorators.js';
 import { InvalidConfigError } from '@genrocks/storage';
 import { checkOptions } from '@genrocks/storage/config';
 import { Allow, IsIn, IsInt, IsOptional, Max, Min } from 'class-validator';

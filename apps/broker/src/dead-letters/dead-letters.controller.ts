@@ -1,6 +1,6 @@
 import { type DeadLetter, TopicsService } from '@genrocks/topics';
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '../docs/api.decorators.js';
 import { type ConfigType } from '@nestjs/config';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { brokerConfig } from '../config/broker.config.js';

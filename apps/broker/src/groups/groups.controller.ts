@@ -1,6 +1,12 @@
 import { type GroupDescription, type GroupSummary, TopicsService } from '@genrocks/topics';
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post } from '@nestjs/common';
-import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import {
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiParam,
+  ApiTags,
+} from '../docs/api.decorators.js';
 import { CheckPipe } from '../http/check.pipe.js';
 import { InvalidRequestError } from '../http/http.errors.js';
 import { ApiProblems } from '../http/problem.dto.js';

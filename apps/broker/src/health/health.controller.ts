@@ -1,5 +1,5 @@
 import { Controller, Get, Inject } from '@nestjs/common';
-import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiTags, whenDescribed } from '../docs/api.decorators.js';
 import { HealthCheck, HealthCheckService } from '@nestjs/terminus';
 import { ApiProblems } from '../http/problem.dto.js';
 import { StorageHealth } from './storage.health.js';
@@ -20,7 +20,8 @@ export class HealthController {
   }
 
   @Get('ready')
-  @HealthCheck({ swaggerDocumentation: true })
+  @HealthCheck({ noCache: true, swaggerDocumentation: false })
+  @whenDescribed(() => HealthCheck({ noCache: false, swaggerDocumentation: true }))
   @ApiOperation({ summary: 'Messages can be taken and kept; send none where this fails' })
   ready() {
     const checks = [() => this.storage.partitions()];

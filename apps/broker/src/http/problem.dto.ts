@@ -5,7 +5,7 @@ import {
   ApiProperty,
   ApiPropertyOptional,
   getSchemaPath,
-} from '@nestjs/swagger';
+} from '../docs/api.decorators.js';
 import type { Problem } from './problem.js';
 
 /** Problem details (RFC 9457). */

@@ -1,4 +1,4 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '../docs/api.decorators.js';
 import { IsInt, IsOptional, Matches, Max, Min } from 'class-validator';
 import { IsSize } from '@genrocks/storage/config';
 

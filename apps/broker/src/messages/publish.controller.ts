@@ -11,7 +11,7 @@ import {
   ApiParam,
   ApiTags,
   getSchemaPath,
-} from '@nestjs/swagger';
+} from '../docs/api.decorators.js';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { brokerConfig } from '../config/broker.config.js';
 import { NDJSON_CONTENT_TYPE, reserve } from '../http/body-parsers.js';

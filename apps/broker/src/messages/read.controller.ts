@@ -1,7 +1,7 @@
 import { type Partition, TopicsService } from '@genrocks/topics';
 import { Controller, Get, Inject, Param, Query, Req, Res } from '@nestjs/common';
 import { type ConfigType } from '@nestjs/config';
-import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '../docs/api.decorators.js';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { brokerConfig } from '../config/broker.config.js';
 import { reserve } from '../http/body-parsers.js';

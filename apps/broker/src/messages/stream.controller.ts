@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { type Partition, TopicsService } from '@genrocks/topics';
 import { Controller, Get, Headers, Inject, Logger, Param, Query, Res, StreamableFile } from '@nestjs/common';
 import { type ConfigType } from '@nestjs/config';
-import { ApiHeader, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import { ApiHeader, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '../docs/api.decorators.js';
 import type { FastifyReply } from 'fastify';
 import { brokerConfig } from '../config/broker.config.js';
 import { CheckPipe } from '../http/check.pipe.js';

@@ -1,5 +1,5 @@
 import { Controller, Get, Inject, Res } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiTags } from '../docs/api.decorators.js';
 import type { FastifyReply } from 'fastify';
 import { ApiProblems } from '../http/problem.dto.js';
 import { BrokerMetrics } from './broker-metrics.js';

@@ -1,6 +1,6 @@
 import { offsetOf, TopicsService } from '@genrocks/topics';
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '../docs/api.decorators.js';
 import { CheckPipe } from '../http/check.pipe.js';
 import { requirePlace } from '../http/place.js';
 import { ApiProblems } from '../http/problem.dto.js';

@@ -1,4 +1,4 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '../docs/api.decorators.js';
 import { IsDefined, IsInt, IsString, Max, Min } from 'class-validator';
 import { MAX_PARTITIONS } from '../config/topic.config.js';
 

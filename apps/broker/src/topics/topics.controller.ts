@@ -8,7 +8,7 @@ import {
   ApiOperation,
   ApiParam,
   ApiTags,
-} from '@nestjs/swagger';
+} from '../docs/api.decorators.js';
 import type { FastifyReply } from 'fastify';
 import { InvalidConfigError } from '@genrocks/storage';
 import { brokerConfig } from '../config/broker.config.js';

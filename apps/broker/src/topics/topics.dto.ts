@@ -1,4 +1,4 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '../docs/api.decorators.js';
 import { Allow, IsDefined, IsInt, IsOptional, IsString, Max, Min } from 'class-validator';
 import { COMPRESSIONS, PublishingConfig, ROUTINGS } from '../config/publishing.config.js';
 import { MAX_PARTITIONS } from '../config/topic.config.js';

@@ -1,0 +1,59 @@
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { sendProblem } from '../http/broker-http.adapter.js';
+import { toProblem } from '../http/problem.js';
+import { describe } from './api.decorators.js';
+
+/** Headers of a connection, which is another one here. */
+const OF_THE_CONNECTION = ['connection', 'keep-alive', 'transfer-encoding'];
+
+/**
+ * Serves the OpenAPI description of the HTTP API at `/docs`, as JSON at `/docs-json`. The first look at it loads what
+ * it takes; until then it costs nothing.
+ *
+ * @publicApi
+ */
+export function setupDocs<T extends NestFastifyApplication>(app: T): T {
+  const adapter = app.getHttpAdapter();
+  let pages: Promise<NestFastifyApplication> | undefined;
+  const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    try {
+      const { url, headers } = request;
+      const page = await (await (pages ??= openPages(app))).inject({ method: 'GET', url, headers });
+      if (page.statusCode === 404) return reply.callNotFound();
+      for (const name of OF_THE_CONNECTION) delete page.headers[name];
+      void reply.code(page.statusCode).headers(page.headers).send(page.rawPayload);
+    } catch (error) {
+      pages = undefined;
+      void sendProblem(reply, toProblem(error));
+    }
+  };
+  for (const path of ['/docs', '/docs/*', '/docs-json', '/docs-yaml']) adapter.get(path, answer);
+  adapter.getInstance().addHook('onClose', async () => {
+    await (await pages)?.close();
+  });
+  return app;
+}
+
+@Module({})
+class PagesModule {}
+
+/** An application of its own, which listens nowhere: Fastify takes no new routes once it runs. */
+async function openPages(app: NestFastifyApplication): Promise<NestFastifyApplication> {
+  const swagger = await import('@nestjs/swagger');
+  const { DocumentBuilder, SwaggerModule } = swagger;
+  describe(swagger);
+  const description = new DocumentBuilder()
+    .setTitle('GenRocks')
+    .setDescription('A durable message log: topics, partitions and consumer groups over HTTP')
+    .setVersion('1')
+    .build();
+  const pages = await NestFactory.create<NestFastifyApplication>(PagesModule, new FastifyAdapter(), {
+    abortOnError: false,
+  });
+  SwaggerModule.setup('docs', pages, SwaggerModule.createDocument(app, description));
+  await pages.init();
+  return pages;
+}

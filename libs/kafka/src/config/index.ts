@@ -1,0 +1,13 @@
+/** Options of the listener and how they are checked, without the listener itself: for programs that may not start it. */
+export { KAFKA_CLIENT_AUTH } from '../options.js';
+export type { KafkaClientAuth, KafkaOptions, KafkaTlsOptions } from '../options.js';
+export type { Right } from '../security/access.js';
+export type { KafkaRight } from '../security/rights.js';
+export {
+  parseScramCredential,
+  scramCredential,
+  type ScramHash,
+  type ScramOptions,
+} from '../security/scram-credential.js';
+export { RIGHTS, userProblems } from '../security/user-options.js';
+export type { KafkaUser } from '../security/users.js';
