@@ -16,6 +16,8 @@ const unit = {
   testTimeout: 30_000,
   // Removing thousands of scratch files can take long on a busy disk.
   hookTimeout: 60_000,
+  // Files share the modules they load, which costs less than half as much as loading them for each.
+  isolate: false,
 };
 
 export default defineConfig({
@@ -29,8 +31,6 @@ export default defineConfig({
           ...unit,
           name: 'libs',
           include: ['libs/*/src/**/*.spec.ts'],
-          // Files of a library share its modules, which costs less than half as much as loading them for each.
-          isolate: false,
         },
       },
       {

@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
-import { CommandFactory, CommandRunnerService } from 'nest-commander';
+import { CommandFactory, type CommandRunner, CommandRunnerService, InjectCommander } from 'nest-commander';
+import { Module } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createBroker, listen } from '../../broker.js';
 import { checkBrokerConfig } from '../../config/broker-config.js';
@@ -22,6 +23,21 @@ export interface Around {
   readonly signal?: AbortSignal;
 }
 
+type Command = CommandRunner['command'];
+
+@Module({})
+class Parser {
+  constructor(@InjectCommander() readonly command: Command) {}
+}
+
+/** Mistakes in the arguments are thrown; else the parser ends the process, which is vitest's, with other tests in it. */
+function throwErrors(command: Command): void {
+  command.exitOverride((error) => {
+    throw error;
+  });
+  command.commands.forEach(throwErrors);
+}
+
 /** Runs `genrocks` with these arguments inside of the test, parser included. */
 export async function genrocks(args: readonly string[], around: Around = {}): Promise<Ran> {
   const { stdin = '', env = {}, signal = new AbortController().signal } = around;
@@ -32,17 +48,16 @@ export async function genrocks(args: readonly string[], around: Around = {}): Pr
   const input = typeof stdin === 'string' ? Readable.from([Buffer.from(stdin)]) : stdin;
   const terminal = new Terminal(input, stdout, stderr, env, false, () => signal);
   let code: number | undefined;
-  const app = await CommandFactory.createWithoutRunning(await RootModule.on(terminal, args), {
+  const module = { module: Parser, imports: [await RootModule.on(terminal, args)] };
+  const app = await CommandFactory.createWithoutRunning(module, {
     logger: false,
-    errorHandler: (error) => {
-      throw error;
-    },
     serviceErrorHandler: (error) => {
       code = 1;
       stderr.write(`${describeError(error, args.includes('--json'))}\n`);
     },
     outputConfiguration: { writeErr: (text) => stderr.write(text), writeOut: (text) => stdout.write(text) },
   });
+  throwErrors(app.get(Parser).command);
   try {
     await app.get(CommandRunnerService).run(['node', 'genrocks', ...args]);
   } catch (error) {
