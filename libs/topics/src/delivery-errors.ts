@@ -27,13 +27,29 @@ export class RejectMessage extends TopicsError {
 
 /** `PARTITION_NOT_ASSIGNED`: this member of the group does not own the partition (now). */
 export class PartitionNotAssignedError extends TopicsError {
-  constructor(group: string, topic: string, partition: number) {
+  constructor(
+    group: string,
+    { topic, partition }: { readonly topic: string; readonly partition: number },
+    remedy = 'ask the member that does, or stop the group and use resetOffsets',
+  ) {
     super(
       'PARTITION_NOT_ASSIGNED',
-      `this member of group ${group} does not own ${topic}/${partition}; ask the member that does, ` +
-        'or stop the group and use resetOffsets',
+      `this member of group ${group} does not own ${topic}/${partition}; ${remedy}`,
       true,
       { details: { group, topic, partition } },
+    );
+  }
+}
+
+/** `HANDLER_TIMEOUT`: a handler did not return in `handlerTimeoutMs`. The reason of its signal. */
+export class HandlerTimeoutError extends TopicsError {
+  constructor(group: string, topic: string, partition: number, offset: number, timeoutMs: number) {
+    super(
+      'HANDLER_TIMEOUT',
+      `a handler of group ${group} has not returned for ${timeoutMs} ms, with ${topic}/${partition} at offset ${offset}; ` +
+        'end it when its signal aborts, or raise handlerTimeoutMs',
+      true,
+      { details: { group, topic, partition, offset, timeoutMs } },
     );
   }
 }

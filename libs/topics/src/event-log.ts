@@ -23,6 +23,12 @@ export function logEvents(events: TopicsEvents, logger: Logger): void {
   events.on('consumer-error', ({ group, topic, partition, error }) => {
     logger.warn(`group ${group}, ${topic}/${partition}: ${messageOf(error)}`);
   });
+  events.on('handler-timeout', ({ group, topic, partition, offset, timeoutMs }) => {
+    const place = `${topic}/${partition} at offset ${offset}`;
+    logger.warn(
+      `group ${group}, ${place}: the handler has not returned for ${timeoutMs} ms, its signal aborts`,
+    );
+  });
   events.on('member-expelled', ({ group, memberId, error }) => {
     logger.warn(`group ${group} goes on without member ${memberId}, which joins anew: ${messageOf(error)}`);
   });

@@ -19,6 +19,7 @@ const EVENTS: Record<keyof TopicsEventMap, true> = {
   'group-stopped': true,
   rebalance: true,
   'member-expelled': true,
+  'handler-timeout': true,
   handled: true,
   'handler-error': true,
   'dead-letter': true,

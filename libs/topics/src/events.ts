@@ -35,8 +35,20 @@ export interface TopicsEventMap {
   'group-stopped': [{ group: string; memberId: string }];
   /** The members of a group, of whatever kind, share its partitions anew. */
   rebalance: [{ group: string; generation: number }];
-  /** A group went on without a member of this process, which joins anew: it did not let go of partitions in time. */
+  /** A group goes on without a member of this process, which joins anew: it did not let go in time, or a handler hangs. */
   'member-expelled': [{ group: string; memberId: string; error: unknown }];
+  /** A handler has not returned in `handlerTimeoutMs`: its signal aborts. If it hangs on, `member-expelled` follows. */
+  'handler-timeout': [
+    {
+      group: string;
+      memberId: string;
+      topic: string;
+      partition: number;
+      offset: number;
+      attempt: number;
+      timeoutMs: number;
+    },
+  ];
   /** A message is done. One event a message: listen only while it is needed. */
   handled: [{ group: string; message: Message }];
   /** A handler failed; it is tried again after `retryInMs`, or (null) not any more. */

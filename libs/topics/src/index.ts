@@ -1,4 +1,4 @@
-export type { Clock } from './clock.js';
+export type { Clock, SleepOptions } from './clock.js';
 export type { DedupOptions } from './dedup/dedup-options.js';
 export { MESSAGE_ID_HEADER, PUBLISHED_AT_HEADER } from './dedup/message-id.js';
 export type { DedupInfo } from './dedup/message-ids.js';

@@ -92,6 +92,8 @@ export interface TopicsOptions {
   maxGroupMembers?: number;
   /** How long running handlers may take to finish when a group stops, in milliseconds. Default 10,000. */
   drainTimeoutMs?: number;
+  /** How long handlers of groups may take to return that do not say, in milliseconds; 0 is no limit. Default 0. */
+  handlerTimeoutMs?: number;
   /** Time for retries, for tests. Default: the system's. */
   clock?: Clock;
 }
@@ -113,6 +115,7 @@ const DEFAULTS: ResolvedTopicsOptions = {
   maxGroups: 10_000,
   maxGroupMembers: 1_000,
   drainTimeoutMs: 10_000,
+  handlerTimeoutMs: 0,
   clock: systemClock,
 };
 
@@ -128,6 +131,7 @@ const RANGES: Partial<Record<keyof TopicsOptions, [number, number]>> = {
   maxGroups: [1, 1_000_000],
   maxGroupMembers: [1, 100_000],
   drainTimeoutMs: [0, 3_600_000],
+  handlerTimeoutMs: [0, 86_400_000],
 };
 
 /**

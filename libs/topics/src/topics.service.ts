@@ -226,7 +226,7 @@ export class TopicsService
       throw new ServiceStoppedError('the service is shutting down; no consumer group can start');
     }
     const group = new ConsumerGroup(
-      this.core.instruments.watch(resolveGroupOptions(options)),
+      this.core.instruments.watch(resolveGroupOptions(options, this.options.handlerTimeoutMs)),
       this.groupEnvironment,
     );
     this.members.add(group);

@@ -7,7 +7,8 @@ import type { MemberIdentity } from '../groups/coordinator/membership.types.js';
 import { resolveGroupOptions } from '../groups/group-options.js';
 import type { ConsumerGroupOptions } from '../groups/group.types.js';
 import { LocalMembers } from '../groups/local-members.js';
-import { MemberSession, type PartitionsOwner } from '../groups/member-session.js';
+import { MemberSession } from '../groups/member-session.js';
+import type { PartitionsOwner } from '../groups/member-session.types.js';
 
 export const GROUP = 'g';
 const TOPIC = 't';

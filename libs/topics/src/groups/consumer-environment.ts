@@ -5,6 +5,7 @@ import type { Partition } from '../partition/partition.js';
 import type { Turn } from '../turn.js';
 import type { TopicPartition } from './assignment.js';
 import type { FlightLimiter } from './flight-limiter.js';
+import type { HandlerWatch } from './handler-watch.js';
 import type { ResolvedGroupOptions } from './group-options.js';
 import type { RetryPolicy } from './retry-policy.js';
 
@@ -17,6 +18,8 @@ export interface ConsumerEnvironment {
   readonly clock: Clock;
   readonly turn: Turn;
   readonly events: TopicsEvents;
+  /** Where the time of handlers is limited. */
+  readonly watch: HandlerWatch | undefined;
   /** Messages to hold at once: the member's bound, shared by its partitions. */
   fetchLimit(): number;
   fetchBytes(): number;

@@ -8,6 +8,7 @@ import type { TopicPartition } from './assignment.js';
 import type { ConsumerEnvironment } from './consumer-environment.js';
 import type { GroupCoordinator } from './coordinator/group-coordinator.js';
 import { FlightLimiter } from './flight-limiter.js';
+import { HandlerLimit } from './handler-limit.js';
 import type { GroupOffsets } from './group-offsets.js';
 import type { ResolvedGroupOptions } from './group-options.js';
 import type { ConsumerGroupState, ConsumerGroupStats, OffsetCommit, StartFrom } from './group.types.js';
@@ -53,6 +54,8 @@ export class ConsumerGroup {
   private readonly committer: OffsetCommitter;
   private readonly partitions: MemberPartitions;
   private readonly session: MemberSession;
+  /** Where the time of handlers is limited. */
+  private readonly limit: HandlerLimit | undefined;
   private currentState: ConsumerGroupState = 'held';
   private stopped: Promise<void> | undefined;
   private hold: ProcessHold | undefined;
@@ -65,6 +68,7 @@ export class ConsumerGroup {
     const { group, autoCommitIntervalMs } = options;
     const { offsets, events, drainTimeoutMs } = environment;
     this.group = group;
+    this.limit = options.handlerTimeoutMs === 0 ? undefined : this.limitOf(options.handlerTimeoutMs);
     const commit = (commits: readonly OffsetCommit[]) => this.commitOffsets(commits);
     const committer = (this.committer = new OffsetCommitter(group, commit, events, autoCommitIntervalMs));
     const partitions = (this.partitions = new MemberPartitions({
@@ -167,6 +171,7 @@ export class ConsumerGroup {
   private async leave(): Promise<void> {
     if (this.currentState === 'running') {
       this.currentState = 'stopping';
+      this.limit?.end();
       this.session.close();
       await this.partitions.letGo(this.partitions.owned());
       await this.committer.close();
@@ -185,6 +190,20 @@ export class ConsumerGroup {
     await this.environment.offsets.commit(this.group, commits);
   }
 
+  private limitOf(timeoutMs: number): HandlerLimit {
+    const { clock, events, coordinator } = this.environment;
+    const { group } = this;
+    return new HandlerLimit(group, timeoutMs, clock, events, {
+      memberId: () => this.memberId,
+      groupSize: () => coordinator.memberCount(group),
+      withdraw: (hanging, error) => {
+        this.partitions.abandonOne(hanging);
+        return this.session.withdraw(error);
+      },
+      comeBack: () => this.session.comeBack(),
+    });
+  }
+
   private consuming(): ConsumerEnvironment {
     const { options } = this;
     const { events, turn, clock, deadLetters } = this.environment;
@@ -197,6 +216,7 @@ export class ConsumerGroup {
       clock,
       turn,
       events,
+      watch: this.limit?.watch,
       fetchLimit: () => Math.max(1, share(options.maxInFlight)),
       fetchBytes: () => Math.min(MAX_FETCH_BYTES, Math.max(MIN_FETCH_BYTES, share(FETCH_BYTES))),
       startAt: (partition) => this.startAt(partition),

@@ -19,6 +19,12 @@ export class Job {
 /** The key whose order a message belongs to; undefined where it may overtake and be overtaken. */
 export type KeyOf = (entry: Entry) => string | undefined;
 
+/** By what nothing is overtaken. */
+export const KEY_OF: Readonly<Record<'key' | 'partition', KeyOf>> = {
+  key: ({ message }) => message.key ?? undefined,
+  partition: () => '',
+};
+
 /**
  * Decides what is handled next, so that of one key there is never more than one job, and its messages keep their
  * order through retries, while other keys go on.

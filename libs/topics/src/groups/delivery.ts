@@ -9,6 +9,8 @@ export interface DeliveryOwner {
   readonly group: string;
   readonly place: TopicPartition;
   readonly signal: AbortSignal;
+  /** Every call has a signal of its own, which may abort before that of all. */
+  readonly hasTimeLimit: boolean;
   acknowledged(entries: readonly Entry[]): void;
   /** A handler that has returned tells of a failure. */
   failedLate(entries: Entry[], error: unknown): void;
@@ -22,9 +24,10 @@ export class Delivery implements HandlerContext {
   failures: Map<Entry, unknown> | undefined;
   private readonly entries: readonly Entry[];
   private returned = false;
+  private ownSignal: AbortController | undefined;
 
   constructor(
-    private readonly owner: DeliveryOwner,
+    readonly owner: DeliveryOwner,
     job: Job,
   ) {
     const { entries } = job;
@@ -49,8 +52,22 @@ export class Delivery implements HandlerContext {
     return this.owner.place.partition;
   }
 
+  /** The first message's. @internal */
+  get offset(): number {
+    return this.entries[0]!.message.offset;
+  }
+
   get signal(): AbortSignal {
-    return this.owner.signal;
+    const { signal, hasTimeLimit } = this.owner;
+    if (!hasTimeLimit) return signal;
+    if (this.ownSignal === undefined && signal.aborted) this.abort(signal.reason);
+    return (this.ownSignal ??= new AbortController()).signal;
+  }
+
+  /** Tells this call alone to give up. @internal */
+  abort(reason: unknown): void {
+    this.ownSignal ??= new AbortController();
+    this.ownSignal.abort(reason);
   }
 
   get ack(): (message?: Message) => void {

@@ -31,6 +31,8 @@ export interface ResolvedGroupOptions {
   readonly sessionTimeoutMs: number;
   readonly concurrency: number;
   readonly order: 'key' | 'partition';
+  /** 0: no limit. */
+  readonly handlerTimeoutMs: number;
   readonly commit: 'auto' | 'manual';
   readonly autoCommitIntervalMs: number;
   readonly maxInFlight: number;
@@ -52,6 +54,7 @@ const KNOWN: Record<keyof ConsumerGroupOptions, true> = {
   sessionTimeoutMs: true,
   concurrency: true,
   order: true,
+  handlerTimeoutMs: true,
   commit: true,
   autoCommitIntervalMs: true,
   maxInFlight: true,
@@ -61,9 +64,16 @@ const KNOWN: Record<keyof ConsumerGroupOptions, true> = {
 };
 const KNOWN_RETRY = new Set(['attempts', 'initialMs', 'maxMs', 'factor', 'jitter', 'retryIf']);
 const HOUR_MS = 3_600_000;
+export const MAX_HANDLER_TIMEOUT_MS = 24 * HOUR_MS;
 
-/** @throws {InvalidGroupError} `INVALID_GROUP` */
-export function resolveGroupOptions<T>(options: ConsumerGroupOptions<T>): ResolvedGroupOptions {
+/**
+ * @param handlerTimeoutMs of groups that do not say
+ * @throws {InvalidGroupError} `INVALID_GROUP`
+ */
+export function resolveGroupOptions<T>(
+  options: ConsumerGroupOptions<T>,
+  handlerTimeoutMs = 0,
+): ResolvedGroupOptions {
   for (const name of Object.keys(options)) {
     if (!Object.hasOwn(KNOWN, name)) throw new InvalidGroupError(`consumer group option ${name} is unknown`);
   }
@@ -92,6 +102,12 @@ export function resolveGroupOptions<T>(options: ConsumerGroupOptions<T>): Resolv
     sessionTimeoutMs: inRange('sessionTimeoutMs', options.sessionTimeoutMs ?? 45_000, 1, HOUR_MS),
     concurrency: inRange('concurrency', options.concurrency ?? 1, 1, 10_000),
     order: oneOf('order', options.order ?? 'key', ['key', 'partition']),
+    handlerTimeoutMs: inRange(
+      'handlerTimeoutMs',
+      options.handlerTimeoutMs ?? handlerTimeoutMs,
+      0,
+      MAX_HANDLER_TIMEOUT_MS,
+    ),
     commit: oneOf('commit', options.commit ?? 'auto', ['auto', 'manual']),
     autoCommitIntervalMs: inRange('autoCommitIntervalMs', options.autoCommitIntervalMs ?? 100, 0, HOUR_MS),
     maxInFlight: inRange('maxInFlight', options.maxInFlight ?? 1_000, 1, 1_000_000),

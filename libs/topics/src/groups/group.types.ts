@@ -11,7 +11,10 @@ export interface HandlerContext {
   readonly partition: number;
   /** 1 for the first try, counting up with every retry. Of a batch, the most that one of its messages had. */
   readonly attempt: number;
-  /** Aborts when the group stops and the time to drain is over: give up then, the message comes again. */
+  /**
+   * Aborts when the group stops and the time to drain is over, when the partition goes to another member, and when
+   * `handlerTimeoutMs` is over (its `reason` is a `HANDLER_TIMEOUT` then): give up, the message comes again.
+   */
   readonly signal: AbortSignal;
   /**
    * The message is done, whatever the handler does from here on. With `commit: 'manual'` nothing else makes it so; it
@@ -94,6 +97,13 @@ export interface ConsumerGroupOptions<T = unknown> {
    * their own). `partition`: nothing is overtaken; needs `concurrency` 1. Default `key`.
    */
   order?: 'key' | 'partition';
+  /**
+   * How long a handler may take to return, in milliseconds, up to a day. Then its `signal` aborts; a handler that fails
+   * because of it is tried again as any other. Where it has not ended five seconds later, the member leaves the group:
+   * the others get its partitions, and whatever the handler still does is not committed. It joins anew when its handlers
+   * have ended, or at once where the group has no other member. 0 is no limit. Default: that of the service, which is 0.
+   */
+  handlerTimeoutMs?: number;
   /** `manual`: a message is done only when its handler has called `ack`. Default `auto`. */
   commit?: 'auto' | 'manual';
   /** What is done is committed this often, in milliseconds; 0 is at once. Default 100. */

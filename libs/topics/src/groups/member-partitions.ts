@@ -62,6 +62,13 @@ export class MemberPartitions {
     for (const consumer of consumers) this.forget(consumer);
   }
 
+  /** Lets go of one partition at once: a handler of it hangs, and what it still does must not count. */
+  abandonOne(place: TopicPartition): void {
+    const consumer = this.consumers.get(partitionId(place));
+    consumer?.abandon();
+    if (consumer !== undefined) this.forget(consumer);
+  }
+
   /** Lets go at once: the partitions may be another's, and what still runs must not count. */
   abandon(): void {
     for (const consumer of this.consumers.values()) {
@@ -121,7 +128,7 @@ export class MemberPartitions {
     const consumer = this.consumers.get(partitionId(at));
     const partition = consumer === undefined ? undefined : this.environment.partition(at);
     if (consumer === undefined || partition === undefined) {
-      throw new PartitionNotAssignedError(group, at.topic, at.partition);
+      throw new PartitionNotAssignedError(group, at);
     }
     const { place } = consumer;
     const offset = await offsetOf(partition, to);

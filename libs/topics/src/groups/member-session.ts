@@ -1,45 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import { isGenRocksError } from '@genrocks/storage';
 import type { TopicsError } from '../errors.js';
-import type { TopicsEvents } from '../events.js';
 import { partitionId, type TopicPartition } from './assignment.js';
 import {
   assignedPartitions,
   COOPERATIVE,
   isHandingOver,
   offeredProtocols,
-  type PartitionCounter,
   shareOut,
 } from './coordinator/assignors.js';
 import { CONSUMER_PROTOCOL } from './coordinator/consumer-protocol.js';
-import type { GroupCoordinator } from './coordinator/group-coordinator.js';
 import type { JoinResult, LocalMember, MemberIdentity, SyncResult } from './coordinator/membership.types.js';
+import { endsWithin } from './ends-within.js';
 import type { ResolvedGroupOptions } from './group-options.js';
+import type { PartitionsOwner, SessionEnvironment } from './member-session.types.js';
 
 /** Over the time handlers get to end: how long a commit may take before the others go on without the member. */
 const COMMIT_MS = 10_000;
 /** Pause before a member that was refused tries to join again. */
 const RETRY_MS = 1_000;
-
-/** Works on the partitions a member owns. */
-export interface PartitionsOwner {
-  /** The topics the member subscribes to now. */
-  topics(): readonly string[];
-  owned(): TopicPartition[];
-  /** Begins work on these partitions. */
-  take(places: readonly TopicPartition[]): void;
-  /** Ends work on these partitions and commits what is done. Resolves when they are free for another member. */
-  letGo(places: readonly TopicPartition[]): Promise<void>;
-  /** All partitions may be another's by now: nothing that still runs counts. */
-  abandon(): void;
-}
-
-export interface SessionEnvironment {
-  readonly coordinator: GroupCoordinator;
-  readonly events: TopicsEvents;
-  readonly drainTimeoutMs: number;
-  readonly partitionsOf: PartitionCounter;
-}
 
 /**
  * The membership of a handler inside this process: joins the rounds of its group, leads them where it is told to, and
@@ -55,6 +34,8 @@ export class MemberSession implements LocalMember {
   /** Joins rounds, for as long as there is one to join. */
   private running: Promise<void> | undefined;
   private isClosed = false;
+  /** It has left, and takes part in nothing until it comes back. */
+  private isAway = false;
   private starting: { resolve: () => void; reject: (error: unknown) => void } | undefined;
   private retryTimer: NodeJS.Timeout | undefined;
 
@@ -116,6 +97,25 @@ export class MemberSession implements LocalMember {
     else if (this.isMember()) coordinator.leave(group, this.identity());
   }
 
+  /** Leaves, after it has let go of everything, and joins no round until {@link comeBack}. */
+  async withdraw(error: TopicsError): Promise<void> {
+    const memberId = this.id;
+    this.isAway = true;
+    if (!(await endsWithin(this.owner.letGo(this.owner.owned()), this.roundMs))) this.owner.abandon();
+    // The group has gone on without it by itself, or it is stopping.
+    if (this.id !== memberId || this.isClosed) return;
+    if (this.isMember()) this.environment.coordinator.leave(this.group, this.identity());
+    this.id = newId(this.group);
+    this.generation = -1;
+    this.environment.events.send('member-expelled', { group: this.group, memberId, error });
+  }
+
+  /** Joins anew after {@link withdraw}. */
+  comeBack(): void {
+    this.isAway = false;
+    this.rebalancing();
+  }
+
   /** @throws `UNKNOWN_MEMBER` where the group went on without it */
   assertMayCommit(): void {
     this.environment.coordinator.assertMayCommit(this.options.group, this.identity());
@@ -156,7 +156,7 @@ export class MemberSession implements LocalMember {
   }
 
   private go(): void {
-    if (this.isClosed) return;
+    if (this.isClosed || this.isAway) return;
     this.running ??= this.run();
   }
 
@@ -164,7 +164,7 @@ export class MemberSession implements LocalMember {
     // Whoever calls may be in the middle of a change of the group.
     await Promise.resolve();
     try {
-      while ((this.isCalled || this.isOutdated) && !this.isClosed) await this.joinRound();
+      while ((this.isCalled || this.isOutdated) && !this.isClosed && !this.isAway) await this.joinRound();
       const { coordinator } = this.environment;
       if (!isHandingOver(coordinator.describe(this.options.group))) this.started();
     } catch (error) {
@@ -198,7 +198,7 @@ export class MemberSession implements LocalMember {
   }
 
   private async apply({ assignment }: SyncResult): Promise<void> {
-    if (this.isClosed) return;
+    if (this.isClosed || this.isAway) return;
     const topics = new Set(this.topics);
     // A leader elsewhere may give out topics the member never asked for.
     const assigned = assignedPartitions(CONSUMER_PROTOCOL, assignment).filter(({ topic }) =>

@@ -1,20 +1,20 @@
-import { systemClock } from '../clock.js';
+import { PartitionNotAssignedError } from '../delivery-errors.js';
 import type { Message } from '../message.js';
 import type { Partition } from '../partition/partition.js';
 import { Signal } from '../signal.js';
 import type { TopicPartition } from './assignment.js';
 import type { ConsumerCounters, ConsumerEnvironment } from './consumer-environment.js';
 import { Delivery, type DeliveryOwner } from './delivery.js';
-import { DeliveryQueue, Job, type KeyOf } from './delivery-queue.js';
+import { DeliveryQueue, Job, KEY_OF } from './delivery-queue.js';
+import { endsWithin } from './ends-within.js';
 import { Failures } from './failures.js';
+import { HandlerCalls } from './handler-calls.js';
 import { type FeedSink, PartitionFeed } from './partition-feed.js';
+import { TaskSet } from './task-set.js';
 import { type Entry, Unfinished } from './unfinished.js';
 
 /** Time for handlers to end after their signal aborted. */
 const GRACE_MS = 500;
-
-const byKey: KeyOf = ({ message }) => message.key ?? undefined;
-const byPartition: KeyOf = () => '';
 
 /**
  * Fetches and handles the messages of one partition. A message whose handler fails is tried again, and given up in
@@ -29,10 +29,10 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink {
   private readonly feed: PartitionFeed;
   private readonly queue: DeliveryQueue;
   private readonly failures: Failures;
-  private readonly checksValues: boolean;
+  private readonly calls: HandlerCalls;
   private readonly unfinished = new Unfinished();
   private readonly work = new Signal();
-  private readonly tasks = new Set<Promise<void>>();
+  private readonly tasks = new TaskSet();
   /** Handlers running, where several may. */
   private active = 0;
   /** What is to be committed: all below it is done. */
@@ -46,9 +46,9 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink {
     partition: Partition,
     private readonly environment: ConsumerEnvironment,
   ) {
-    this.checksValues = partition.checksValues;
+    this.calls = new HandlerCalls(environment, partition.checksValues);
     const { order, concurrency } = environment.options;
-    this.queue = new DeliveryQueue(order === 'key' ? byKey : byPartition, concurrency > 1);
+    this.queue = new DeliveryQueue(KEY_OF[order], concurrency > 1);
     const { signal } = this.stopping;
     this.failures = new Failures(environment, place, signal, this.counters);
     this.feed = new PartitionFeed(place, partition, environment, this.failures, this.counters, signal, this);
@@ -60,6 +60,10 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink {
 
   get signal(): AbortSignal {
     return this.giveUp.signal;
+  }
+
+  get hasTimeLimit(): boolean {
+    return this.environment.watch !== undefined;
   }
 
   get paused(): boolean {
@@ -88,7 +92,7 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink {
   async stop(drainMs: number): Promise<void> {
     this.endWaits();
     if (!(await endsWithin(this.running, drainMs))) {
-      this.giveUp.abort();
+      this.tellToGiveUp();
       await endsWithin(this.running, GRACE_MS);
     }
     this.end();
@@ -97,7 +101,7 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink {
   /** Stops at once: the handlers in flight are told to give up, and nothing they still do is committed. */
   abandon(): void {
     this.endWaits();
-    this.giveUp.abort();
+    this.tellToGiveUp();
     this.end();
   }
 
@@ -126,14 +130,20 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink {
   }
 
   /** @internal */
-  commit(): Promise<void> {
-    return this.environment.commit();
+  async commit(): Promise<void> {
+    if (this.ended) throw new PartitionNotAssignedError(this.group, this.place, 'its messages come again');
+    await this.environment.commit();
   }
 
   private endWaits(): void {
     this.stopping.abort();
     this.work.notify();
     this.feed.wake();
+  }
+
+  private tellToGiveUp(): void {
+    this.giveUp.abort();
+    this.environment.watch?.giveUp(this);
   }
 
   private end(): void {
@@ -148,7 +158,7 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink {
 
   private async run(): Promise<void> {
     await Promise.all([this.feed.run(), this.delivering()]);
-    while (this.tasks.size > 0) await Promise.all(this.tasks);
+    await this.tasks.ended();
   }
 
   private async delivering(): Promise<void> {
@@ -171,7 +181,7 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink {
 
   private overlap(pending: Promise<void>): void {
     this.active++;
-    this.track(
+    this.tasks.add(
       pending.finally(() => {
         this.active--;
         this.work.notify();
@@ -182,27 +192,13 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink {
   /** Calls the handler; undefined where that is over already: awaiting it would cost a turn for every message. */
   private deliver(job: Job): Promise<void> | undefined {
     const delivery = new Delivery(this, job);
-    const entries = this.checksValues ? this.fitting(job.entries, delivery) : job.entries;
     try {
-      const result = entries.length === 0 ? undefined : this.call(entries, delivery);
-      if (isThenable(result)) return this.settle(result, job, delivery);
+      const result = this.calls.call(job.entries, delivery);
+      if (result !== undefined) return this.settle(result, job, delivery);
     } catch (error) {
       return this.failed(job, job.entries, () => error);
     }
     return this.returned(job, delivery);
-  }
-
-  /** Those whose values fit the topic's schema; the others fail without being handled. */
-  private fitting(entries: readonly Entry[], delivery: Delivery): readonly Entry[] {
-    return entries.filter(({ message }) => {
-      try {
-        void message.value;
-        return true;
-      } catch (error) {
-        delivery.nack(error, message);
-        return false;
-      }
-    });
   }
 
   private async settle(result: PromiseLike<unknown>, job: Job, delivery: Delivery): Promise<void> {
@@ -212,15 +208,6 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink {
       return this.failed(job, job.entries, () => error);
     }
     return this.returned(job, delivery);
-  }
-
-  private call(entries: readonly Entry[], delivery: Delivery): unknown {
-    const { handler, batchHandler } = this.environment.options;
-    if (handler !== undefined) return handler(entries[0]!.message, delivery);
-    return batchHandler!(
-      entries.map(({ message }) => message),
-      delivery,
-    );
   }
 
   private returned(job: Job, delivery: Delivery): Promise<void> | undefined {
@@ -254,7 +241,7 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink {
     this.queue.hold(job);
     const { pauseMs, over } = this.failures.judge(left, errorOf);
     if (over.length > 1 && !named) return this.oneByOne(job);
-    this.track(this.after(job, pauseMs, over, errorOf));
+    this.tasks.add(this.after(job, pauseMs, over, errorOf));
     return undefined;
   }
 
@@ -283,8 +270,7 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink {
       if (this.stopped) return;
       const delivery = new Delivery(this, new Job([entry]));
       try {
-        if (!this.checksValues || this.fitting([entry], delivery).length > 0)
-          await this.call([entry], delivery);
+        await this.calls.call([entry], delivery);
         delivery.end();
         if (delivery.failures !== undefined) throw delivery.failures.get(entry);
         if (this.environment.options.commit === 'auto') this.finish(entry, 'handled');
@@ -311,26 +297,4 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink {
     if (this.unfinished.finish(entry)) this.moved();
     this.feed.release();
   }
-
-  private track(task: Promise<void>): void {
-    this.tasks.add(task);
-    void task.finally(() => this.tasks.delete(task));
-  }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
-  );
-}
-
-async function endsWithin(work: Promise<void> | undefined, ms: number): Promise<boolean> {
-  if (work === undefined) return true;
-  const timer = new AbortController();
-  const ended = await Promise.race([
-    work.then(() => true),
-    systemClock.sleep(ms, timer.signal).then(() => false),
-  ]);
-  timer.abort();
-  return ended;
 }

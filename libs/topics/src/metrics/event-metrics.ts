@@ -118,12 +118,20 @@ export class EventMetrics {
       errors.inc(this.labels(event));
       if (event.retryInMs !== null) retries.inc(this.labels(event));
     });
+    const timeouts = of('handler_timeouts_total', 'Calls of handlers that took longer than handlerTimeoutMs');
+    events.on('handler-timeout', (event) => timeouts.inc(this.labels(event)));
     events.on('dead-letter', (event) => deadLetters.inc(this.labels(event)));
     events.on('message-dropped', (event) => dropped.inc(this.labels(event)));
     events.on('consumer-error', (event) => trouble.inc(this.labels(event)));
     events.on('retention-lost', (event) => lost.inc(this.labels(event), event.to - event.from));
     const rebalances = this.metrics.counter('group_rebalances_total', 'Rebalances of groups', ['group']);
     events.on('rebalance', ({ group }) => rebalances.inc({ group: this.groupLabels.label(group) }));
+    const expelled = this.metrics.counter(
+      'group_members_expelled_total',
+      'Members of this process that their group went on without: they did not let go in time, or a handler hung',
+      ['group'],
+    );
+    events.on('member-expelled', ({ group }) => expelled.inc({ group: this.groupLabels.label(group) }));
   }
 
   private countStorage({ events }: TopicsService): void {

@@ -127,6 +127,11 @@ describe('TopicsMetrics', () => {
       event: { type: 'evicted', items: 5, bytes: 1 },
     });
     topics.events.send('retention-lost', { group: 'g', topic: 't', partition: 0, from: 1, to: 4 });
+    const call = { topic: 't', partition: 0, offset: 1, attempt: 1, timeoutMs: 5 };
+    topics.events.send('handler-timeout', { group: 'g', memberId: 'g-1', ...call });
+    topics.events.send('member-expelled', { group: 'g', memberId: 'g-1', error: new Error('x') });
+    expect(await values('handler_timeouts_total')).toEqual({ 'g,t': 1 });
+    expect(await values('group_members_expelled_total')).toEqual({ g: 1 });
     expect(await values('storage_lost_items_total')).toEqual({ t: 5 });
     expect(await values('retention_lost_messages_total')).toEqual({ 'g,t': 3 });
     expect((await values('publish_pending_limit_bytes'))['']).toBe(128 * 1024 * 1024);

@@ -1,9 +1,10 @@
 import type { SchedulerLike } from 'rxjs';
-import type { Clock } from '../clock.js';
+import type { Clock, SleepOptions } from '../clock.js';
 import { ClockScheduler } from './clock-scheduler.js';
 
 interface Sleeper {
   readonly due: number;
+  readonly deadline: boolean;
   wake(): void;
 }
 
@@ -30,7 +31,7 @@ export class ManualClock implements Clock {
     return this.time;
   }
 
-  sleep(ms: number, signal: AbortSignal): Promise<void> {
+  sleep(ms: number, signal: AbortSignal, { deadline = false }: SleepOptions = {}): Promise<void> {
     if (signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       const wake = () => {
@@ -38,21 +39,23 @@ export class ManualClock implements Clock {
         signal.removeEventListener('abort', wake);
         resolve();
       };
-      const sleeper = { due: this.time + ms, wake };
+      const sleeper = { due: this.time + ms, deadline, wake };
       this.sleepers.add(sleeper);
       signal.addEventListener('abort', wake, { once: true });
       for (const watcher of this.watchers) watcher();
     });
   }
 
-  /** Pauses under way. */
+  /** Pauses under way; deadlines that will hardly be reached, as those of handlers, are none. */
   get sleeping(): number {
-    return this.sleepers.size;
+    let pauses = 0;
+    for (const { deadline } of this.sleepers) if (!deadline) pauses++;
+    return pauses;
   }
 
   /** Resolves as soon as this many pauses are under way. */
   async untilSleeping(count = 1): Promise<void> {
-    while (this.sleepers.size < count) {
+    while (this.sleeping < count) {
       await new Promise<void>((resolve) => {
         const watcher = () => {
           this.watchers.delete(watcher);
@@ -64,7 +67,7 @@ export class ManualClock implements Clock {
   }
 
   /**
-   * Moves time on, and ends the pauses that are over by then, in their order. What they wake runs before this
+   * Moves time on, and ends the pauses and deadlines that are over by then, in their order. What they wake runs before this
    * resolves, as far as it waits for nothing but memory; a pause it begins that is over by then ends too.
    */
   async advance(ms: number): Promise<void> {
@@ -78,15 +81,16 @@ export class ManualClock implements Clock {
     await settled();
   }
 
-  /** Moves time on to the end of the pause that ends first; does nothing where there is none. */
+  /** Moves time on to the end of the pause that ends first, deadlines aside; does nothing where there is none. */
   async advanceToNext(): Promise<void> {
-    const next = this.next(Infinity);
+    const next = this.next(Infinity, false);
     if (next !== undefined) await this.advance(Math.max(0, next.due - this.time));
   }
 
-  private next(until: number): Sleeper | undefined {
+  private next(until: number, deadlines = true): Sleeper | undefined {
     let next: Sleeper | undefined;
     for (const sleeper of this.sleepers) {
+      if (sleeper.deadline && !deadlines) continue;
       if (sleeper.due <= until && (next === undefined || sleeper.due < next.due)) next = sleeper;
     }
     return next;

@@ -1,0 +1,13 @@
+import { systemClock } from '../clock.js';
+
+/** True where the work ends within so many milliseconds of real time. */
+export async function endsWithin(work: Promise<void> | undefined, ms: number): Promise<boolean> {
+  if (work === undefined) return true;
+  const timer = new AbortController();
+  const ended = await Promise.race([
+    work.then(() => true),
+    systemClock.sleep(ms, timer.signal).then(() => false),
+  ]);
+  timer.abort();
+  return ended;
+}

@@ -1,0 +1,101 @@
+import type { Clock } from '../clock.js';
+import type { Delivery, DeliveryOwner } from './delivery.js';
+
+/** Time for a call to end after its signal has aborted. */
+export const HANDLER_GRACE_MS = 5_000;
+
+/** Told of calls that take too long. */
+export interface OverdueListener {
+  /** The time of a call is over: its signal is to abort. */
+  overdue(call: Delivery): void;
+  /** It has not ended even so. */
+  hangs(call: Delivery): void;
+}
+
+/** Watches the calls of a member's handlers, with one timer for all of them. */
+export class HandlerWatch {
+  /** When each call's time is over, in that order. */
+  private readonly running = new Map<Delivery, number>();
+  /** Of those whose signal has aborted: when their grace is over, in that order. */
+  private readonly overdue = new Map<Delivery, number>();
+  private readonly hanging = new Set<Delivery>();
+  private readonly ending = new AbortController();
+  private isWatching = false;
+
+  constructor(
+    private readonly limitMs: number,
+    private readonly clock: Clock,
+    private readonly listener: OverdueListener,
+  ) {}
+
+  /** Calls that hang, those of earlier memberships included. */
+  get hangingCalls(): number {
+    return this.hanging.size;
+  }
+
+  /** Resolves or rejects as the call does. */
+  async during(result: PromiseLike<unknown>, call: Delivery): Promise<void> {
+    this.running.set(call, this.clock.now() + this.limitMs);
+    if (!this.isWatching) void this.watch();
+    try {
+      await result;
+    } finally {
+      this.running.delete(call);
+      this.overdue.delete(call);
+      this.hanging.delete(call);
+    }
+  }
+
+  /** Nothing of this partition counts any more: its calls are told to give up, and watched no longer. */
+  giveUp(owner: DeliveryOwner): void {
+    for (const calls of [this.running, this.overdue]) {
+      for (const call of calls.keys()) {
+        if (call.owner !== owner) continue;
+        calls.delete(call);
+        call.abort(owner.signal.reason);
+      }
+    }
+  }
+
+  end(): void {
+    this.ending.abort();
+  }
+
+  private async watch(): Promise<void> {
+    this.isWatching = true;
+    const { signal } = this.ending;
+    for (let due = this.next(); due !== undefined && !signal.aborted; due = this.next()) {
+      const left = due - this.clock.now();
+      if (left > 0) await this.clock.sleep(left, signal, { deadline: true });
+      else this.pass();
+    }
+    this.isWatching = false;
+  }
+
+  private next(): number | undefined {
+    const dues = [this.running, this.overdue].flatMap((calls) => [...calls.values()].slice(0, 1));
+    return dues.length === 0 ? undefined : Math.min(...dues);
+  }
+
+  private pass(): void {
+    const now = this.clock.now();
+    for (const call of takeDue(this.overdue, now)) {
+      this.hanging.add(call);
+      this.listener.hangs(call);
+    }
+    for (const call of takeDue(this.running, now)) {
+      this.overdue.set(call, now + HANDLER_GRACE_MS);
+      this.listener.overdue(call);
+    }
+  }
+}
+
+function takeDue(calls: Map<Delivery, number>, now: number): Delivery[] {
+  const due: Delivery[] = [];
+  for (const [call, at] of calls) {
+    if (at > now) break;
+    calls.delete(call);
+    due.push(call);
+  }
+  return due;
+}
