@@ -13,6 +13,7 @@ const POLICIES = [
   'all kept',
   'all dropped',
   'last kept',
+  'last torn',
   ...Array.from({ length: 4 }, () => 'random' as const),
 ] as const;
 

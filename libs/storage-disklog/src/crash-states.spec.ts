@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { afterAll, describe, expect, it } from 'vitest';
-import { momentsOfNames, type Policy } from './__fixtures__/crash-states.js';
+import { momentsOfNames, momentsOfWrites, type Policy } from './__fixtures__/crash-states.js';
 import { Recorder, scenarios, stateProblem } from './__fixtures__/crash-scenarios.js';
 import { Scratch } from './__fixtures__/directories.js';
 import { newSeed, Random } from './__fixtures__/random.js';
@@ -31,6 +31,7 @@ describe('every state that a power cut can leave opens, with all that was acknow
         for (const policy of POLICIES) await check(moment, policy);
       }
       for (const moment of momentsOfNames(recording.changes)) await check(moment, 'last kept');
+      for (const moment of momentsOfWrites(recording.changes)) await check(moment, 'last torn');
     });
   }
 });

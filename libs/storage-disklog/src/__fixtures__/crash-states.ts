@@ -5,8 +5,11 @@ import type { Change } from './recording-file-system.js';
 
 const SECTOR = 512;
 
-/** How a crash treats the changes that were not synced. `last kept`: of them the device has only the last. */
-export type Policy = 'all kept' | 'all dropped' | 'random' | 'last kept';
+/**
+ * How a crash treats the changes that were not synced. `last kept`: of them the device has only the last; `last torn`:
+ * it comes while the last, a write, is on its way, with some of its sectors.
+ */
+export type Policy = 'all kept' | 'all dropped' | 'random' | 'last kept' | 'last torn';
 
 /** The files that a power cut at a moment leaves: what was synced for certain, of the rest any part. */
 export function crashState(
@@ -20,13 +23,15 @@ export function crashState(
   for (let i = 0; i < moment; i++) {
     const change = changes[i]!;
     const isLast = policy === 'last kept' && i === moment - 1;
-    const kept = () => policy === 'all kept' || isLast || (policy === 'random' && random.chance(0.5));
+    const all = policy === 'all kept' || policy === 'last torn';
+    const kept = () => all || isLast || (policy === 'random' && random.chance(0.5));
     const durable = isDurable(changes, i, moment);
     switch (change.type) {
       case 'write':
-        if (durable || isLast || policy === 'all kept')
-          overwrite(contents, change.inode, change.at, change.bytes);
-        else if (policy === 'random') writePart(contents, change, random);
+        if (policy === 'last torn' && i === moment - 1)
+          writePart(contents, change, 2 + random.int(3), random);
+        else if (durable || isLast || all) overwrite(contents, change.inode, change.at, change.bytes);
+        else if (policy === 'random') writePart(contents, change, random.int(5), random);
         break;
       case 'truncate':
         if (durable || kept()) contents.set(change.inode, resized(contents.get(change.inode), change.size));
@@ -64,6 +69,13 @@ export function momentsOfNames(changes: readonly Change[]): number[] {
   );
 }
 
+/** The moments at which a write of more than one sector is on its way. Each is worth the policy `last torn`. */
+export function momentsOfWrites(changes: readonly Change[]): number[] {
+  return changes.flatMap((change, i) =>
+    change.type === 'write' && change.bytes.length > SECTOR ? [i + 1] : [],
+  );
+}
+
 /** Has a sync that came after a change resolved before the crash? */
 function isDurable(changes: readonly Change[], index: number, moment: number): boolean {
   const change = changes[index]!;
@@ -88,9 +100,9 @@ function startedBefore(change: Change, sync: number): boolean {
 function writePart(
   contents: Map<number, Buffer>,
   change: Extract<Change, { type: 'write' }>,
+  mode: number,
   random: Random,
 ): void {
-  const mode = random.int(5);
   if (mode === 0) return;
   if (mode === 1) return overwrite(contents, change.inode, change.at, change.bytes);
   const { at, bytes } = change;
