@@ -311,6 +311,12 @@ export const scenarios: {
     run: runSegments,
   },
   {
+    name: 'compact in segments: keys of which some are overwritten and some deleted, merged group by group',
+    options: segments,
+    compacted: true,
+    run: runGroups,
+  },
+  {
     name: 'compact in segments of JSON lines',
     options: segmentsOfLines,
     compacted: true,
@@ -335,4 +341,25 @@ async function runSegments(recorder: Recorder): Promise<void> {
   );
   await recorder.run({ type: 'optimize' });
   await recorder.run(...recorder.writes(3));
+}
+
+/** Some segments stay as they are; tombstones stand in later groups than what they hide. */
+async function runGroups(recorder: Recorder): Promise<void> {
+  const put = (key: string): Operation => ({
+    type: 'write',
+    writes: [{ key, value: `${key} ${'.'.repeat(70)}` }],
+  });
+  const drop = (...keys: string[]): Operation => ({
+    type: 'write',
+    writes: keys.map((key) => ({ key, value: undefined })),
+  });
+  const cold = Array.from({ length: 30 }, (_, i) => `c${String(i).padStart(2, '0')}`);
+  for (let i = 0; i < cold.length; i += 6) await recorder.run(...cold.slice(i, i + 6).map(put));
+  await recorder.run(drop('c03', 'c19'), put('c20'), drop('c21'), put('c21'), drop('c29'));
+  await recorder.run({ type: 'optimize' });
+  await recorder.run(drop('c05'), { type: 'optimize' }, drop('c28', 'c27'), put('c05'));
+  await recorder.kill();
+  await recorder.run(drop(...cold.slice(6, 20)));
+  await recorder.run({ type: 'optimize' });
+  await recorder.run(drop(...cold.slice(20)), { type: 'optimize' });
 }
