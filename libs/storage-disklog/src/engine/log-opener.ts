@@ -15,6 +15,7 @@ import { findSegments } from './segment-order.js';
 import type { SegmentRecord } from './segment-list.js';
 import type { LeftFacts } from './segments.js';
 import { recoverFile, type RecoveredFile } from './recovery.js';
+import { newGapsBetween } from './wrap-gaps.js';
 import { findWrapOrder } from './wrap-order.js';
 
 /** What opening a log found and did. */
@@ -134,6 +135,9 @@ export class LogOpener {
           names.unfinishedIndex,
         );
       }
+    }
+    for (const reason of await newGapsBetween(this.fs, names, order.files)) {
+      this.options.onEvent({ type: 'damaged', file: names.directory, offset: 0, length: 0, reason });
     }
     await this.writeLimits();
     return order.files;

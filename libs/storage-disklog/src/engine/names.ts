@@ -18,6 +18,8 @@ export class LogNames {
   readonly truncation: string;
   /** Where the log ended when it was closed. */
   readonly end: string;
+  /** What repairs could not bring back. */
+  readonly repaired: string;
 
   /** @param segmented the log's files are segments of a compact log */
   constructor(
@@ -35,6 +37,7 @@ export class LogNames {
     this.segments = join(directory, 'log.segments');
     this.unfinishedSegments = join(directory, 'log.segments.new');
     this.truncation = join(directory, 'log.truncating');
+    this.repaired = join(directory, 'log.repaired');
   }
 
   /** The names of a compact log in the same directory. */

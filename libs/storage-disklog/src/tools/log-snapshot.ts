@@ -6,6 +6,7 @@ import type { WrapIndex, WrapLimits } from '../format/headers.js';
 import { internalFormat } from '../format/internal-format.js';
 import type { LogFormat } from '../format/log-format.js';
 import { LogNames, segmentNumber, wrapNumber } from '../engine/names.js';
+import { describeGap } from '../engine/wrap-gaps.js';
 import { readBeginning } from '../engine/other-log.js';
 import { type LogEnd, readLogEnd } from '../engine/log-end.js';
 import { Window } from '../engine/window.js';
@@ -175,8 +176,13 @@ async function capture(
     isDirectory ? [] : (segmentNumber(name) ?? []),
   );
   const isSingle = numbers.length > 0;
-  if (!isWrap && !isSingle) throw new NotALogError(directory, 'holds no log');
   const end = readLogEnd((await readSmall(names.end, MAX_SMALL)) ?? Buffer.alloc(0));
+  if (!isWrap && !isSingle) {
+    if (end === undefined) throw new NotALogError(directory, 'holds no log');
+    const reason = `the log is missing; log.end tells of ${end.items} item(s) up to byte ${end.end}`;
+    const remark = { severity: 'damage' as const, file: directory, reason };
+    return LogSnapshot.of({ directory, type: 'empty', files: [], limits, remarks: [remark] });
+  }
   const format = isWrap
     ? await formatOfLog(
         names,
@@ -358,11 +364,6 @@ async function findInconsistency({ files, type }: LogSnapshot): Promise<string |
     between = 0;
   }
   return undefined;
-}
-
-function describeGap(before: SnapshotFile, after: SnapshotFile, missing: number): string {
-  const where = `between ${before.name} (generation ${before.generation}) and ${after.name} (generation ${after.generation})`;
-  return missing > 0 ? `${missing} file(s) missing ${where}` : `files out of order ${where}`;
 }
 
 /** A running process finishes its truncation by itself. */

@@ -66,9 +66,10 @@ async function list(directory: string): Promise<Name[] | undefined> {
   }
 }
 
-/** A truncation under way may have removed every file but its marker. */
+/** A truncation under way may have removed every file but its marker; `log.end` alone tells of a log that is gone. */
 function holdsLog(names: readonly Name[]): boolean {
+  const tells = ['log.truncating', 'log.end'];
   const isLog = (name: string) =>
-    name === 'log.truncating' || segmentNumber(name) !== undefined || wrapNumber(name) !== undefined;
+    tells.includes(name) || segmentNumber(name) !== undefined || wrapNumber(name) !== undefined;
   return names.some(({ name, isDirectory }) => !isDirectory && isLog(name));
 }

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { LogNames } from '../engine/names.js';
 import { readSmall } from './read-handle.js';
 
 /** One loss that a repair could not undo, a JSON object a line in `log.repaired`. */
@@ -14,7 +14,7 @@ export interface Loss {
 
 /** Where a repair writes what it could not bring back, so that later checks can tell old loss from new. */
 export function repairRecordOf(directory: string): string {
-  return join(directory, 'log.repaired');
+  return new LogNames(directory).repaired;
 }
 
 /** What earlier repairs have recorded. */

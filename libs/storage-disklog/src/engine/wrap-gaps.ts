@@ -1,0 +1,47 @@
+import type { FileSystem } from '../io/file-system.js';
+import type { LogNames } from './names.js';
+
+interface Placed {
+  readonly number: number;
+  /** Undefined where nothing in the file tells it. */
+  readonly generation: number | undefined;
+}
+
+/**
+ * Where files of a wrap log do not follow each other: every file is of the generation behind that of the one before it.
+ * @param files oldest first
+ */
+export function gapsBetween(files: readonly Placed[]): string[] {
+  const gaps: string[] = [];
+  let known: Placed | undefined;
+  let between = 0;
+  for (const file of files) {
+    if (file.generation === undefined) {
+      between++;
+      continue;
+    }
+    const missing = known === undefined ? 0 : file.generation - known.generation! - between - 1;
+    if (missing !== 0) gaps.push(describeGap(known!, file, missing));
+    known = file;
+    between = 0;
+  }
+  return gaps;
+}
+
+export function describeGap(before: Placed, after: Placed, missing: number): string {
+  const name = ({ number, generation }: Placed) => `log.${number} (generation ${generation})`;
+  const where = `between ${name(before)} and ${name(after)}`;
+  return missing > 0 ? `${missing} file(s) missing ${where}` : `files out of order ${where}`;
+}
+
+/** Without those that a repair has recorded as lost for good. */
+export async function newGapsBetween(
+  fs: FileSystem,
+  names: LogNames,
+  files: readonly Placed[],
+): Promise<string[]> {
+  const gaps = gapsBetween(files);
+  if (gaps.length === 0) return gaps;
+  const recorded = await fs.readFile(names.repaired).catch(() => Buffer.alloc(0));
+  return gaps.filter((gap) => !recorded.includes(JSON.stringify(gap)));
+}
