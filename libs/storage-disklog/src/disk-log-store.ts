@@ -20,8 +20,7 @@ import {
   toKeyRange,
 } from '@genrocks/storage';
 import type { ResolvedSettings } from './disk-log-options.js';
-import { compact, worthCompacting } from './engine/compaction.js';
-import { SegmentCompaction } from './engine/segment-compaction.js';
+import { Compactor } from './engine/compactor.js';
 import { LogDirectory } from './engine/log-directory.js';
 import type { LogFile } from './engine/log-file.js';
 import { LogView } from './engine/log-view.js';
@@ -59,7 +58,6 @@ export class DiskLogStore extends PartitionStore {
   private readonly view: LogView;
   private readonly format: LogFormat;
   private closing: Promise<void> | undefined;
-  private compacting: Promise<void> | undefined;
   /** The lowest key still needed: undefined while nobody has said, null where nothing is. */
   private neededFrom: string | null | undefined;
 
@@ -67,6 +65,7 @@ export class DiskLogStore extends PartitionStore {
     private readonly context: DiskLogStoreContext,
     private readonly log: LogDirectory,
     private readonly writer: LogWriter,
+    private readonly compactor: Compactor,
   ) {
     super();
     this.view = new LogView(log);
@@ -92,6 +91,7 @@ export class DiskLogStore extends PartitionStore {
     });
     // The writer needs the log and its rotation asks the store, so the store comes last and is reached through this.
     let store: DiskLogStore | undefined = undefined;
+    let compactor: Compactor | undefined = undefined;
     const host = {
       get current() {
         return log.current;
@@ -106,10 +106,14 @@ export class DiskLogStore extends PartitionStore {
       rotateAt: settings.logType === 'halt' ? Infinity : maxBytes,
       onEvent: (event) => {
         onEvent(event);
-        if (event.type === 'write') store!.compactIfWorth();
+        if (event.type === 'write') compactor!.wrote();
       },
     });
-    store = new DiskLogStore(context, log, writer);
+    compactor = new Compactor(log, writer, {
+      bySelf: settings.logType === 'compact',
+      segmentBytes: maxBytes,
+    });
+    store = new DiskLogStore(context, log, writer, compactor);
     return store;
   }
 
@@ -199,20 +203,7 @@ export class DiskLogStore extends PartitionStore {
       return;
     }
     this.refuseFailed();
-    // One that is under way began without what was written since.
-    await this.compacting?.catch(() => undefined);
-    await this.leaveSegment();
-    await this.compact();
-  }
-
-  /** Compaction takes in what was left, so what is being written has to be. */
-  private async leaveSegment(): Promise<void> {
-    if (this.log.files.length === 1) return;
-    await this.writer.exclusive(async () => {
-      this.refuseFailed();
-      if (this.log.files.length > 1 && this.log.current.file.items > 0)
-        await this.log.rotate(this.writer.lastSequence);
-    });
+    await this.compactor.all();
   }
 
   async sync(): Promise<void> {
@@ -275,47 +266,12 @@ export class DiskLogStore extends PartitionStore {
       }
     }
     await this.log.rotate(lastSequence);
-    // Waits for the write that made this necessary.
-    if (this.log.segments?.isDue === true) setImmediate(() => this.compactInBackground());
-  }
-
-  private compactIfWorth(): void {
-    if (this.context.settings.logType !== 'compact' || this.busy) return;
-    const { files, current } = this.log;
-    if (files.length === 1 && worthCompacting(current.file)) this.compactInBackground();
-  }
-
-  /** A failure is not lost: the next write or segment tries again, and optimize() tells the caller. */
-  private compactInBackground(): void {
-    if (!this.busy) this.compact().catch(() => undefined);
-  }
-
-  private get busy(): boolean {
-    return this.compacting !== undefined || this.closing !== undefined;
-  }
-
-  private compact(): Promise<void> {
-    this.compacting ??= this.compactNow()
-      .catch((error: unknown) => {
-        throw this.writer.explain(error);
-      })
-      .finally(() => (this.compacting = undefined));
-    return this.compacting;
-  }
-
-  private async compactNow(): Promise<void> {
-    const { log, writer, context } = this;
-    if (log.files.length === 1) return compact(context.fs, log, writer);
-    const options = {
-      segmentBytes: fileBytes(context.settings),
-      isStopped: () => this.closing !== undefined || writer.failed !== undefined,
-    };
-    await new SegmentCompaction(log, log.maker, log.segments!, writer, options).run();
+    this.compactor.left();
   }
 
   private async closeNow(): Promise<void> {
     try {
-      await this.compacting?.catch(() => undefined);
+      await this.compactor.stop();
       await this.writer.exclusive(async () => {
         this.writer.stop();
         // After a failed sync nothing may claim that the log was closed in order.

@@ -1,0 +1,86 @@
+import { compact, worthCompacting } from './compaction.js';
+import type { LogDirectory } from './log-directory.js';
+import type { LogWriter } from './log-writer.js';
+import { SegmentCompaction } from './segment-compaction.js';
+
+export interface CompactorOptions {
+  /** The log is compacted by itself, when that is worth while. */
+  readonly bySelf: boolean;
+  /** A merged segment is closed at this size. */
+  readonly segmentBytes: number;
+}
+
+/** Decides when a log is compacted, and in which way; one compaction at a time. */
+export class Compactor {
+  private running: Promise<void> | undefined;
+  private isStopped = false;
+
+  constructor(
+    private readonly log: LogDirectory,
+    private readonly writer: LogWriter,
+    private readonly options: CompactorOptions,
+  ) {}
+
+  /** Something was written. */
+  wrote(): void {
+    if (!this.options.bySelf || this.isBusy) return;
+    const { files, current } = this.log;
+    if (files.length === 1 && worthCompacting(current.file)) this.runInBackground();
+  }
+
+  /** A file was left. */
+  left(): void {
+    // Waits for the write that made this necessary.
+    if (this.log.segments?.isDue === true) setImmediate(() => this.runInBackground());
+  }
+
+  /** Compacts everything that was written before the call. */
+  async all(): Promise<void> {
+    // One that is under way began without what was written since.
+    await this.running?.catch(() => undefined);
+    await this.leaveSegment();
+    await this.run();
+  }
+
+  /** None begins from here on; resolves when the one under way has ended. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    await this.running?.catch(() => undefined);
+  }
+
+  private get isBusy(): boolean {
+    return this.running !== undefined || this.isStopped;
+  }
+
+  /** A failure is not lost: the next write or segment tries again, and {@link all} tells the caller. */
+  private runInBackground(): void {
+    if (!this.isBusy) this.run().catch(() => undefined);
+  }
+
+  private run(): Promise<void> {
+    this.running ??= this.runNow()
+      .catch((error: unknown) => {
+        throw this.writer.explain(error);
+      })
+      .finally(() => (this.running = undefined));
+    return this.running;
+  }
+
+  private async runNow(): Promise<void> {
+    const { log, writer } = this;
+    if (log.files.length === 1) return compact(log.maker.fs, log, writer);
+    const { segmentBytes } = this.options;
+    const isStopped = () => this.isStopped || writer.failed !== undefined;
+    await new SegmentCompaction(log, log.maker, log.segments!, writer, { segmentBytes, isStopped }).run();
+  }
+
+  /** Compaction takes in what was left, so what is being written has to be. */
+  private async leaveSegment(): Promise<void> {
+    const { log, writer } = this;
+    if (log.files.length === 1) return;
+    await writer.exclusive(async () => {
+      if (writer.failed !== undefined) throw writer.failed;
+      if (log.files.length > 1 && log.current.file.items > 0) await log.rotate(writer.lastSequence);
+    });
+  }
+}
