@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { partitionOf, Scratch, withStore } from './__fixtures__/directories.js';
 import type { Slot } from './format/entry.js';
-import { BlockBuilder, blockCount, isIntact, keyOf, lowerBound, search, slotOf } from './index/block.js';
+import { blockCount, childOf, isIntact, keyOf, lowerBound, search, slotOf } from './index/block.js';
+import { LeafBuilder, NodeBuilder } from './index/block-builder.js';
 
 const scratch = new Scratch();
 afterAll(() => scratch.clear());
@@ -34,13 +35,13 @@ describe('a block of the key index', () => {
         slot,
         (keys, others, one) => {
           const sorted = [...keys].sort();
-          const builder = new BlockBuilder(1);
+          const builder = new LeafBuilder();
           // Entries that are read with their item have no checksum of their own.
           const slots = sorted.map((_, i) => {
             const at = one.at + Math.floor(i / 3);
             return one.inner === 0 ? { ...one, at, innerLength: 0, crc: 0 } : { ...one, at };
           });
-          sorted.forEach((name, i) => builder.addSlot(name, slots[i]!));
+          sorted.forEach((name, i) => expect(builder.add(name, slots[i]!)).toBe(true));
           expect(builder.firstKey).toBe(sorted[0]);
           const block = builder.finish();
           expect(isIntact(block)).toBe(true);
@@ -60,15 +61,87 @@ describe('a block of the key index', () => {
   });
 
   it('is done when the next key would make it larger than a page', () => {
-    const builder = new BlockBuilder(1);
+    const builder = new LeafBuilder();
     const one: Slot = { at: 8, length: 100, index: 0, deleted: false, inner: 0, innerLength: 0, crc: 0 };
     let next = 0;
     const name = () => `some-topic/some-key-${String(next).padStart(6, '0')}`;
-    for (; !builder.isFullFor(name()); next++) builder.addSlot(name(), { ...one, at: 8 + 100 * next });
+    while (builder.add(name(), { ...one, at: 8 + 100 * next })) next++;
     const block = builder.finish();
     expect(block.length).toBeLessThanOrEqual(4096);
     expect(block.length).toBeGreaterThan(4000);
-    expect(next).toBeGreaterThan(190);
+    // Of an entry alone: the rest of its key, and what tells its item from the others.
+    expect(next).toBeGreaterThan(300);
+  });
+
+  it('finds numbers and words alike, however they are spread', () => {
+    const spreads = [
+      (i: number) => String(i * 7).padStart(8, '0'),
+      (i: number) => i.toString(2).padStart(12, 'x'),
+      (i: number) => String.fromCharCode(0, 0, 255 - Math.floor(255 / (i + 1)), i >> 4, i & 15),
+      (i: number) => 'z'.repeat(i),
+    ];
+    for (const spread of spreads) {
+      const builder = new LeafBuilder();
+      const names = [...new Set(Array.from({ length: 80 }, (_, i) => spread(i)))].sort();
+      names.forEach((name, i) =>
+        builder.add(name, {
+          at: 8 + i,
+          length: 1,
+          index: 0,
+          deleted: false,
+          inner: 0,
+          innerLength: 0,
+          crc: 0,
+        }),
+      );
+      const block = builder.finish();
+      for (const [i, name] of names.entries()) {
+        expect(search(block, name)).toBe(i);
+        expect(search(block, `${name}\0`)).toBe(~(i + 1));
+      }
+    }
+  });
+});
+
+describe('a node of the key index', () => {
+  it('leads to the last child that begins at or below a key', () => {
+    const places = fc.record({ offset: fc.nat(2 ** 40), length: fc.nat(70_000) });
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(fc.tuple(key, places), {
+          minLength: 1,
+          maxLength: MOST_KEYS,
+          selector: ([name]) => name,
+        }),
+        fc.array(key),
+        (children, others) => {
+          const sorted = [...children].sort(([a], [b]) => (a < b ? -1 : 1));
+          const builder = new NodeBuilder();
+          for (const [name, place] of sorted) expect(builder.add(name, place)).toBe(true);
+          expect(builder.firstKey).toBe(sorted[0]![0]);
+          const node = builder.finish();
+          expect(isIntact(node)).toBe(true);
+          sorted.forEach(([, place], i) => expect(childOf(node, i)).toEqual(place));
+          // Its own first key is left out, so what is below it comes to the first child as well.
+          for (const name of [...sorted.map(([first]) => first), ...others]) {
+            const found = search(node, name);
+            const child = found >= 0 ? found : Math.max(0, ~found - 1);
+            expect(child).toBe(Math.max(0, sorted.filter(([first]) => first <= name).length - 1));
+          }
+        },
+      ),
+    );
+  });
+
+  it('has two children however long their keys', () => {
+    const builder = new NodeBuilder();
+    const long = (end: string) => 'k'.repeat(65_534) + end;
+    expect(builder.add(long('a'), { offset: 0, length: 65_600 })).toBe(true);
+    expect(builder.add(long('b'), { offset: 65_600, length: 65_600 })).toBe(true);
+    expect(builder.add('l'.repeat(65_535), { offset: 131_200, length: 65_600 })).toBe(false);
+    const node = builder.finish();
+    expect(childOf(node, 1)).toEqual({ offset: 65_600, length: 65_600 });
+    expect([search(node, long('0')), search(node, long('b')), search(node, long('c'))]).toEqual([~0, 1, ~2]);
   });
 });
 

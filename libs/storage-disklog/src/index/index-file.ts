@@ -2,7 +2,8 @@ import { crc32 } from 'node:zlib';
 import type { MemoryKeys } from '../engine/memory-keys.js';
 import { hashKey } from '../engine/key-probe.js';
 import type { FileHandle, FileSystem } from '../io/file-system.js';
-import { BlockBuilder, type BlockPlace } from './block.js';
+import type { BlockPlace } from './block.js';
+import { LeafBuilder, NodeBuilder } from './block-builder.js';
 import { addToBloom, BLOOM_PAGE_BYTES, bloomPages, sealBloom } from './bloom.js';
 
 /**
@@ -17,7 +18,7 @@ import { addToBloom, BLOOM_PAGE_BYTES, bloomPages, sealBloom } from './bloom.js'
  * where anything is amiss. So it needs no sync of its own.
  */
 export const FOOTER_BYTES = 96;
-const FOOTER_MAGIC = 0x47524b33;
+const FOOTER_MAGIC = 0x47524b34;
 
 export interface IndexFooter {
   /** Of the log file the index belongs to. */
@@ -113,10 +114,12 @@ class IndexWriter {
     const pages = bloomPages(keys.size);
     const bloom = Buffer.alloc(pages * BLOOM_PAGE_BYTES);
     let level: [string, BlockPlace][] = [];
-    const leaf = new BlockBuilder(1);
+    const leaf = new LeafBuilder();
     for (const [key, slot] of keys.entries()) {
-      if (leaf.isFullFor(key)) await this.finishBlock(leaf, level);
-      leaf.addSlot(key, slot);
+      if (!leaf.add(key, slot)) {
+        await this.finishBlock(leaf, level);
+        leaf.add(key, slot);
+      }
       addToBloom(bloom, hashKey(key), pages);
     }
     await this.finishBlock(leaf, level);
@@ -140,16 +143,17 @@ class IndexWriter {
 
   private async writeLevel(below: [string, BlockPlace][]): Promise<[string, BlockPlace][]> {
     const level: [string, BlockPlace][] = [];
-    const node = new BlockBuilder(2);
+    const node = new NodeBuilder();
     for (const [key, place] of below) {
-      if (node.isFullFor(key)) await this.finishBlock(node, level);
-      node.addChild(key, place);
+      if (node.add(key, place)) continue;
+      await this.finishBlock(node, level);
+      node.add(key, place);
     }
     await this.finishBlock(node, level);
     return level;
   }
 
-  private async finishBlock(block: BlockBuilder, level: [string, BlockPlace][]): Promise<void> {
+  private async finishBlock(block: LeafBuilder | NodeBuilder, level: [string, BlockPlace][]): Promise<void> {
     const { firstKey } = block;
     const bytes = block.finish();
     level.push([firstKey, { offset: this.end, length: bytes.length }]);
