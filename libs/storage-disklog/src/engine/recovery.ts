@@ -3,7 +3,7 @@ import type { LogFormat } from '../format/log-format.js';
 import type { FileHandle } from '../io/file-system.js';
 import type { Damage } from './log-file.js';
 import { MemoryKeys } from './memory-keys.js';
-import { type Gap, type OnItem, scanFile, type ScanResult } from './scanner.js';
+import { type Gap, type OnItem, type OnPlainItem, scanFile, type ScanResult } from './scanner.js';
 
 /** What reading a log file from end to end found. Nothing was changed yet. */
 export interface RecoveredFile {
@@ -53,11 +53,11 @@ export async function recoverFile(
   const status = isBare ? (wasClosed ? 'closed' : 'opened') : format.readStatus(head);
   const torn = mayBeTorn && status !== 'closed';
   let scan = new Collector(format);
-  let result = await scanFile(handle, size, format, scan.onItem, knownOurs);
+  let result = await scanFile(handle, size, format, scan.onItem, knownOurs, scan.onPlainItem);
   const ours = knownOurs || result.isMixed;
   if (result.isMixed) {
     scan = new Collector(format);
-    result = await scanFile(handle, size, format, scan.onItem, ours);
+    result = await scanFile(handle, size, format, scan.onItem, ours, scan.onPlainItem);
   }
   const tear = torn
     ? result.gaps.find((gap) => gap.syncedAfter !== undefined && result.synced <= gap.start)
@@ -65,7 +65,7 @@ export async function recoverFile(
   const before = result;
   if (tear !== undefined) {
     scan = new Collector(format);
-    result = await scanFile(handle, tear.start, format, scan.onItem, ours);
+    result = await scanFile(handle, tear.start, format, scan.onItem, ours, scan.onPlainItem);
   }
   const damage = result.gaps.map((gap) => toDamage(path, gap));
   if (status === undefined && size > format.headBytes) damage.unshift(headDamage(path, format.headBytes));
@@ -118,6 +118,16 @@ class Collector {
     if (item.trailer === undefined) return;
     this.generation = item.trailer.generation;
     this.lastSequence = item.trailer.sequence;
+  };
+
+  readonly onPlainItem: OnPlainItem = (item, at, bytes, from) => {
+    const { keyStart, keyEnd, deleted, end } = item;
+    const length = from + end - at;
+    this.entries++;
+    const slot = { at, length, index: 0, deleted, inner: 0, innerLength: 0, crc: 0 };
+    this.keys.set(bytes.toString('latin1', keyStart, keyEnd), slot);
+    this.generation = item.generation;
+    this.lastSequence = item.sequence;
   };
 }
 

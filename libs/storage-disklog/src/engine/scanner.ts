@@ -1,4 +1,5 @@
 import type { Frame, Item, Trailer } from '../format/item.js';
+import { emptyPlainItem, type PlainItem } from '../format/plain-item.js';
 import { type ItemLine, type LogFormat, SMALL_BYTES } from '../format/log-format.js';
 import type { FileHandle } from '../io/file-system.js';
 import { ForwardWindow } from './forward-window.js';
@@ -41,6 +42,8 @@ export interface ScanResult {
 
 /** Called for every whole item in file order. The item's buffers are views that the next call invalidates. */
 export type OnItem = (item: Item, frame: Frame, bytes: Buffer) => void;
+/** Called instead for a plain item, which is not made an object of; `bytes` begin at position `from` of the file. */
+export type OnPlainItem = (item: PlainItem, at: number, bytes: Buffer, from: number) => void;
 
 /**
  * Reads a log file from one end to the other in bounded memory, and finds the items on both sides of any damage.
@@ -51,10 +54,11 @@ export async function scanFile(
   format: LogFormat,
   onItem: OnItem,
   knownOurs = false,
+  onPlainItem?: OnPlainItem,
 ): Promise<ScanResult> {
   const window = new ForwardWindow(file, size, CHUNK);
   try {
-    return await scan(window, format, onItem, knownOurs);
+    return await scan(window, format, onItem, knownOurs, onPlainItem);
   } finally {
     await window.settled();
   }
@@ -65,6 +69,7 @@ async function scan(
   format: LogFormat,
   onItem: OnItem,
   knownOurs: boolean,
+  onPlainItem: OnPlainItem | undefined,
 ): Promise<ScanResult> {
   const { size } = window;
   const gaps: Gap[] = [];
@@ -73,7 +78,19 @@ async function scan(
   let end = at;
   let bad: { start: number; reason: string } | undefined;
   const line = new Line(size, knownOurs);
+  const plain = emptyPlainItem();
+  const readPlain = onPlainItem && format.readPlainItem;
   while (at < size) {
+    if (bad === undefined && readPlain !== undefined) {
+      const from = at;
+      const bytes = window.heldFrom(from);
+      for (; readPlain(bytes, at - from, at, plain); at = end = from + plain.end) {
+        onPlainItem!(plain, at, bytes, from);
+        line.add(plain);
+        items++;
+      }
+      if (at >= size) break;
+    }
     const looked = format.itemAt(window, at, bad === undefined ? undefined : line);
     const found = looked instanceof Promise ? await looked : looked;
     if ('reason' in found) {

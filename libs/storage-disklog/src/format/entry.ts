@@ -18,7 +18,7 @@ const TOMBSTONE_TERM = Buffer.concat([
 ]);
 const LIST_HEAD = 5;
 const NIL = 106;
-const LIST = 108;
+export const LIST = 108;
 const BINARY = 109;
 
 /** One write as it goes into an item; no value means the key is deleted. */
@@ -145,7 +145,7 @@ export function placedEntries(
   return placed;
 }
 
-interface Layout {
+export interface Layout {
   readonly keyStart: number;
   readonly keyEnd: number;
   readonly deleted: boolean;
@@ -153,7 +153,7 @@ interface Layout {
 }
 
 /** Where the parts of a tuple as {@link writeTuple} writes it are; undefined where there is none before `limit`. */
-function layoutAt(buffer: Buffer, at: number, limit: number): Layout | undefined {
+export function layoutAt(buffer: Buffer, at: number, limit: number): Layout | undefined {
   const keyStart = at + TUPLE_HEAD + BINARY_HEAD;
   if (keyStart > limit || buffer[at] !== 104 || buffer[at + 1] !== 3 || buffer[at + 2] !== BINARY)
     return undefined;

@@ -15,6 +15,7 @@ import {
   TRAILER_SIZE,
   writeItem,
 } from './item.js';
+import { readPlainItem } from './plain-item.js';
 import {
   type ByteWindow,
   type Found,
@@ -43,6 +44,7 @@ export const internalFormat: LogFormat = {
   readPlacedEntry,
   readItem: readWholeItem,
   itemAt,
+  readPlainItem,
   nextStart: findMagic,
 };
 

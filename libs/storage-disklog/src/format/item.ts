@@ -14,13 +14,13 @@ import { type DecodedTerm, type EntryWrite, readTerm, termSize, writeTerm } from
  * of a log, or in a block that the device put in the wrong place) is no item.
  */
 export const ITEM_HEAD = 8;
-const MAGIC = 0x62574c41;
+export const MAGIC = 0x62574c41;
 const LEGACY_MAGIC = 0x0c212c37;
 /** From this size on, Erlang puts an MD5 of the four size bytes between magic and term. */
-const MD5_FROM = 65528;
+export const MD5_FROM = 65528;
 const MD5_SIZE = 16;
 export const TRAILER_SIZE = 24;
-const TRAILER_MAGIC = 0x4754;
+export const TRAILER_MAGIC = 0x4754;
 /** No item can be larger: its size is a u32, and buffers of this size are still cheap to index. */
 export const MAX_ITEM_SIZE = 0x7fff_ffff;
 
@@ -80,7 +80,7 @@ export function sealItem(
   at = target.writeUInt32BE(trailer.generation, at);
   at = target.writeUInt32BE(Math.floor(trailer.sequence / 0x1_0000_0000), at);
   at = target.writeUInt32BE(trailer.sequence >>> 0, at);
-  target.writeUInt32BE(crc32(target.subarray(start, at), seed(position)), at);
+  target.writeUInt32BE(crc32(target.subarray(start, at), positionSeed(position)), at);
 }
 
 /** The frame of an item: where its term starts and where the item ends. */
@@ -153,7 +153,7 @@ export function readTrailer(buffer: Buffer, frame: Frame, position: number): Tra
   const trailer = frame.legacy || at <= frame.termStart ? undefined : parseTrailer(buffer, at);
   if (trailer === undefined) return undefined;
   const crcAt = frame.end - 4;
-  if (crc32(buffer.subarray(frame.start, crcAt), seed(position)) !== buffer.readUInt32BE(crcAt))
+  if (crc32(buffer.subarray(frame.start, crcAt), positionSeed(position)) !== buffer.readUInt32BE(crcAt))
     return { reason: 'checksum mismatch' };
   return trailer;
 }
@@ -168,7 +168,8 @@ export function parseTrailer(buffer: Buffer, at: number): Trailer | undefined {
   };
 }
 
-function seed(position: number): number {
+/** What an item's checksum starts from. */
+export function positionSeed(position: number): number {
   return position % 0x1_0000_0000;
 }
 

@@ -1,6 +1,7 @@
 import type { EntryWrite, PlacedEntry } from './entry.js';
 import type { FileStatus } from './headers.js';
 import type { BadItem, Frame, Item, Trailer } from './item.js';
+import type { PlainItem } from './plain-item.js';
 
 /** How the items of a log stand in its files. */
 export interface LogFormat {
@@ -42,6 +43,8 @@ export interface LogFormat {
 
   /** The item at a file position. Behind damage it must fit the items before (`line`). */
   itemAt(window: ByteWindow, at: number, line?: ItemLine): Found | Promise<Found>;
+  /** Reads a plain item, as most are, out of a buffer; undefined where the format has none. */
+  readonly readPlainItem?: (buffer: Buffer, start: number, position: number, into: PlainItem) => boolean;
   /** The next position, from `from` on, where an item might start. */
   nextStart(window: ByteWindow, from: number): Promise<number | undefined>;
 }

@@ -1,0 +1,59 @@
+import { crc32 } from './crc32.js';
+import { LIST, type Layout, layoutAt } from './entry.js';
+import {
+  ITEM_HEAD,
+  MAGIC,
+  MD5_FROM,
+  positionSeed,
+  type Trailer,
+  TRAILER_MAGIC,
+  TRAILER_SIZE,
+} from './item.js';
+import { VERSION_MAGIC } from './term.js';
+
+/** What a plain item says, in fields that the next one overwrites: reading a file meets a great many. */
+export interface PlainItem extends Layout, Trailer {
+  keyStart: number;
+  keyEnd: number;
+  deleted: boolean;
+  /** Where the item ends in the buffer. */
+  end: number;
+  generation: number;
+  sequence: number;
+  synced: number;
+}
+
+export function emptyPlainItem(): PlainItem {
+  return { keyStart: 0, keyEnd: 0, deleted: false, end: 0, generation: 0, sequence: 0, synced: 0 };
+}
+
+/**
+ * Reads and checks an item as nearly all are: ours, short, of one entry, all of it in the buffer. False, and the
+ * fields mean nothing, where there is none; what there is instead is for the format's `itemAt` to tell.
+ */
+export function readPlainItem(buffer: Buffer, start: number, position: number, into: PlainItem): boolean {
+  const termStart = start + ITEM_HEAD;
+  if (termStart > buffer.length || uint32(buffer, start + 4) !== MAGIC) return false;
+  const size = uint32(buffer, start);
+  const end = termStart + size;
+  const trailer = end - TRAILER_SIZE;
+  if (size >= MD5_FROM || end > buffer.length || trailer < termStart + 2) return false;
+  if (((buffer[trailer]! << 8) | buffer[trailer + 1]!) !== TRAILER_MAGIC) return false;
+  if (crc32(buffer.subarray(start, end - 4), positionSeed(position)) !== uint32(buffer, end - 4))
+    return false;
+  if (buffer[termStart] !== VERSION_MAGIC || buffer[termStart + 1] === LIST) return false;
+  const layout = layoutAt(buffer, termStart + 1, trailer);
+  if (layout?.end !== trailer) return false;
+  into.keyStart = layout.keyStart;
+  into.keyEnd = layout.keyEnd;
+  into.deleted = layout.deleted;
+  into.end = end;
+  into.synced = uint32(buffer, trailer + 4) + ((buffer[trailer + 2]! << 8) | buffer[trailer + 3]!) * 2 ** 32;
+  into.generation = uint32(buffer, trailer + 8);
+  into.sequence = uint32(buffer, trailer + 12) * 2 ** 32 + uint32(buffer, trailer + 16);
+  return true;
+}
+
+function uint32(buffer: Buffer, at: number): number {
+  return ((buffer[at]! << 24) | (buffer[at + 1]! << 16) | (buffer[at + 2]! << 8) | buffer[at + 3]!) >>> 0;
+}
