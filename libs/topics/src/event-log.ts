@@ -1,6 +1,8 @@
 import type { Logger } from '@nestjs/common';
 import { messageOf } from './errors.js';
 import type { TopicsEvents } from './events.js';
+import type { TopicsAdapters } from './options.js';
+import type { TopicManager } from './topic-manager.js';
 
 /** Writes to the log what must not go unseen, whether or not anybody listens. */
 export function logEvents(events: TopicsEvents, logger: Logger): void {
@@ -40,4 +42,21 @@ export function logEvents(events: TopicsEvents, logger: Logger): void {
   events.on('partition-failed', ({ topic, partition, error }) => {
     logger.warn(`${topic}/${partition} could not be opened: ${messageOf(error)}`);
   });
+}
+
+/** Names the active stores, and what was found in them that nobody owns. */
+export function logStart(
+  logger: Logger,
+  { default: standard, all }: TopicsAdapters,
+  topics: Pick<TopicManager, 'list' | 'unregistered'>,
+): void {
+  const names = all.map(({ name, supports }) => `${name}${supports.durable ? '' : ' (not durable)'}`);
+  logger.log(`${topics.list().length} topic(s) on ${names.join(', ')}; default ${standard.name}`);
+  const { unregistered } = topics;
+  if (unregistered.length === 0) return;
+  const some = unregistered.slice(0, 5).map(({ topic, partition }) => `${topic}/${partition}`);
+  logger.warn(
+    `${unregistered.length} store(s) without a registered topic, such as ${some.join(', ')}; ` +
+      'startTopic with their name takes them in',
+  );
 }

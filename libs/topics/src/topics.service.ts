@@ -11,9 +11,11 @@ import type { StorageAdapter } from '@genrocks/storage';
 import type { Clock } from './clock.js';
 import type { DeadLetters } from './dead-letters/dead-letters.js';
 import { ServiceStoppedError } from './errors.js';
+import { logStart } from './event-log.js';
 import type { TopicsEvents } from './events.js';
 import type { GroupCoordinator } from './groups/coordinator/group-coordinator.js';
-import { ConsumerGroup, type GroupEnvironment } from './groups/consumer-group.js';
+import type { ConsumerGroup } from './groups/consumer-group.js';
+import { GroupMembers } from './groups/group-members.js';
 import { resolveGroupOptions } from './groups/group-options.js';
 import type { GroupRegistry } from './groups/group-registry.js';
 import type { ConsumerGroupOptions } from './groups/group.types.js';
@@ -32,6 +34,7 @@ import {
 import type { SystemStatus } from './status.types.js';
 import { systemStatus } from './system-status.js';
 import type { Topic } from './topic.js';
+import { TopicFeatures } from './topic-features.js';
 import type { TopicManager } from './topic-manager.js';
 import { TopicResolver } from './topic-resolver.js';
 import type { TopicDescription } from './topic.types.js';
@@ -59,9 +62,8 @@ export class TopicsService
   private readonly options: ResolvedTopicsOptions;
   private readonly core: TopicsCore;
   private readonly manager: TopicManager;
-  private readonly groupEnvironment: GroupEnvironment;
-  private readonly members = new Set<ConsumerGroup>();
-  private readonly features: TopicDefinition[] = [];
+  private readonly members: GroupMembers;
+  private readonly features = new TopicFeatures();
   private readonly resolver: TopicResolver;
   private phase: Phase = 'created';
   private startedAt = 0;
@@ -78,7 +80,10 @@ export class TopicsService
     this.deadLetters = this.core.deadLetters;
     this.manager = this.core.manager;
     this.resolver = new TopicResolver(this.manager, this.options.autoCreateTopics, () => this.assertOpen());
-    this.groupEnvironment = this.core.groupEnvironment((group) => void this.members.delete(group));
+    this.members = new GroupMembers(
+      (onStopped) => this.core.groupEnvironment(onStopped),
+      (name) => this.resolveTopic(name),
+    );
     plugged.beforeClose?.(() => this.onApplicationShutdown());
   }
 
@@ -87,30 +92,31 @@ export class TopicsService
     if (this.phase !== 'created') return;
     this.startedAt = Date.now();
     try {
-      const definitions = mergeDefinitions([...this.features, ...this.options.topics]);
+      const definitions = mergeDefinitions([...this.features.all, ...this.options.topics]);
       await this.core.open(definitions);
       this.phase = 'open';
       await this.manager.startAll(definitions.filter(({ name }) => this.isConfigured(name)));
-      await this.startFeatures();
+      await this.manager.startAll(this.features.defined);
+      for (const name of this.features.named) await this.resolveTopic(name);
     } catch (error) {
       await this.close();
       throw error;
     }
-    this.logStart();
+    logStart(this.logger, this.plugged, this.manager);
   }
 
   /** Consumer groups begin now: every provider of the application is ready. */
   async onApplicationBootstrap(): Promise<void> {
     if (this.phase !== 'open') return;
     this.phase = 'bootstrapped';
-    for (const group of [...this.members]) await this.begin(group);
+    await this.members.begin();
   }
 
   /** Drains and commits every consumer group. Publishing goes on, for requests that are still being answered. */
   async onModuleDestroy(): Promise<void> {
     if (this.phase === 'closed') return;
     this.phase = 'draining';
-    await Promise.all([...this.members].map((group) => group.stop()));
+    await this.members.stop();
   }
 
   /** Closes topics and the service's own store; the adapters close after it. */
@@ -225,18 +231,9 @@ export class TopicsService
     if (this.phase === 'draining' || this.phase === 'closed') {
       throw new ServiceStoppedError('the service is shutting down; no consumer group can start');
     }
-    const group = new ConsumerGroup(
+    return this.members.add(
       this.core.instruments.watch(resolveGroupOptions(options, this.options.handlerTimeoutMs)),
-      this.groupEnvironment,
     );
-    this.members.add(group);
-    try {
-      if (this.phase === 'bootstrapped') await this.begin(group);
-    } catch (error) {
-      this.members.delete(group);
-      throw error;
-    }
-    return group;
   }
 
   /**
@@ -268,7 +265,7 @@ export class TopicsService
 
   /** The members of consumer groups that run, or are to run, in this process. */
   get consumerGroups(): readonly ConsumerGroup[] {
-    return [...this.members];
+    return this.members.all;
   }
 
   /** Topics, partitions, groups, adapters, memory, and stores found without a topic that owns them. */
@@ -288,24 +285,12 @@ export class TopicsService
   /** A topic to inject before storage is open; the topic itself is there from onModuleInit on. @internal */
   feature(definition: TopicDefinition): Topic {
     const topic = this.manager.handle(definition.name);
-    this.features.push(definition);
+    this.features.add(definition);
     return topic;
   }
 
   private isConfigured(topic: string): boolean {
     return this.options.topics.some(({ name }) => name === topic);
-  }
-
-  private async begin(group: ConsumerGroup): Promise<void> {
-    for (const name of group.options.topics) await this.resolveTopic(name);
-    await group.start();
-  }
-
-  /** Injected topics: one with options of its own is created with them, one that is only named may not be there. */
-  private async startFeatures(): Promise<void> {
-    const isNameOnly = (feature: TopicDefinition) => Object.keys(feature).length === 1;
-    await this.manager.startAll(this.features.filter((feature) => !isNameOnly(feature)));
-    for (const { name } of this.features.filter(isNameOnly)) await this.resolveTopic(name);
   }
 
   private async close(): Promise<void> {
@@ -319,20 +304,5 @@ export class TopicsService
     const reason =
       this.phase === 'created' ? 'has not started yet; use it from onModuleInit on' : 'is closed';
     throw new ServiceStoppedError(`the topics service ${reason}`);
-  }
-
-  private logStart(): void {
-    const { default: standard, all } = this.plugged;
-    const names = all.map(({ name, supports }) => `${name}${supports.durable ? '' : ' (not durable)'}`);
-    this.logger.log(
-      `${this.manager.list().length} topic(s) on ${names.join(', ')}; default ${standard.name}`,
-    );
-    const { unregistered } = this.manager;
-    if (unregistered.length === 0) return;
-    const some = unregistered.slice(0, 5).map(({ topic, partition }) => `${topic}/${partition}`);
-    this.logger.warn(
-      `${unregistered.length} store(s) without a registered topic, such as ${some.join(', ')}; ` +
-        'startTopic with their name takes them in',
-    );
   }
 }

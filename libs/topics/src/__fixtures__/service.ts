@@ -1,3 +1,4 @@
+import { afterEach } from 'vitest';
 import type { TopicsOptions } from '../options.js';
 import { TopicsService } from '../topics.service.js';
 import { MapAdapter, type MapDisk } from './map-adapter.js';
@@ -20,6 +21,19 @@ export async function startService(options: TopicsOptions = {}, disk?: MapDisk):
     await adapter.close();
   };
   return { adapter, service, stop };
+}
+
+/** As {@link startService}; what a test has started is stopped after it. */
+export function useServices(): typeof startService {
+  const started: Running[] = [];
+  afterEach(async () => {
+    for (const running of started.splice(0)) await running.stop();
+  });
+  return async (...args) => {
+    const running = await startService(...args);
+    started.push(running);
+    return running;
+  };
 }
 
 /** Holds the next write to a topic back until it is released. */
