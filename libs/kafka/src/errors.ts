@@ -44,3 +44,13 @@ export class UnguardedApiError extends KafkaListenerError {
     super('UNGUARDED_API', `no rule says who may use ${api}; every API needs one`);
   }
 }
+
+/** `OUT_OF_ORDER_SEQUENCE`: a batch of an idempotent producer whose predecessor was refused. Clients are told so. */
+export class OutOfOrderError extends KafkaListenerError {
+  constructor() {
+    super(
+      'OUT_OF_ORDER_SEQUENCE',
+      'a batch of the same producer before this one was not stored; send that one first',
+    );
+  }
+}

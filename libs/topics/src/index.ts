@@ -47,6 +47,7 @@ export {
   patchLeaderEpoch,
   readBatchHeader,
 } from './records/batch-header.js';
+export type * from './partition/append.types.js';
 export { messagesOfBatch } from './partition/batch-messages.js';
 export { Partition } from './partition/partition.js';
 export * from './partition/read.types.js';

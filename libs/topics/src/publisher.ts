@@ -3,7 +3,7 @@ import type { Clock } from './clock.js';
 import type { Deduplicator } from './dedup/deduplicator.js';
 import type { PublishMessage, PublishResult } from './message.js';
 import { encodeMessage, type RecordLimits } from './message-encoder.js';
-import type { GroupCompletion } from './partition/partition-appender.js';
+import type { GroupCompletion } from './partition/appender.types.js';
 import type { Partition } from './partition/partition.js';
 import { BatchPublish, SinglePublish } from './publishing.js';
 import type { RecordInput } from './records/batch-writer.js';

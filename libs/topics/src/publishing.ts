@@ -2,7 +2,7 @@ import type { DuplicateListener, KnownId } from './dedup/message-ids.js';
 import { PartiallyPublishedError } from './errors.js';
 import type { PublishResult } from './message.js';
 import type { AppendCompletion } from './partition/append-unit.js';
-import type { GroupCompletion } from './partition/partition-appender.js';
+import type { GroupCompletion } from './partition/appender.types.js';
 import type { RecordInput } from './records/batch-writer.js';
 
 /** One published message on its way. It is its own completion, to keep the cost per message at one object. */

@@ -10,7 +10,8 @@ import { LEADER_EPOCH } from '../cluster/virtual-cluster.js';
 import { produce } from '../protocol/apis/produce.js';
 import { ErrorCode } from '../protocol/error-codes.js';
 import type { RequestOf, ResponseOf } from '../protocol/schema/api.js';
-import { isIdempotent, producerOf } from '../producers/batch-producer.js';
+import { type BatchProducer, producerOf } from '../producers/batch-producer.js';
+import type { PartitionProducers } from '../producers/partition-producers.js';
 import { CLOSE, NO_ANSWER, route, type Route } from '../server/request.types.js';
 import type { BrokerContext } from './broker-context.js';
 import { errorCodeOf } from './error-mapping.js';
@@ -27,6 +28,16 @@ type PartitionAnswer = ResponseOf<typeof produce>['topics'] extends readonly (in
     ? P
     : never
   : never;
+
+/** Where a batch lies. */
+interface Place {
+  readonly baseOffset: number;
+  readonly startOffset: number;
+}
+
+interface Refusal {
+  readonly errorCode: ErrorCode;
+}
 
 /** Appends batches as their producers packed them; answers when they are as durable as storage promises. */
 export function produceRoute(broker: BrokerContext): Route {
@@ -47,18 +58,9 @@ export function produceRoute(broker: BrokerContext): Route {
       const failed = topics.some(({ partitions }) => partitions.some(({ errorCode }) => errorCode !== 0));
       return failed ? CLOSE : NO_ANSWER;
     },
-    // Batches are lent to the partitions, which are done with them when they answer; so is everybody when all have.
-    { overlaps, keepsNoBytes: true },
-  );
-}
-
-/**
- * Batches of one client may wait together for one sync. Not those of idempotent producers: behind one that fails, none
- * may be stored that came after it.
- */
-function overlaps({ topics }: RequestOf<typeof produce>): boolean {
-  return topics.every(({ partitions }) =>
-    partitions.every(({ records }) => records === null || !isIdempotent(records)),
+    // Batches wait together for one sync, and have their places in it before anything is waited for. They are lent to
+    // the partitions, which are done with them when they answer; so is everybody when all have.
+    { overlaps: () => true, keepsNoBytes: true },
   );
 }
 
@@ -114,25 +116,35 @@ async function append(
   refuse: (errorCode: ErrorCode) => PartitionAnswer,
 ): Promise<PartitionAnswer> {
   patchLeaderEpoch(batch, LEADER_EPOCH);
-  const { index } = partition;
   const producer = producerOf(batch);
-  if (producer === undefined) {
-    const { baseOffset, startOffset } = await partition.append(batch, true);
-    // Those who write idempotently must be found again behind any number of batches of others.
-    await broker.producers.stored(topic, partition);
-    return { index, errorCode: ErrorCode.NONE, baseOffset, logStartOffset: startOffset };
-  }
-  const producers = await broker.producers.of(topic, partition);
-  // From here to `appending` nothing may wait: what is checked must be what is appended next.
+  const place =
+    producer === undefined
+      ? await partition.append(batch, { lent: true })
+      : await broker.producers.use(topic, partition, (known) =>
+          appendOnce(known, partition, producer, batch),
+        );
+  if ('errorCode' in place) return refuse(place.errorCode);
+  // Those who write idempotently must be found again behind any number of batches of others.
+  const saving = broker.producers.stored(topic, partition);
+  if (saving !== undefined) await saving;
+  const { baseOffset, startOffset } = place;
+  return { index: partition.index, errorCode: ErrorCode.NONE, baseOffset, logStartOffset: startOffset };
+}
+
+/** What is checked is what is appended next: nothing is waited for in between. */
+function appendOnce(
+  producers: PartitionProducers,
+  partition: Partition,
+  producer: BatchProducer,
+  batch: Buffer,
+): Promise<Place> | Place | Refusal {
   const verdict = producers.check(producer);
-  if (verdict.kind === 'refuse') return refuse(verdict.errorCode);
+  if (verdict.kind === 'refuse') return verdict;
   if (verdict.kind === 'append') {
-    const stored = partition.append(batch, true).then(({ baseOffset }) => baseOffset);
-    producers.appending(producer, stored, partition.endOffset);
-    const baseOffset = await stored;
-    await broker.producers.stored(topic, partition);
-    return { index, errorCode: ErrorCode.NONE, baseOffset, logStartOffset: partition.startOffset };
+    const claim = producers.begin(producer, partition.endOffset);
+    return partition.append(batch, { lent: true, claim });
   }
-  const baseOffset = await verdict.stored;
-  return { index, errorCode: ErrorCode.NONE, baseOffset, logStartOffset: partition.startOffset };
+  const { stored } = verdict;
+  const placeAt = (baseOffset: number) => ({ baseOffset, startOffset: partition.startOffset });
+  return typeof stored === 'number' ? placeAt(stored) : stored.then(placeAt);
 }

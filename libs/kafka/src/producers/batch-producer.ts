@@ -18,11 +18,3 @@ export function producerOf(batch: Buffer): BatchProducer | undefined {
   if (producerId < 0) return undefined;
   return { producerId, epoch, baseSequence, records: header.lastOffsetDelta + 1 };
 }
-
-/** Where the producer's id lies in a record batch v2. */
-const PRODUCER_ID = 43;
-
-/** Does the batch say that it comes from an idempotent producer? Looks at nothing else, so any bytes will do. */
-export function isIdempotent(records: Buffer): boolean {
-  return records.length >= PRODUCER_ID + 8 && records.readInt32BE(PRODUCER_ID) >= 0;
-}

@@ -1,24 +1,35 @@
+import { errorCodeOf } from '../handlers/error-mapping.js';
+import { OutOfOrderError } from '../errors.js';
 import { ErrorCode } from '../protocol/error-codes.js';
 import type { BatchProducer } from './batch-producer.js';
+import { PendingBatch } from './pending-batch.js';
 import { addSequence } from './sequence.js';
 
 /** How many of a producer's last batches are remembered: as many as clients have in flight. */
 const REMEMBERED = 5;
 
-/** A batch that is stored, or is being stored. */
-interface KnownBatch {
+/** What a client tries again with the same sequence, so that batches behind may be answered with it too. */
+const RETRIED_AS_THEY_ARE: ReadonlySet<ErrorCode> = new Set([
+  ErrorCode.KAFKA_STORAGE_ERROR,
+  ErrorCode.NOT_LEADER_OR_FOLLOWER,
+  ErrorCode.REQUEST_TIMED_OUT,
+]);
+
+interface StoredBatch {
   readonly baseSequence: number;
   readonly records: number;
-  /** Undefined while the batch is being stored. */
-  baseOffset: number | undefined;
-  /** Where the log ended when the append began: the batch will lie at or behind it. */
-  readonly notBefore: number;
-  readonly stored: Promise<number>;
+  readonly baseOffset: number;
 }
 
 interface Producer {
+  /** What the log has: its last epoch, and the last batches of it. */
+  storedEpoch: number;
+  stored: StoredBatch[];
+  /** On their way to the log, in its order. */
+  pending: PendingBatch[];
+  /** What its next batch begins with. */
   epoch: number;
-  batches: KnownBatch[];
+  next: number;
 }
 
 /** What is kept of producers over restarts: `[producerId, epoch, [[baseSequence, records, baseOffset], ...]]`. */
@@ -27,16 +38,25 @@ export type ProducerSnapshot = readonly [number, number, readonly (readonly [num
 /** What to do with a batch. */
 export type Verdict =
   | { readonly kind: 'append' }
-  /** It was stored before (or is just being), under this offset. */
-  | { readonly kind: 'duplicate'; readonly stored: Promise<number> }
+  /** It is in the log, under this offset, or on its way there. */
+  | { readonly kind: 'duplicate'; readonly stored: number | Promise<number> }
   | { readonly kind: 'refuse'; readonly errorCode: ErrorCode };
+
+const APPEND: Verdict = { kind: 'append' };
+const OUT_OF_ORDER: Verdict = { kind: 'refuse', errorCode: ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER };
+const OLD_EPOCH: Verdict = { kind: 'refuse', errorCode: ErrorCode.INVALID_PRODUCER_EPOCH };
 
 /**
  * The idempotent producers of one partition: their last batches, by which a repeated one is known and a missing one
- * is noticed. The least recently used producer goes first where there are too many.
+ * is noticed. Batches are judged when they join the partition's queue, after those that are not stored yet. Where one
+ * fails, those of its producer behind it are never stored, and the next one must be that one again: so a retry is
+ * neither lost nor stored twice, and nothing overtakes it.
+ *
+ * The least recently used producer goes first where there are too many, but none with batches on their way.
  */
 export class PartitionProducers {
   private readonly producers = new Map<number, Producer>();
+  private pendingCount = 0;
 
   constructor(private readonly maxProducers: number) {}
 
@@ -44,62 +64,68 @@ export class PartitionProducers {
     return this.producers.size;
   }
 
+  /** Batches are on their way to the log. */
+  get isBusy(): boolean {
+    return this.pendingCount > 0;
+  }
+
   check({ producerId, epoch, baseSequence, records }: BatchProducer): Verdict {
     const known = this.producers.get(producerId);
-    if (known === undefined) return { kind: 'append' };
-    if (epoch < known.epoch) return { kind: 'refuse', errorCode: ErrorCode.INVALID_PRODUCER_EPOCH };
-    if (epoch > known.epoch) {
-      if (baseSequence === 0) return { kind: 'append' };
-      return { kind: 'refuse', errorCode: ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER };
-    }
-    const same = known.batches.find(
-      (batch) => batch.baseSequence === baseSequence && batch.records === records,
-    );
-    if (same !== undefined) return { kind: 'duplicate', stored: same.stored };
-    const last = known.batches.at(-1);
-    if (last === undefined || baseSequence === addSequence(last.baseSequence, last.records)) {
-      return { kind: 'append' };
-    }
-    return { kind: 'refuse', errorCode: ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER };
+    if (known === undefined) return APPEND;
+    if (epoch < known.epoch) return OLD_EPOCH;
+    if (epoch > known.epoch) return baseSequence === 0 ? APPEND : OUT_OF_ORDER;
+    if (baseSequence === known.next) return APPEND;
+    const isSame = (batch: { readonly baseSequence: number; readonly records: number }) =>
+      batch.baseSequence === baseSequence && batch.records === records;
+    const pending = known.pending.find((batch) => batch.epoch === epoch && isSame(batch));
+    if (pending !== undefined) return { kind: 'duplicate', stored: pending.outcome() };
+    const stored = known.storedEpoch === epoch ? known.stored.find(isSame) : undefined;
+    return stored === undefined ? OUT_OF_ORDER : { kind: 'duplicate', stored: stored.baseOffset };
   }
 
   /**
-   * Remembers a batch that is being appended, so that what comes meanwhile is judged with it. Where the append
-   * fails, the batch and those behind it are forgotten.
+   * Takes a batch in that {@link check} lets append, before anything else is checked. It goes with the batch through
+   * the partition's queue.
+   * @param endOffset where the log ends now
    */
-  appending(from: BatchProducer, stored: Promise<number>, endOffset: number): void {
-    const { producerId, epoch, baseSequence, records } = from;
-    const producer = this.use(producerId, epoch);
-    const batch: KnownBatch = { baseSequence, records, baseOffset: undefined, notBefore: endOffset, stored };
-    producer.batches = [...producer.batches.slice(1 - REMEMBERED), batch];
-    stored.then(
-      (baseOffset) => (batch.baseOffset = baseOffset),
-      () => {
-        const at = producer.batches.indexOf(batch);
-        if (at >= 0) producer.batches.length = at;
-      },
-    );
+  begin({ producerId, epoch, baseSequence, records }: BatchProducer, endOffset: number): PendingBatch {
+    const producer = this.use(producerId);
+    const batch: PendingBatch = new PendingBatch(epoch, baseSequence, records, endOffset, {
+      stored: (baseOffset) => this.stored(producer, batch, baseOffset),
+      failed: (error) => this.failed(producer, batch, error),
+    });
+    producer.pending.push(batch);
+    producer.epoch = epoch;
+    producer.next = addSequence(baseSequence, records);
+    this.pendingCount++;
+    return batch;
   }
 
   /** Remembers a batch found in the log. */
   replay({ producerId, epoch, baseSequence, records }: BatchProducer, baseOffset: number): void {
-    const producer = this.use(producerId, epoch);
+    const last = this.producers.get(producerId)?.stored.at(-1);
     // A snapshot may know batches behind its own offset.
-    if (producer.batches.some((batch) => batch.baseOffset === baseOffset)) return;
-    const stored = Promise.resolve(baseOffset);
-    const batch = { baseSequence, records, baseOffset, notBefore: baseOffset, stored };
-    producer.batches = [...producer.batches.slice(1 - REMEMBERED), batch];
+    if (last !== undefined && baseOffset <= last.baseOffset) return;
+    const producer = this.use(producerId);
+    remember(producer, epoch, { baseSequence, records, baseOffset });
+    producer.epoch = epoch;
+    producer.next = addSequence(baseSequence, records);
   }
 
-  /** Batches being stored are not in it: reading the log from `offset` on finds them. */
+  /** Batches on their way are not in it: reading the log from `offset` on finds them. */
   snapshot(endOffset: number): { offset: number; producers: ProducerSnapshot[] } {
     let offset = endOffset;
-    for (const { batches } of this.producers.values()) {
-      for (const { baseOffset, notBefore } of batches) {
-        if (baseOffset === undefined) offset = Math.min(offset, notBefore);
-      }
+    const producers: ProducerSnapshot[] = [];
+    for (const [producerId, { storedEpoch, stored, pending }] of this.producers) {
+      const [first] = pending;
+      if (first !== undefined) offset = Math.min(offset, first.notBefore);
+      if (stored.length === 0) continue;
+      const batches = stored.map(
+        ({ baseSequence, records, baseOffset }) => [baseSequence, records, baseOffset] as const,
+      );
+      producers.push([producerId, storedEpoch, batches]);
     }
-    return { offset, producers: this.storedBatches() };
+    return { offset, producers };
   }
 
   restore(snapshot: readonly ProducerSnapshot[]): void {
@@ -110,25 +136,61 @@ export class PartitionProducers {
     }
   }
 
-  private storedBatches(): ProducerSnapshot[] {
-    return [...this.producers].map(([producerId, { epoch, batches }]) => [
-      producerId,
-      epoch,
-      batches
-        .filter(({ baseOffset }) => baseOffset !== undefined)
-        .map(({ baseSequence, records, baseOffset }) => [baseSequence, records, baseOffset!] as const),
-    ]);
+  private stored(producer: Producer, batch: PendingBatch, baseOffset: number): void {
+    const { epoch, baseSequence, records } = batch;
+    this.end(producer, (pending) => pending === batch);
+    remember(producer, epoch, { baseSequence, records, baseOffset });
+  }
+
+  private failed(producer: Producer, batch: PendingBatch, error: unknown): void {
+    const { epoch, baseSequence } = batch;
+    const from = producer.pending.indexOf(batch);
+    const reason = reasonFor(error);
+    this.end(producer, (pending, at) => {
+      // A new epoch begins anew, whatever became of the one before.
+      const fails = at >= from && pending.epoch === epoch;
+      if (fails && at > from) pending.drop(reason);
+      return fails;
+    });
+    if (producer.epoch === epoch) producer.next = baseSequence;
+  }
+
+  private end(producer: Producer, ends: (batch: PendingBatch, at: number) => boolean): void {
+    const left = producer.pending.filter((batch, at) => !ends(batch, at));
+    this.pendingCount -= producer.pending.length - left.length;
+    producer.pending = left;
   }
 
   /** The producer, as the most recently used one. */
-  private use(producerId: number, epoch: number): Producer {
-    let producer = this.producers.get(producerId);
-    if (producer === undefined || producer.epoch !== epoch) producer = { epoch, batches: [] };
+  private use(producerId: number): Producer {
+    const known = this.producers.get(producerId);
+    const producer = known ?? { storedEpoch: -1, stored: [], pending: [], epoch: -1, next: 0 };
     this.producers.delete(producerId);
     this.producers.set(producerId, producer);
-    if (this.producers.size > this.maxProducers) {
-      this.producers.delete(this.producers.keys().next().value!);
-    }
+    if (this.producers.size > this.maxProducers) this.forgetOldestBut(producer);
     return producer;
   }
+
+  private forgetOldestBut(used: Producer): void {
+    for (const [producerId, producer] of this.producers) {
+      if (producer === used || producer.pending.length > 0) continue;
+      this.producers.delete(producerId);
+      return;
+    }
+  }
+}
+
+function remember(producer: Producer, epoch: number, batch: StoredBatch): void {
+  if (producer.storedEpoch !== epoch) {
+    producer.storedEpoch = epoch;
+    producer.stored = [];
+  }
+  producer.stored.push(batch);
+  if (producer.stored.length > REMEMBERED) producer.stored.shift();
+}
+
+/** What the batches behind one that failed with `error` are refused with. */
+function reasonFor(error: unknown): Error {
+  const isRetried = error instanceof Error && RETRIED_AS_THEY_ARE.has(errorCodeOf(error));
+  return isRetried ? error : new OutOfOrderError();
 }

@@ -25,12 +25,12 @@ describe('producers over restarts', () => {
     await embedded.app.close();
   });
 
+  const of = async (registry: ProducerRegistry) => registry.use(topic, partition, (producers) => producers);
+
   async function append(registry: ProducerRegistry, sequence: number, count: number): Promise<Buffer> {
     const batch = await makeBatch(embedded.topics, count, { producerId: 7, epoch: 0, sequence });
-    const producers = await registry.of(topic, partition);
-    const stored = partition.append(batch).then(({ baseOffset }) => baseOffset);
-    producers.appending(producerOf(batch)!, stored, partition.endOffset);
-    await stored;
+    const producers = await of(registry);
+    await partition.append(batch, { claim: producers.begin(producerOf(batch)!, partition.endOffset) });
     return batch;
   }
 
@@ -43,7 +43,7 @@ describe('producers over restarts', () => {
     if (isClean) await before.saveAll();
     const second = await append(before, 2, 3);
     if (isClean) await before.saveAll();
-    const after = await new ProducerRegistry(state).of(topic, partition);
+    const after = await of(new ProducerRegistry(state));
     for (const [batch, offset] of [
       [first, 0],
       [second, 2],
@@ -61,7 +61,7 @@ describe('producers over restarts', () => {
     await append(before, 0, 2);
     await before.saveAll();
     const late = await append(before, 2, 1);
-    const after = await new ProducerRegistry(state).of(topic, partition);
+    const after = await of(new ProducerRegistry(state));
     expect(after.check(producerOf(late)!).kind).toBe('duplicate');
   });
 
@@ -73,23 +73,27 @@ describe('producers over restarts', () => {
       await topic.publishBatch(others);
       await before.stored(topic, partition);
     }
-    const after = await new ProducerRegistry(state).of(topic, partition);
+    const after = await of(new ProducerRegistry(state));
     expect(after.check(producerOf(first)!).kind).toBe('duplicate');
   });
 
-  it('forget a batch that could not be stored, with those behind it', async () => {
+  it('are asked for in the order of the calls, while they are read and afterwards', async () => {
+    await append(new ProducerRegistry(state), 0, 1);
     const registry = new ProducerRegistry(state);
-    await append(registry, 0, 1);
-    const producers = await registry.of(topic, partition);
-    const lost = { producerId: 7, epoch: 0, baseSequence: 1, records: 1 };
-    const failing = Promise.reject(new Error('disk'));
-    producers.appending(lost, failing, partition.endOffset);
-    await failing.catch(() => {});
-    expect(producers.check(lost).kind).toBe('append');
+    const order: number[] = [];
+    const ask = async (i: number) => registry.use(topic, partition, () => void order.push(i));
+    const asked = [ask(0), ask(1), ask(2)];
+    // From the first turn on in which it may be there, somebody asks in every one.
+    for (let i = 3; order.length === 0 || i < 40; i++) {
+      asked.push(ask(i));
+      await Promise.resolve();
+    }
+    await Promise.all(asked);
+    expect(order).toEqual(asked.map((_, i) => i));
   });
 
   it('are remembered up to a limit, the least recently used going first', async () => {
-    const producers = await new ProducerRegistry(state).of(topic, partition);
+    const producers = await of(new ProducerRegistry(state));
     for (let producerId = 0; producerId < 1_100; producerId++) {
       producers.replay({ producerId, epoch: 0, baseSequence: 0, records: 1 }, producerId);
     }

@@ -24,6 +24,15 @@ interface Entry {
   saving: Promise<void> | undefined;
 }
 
+/** One partition's producers, from when they are first asked for. */
+interface Slot {
+  readonly loading: Promise<Entry>;
+  /** What `loading` has brought. */
+  entry: Entry | undefined;
+  /** Calls that have not had the entry yet. */
+  waiting: number;
+}
+
 interface StoredSnapshot {
   readonly offset: number;
   readonly producers: readonly ProducerSnapshot[];
@@ -34,48 +43,45 @@ interface StoredSnapshot {
  * last snapshot and what the log holds behind it; it is read when a producer first writes to the partition.
  */
 export class ProducerRegistry {
-  private readonly entries = new Map<string, Promise<Entry>>();
+  private readonly slots = new Map<string, Slot>();
 
   constructor(private readonly state: KafkaState) {}
 
-  async of(topic: Topic, partition: Partition): Promise<PartitionProducers> {
-    const key = keyOf(topic, partition);
-    let loading = this.entries.get(key);
-    if (loading !== undefined) {
-      const entry = await loading;
-      // The topic was stopped and started again: the log may hold what others wrote meanwhile.
-      if (entry.partition === partition) return entry.producers;
-      if (this.entries.get(key) === loading) this.entries.delete(key);
-      loading = this.entries.get(key);
-    }
-    if (loading === undefined) {
-      loading = this.load(key, partition);
-      this.entries.set(key, loading);
-      loading.catch(() => void this.entries.delete(key));
-      if (this.entries.size > MAX_PARTITIONS) await this.evict();
-    }
-    return (await loading).producers;
+  /**
+   * Calls back with the producers of a partition: at once where they are known, otherwise when they have been read. Calls
+   * come in the order in which they were made, so that batches that were sent behind each other are judged so.
+   */
+  use<T>(
+    topic: Topic,
+    partition: Partition,
+    take: (producers: PartitionProducers) => T | Promise<T>,
+  ): T | Promise<T> {
+    const slot = this.slots.get(keyOf(topic, partition));
+    const entry = slot?.entry;
+    if (entry !== undefined && entry.partition === partition && slot!.waiting === 0)
+      return take(entry.producers);
+    return this.useLater(topic, partition, take);
   }
 
-  /** Writes a snapshot where the log has grown enough since the last one. */
-  async stored(topic: Topic, partition: Partition): Promise<void> {
+  /** Writes a snapshot where the log has grown enough since the last one; undefined where there is nothing to do. */
+  stored(topic: Topic, partition: Partition): Promise<void> | undefined {
     const key = keyOf(topic, partition);
-    const entry = await this.entries.get(key);
-    if (entry === undefined || entry.partition !== partition) return;
-    if (partition.endOffset - entry.savedTo >= SNAPSHOT_RECORDS) await this.save(key, entry);
+    const entry = this.slots.get(key)?.entry;
+    if (entry === undefined || entry.partition !== partition) return undefined;
+    return partition.endOffset - entry.savedTo >= SNAPSHOT_RECORDS ? this.save(key, entry) : undefined;
   }
 
   /** Writes a snapshot where there is anything new to write. */
   async saveOf(topic: Topic, partition: Partition): Promise<void> {
-    await this.of(topic, partition);
+    await this.use(topic, partition, () => {});
     const key = keyOf(topic, partition);
-    const entry = await this.entries.get(key);
+    const entry = this.slots.get(key)?.entry;
     if (entry !== undefined && partition.endOffset > entry.savedTo) await this.save(key, entry);
   }
 
   /** Writes what has changed since the last snapshots. */
   async saveAll(): Promise<void> {
-    for (const [key, loading] of this.entries) {
+    for (const [key, { loading }] of this.slots) {
       const entry = await loading;
       if (entry.partition.endOffset > entry.savedTo) await this.save(key, entry);
     }
@@ -84,11 +90,46 @@ export class ProducerRegistry {
   /** Forgets the producers of a topic that is deleted. */
   async forgetTopic(topicId: string): Promise<void> {
     const prefix = prefixOf(topicId);
-    for (const key of this.entries.keys()) if (key.startsWith(prefix)) this.entries.delete(key);
+    for (const key of this.slots.keys()) if (key.startsWith(prefix)) this.slots.delete(key);
     for (const key of await this.state.keys(prefix)) await this.state.delete(key);
   }
 
-  private async load(key: string, partition: Partition): Promise<Entry> {
+  private async useLater<T>(
+    topic: Topic,
+    partition: Partition,
+    take: (producers: PartitionProducers) => T | Promise<T>,
+  ): Promise<T> {
+    const key = keyOf(topic, partition);
+    for (;;) {
+      // It takes nothing any more, so it matters little who has written to it.
+      if (partition.state !== 'open') return await take(new PartitionProducers(1));
+      const slot = this.slots.get(key) ?? this.load(key, partition);
+      slot.waiting++;
+      let entry: Entry;
+      try {
+        entry = await slot.loading;
+      } finally {
+        // In the same turn as what is done with it: who comes meanwhile waits too.
+        slot.waiting--;
+      }
+      if (entry.partition === partition) return await take(entry.producers);
+      // The topic was stopped and started again: the log may hold what others wrote meanwhile.
+      if (this.slots.get(key) === slot) this.slots.delete(key);
+    }
+  }
+
+  private load(key: string, partition: Partition): Slot {
+    const slot: Slot = { loading: this.readLog(key, partition), entry: undefined, waiting: 0 };
+    this.slots.set(key, slot);
+    slot.loading.then(
+      (entry) => (slot.entry = entry),
+      () => this.slots.get(key) === slot && this.slots.delete(key),
+    );
+    if (this.slots.size > MAX_PARTITIONS) this.evict().catch(() => {});
+    return slot;
+  }
+
+  private async readLog(key: string, partition: Partition): Promise<Entry> {
     const producers = new PartitionProducers(MAX_PRODUCERS);
     const snapshot = await this.state.get<StoredSnapshot>(key);
     if (snapshot !== undefined) producers.restore(snapshot.producers);
@@ -120,13 +161,17 @@ export class ProducerRegistry {
     entry.savedTo = snapshot.offset;
   }
 
+  /** Gives up the partition that was read first, of those that nobody writes to just now. */
   private async evict(): Promise<void> {
-    const [oldest] = this.entries;
-    if (oldest === undefined) return;
-    const [key, loading] = oldest;
-    const entry = await loading;
-    await this.save(key, entry);
-    if (this.entries.get(key) === loading) this.entries.delete(key);
+    for (const [key, slot] of this.slots) {
+      const { entry } = slot;
+      const isUsed = () => entry === undefined || slot.waiting > 0 || entry.producers.isBusy;
+      if (entry === undefined || isUsed()) continue;
+      await this.save(key, entry);
+      if (isUsed()) continue;
+      if (this.slots.get(key) === slot) this.slots.delete(key);
+      return;
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import { StorageAdapter } from '@genrocks/storage';
+import { NoSpaceError, StorageAdapter } from '@genrocks/storage';
 import { MemoryAdapter } from '@genrocks/topics/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeBatch } from '../__fixtures__/batch.js';
@@ -71,17 +71,36 @@ describe('requests of one connection', () => {
     expect(await Promise.all(answers)).toEqual([0, -3, 1]);
   });
 
-  it('come one after the other where they are of an idempotent producer, or anything else', async () => {
+  it('of one idempotent producer do so too, and all fail with the first that does', async () => {
+    const make = (sequence: number) => makeBatch(embedded.topics, 1, { producerId: 7, epoch: 0, sequence });
+    const [first, second, third, fourth] = [await make(0), await make(1), await make(2), await make(3)];
+    const { length } = first;
+    let fail = (_: Error) => {};
+    const failing = new Promise<void>((_, reject) => (fail = reject));
+    adapter.onWrite = (topic) => (topic === 't' ? (held++, failing) : undefined);
+    const answers = [send(first)];
+    await expect.poll(() => held).toBe(1);
+    // Sent again behind themselves: they wait for what becomes of the first ones.
+    answers.push(send(second), send(third), send(first), send(second));
+    await expect.poll(pending).toBe(3 * length);
+    fail(new NoSpaceError('the log'));
+    expect(await Promise.all(answers)).toEqual([-56, -56, -56, -56, -56]);
+    expect(held).toBe(1);
+    adapter.onWrite = () => {};
+    expect(await Promise.all([send(third), send(first), send(second), send(fourth)])).toEqual([
+      -45, 0, 1, -45,
+    ]);
+    expect(await Promise.all([send(third), send(fourth), send(first)])).toEqual([2, 3, 0]);
+  });
+
+  it('come one after the other where they are anything else', async () => {
     const plain = await makeBatch(embedded.topics, 1);
-    const first = await makeBatch(embedded.topics, 1, { producerId: 7, epoch: 0, sequence: 0 });
-    const second = await makeBatch(embedded.topics, 1, { producerId: 7, epoch: 0, sequence: 1 });
-    const answers = [send(plain), send(first), send(second)];
+    const answers = [send(plain), send(plain)];
     const versions = client.call(apiVersions, 0, {}).then(({ errorCode }) => errorCode);
-    await expect.poll(pending).toBe(plain.length);
+    await expect.poll(pending).toBe(2 * plain.length);
     expect(await Promise.race([versions, Promise.resolve('waits')])).toBe('waits');
     release();
-    expect(await Promise.all([...answers, versions])).toEqual([0, 1, 2, 0]);
-    expect(held).toBe(3);
+    expect(await Promise.all([...answers, versions])).toEqual([0, 1, 0]);
   });
 
   it('are served to their end when the client goes away, and give their memory back', async () => {

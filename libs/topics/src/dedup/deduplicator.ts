@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.js';
 import type { AppendCompletion } from '../partition/append-unit.js';
-import type { GroupCompletion } from '../partition/partition-appender.js';
+import type { GroupCompletion } from '../partition/appender.types.js';
 import type { Partition } from '../partition/partition.js';
 import type { PartitionWatcher } from '../partition/partition.types.js';
 import type { RecordInput } from '../records/batch-writer.js';

@@ -7,6 +7,8 @@ export interface AppendCompletion {
   /** @param baseOffset of the batch */
   stored(baseOffset: number): void;
   failed(error: unknown): void;
+  /** Asked when the batch's turn to be written has come: an error to fail it with instead. Default: none. */
+  refusal?(): Error | undefined;
 }
 
 /** Most records in one batch. */
@@ -66,6 +68,11 @@ export class AppendUnit {
     if (this.writer !== undefined) return this.writer.finish(baseOffset);
     patchBaseOffset(this.raw!, baseOffset);
     return this.raw!;
+  }
+
+  /** Why a batch that came packed must not be written any more. */
+  refusal(): Error | undefined {
+    return this.raw === undefined ? undefined : this.completions[0]?.refusal?.();
   }
 
   stored(baseOffset: number): void {

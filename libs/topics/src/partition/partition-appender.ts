@@ -1,68 +1,20 @@
-import { isGenRocksError, type PartitionStore } from '@genrocks/storage';
-import type { Clock } from '../clock.js';
-import { BackpressureError, TopicStoppedError } from '../errors.js';
+import type { PartitionStore } from '@genrocks/storage';
+import { TopicStoppedError } from '../errors.js';
 import { Fifo } from '../fifo.js';
-import { BATCH_HEADER_BYTES, type Compression } from '../records/batch-header.js';
+import { BATCH_HEADER_BYTES } from '../records/batch-header.js';
 import { copyRecord, type RecordInput, recordBytes } from '../records/batch-writer.js';
-import { compressBatch } from '../records/compression.js';
-import type { ScratchPool } from '../records/scratch-pool.js';
+import { Admission } from './admission.js';
 import { type AppendCompletion, AppendUnit } from './append-unit.js';
-import { offsetKey } from './offset-key.js';
-import type { Turn } from '../turn.js';
-import type { PublishBudget } from './publish-budget.js';
+import type {
+  AppenderEnvironment,
+  AppenderListener,
+  AppenderSettings,
+  GroupCompletion,
+} from './appender.types.js';
+import { GroupWrite, mayBeStored } from './group-write.js';
 
 /** Batches that wait together go to the store in one atomic write of up to about this many bytes. */
 const MAX_WRITE_BYTES = 4 * 1024 * 1024;
-
-/**
- * Errors after which the store is known to hold nothing of a write, so that its offsets can be given again. After
- * any other the write may still come to light, and its offsets are never used for anything else.
- */
-const NOTHING_STORED = new Set([
-  'NO_SPACE',
-  'LOG_FULL',
-  'RETENTION_FULL',
-  'TOO_LARGE',
-  'INVALID_ARGUMENT',
-  'NOT_SUPPORTED',
-  'UNSUPPORTED_COMPRESSION',
-]);
-
-/** What the appender tells its partition. */
-export interface AppenderListener {
-  /** Batches are durable and now end at `endOffset`; called before their publishers hear of it. */
-  onStored(batches: readonly Buffer[], endOffset: number, records: number, bytes: number): void;
-  onFailed(records: number, error: unknown): void;
-}
-
-/** What the appenders of a service share. */
-export interface AppenderEnvironment {
-  readonly budget: PublishBudget;
-  readonly turn: Turn;
-  readonly scratch: ScratchPool;
-  /** Records that wait are packed into batches up to this size. */
-  readonly maxBatchBytes: number;
-  readonly clock: Clock;
-}
-
-/** What the partition's topic decides of writing. */
-export interface AppenderSettings {
-  readonly compression: Compression;
-  /** Milliseconds a batch waits for more messages. */
-  readonly lingerMs: number;
-}
-
-/** A call that waits for room. */
-interface Waiting {
-  readonly bytes: number;
-  admit(): void;
-}
-
-/** Makes the completion of records that were packed from `first` on at `delta` of their batch. */
-export interface GroupCompletion {
-  part(first: number, count: number, delta: number): AppendCompletion;
-  failed(error: unknown): void;
-}
 
 type Task = AppendUnit | { run(): Promise<void> };
 
@@ -73,27 +25,27 @@ type Task = AppendUnit | { run(): Promise<void> };
  */
 export class PartitionAppender {
   private readonly tasks = new Fifo<Task>();
-  private readonly waiting = new Fifo<Waiting>();
+  private readonly admission: Admission;
   private open: AppendUnit | undefined;
   private running = false;
   /** Groups whose write has begun. */
   writes = 0;
   private closed = false;
-  private heldBytes = 0;
-  private waitingBytes = 0;
   private idle: (() => void)[] = [];
   /** Ends the wait of a batch for more messages. */
   private hurry: AbortController | undefined;
 
   constructor(
     private readonly topic: string,
-    private readonly partition: number,
+    partition: number,
     private readonly store: PartitionStore,
     private nextOffset: number,
     private readonly environment: AppenderEnvironment,
     private readonly listener: AppenderListener,
     private readonly settings: AppenderSettings,
-  ) {}
+  ) {
+    this.admission = new Admission(topic, partition, environment.budget);
+  }
 
   /** The offset the next record will get. */
   get next(): number {
@@ -106,7 +58,7 @@ export class PartitionAppender {
   }
 
   get pendingBytes(): number {
-    return this.heldBytes + this.waitingBytes;
+    return this.admission.bytes;
   }
 
   /**
@@ -117,14 +69,12 @@ export class PartitionAppender {
     this.assertOpen();
     let bytes = 0;
     for (const record of records) bytes += recordBytes(record);
-    if (this.waiting.length === 0 && this.hasRoom(bytes)) this.admit(records, bytes, completion);
-    else {
-      this.enqueue(bytes, () => {
-        // The caller may change its buffers as soon as the call returns.
-        const copies = records.map(copyRecord);
-        return () => this.admit(copies, bytes, completion);
-      });
-    }
+    if (this.admission.enters(bytes)) return this.pack(records, bytes, completion);
+    this.wait(bytes, () => {
+      // The caller may change its buffers as soon as the call returns.
+      const copies = records.map(copyRecord);
+      return () => this.pack(copies, bytes, completion);
+    });
   }
 
   /**
@@ -136,8 +86,12 @@ export class PartitionAppender {
     this.assertOpen();
     const unit = AppendUnit.raw(batch);
     unit.completions.push(completion);
-    if (this.waiting.length === 0 && this.hasRoom(unit.bytes)) this.admitRaw(unit);
-    else this.enqueue(unit.bytes, () => () => this.admitRaw(unit));
+    const queue = () => {
+      this.open = undefined;
+      this.push(unit);
+    };
+    if (this.admission.enters(unit.bytes)) queue();
+    else this.wait(unit.bytes, () => queue);
   }
 
   /** Runs an action between two writes, in the order of the calls. */
@@ -165,38 +119,12 @@ export class PartitionAppender {
     if (this.closed) throw new TopicStoppedError(this.topic);
   }
 
-  private hasRoom(bytes: number): boolean {
-    // An empty partition always takes one call, however large: nobody would be left to make room for it.
-    if (this.heldBytes === 0) return true;
-    return this.heldBytes + bytes <= this.environment.budget.share && this.environment.budget.hasRoom(bytes);
-  }
-
-  /** @param keep makes what the call needs its own, and says how to admit it */
-  private enqueue(bytes: number, keep: () => () => void): void {
-    if (this.waiting.length > 0 && this.waitingBytes + bytes > this.environment.budget.share)
-      throw this.backpressure();
-    this.waiting.push({ bytes, admit: keep() });
-    this.waitingBytes += bytes;
+  private wait(bytes: number, keep: () => () => void): void {
+    this.admission.wait(bytes, keep);
     this.hurry?.abort();
   }
 
-  private admitRaw(unit: AppendUnit): void {
-    this.take(unit.bytes);
-    this.open = undefined;
-    this.push(unit);
-  }
-
-  private backpressure(): BackpressureError {
-    return new BackpressureError(
-      this.topic,
-      this.partition,
-      this.pendingBytes,
-      this.environment.budget.share,
-    );
-  }
-
-  private admit(records: readonly RecordInput[], bytes: number, completion: GroupCompletion): void {
-    this.take(bytes);
+  private pack(records: readonly RecordInput[], bytes: number, completion: GroupCompletion): void {
     let unit = this.open;
     if (unit === undefined || !unit.accepts(bytes, this.environment.maxBatchBytes))
       unit = this.openUnit(bytes);
@@ -235,19 +163,13 @@ export class PartitionAppender {
     queueMicrotask(() => void this.run());
   }
 
-  private take(bytes: number): void {
-    this.heldBytes += bytes;
-    this.environment.budget.take(bytes);
-  }
-
   private async run(): Promise<void> {
     for (let task = this.tasks.at(0); task !== undefined; task = this.tasks.at(0)) {
       if (task instanceof AppendUnit) {
         if (this.settings.lingerMs > 0) await this.linger(task);
-        const units = this.takeUnits();
-        await this.write(units);
-        this.release(units);
-        this.admitWaiting();
+        const { units, bytes } = this.takeUnits();
+        if (units.length > 0) await this.write(units);
+        this.admission.give(bytes);
         const over = this.environment.turn.over();
         if (over !== undefined) await over;
       } else {
@@ -263,7 +185,7 @@ export class PartitionAppender {
   private async linger(unit: AppendUnit): Promise<void> {
     const { clock } = this.environment;
     const left = () => unit.since + this.settings.lingerMs - clock.now();
-    while (unit === this.open && this.tasks.length === 1 && this.waiting.length === 0 && !this.closed) {
+    while (unit === this.open && this.tasks.length === 1 && !this.admission.isFull && !this.closed) {
       const ms = left();
       if (ms <= 0) return;
       this.hurry = new AbortController();
@@ -272,72 +194,39 @@ export class PartitionAppender {
     }
   }
 
-  private takeUnits(): AppendUnit[] {
+  /** What goes into the next write, without what must not be written any more; and the bytes of both. */
+  private takeUnits(): { units: AppendUnit[]; bytes: number } {
     const units: AppendUnit[] = [];
     let bytes = 0;
     for (let task = this.tasks.at(0); task instanceof AppendUnit; task = this.tasks.at(0)) {
       const inSameCall = units[units.length - 1]?.joined === true;
       if (units.length > 0 && !inSameCall && bytes + task.bytes > MAX_WRITE_BYTES) break;
-      units.push(task);
-      bytes += task.bytes;
       this.tasks.shift();
+      bytes += task.bytes;
       if (task === this.open) this.open = undefined;
+      const refusal = task.refusal();
+      if (refusal === undefined) units.push(task);
+      else this.fail([task], task.count, refusal);
     }
-    return units;
+    return { units, bytes };
   }
 
   private async write(units: readonly AppendUnit[]): Promise<void> {
     this.writes++;
-    const { compression } = this.settings;
-    const firstOffset = this.nextOffset;
-    const bases: number[] = [];
-    const batches: Buffer[] = [];
-    let next = firstOffset;
-    let bytes = 0;
-    for (const unit of units) {
-      bases.push(next);
-      next += unit.count;
-    }
+    const write = new GroupWrite(units, this.nextOffset);
     try {
-      for (let i = 0; i < units.length; i++) {
-        const unit = units[i]!;
-        let batch = unit.finish(bases[i]!);
-        if (compression !== 'none' && !unit.isRaw) batch = await compressBatch(batch, compression);
-        batches.push(batch);
-        bytes += batch.length;
-      }
-      await this.putAll(bases, batches);
+      await write.run(this.store, this.settings.compression);
     } catch (error) {
-      if (!isGenRocksError(error) || !NOTHING_STORED.has(error.code)) this.nextOffset = next;
-      this.listener.onFailed(next - firstOffset, error);
-      for (const unit of units) unit.failed(error);
-      return;
+      if (mayBeStored(error)) this.nextOffset = write.endOffset;
+      return this.fail(units, write.records, error);
     }
-    this.nextOffset = next;
-    this.listener.onStored(batches, next, next - firstOffset, bytes);
-    units.forEach((unit, i) => unit.stored(bases[i]!));
+    this.nextOffset = write.endOffset;
+    this.listener.onStored(write.batches, write.endOffset, write.records, write.bytes);
+    units.forEach((unit, i) => unit.stored(write.bases[i]!));
   }
 
-  private putAll(bases: readonly number[], batches: readonly Buffer[]): Promise<void> {
-    if (batches.length === 1) return this.store.put(offsetKey(bases[0]!), batches[0]!);
-    return this.store.batch(
-      batches.map((value, i) => ({ type: 'put', key: offsetKey(bases[i]!), value }) as const),
-    );
-  }
-
-  private release(units: readonly AppendUnit[]): void {
-    let bytes = 0;
-    for (const unit of units) bytes += unit.bytes;
-    this.heldBytes -= bytes;
-    this.environment.budget.give(bytes);
-  }
-
-  private admitWaiting(): void {
-    for (let next = this.waiting.at(0); next !== undefined; next = this.waiting.at(0)) {
-      if (!this.hasRoom(next.bytes)) return;
-      this.waiting.shift();
-      this.waitingBytes -= next.bytes;
-      next.admit();
-    }
+  private fail(units: readonly AppendUnit[], records: number, error: unknown): void {
+    this.listener.onFailed(records, error);
+    for (const unit of units) unit.failed(error);
   }
 }

@@ -1,8 +1,7 @@
 import type { LogEntry, PartitionStore, ReadLogOptions } from '@genrocks/storage';
 import { isGenRocksError } from '@genrocks/storage';
-import { InvalidMessageError, MessageTooLargeError, messageOf } from '../errors.js';
+import { messageOf } from '../errors.js';
 import type { Message } from '../message.js';
-import { validateBatch } from '../records/batch-reader.js';
 import type { RecordInput } from '../records/batch-writer.js';
 import { CheckedCodec } from '../schema/checked-codec.js';
 import type { PartitionInfo } from '../topic.types.js';
@@ -10,12 +9,14 @@ import { BatchFetch } from './batch-fetch.js';
 import { DataWaiters } from './data-waiters.js';
 import { LogBounds } from './log-bounds.js';
 import { MessageDecoder } from './message-decoder.js';
-import { type AppenderListener, type GroupCompletion, PartitionAppender } from './partition-appender.js';
+import type { AppendOptions, AppendResult } from './append.types.js';
+import type { AppenderListener, GroupCompletion } from './appender.types.js';
+import { PartitionAppender } from './partition-appender.js';
+import { takePackedBatch } from './packed-batch.js';
 import { PartitionLife } from './partition-life.js';
 import type { PartitionEnvironment, PartitionOwner } from './partition.types.js';
 import { PartitionReader } from './partition-reader.js';
 import type {
-  AppendResult,
   OffsetForTimestamp,
   PartitionDescription,
   PartitionState,
@@ -127,31 +128,29 @@ export class Partition {
   /**
    * Appends a record batch v2 as its producer packed it: only the base offset is set, everything else is stored as
    * it came. The bytes are copied.
-   * @param lent the caller lets the base offset be set in its bytes, and leaves them alone until the promise has
-   *   settled: so long they are read, and no longer, and no copy is needed
    * @throws `CORRUPT_BATCH`, `MESSAGE_TOO_LARGE`, `INVALID_MESSAGE` for a control batch, `BACKPRESSURE`,
    *   `TOPIC_STOPPED`, or what the store says
    */
-  async append(batch: Uint8Array, lent = false): Promise<AppendResult> {
-    const { appender } = this.life.opened();
-    const { maxBatchBytes, maxMessageBytes } = this.environment;
-    const limit = Math.max(maxBatchBytes, maxMessageBytes);
-    if (batch.length > limit) throw new MessageTooLargeError('the record batch', batch.length, limit);
-    const own = lent ? view(batch) : Buffer.from(batch);
-    const header = validateBatch(own);
-    if (header.control) throw new InvalidMessageError('control batches belong to the log itself');
+  append(batch: Uint8Array, { lent = false, claim }: AppendOptions = {}): Promise<AppendResult> {
     return new Promise((resolve, reject) => {
-      appender.appendRaw(own, {
-        stored: (baseOffset) => {
-          this.owner.watcher?.appended(this.index, own);
-          resolve({
-            baseOffset,
-            lastOffset: baseOffset + header.lastOffsetDelta,
-            startOffset: this.startOffset,
-          });
-        },
-        failed: reject,
-      });
+      const failed = (error: Error) => {
+        claim?.failed(error);
+        reject(error);
+      };
+      try {
+        const { appender } = this.life.opened();
+        const { maxBatchBytes, maxMessageBytes } = this.environment;
+        const limit = Math.max(maxBatchBytes, maxMessageBytes);
+        const { bytes, lastOffsetDelta } = takePackedBatch(batch, lent, limit);
+        const stored = (baseOffset: number) => {
+          claim?.stored(baseOffset);
+          this.owner.watcher?.appended(this.index, bytes);
+          resolve({ baseOffset, lastOffset: baseOffset + lastOffsetDelta, startOffset: this.startOffset });
+        };
+        appender.appendRaw(bytes, { stored, failed, refusal: () => claim?.refusal() });
+      } catch (error) {
+        failed(error as Error);
+      }
     });
   }
 
@@ -311,8 +310,4 @@ export class Partition {
     this.counters.bytes += bytes;
     this.waiters.wake(endOffset);
   }
-}
-
-function view({ buffer, byteOffset, length }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, length);
 }

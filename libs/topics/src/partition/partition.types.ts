@@ -1,5 +1,5 @@
 import type { Codec } from '@genrocks/storage';
-import type { AppenderEnvironment, AppenderSettings } from './partition-appender.js';
+import type { AppenderEnvironment, AppenderSettings } from './appender.types.js';
 import type { TailCache } from './tail-cache.js';
 
 /** What partitions share within one service. */

@@ -135,8 +135,8 @@ describe('a packed batch that its caller gives away', () => {
     const memory = Buffer.alloc(64 * 1024);
     const part = memory.subarray(100, 100 + alone.length);
     alone.copy(part);
-    expect(await topic.partition(0).append(alone, true)).toMatchObject({ baseOffset: 1 });
-    expect(await topic.partition(0).append(part, true)).toMatchObject({ baseOffset: 2 });
+    expect(await topic.partition(0).append(alone, { lent: true })).toMatchObject({ baseOffset: 1 });
+    expect(await topic.partition(0).append(part, { lent: true })).toMatchObject({ baseOffset: 2 });
     memory.fill(0);
     expect(await values()).toEqual(['first', 'first', 'first']);
   });

@@ -48,14 +48,6 @@ export interface ReadMessagesResult<T = unknown> {
   readonly startOffset: number;
 }
 
-export interface AppendResult {
-  readonly baseOffset: number;
-  /** Offset of the last record. */
-  readonly lastOffset: number;
-  /** Earliest offset readable. */
-  readonly startOffset: number;
-}
-
 export interface OffsetForTimestamp {
   readonly offset: number;
   readonly timestamp: number;

@@ -1,0 +1,62 @@
+import { isGenRocksError, type PartitionStore } from '@genrocks/storage';
+import type { Compression } from '../records/batch-header.js';
+import { compressBatch } from '../records/compression.js';
+import type { AppendUnit } from './append-unit.js';
+import { offsetKey } from './offset-key.js';
+
+/**
+ * Errors after which the store is known to hold nothing of a write, so that its offsets can be given again. After
+ * any other the write may still come to light, and its offsets are never used for anything else.
+ */
+const NOTHING_STORED = new Set([
+  'NO_SPACE',
+  'LOG_FULL',
+  'RETENTION_FULL',
+  'TOO_LARGE',
+  'INVALID_ARGUMENT',
+  'NOT_SUPPORTED',
+  'UNSUPPORTED_COMPRESSION',
+]);
+
+/** May a write that failed with this be in the store all the same? */
+export function mayBeStored(error: unknown): boolean {
+  return !isGenRocksError(error) || !NOTHING_STORED.has(error.code);
+}
+
+/** The batches of one atomic write, and the offsets they get. */
+export class GroupWrite {
+  readonly bases: readonly number[];
+  readonly batches: Buffer[] = [];
+  readonly endOffset: number;
+  readonly records: number;
+  bytes = 0;
+
+  constructor(
+    readonly units: readonly AppendUnit[],
+    firstOffset: number,
+  ) {
+    let next = firstOffset;
+    this.bases = units.map((unit) => {
+      const base = next;
+      next += unit.count;
+      return base;
+    });
+    this.endOffset = next;
+    this.records = next - firstOffset;
+  }
+
+  async run(store: PartitionStore, compression: Compression): Promise<void> {
+    const { units, bases, batches } = this;
+    for (let i = 0; i < units.length; i++) {
+      const unit = units[i]!;
+      let batch = unit.finish(bases[i]!);
+      if (compression !== 'none' && !unit.isRaw) batch = await compressBatch(batch, compression);
+      batches.push(batch);
+      this.bytes += batch.length;
+    }
+    if (batches.length === 1) return store.put(offsetKey(bases[0]!), batches[0]!);
+    return store.batch(
+      batches.map((value, i) => ({ type: 'put', key: offsetKey(bases[i]!), value }) as const),
+    );
+  }
+}
