@@ -1,6 +1,7 @@
 /* eslint-disable @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-assignment -- supertest gives bodies as any */
+import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
-import { request as httpRequest, Agent } from 'node:http';
+import { request as httpRequest, Agent, type Server } from 'node:http';
 import { dirname } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ADAPTERS, type RunningBroker, startBroker } from './broker-harness.js';
@@ -279,6 +280,27 @@ describe.each(ADAPTERS)('bad input to a broker on %s', (adapter) => {
       const trickle = setInterval(() => socket.writable && socket.write(' '), 10);
       expect(await answer).toMatch(/^HTTP\/1\.1 408 [^]*BODY_TIMEOUT/);
       clearInterval(trickle);
+    });
+
+    it('does not hold it against a client that the process was held up itself', async () => {
+      const server: Server = broker.app.getHttpServer();
+      const accepted = once(server, 'connection');
+      const headers = await rawConnection(broker.port);
+      await accepted;
+      const requested = once(server, 'request');
+      const body = await rawConnection(broker.port);
+      const message = '{"value":"whole"}';
+      const head = { ...JSON_TYPE, connection: 'close', 'content-length': message.length };
+      body.write(post('/v1/topics/alive/messages', head, message.slice(0, 5)));
+      await requested;
+      await new Promise(setImmediate);
+      // Both clients send in time, but the process does not come to reading it.
+      const answers = [headers, body].map(readToEnd);
+      headers.write('GET /health/live HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+      body.write(message.slice(5));
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2100);
+      expect(await answers[0]).toMatch(/^HTTP\/1\.1 200 /);
+      expect(await answers[1]).toMatch(/^HTTP\/1\.1 201 /);
     });
 
     it.each([

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { BodyIncompleteError, BodyTimeoutError, BodyTooLargeError } from './http.errors.js';
+import { patientTimeout } from './patient-timeout.js';
 
 export interface BodyLimits {
   /** Largest body in bytes. */
@@ -30,12 +31,11 @@ export function readBody(message: IncomingMessage, limits: BodyLimits): Promise<
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let received = 0;
-    const timer = setTimeout(
-      () => settle(() => reject(new BodyTimeoutError(limits.timeoutMs))),
-      limits.timeoutMs,
+    const cancelTimeout = patientTimeout(limits.timeoutMs, () =>
+      settle(() => reject(new BodyTimeoutError(limits.timeoutMs))),
     );
     const settle = (outcome: () => void) => {
-      clearTimeout(timer);
+      cancelTimeout();
       message.off('data', onData).off('end', onEnd).off('close', onGone);
       outcome();
     };
@@ -60,9 +60,9 @@ export function readBody(message: IncomingMessage, limits: BodyLimits): Promise<
  * reset connection; not for longer than the time limit.
  */
 export function discardRest(message: IncomingMessage, timeoutMs: number): void {
-  const timer = setTimeout(() => message.destroy(), timeoutMs);
+  const cancelTimeout = patientTimeout(timeoutMs, () => message.destroy());
   message.on('error', () => {});
-  message.once('close', () => clearTimeout(timer));
-  message.once('end', () => clearTimeout(timer));
+  message.once('close', cancelTimeout);
+  message.once('end', cancelTimeout);
   message.resume();
 }

@@ -4,6 +4,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyError, FastifyReply } from 'fastify';
 import type { HttpConfig } from '../config/http.config.js';
 import { registerBodyParsers, rememberResponse } from './body-parsers.js';
+import { LateHeaders } from './late-headers.js';
 import { MethodNotAllowedError, ShuttingDownError } from './http.errors.js';
 import { InflightBudget } from './inflight-budget.js';
 import { createProblem, type Problem, PROBLEM_CONTENT_TYPE, toProblem } from './problem.js';
@@ -18,6 +19,9 @@ const NO_SCHEMAS = { buildValidator: refuseSchemas, buildSerializer: refuseSchem
 function refuseSchemas(): never {
   throw new Error('routes of the broker have no schemas; their pipes check what comes in');
 }
+
+/** What Node says of a connection whose headers took too long. */
+const HEADERS_TOO_SLOW = 'ERR_HTTP_REQUEST_TIMEOUT';
 
 /** How often Node looks for connections that took too long over their headers. */
 const CHECK_INTERVAL_MS = 1_000;
@@ -39,9 +43,11 @@ export class BrokerHttpAdapter extends FastifyAdapter {
   /** Connections that have not sent a request yet; Node does not count them among the idle ones. */
   private readonly unused = new Set<Socket>();
   private readonly ending = new AbortController();
+  private readonly late: LateHeaders;
   private closing: Promise<void> | undefined;
 
   constructor(private readonly config: HttpConfig) {
+    const late = new LateHeaders();
     super({
       bodyLimit: config.maxBodyBytes,
       keepAliveTimeout: config.keepAliveTimeoutMs,
@@ -51,11 +57,16 @@ export class BrokerHttpAdapter extends FastifyAdapter {
       http: { headersTimeout: config.headersTimeoutMs, connectionsCheckingInterval: CHECK_INTERVAL_MS },
       routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
       schemaController: { compilersFactory: NO_SCHEMAS },
-      clientErrorHandler: (error, socket) => answerBrokenRequest(error, socket),
+      clientErrorHandler: (error, socket) => {
+        const answer = () => answerBrokenRequest(error, socket);
+        if (error.code === HEADERS_TOO_SLOW) late.suspect(socket, answer);
+        else answer();
+      },
       frameworkErrors: (error: FastifyError, _request: unknown, reply: unknown) => {
         void sendProblem(reply as FastifyReply, routerProblem(error.code, error.message));
       },
     });
+    this.late = late;
     this.budget = new InflightBudget(config.maxInflightBytes);
     this.uploads = new InflightBudget(config.maxInflightBytes);
     this.answers = new InflightBudget(config.maxInflightBytes);
@@ -83,7 +94,10 @@ export class BrokerHttpAdapter extends FastifyAdapter {
       this.unused.add(socket);
       socket.once('close', () => this.unused.delete(socket));
     });
-    this.instance.server.on('request', ({ socket }: IncomingMessage) => this.unused.delete(socket));
+    this.instance.server.on('request', ({ socket }: IncomingMessage) => {
+      this.unused.delete(socket);
+      this.late.requestCame(socket);
+    });
     this.instance.addHook('onRoute', ({ method, url }) => this.routes.add(method, url));
     this.instance.addHook('onRequest', (request, reply, done) => {
       rememberResponse(request.raw, reply.raw);
@@ -154,7 +168,7 @@ function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void
 
 function brokenRequestProblem(code: string | undefined): Problem {
   switch (code) {
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
+    case HEADERS_TOO_SLOW:
       return createProblem(
         'REQUEST_TIMEOUT',
         'the headers did not arrive in time (http.headers_timeout_ms)',

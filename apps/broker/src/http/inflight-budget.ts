@@ -1,4 +1,5 @@
 import { ServerBusyError } from './http.errors.js';
+import { patientTimeout } from './patient-timeout.js';
 
 /** Every request counts at least this much, so that the budget bounds their number too. */
 export const MIN_REQUEST_COST = 4096;
@@ -48,15 +49,15 @@ export class InflightBudget {
 
   private waitForRoom(bytes: number, timeoutMs: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
+      const cancelTimeout = patientTimeout(timeoutMs, () => {
         this.waiting.splice(this.waiting.indexOf(waiter), 1);
         reject(new ServerBusyError(this.limit));
         this.admitWaiting();
-      }, timeoutMs);
+      });
       const waiter: Waiter = {
         bytes,
         admit: () => {
-          clearTimeout(timer);
+          cancelTimeout();
           this.used += bytes;
           resolve();
         },

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { BodyIncompleteError, BodyTimeoutError, BodyTooLargeError } from '../http/http.errors.js';
+import { patientTimeout } from '../http/patient-timeout.js';
 
 /** One line of an NDJSON body, without its line end. Empty lines are left out. */
 export interface NdjsonLine {
@@ -68,9 +69,9 @@ function lineTooLong(number: number, limit: number): BodyTooLargeError {
 async function* withPauseLimit(body: Readable, pauseMs: number): AsyncGenerator<Buffer> {
   const chunks = body.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>;
   for (;;) {
-    let timer: NodeJS.Timeout | undefined;
+    let cancelTimeout: (() => void) | undefined;
     const pause = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new BodyTimeoutError(pauseMs)), pauseMs);
+      cancelTimeout = patientTimeout(pauseMs, () => reject(new BodyTimeoutError(pauseMs)));
     });
     const next = chunks.next().catch(() => {
       throw new BodyIncompleteError();
@@ -81,7 +82,7 @@ async function* withPauseLimit(body: Readable, pauseMs: number): AsyncGenerator<
       if (result.done) return;
       yield result.value;
     } finally {
-      clearTimeout(timer);
+      cancelTimeout?.();
     }
   }
 }

@@ -1,0 +1,25 @@
+const SLICES = 4;
+
+/**
+ * A time limit on what others do. The time in which this process itself was held up (a burst of work, garbage
+ * collection, a container that was frozen) hardly counts: what came meanwhile lies unread in the sockets, and timers
+ * are served before sockets are. So the time passes in slices, of which a stall of any length uses up one, and
+ * between the last one and the end the sockets are read once more.
+ * @returns cancels it
+ */
+export function patientTimeout(ms: number, expired: () => void): () => void {
+  let left = SLICES;
+  let timer: NodeJS.Timeout;
+  let turn: NodeJS.Immediate | undefined;
+  const next = () => {
+    timer = setTimeout(() => {
+      if (--left > 0) next();
+      else turn = setImmediate(expired);
+    }, ms / SLICES);
+  };
+  next();
+  return () => {
+    clearTimeout(timer);
+    clearImmediate(turn);
+  };
+}
