@@ -8,7 +8,8 @@ import { writeSegmentList } from '../engine/segment-list.js';
 import { nodeFileSystem } from '../io/file-system.js';
 import { COPY_BYTES, DurableWriter } from './durable.js';
 import { extentOf, stepsOf } from './file-steps.js';
-import type { LogSnapshot, SnapshotFile } from './log-snapshot.js';
+import type { LogSnapshot } from './log-snapshot.js';
+import type { SnapshotFile } from './snapshot-file.js';
 import type { BackupFile } from './manifest.js';
 import { ReadHandle, sizeOf } from './read-handle.js';
 

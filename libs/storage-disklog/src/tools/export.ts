@@ -6,7 +6,8 @@ import { TRAILER_SIZE } from '../format/item.js';
 import type { LogFormat } from '../format/log-format.js';
 import { DurableWriter, StagedDirectory, writeDurably } from './durable.js';
 import { type FileStep, extentOf, stepsOf } from './file-steps.js';
-import type { LogSnapshot, SnapshotFile } from './log-snapshot.js';
+import type { LogSnapshot } from './log-snapshot.js';
+import type { SnapshotFile } from './snapshot-file.js';
 import { limitsOf } from './repair.js';
 import type { Damage } from '../engine/log-file.js';
 

@@ -2,7 +2,7 @@ import type { Frame, Item } from '../format/item.js';
 import type { Damage } from '../engine/log-file.js';
 import { Line, scanFile } from '../engine/scanner.js';
 import { Window } from '../engine/window.js';
-import type { SnapshotFile } from './log-snapshot.js';
+import type { SnapshotFile } from './snapshot-file.js';
 
 /** What a file holds, told item by item in file order. */
 export type FileStep =

@@ -4,7 +4,8 @@ import { Window } from '../engine/window.js';
 import type { Damage } from '../engine/log-file.js';
 import { extentOf, stepsOf } from './file-steps.js';
 import { type LegacyMessage, parseLegacyMessage } from './legacy-message.js';
-import type { LogSnapshot, SnapshotFile } from './log-snapshot.js';
+import type { LogSnapshot } from './log-snapshot.js';
+import type { SnapshotFile } from './snapshot-file.js';
 
 /** Where the newest entry of a key stands. */
 interface Place {

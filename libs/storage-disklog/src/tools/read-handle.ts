@@ -110,6 +110,9 @@ export async function sizeOf(path: string): Promise<number | undefined> {
   }
 }
 
+/** `log.idx` of 65,000 files is the largest of the small files. */
+export const MAX_SMALL = 1 << 20;
+
 /** The bytes of a small file, undefined where there is none. Larger than `limit`: cut there. */
 export async function readSmall(path: string, limit: number): Promise<Buffer | undefined> {
   let handle: ReadHandle;

@@ -4,7 +4,7 @@ import type { LogFormat } from '../format/log-format.js';
 import { nodeFileSystem } from '../io/file-system.js';
 import { DurableWriter } from './durable.js';
 import { type FileStep, stepsOf } from './file-steps.js';
-import type { SnapshotFile } from './log-snapshot.js';
+import type { SnapshotFile } from './snapshot-file.js';
 import { sizeOf } from './read-handle.js';
 
 /** A file that was written anew. */

@@ -5,7 +5,7 @@ import { readSegmentList, type SegmentRecord } from '../engine/segment-list.js';
 import type { LogFormat } from '../format/log-format.js';
 import { isErrno, nodeFileSystem } from '../io/file-system.js';
 import { liveOwner } from './live-owner.js';
-import type { SnapshotFile, SnapshotRemark } from './log-snapshot.js';
+import type { SnapshotFile, SnapshotRemark } from './snapshot-file.js';
 import { type CapturingFileSystem, readSmall } from './read-handle.js';
 
 /** 65,000 segments and more fit. */

@@ -4,7 +4,7 @@ import type { KnownEnd } from '../engine/log-end.js';
 import type { LogNames } from '../engine/names.js';
 import { nodeFileSystem } from '../io/file-system.js';
 import type { Frame, Item } from '../format/item.js';
-import type { SnapshotFile } from './log-snapshot.js';
+import type { SnapshotFile } from './snapshot-file.js';
 import { sizeOf } from './read-handle.js';
 import type { Finding } from './verify.js';
 
