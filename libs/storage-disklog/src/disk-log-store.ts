@@ -119,7 +119,7 @@ export class DiskLogStore extends PartitionStore {
 
   override put(key: BytesLike, value: BytesLike): Promise<void> {
     try {
-      return this.append([this.entryFor({ type: 'put', key, value })]);
+      return this.append([entryOf(key, value)]);
     } catch (error) {
       return rejected(error);
     }
@@ -127,17 +127,21 @@ export class DiskLogStore extends PartitionStore {
 
   override delete(key: BytesLike): Promise<void> {
     try {
-      return this.append([this.entryFor({ type: 'delete', key })]);
+      return this.append([tombstoneOf(key)]);
     } catch (error) {
       return rejected(error);
     }
   }
 
-  async batch(operations: readonly BatchOperation[]): Promise<void> {
-    this.assertOpen();
-    assertBatch(operations);
-    if (operations.length === 0) return;
-    await this.append(operations.map((operation: BatchOperation) => this.entryFor(operation)));
+  batch(operations: readonly BatchOperation[]): Promise<void> {
+    try {
+      this.assertOpen();
+      assertBatch(operations);
+      if (operations.length === 0) return Promise.resolve();
+      return this.append(operations.map(operationEntry));
+    } catch (error) {
+      return rejected(error);
+    }
   }
 
   async get(key: BytesLike, { skipDamaged = false }: ReadOptions = {}): Promise<Buffer | undefined> {
@@ -246,15 +250,6 @@ export class DiskLogStore extends PartitionStore {
     return this.writer.append(entries, size);
   }
 
-  private entryFor(operation: BatchOperation): EntryWrite {
-    const key = toBuffer(operation.key, 'key');
-    if (key.length > MAX_KEY_BYTES) throw new TooLargeError('the key', key.length, MAX_KEY_BYTES);
-    if (operation.type === 'delete') return { key, value: undefined };
-    const value = toBuffer(operation.value, 'value');
-    if (value.length > MAX_VALUE_BYTES) throw new TooLargeError('the value', value.length, MAX_VALUE_BYTES);
-    return { key, value };
-  }
-
   private async rotate(lastSequence: number): Promise<void> {
     const { overflow, logType } = this.context.settings;
     if (overflow === 'reject' && logType === 'wrap') {
@@ -291,6 +286,27 @@ export class DiskLogStore extends PartitionStore {
   private assertOpen(): void {
     if (this.closing !== undefined) throw new StoreClosedError(`${this.topic}/${this.partition}`);
   }
+}
+
+function operationEntry(operation: BatchOperation): EntryWrite {
+  return operation.type === 'put' ? entryOf(operation.key, operation.value) : tombstoneOf(operation.key);
+}
+
+function entryOf(key: BytesLike, value: BytesLike): EntryWrite {
+  const entry = { key: keyOf(key), value: toBuffer(value, 'value') };
+  if (entry.value.length > MAX_VALUE_BYTES)
+    throw new TooLargeError('the value', entry.value.length, MAX_VALUE_BYTES);
+  return entry;
+}
+
+function tombstoneOf(key: BytesLike): EntryWrite {
+  return { key: keyOf(key), value: undefined };
+}
+
+function keyOf(key: BytesLike): Buffer {
+  const bytes = toBuffer(key, 'key');
+  if (bytes.length > MAX_KEY_BYTES) throw new TooLargeError('the key', bytes.length, MAX_KEY_BYTES);
+  return bytes;
 }
 
 /** What a file may hold before the next one is begun, or of a halt log altogether. */

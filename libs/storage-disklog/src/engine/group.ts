@@ -3,18 +3,13 @@ import type { Trailer } from '../format/item.js';
 import type { LogFormat } from '../format/log-format.js';
 
 /** Starting size of a group's buffer; it doubles as writes gather. */
-const INITIAL_BYTES = 64 * 1024;
-/** Buffers up to this size are kept for the next group. */
-const POOLED_BYTES = 4 * 1024 * 1024;
-const POOL_SIZE = 4;
+const INITIAL_BYTES = 64 << 10;
+/** Bytes of buffers that are kept for the next groups, of all logs together. */
+const POOL_BYTES = 16 << 20;
+const NOTHING = Buffer.alloc(0);
 
 const pool: Buffer[] = [];
-
-/** An item of a group, and its place in the group's bytes. */
-interface GroupItem {
-  readonly offset: number;
-  readonly size: number;
-}
+let pooledBytes = 0;
 
 /** Where a group stands in the log. */
 export interface Place {
@@ -40,7 +35,8 @@ export class Group {
   length = 0;
   /** Entries in its items. */
   entries = 0;
-  private readonly members: GroupItem[] = [];
+  /** Where its items end in the buffer. */
+  private readonly ends: number[] = [];
   private resolvePromise!: () => void;
   private rejectPromise!: (error: Error) => void;
   private buffer: Buffer;
@@ -54,21 +50,22 @@ export class Group {
       this.resolvePromise = resolve;
       this.rejectPromise = reject;
     });
-    this.buffer = pool.pop() ?? Buffer.allocUnsafe(INITIAL_BYTES);
+    this.buffer = takeBuffer();
   }
 
   get items(): number {
-    return this.members.length;
+    return this.ends.length;
   }
 
   /** Encodes one item; `size` is what the format says it takes. */
   add(entries: readonly EntryWrite[], size: number, timestamp: number): void {
-    if (this.length + size > this.buffer.length) this.grow(this.length + size);
-    const offset = this.length;
-    const { format, buffer, place } = this;
-    format.writeItem(entries, timestamp, this.trailer(this.items), buffer, offset, place.start + offset);
-    this.members.push({ offset, size });
-    this.length += size;
+    const start = this.length;
+    const end = start + size;
+    if (end > this.buffer.length) this.grow(end);
+    const trailer = this.trailer(this.items);
+    this.format.writeItem(entries, timestamp, trailer, this.buffer, start, this.place.start + start);
+    this.ends.push(end);
+    this.length = end;
     this.entries += entries.length;
   }
 
@@ -78,11 +75,16 @@ export class Group {
   }
 
   /** Where its entries stand in the file. Meant for the time in which the bytes are on their way to the device. */
-  *placed(): IterableIterator<PlacedEntry[]> {
-    for (const { offset, size } of this.members) {
+  placed(): PlacedEntry[] {
+    const all: PlacedEntry[] = [];
+    let start = 0;
+    for (const end of this.ends) {
       // Out of the bytes, since what the caller gave may have changed meanwhile.
-      yield this.format.placedEntries(this.buffer, offset, size, this.place.start + offset)!;
+      const placed = this.format.placedEntries(this.buffer, start, end - start, this.place.start + start)!;
+      for (const entry of placed) all.push(entry);
+      start = end;
     }
+    return all;
   }
 
   /** The bytes to write at this place. */
@@ -96,16 +98,17 @@ export class Group {
   }
 
   settle(error?: Error): void {
-    if (this.buffer.length <= POOLED_BYTES && pool.length < POOL_SIZE) pool.push(this.buffer);
-    this.buffer = Buffer.alloc(0);
+    giveBack(this.buffer);
+    this.buffer = NOTHING;
     if (error === undefined) this.resolvePromise();
     else this.rejectPromise(error);
   }
 
   private reseal(): void {
-    this.members.forEach(({ offset, size }, index) => {
-      const position = this.place.start + offset;
-      this.format.sealItem(this.trailer(index), this.buffer, offset, offset + size, position);
+    let start = 0;
+    this.ends.forEach((end, index) => {
+      this.format.sealItem(this.trailer(index), this.buffer, start, end, this.place.start + start);
+      start = end;
     });
   }
 
@@ -117,6 +120,20 @@ export class Group {
   private grow(needed: number): void {
     const larger = Buffer.allocUnsafe(Math.max(needed, this.buffer.length * 2));
     this.buffer.copy(larger, 0, 0, this.length);
+    giveBack(this.buffer);
     this.buffer = larger;
   }
+}
+
+function takeBuffer(): Buffer {
+  const buffer = pool.pop();
+  if (buffer === undefined) return Buffer.allocUnsafe(INITIAL_BYTES);
+  pooledBytes -= buffer.length;
+  return buffer;
+}
+
+function giveBack(buffer: Buffer): void {
+  if (pooledBytes + buffer.length > POOL_BYTES) return;
+  pooledBytes += buffer.length;
+  pool.push(buffer);
 }

@@ -41,7 +41,6 @@ export class MemoryKeys implements FileKeys {
   /** Keys, and the numbers of their slots. */
   private readonly map = new SortedKeyMap<number>();
   private readonly slots = new SlotTable();
-  private last: string | undefined;
   private lowest = '';
   private highest = '';
   ascending = true;
@@ -62,12 +61,12 @@ export class MemoryKeys implements FileKeys {
   }
 
   set(key: string, slot: Slot): void {
-    const appended = this.last === undefined || key > this.last;
-    if (slot.deleted || !appended) this.ascending = false;
-    if (this.last === undefined || key < this.lowest) this.lowest = key;
-    if (appended && key > this.highest) this.highest = key;
-    this.last = key;
-    const known = appended && this.ascending ? undefined : this.map.get(key);
+    const isFirst = this.size === 0;
+    const isHighest = isFirst || key > this.highest;
+    if (slot.deleted || !isHighest) this.ascending = false;
+    if (isFirst || (!isHighest && key < this.lowest)) this.lowest = key;
+    if (isHighest) this.highest = key;
+    const known = isHighest ? undefined : this.map.get(key);
     if (known === undefined) this.map.set(key, this.slots.add(slot));
     else this.slots.set(known, slot);
   }

@@ -107,7 +107,7 @@ class Collector {
     // Erlang may lay its terms out in other ways, so only items of ours have entries that can be read alone.
     const placed = item.trailer && this.format.placedEntries(bytes, 0, length, at);
     if (placed !== undefined) {
-      for (const { key, slot } of placed) this.keys.set(key, slot);
+      for (const entry of placed) this.keys.set(entry.key, entry);
     } else {
       item.entries.forEach(({ key, value }, index) => {
         const deleted = value === undefined;

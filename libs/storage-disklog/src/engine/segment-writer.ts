@@ -62,7 +62,7 @@ export class SegmentWriter {
     const bytes = Buffer.allocUnsafe(length);
     // The file counts only once all of it is stored, so a gap in it is rot, never a torn write.
     format.writeItem(entries, timestamp, { generation, sequence, synced: at }, bytes, 0, at);
-    for (const { key, slot } of format.placedEntries(bytes, 0, length, at)!) this.keys.set(key, slot);
+    for (const entry of format.placedEntries(bytes, 0, length, at)!) this.keys.set(entry.key, entry);
     this.chunks.push(bytes);
     this.buffered += length;
     this.position += length;

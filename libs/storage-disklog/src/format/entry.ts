@@ -107,9 +107,9 @@ export interface Slot {
   readonly crc: number;
 }
 
-export interface PlacedEntry {
+/** A key, and where its entry stands. */
+export interface PlacedEntry extends Slot {
   readonly key: string;
-  readonly slot: Slot;
 }
 
 /**
@@ -128,8 +128,8 @@ export function placedEntries(
     const alone = layoutAt(buffer, termStart + 1, start + length);
     if (alone === undefined) return undefined;
     const { keyStart, keyEnd, deleted } = alone;
-    const slot: Slot = { at, length, index: 0, deleted, inner: 0, innerLength: 0, crc: 0 };
-    return [{ key: buffer.toString('latin1', keyStart, keyEnd), slot }];
+    const key = buffer.toString('latin1', keyStart, keyEnd);
+    return [{ key, at, length, index: 0, deleted, inner: 0, innerLength: 0, crc: 0 }];
   }
   const placed: PlacedEntry[] = [];
   const count = buffer.readUInt32BE(termStart + 2);
@@ -137,9 +137,9 @@ export function placedEntries(
     const layout = layoutAt(buffer, from, start + length);
     if (layout === undefined) return undefined;
     const { keyStart, keyEnd, deleted, end } = layout;
+    const key = buffer.toString('latin1', keyStart, keyEnd);
     const crc = crc32(buffer.subarray(from, end));
-    const slot: Slot = { at, length, index, deleted, inner: from - start, innerLength: end - from, crc };
-    placed.push({ key: buffer.toString('latin1', keyStart, keyEnd), slot });
+    placed.push({ key, at, length, index, deleted, inner: from - start, innerLength: end - from, crc });
     from = end;
   }
   return placed;

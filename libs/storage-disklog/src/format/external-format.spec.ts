@@ -106,7 +106,7 @@ describe('lines', () => {
         const placed = format.placedEntries(item, 0, item.length, 0)!;
         expect(placed).toHaveLength(writes.length);
         format.sealItem(second, item, 0, item.length, 99);
-        placed.forEach(({ key: name, slot: { inner, innerLength, crc, deleted } }, i) => {
+        placed.forEach(({ key: name, inner, innerLength, crc, deleted }, i) => {
           const { key, value } = writes[i]!;
           expect(name).toBe(key.toString('latin1'));
           expect(deleted).toBe(value === undefined);

@@ -63,13 +63,20 @@ export const externalFormat: LogFormat = {
       const read = readLine(line, at + lineStart);
       if ('reason' in read) return undefined;
       const key = read.entry.key.toString('latin1');
-      const slot = { at, length, index: placed.length, deleted: read.entry.value === undefined, ...WHOLE };
-      if (read.batch === undefined) return [{ key, slot }];
+      const entry = {
+        key,
+        at,
+        length,
+        index: placed.length,
+        deleted: read.entry.value === undefined,
+        ...WHOLE,
+      };
+      if (read.batch === undefined) return [entry];
       const place = placeInLine(line, read.batch);
-      slot.inner = lineStart + place.start;
-      slot.innerLength = place.end - place.start;
-      slot.crc = crc32(line.subarray(place.start, place.end));
-      placed.push({ key, slot });
+      entry.inner = lineStart + place.start;
+      entry.innerLength = place.end - place.start;
+      entry.crc = crc32(line.subarray(place.start, place.end));
+      placed.push(entry);
       lineStart += line.length;
     }
     return placed;

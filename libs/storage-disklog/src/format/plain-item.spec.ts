@@ -43,7 +43,7 @@ describe('a plain item', () => {
           const item = internalFormat.readItem(bytes.subarray(START, START + size), at);
           const [placed] = internalFormat.placedEntries(bytes, START, size, at)!;
           expect(item).toMatchObject({ trailer: end });
-          expect(plain).toMatchObject({ ...end, end: START + size, deleted: placed!.slot.deleted });
+          expect(plain).toMatchObject({ ...end, end: START + size, deleted: placed!.deleted });
           expect(bytes.toString('latin1', plain.keyStart, plain.keyEnd)).toBe(placed!.key);
           expect(readPlainItem(bytes, START, at + 1, plain)).toBe(false);
         },

@@ -82,14 +82,13 @@ class NodeFileHandle implements FileHandle {
     return fs.readSync(this.fd, target, offset, length, position);
   }
 
-  async write(source: Buffer, offset: number, length: number, position: number): Promise<number> {
-    const count = await new Promise<number>((resolve, reject) => {
-      fs.write(this.fd, source, offset, length, position, (error, written) =>
-        error ? reject(error) : resolve(written),
+  write(source: Buffer, offset: number, length: number, position: number): Promise<number> {
+    const taken = new Promise<number>((resolve, reject) => {
+      fs.write(this.fd, source, offset, length, position, (error, count) =>
+        error ? reject(error) : resolve(count),
       );
     });
-    if (this.syncEachWrite) await this.sync();
-    return count;
+    return this.syncEachWrite ? taken.then((count) => this.sync().then(() => count)) : taken;
   }
 
   writeSync(source: Buffer, offset: number, length: number, position: number): number {
