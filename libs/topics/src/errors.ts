@@ -13,7 +13,7 @@ export class TopicNotFoundError extends TopicsError {
   constructor(topic: string) {
     super(
       'TOPIC_NOT_FOUND',
-      `there is no topic ${quote(topic)}; create it with startTopic, or list it under topics in the options`,
+      `there is no topic ${quote(topic)}; create it (startTopic, or "genrocks topic create"), or list it under topics in the options`,
       false,
       { details: { topic } },
     );

@@ -311,6 +311,11 @@ describe('loadConfig', () => {
   });
 
   it('says what is wrong with a file', () => {
+    const aliases = ['a: &a [x, x, x, x, x, x, x, x, x, x]', ...'bcdefg'].map((name, i) => {
+      const before = String.fromCharCode(96 + i);
+      return i === 0 ? name : `${name}: &${name} [${Array<string>(10).fill(`*${before}`).join(', ')}]`;
+    });
+    expect(problems(aliases.join('\n'))[0]).toMatch(/genrocks\.yaml: not usable YAML: /);
     expect(problems('http: { port: 1')[0]).toMatch(/genrocks\.yaml:\d+:\d+: not valid YAML: /);
     expect(problems('- a\n- b')[0]).toMatch(/must hold a group of options/);
     expect(problems('just text')[0]).toMatch(/must hold a group of options/);

@@ -71,12 +71,21 @@ function parseConfigFile(file: string, text: string): OptionTree {
       }),
     );
   }
-  const tree: unknown = document.toJS();
+  const tree = treeOf(document, file);
   if (tree === null || tree === undefined) return {};
   if (typeof tree === 'object' && !Array.isArray(tree)) return tree as OptionTree;
   throw new InvalidConfigError([
     `${file}: the file must hold a group of options such as "http:" and "storage:"`,
   ]);
+}
+
+function treeOf(document: { toJS(): unknown }, file: string): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    // Aliases of aliases, which would fill the memory.
+    throw new InvalidConfigError([`${file}: not usable YAML: ${(error as Error).message}`]);
+  }
 }
 
 function nonEmpty(text: string | undefined): string | undefined {

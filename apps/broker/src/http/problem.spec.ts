@@ -97,10 +97,11 @@ describe('toProblem', () => {
     });
     const down = new ServiceUnavailableException({
       status: 'error',
-      details: { log_dir: { status: 'down' } },
+      details: { log_dir: { status: 'down', message: 'the disk is full' }, partitions: { status: 'up' } },
     });
     expect(toProblem(down)).toMatchObject({
       code: 'NOT_READY',
+      detail: 'log_dir: the disk is full',
       retriable: true,
       details: { log_dir: { status: 'down' } },
     });

@@ -135,13 +135,23 @@ function fromHttpException(exception: HttpException): Problem {
   const body = exception.getResponse();
   const { message, details } = (typeof body === 'object' ? body : {}) as Record<string, unknown>;
   const problems = Array.isArray(message) ? message.map(String) : undefined;
-  const detail = problems?.join('; ') ?? exception.message ?? STATUS_CODES[status] ?? 'error';
+  const detail =
+    problems?.join('; ') ?? whatIsDown(details) ?? exception.message ?? STATUS_CODES[status] ?? 'error';
   return createProblem(code, code === 'UNSUPPORTED_MEDIA_TYPE' ? MEDIA_TYPE_REMEDY : detail, {
     status,
     retriable: status === 503 || status === 408,
     ...(problems === undefined ? {} : { problems }),
     ...(isPlainObject(details) ? { details } : {}),
   });
+}
+
+/** Of health checks, those that failed and why. */
+function whatIsDown(details: unknown): string | undefined {
+  if (!isPlainObject(details)) return undefined;
+  const down = Object.entries(details as Record<string, { status?: unknown; message?: unknown } | undefined>)
+    .filter(([, check]) => check?.status === 'down')
+    .map(([name, check]) => `${name}: ${typeof check?.message === 'string' ? check.message : 'down'}`);
+  return down.length === 0 ? undefined : down.join('; ');
 }
 
 const MEDIA_TYPE_REMEDY =

@@ -136,11 +136,18 @@ export class BrokerClient {
 }
 
 function topicPath(name: string): string {
-  return `v1/topics/${encodeURIComponent(name)}`;
+  return `v1/topics/${segment(name, 'topic')}`;
 }
 
 function groupPath(group: string): string {
-  return `v1/groups/${encodeURIComponent(group)}`;
+  return `v1/groups/${segment(group, 'group')}`;
+}
+
+/** In a path nothing, "." and ".." would name something else. */
+function segment(name: string, what: string): string {
+  if (['', '.', '..'].includes(name))
+    throw new BrokerError('INVALID_ARGUMENT', `${JSON.stringify(name)} is no name of a ${what}`, false);
+  return encodeURIComponent(name);
 }
 
 function query(values: Readonly<Record<string, string | number | undefined>>): string {

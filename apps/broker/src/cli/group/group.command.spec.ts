@@ -51,6 +51,13 @@ describe('genrocks group', () => {
     expect((await bench.run(['group', 'reset', 'billing'])).err).toMatch(/required option '--to/);
   });
 
+  it.each(['', '.', '..'])('refuses %j as the name of a group or a topic', async (name) => {
+    const group = await bench.run(['group', 'describe', name]);
+    expect(group).toMatchObject({ code: 1, err: expect.stringContaining('is no name of a group') as string });
+    const topic = await bench.run(['topic', 'delete', name, '--yes']);
+    expect(topic).toMatchObject({ code: 1, err: expect.stringContaining('is no name of a topic') as string });
+  });
+
   it('shows dead letters and puts them back', async () => {
     const group = await topics.startConsumerGroup({
       group: 'fussy',
