@@ -15,6 +15,7 @@ import { findSegments } from './segment-order.js';
 import type { SegmentRecord } from './segment-list.js';
 import type { LeftFacts } from './segments.js';
 import { recoverFile, type RecoveredFile } from './recovery.js';
+import { TimeSlices } from './time-slices.js';
 import { newGapsBetween } from './wrap-gaps.js';
 import { findWrapOrder } from './wrap-order.js';
 
@@ -174,7 +175,9 @@ export class LogOpener {
   }
 
   private async openLeft(known: readonly KnownFile[]): Promise<void> {
+    const slices = new TimeSlices();
     for (const left of known) {
+      if (slices.isOver) await slices.pause();
       const opened = this.left.open(left.number, left.generation, left.size);
       const { facts } = left;
       if (opened !== undefined) {

@@ -4,6 +4,7 @@ import { MAX_FRAME_HEAD, readFrame, readTrailer, TRAILER_SIZE } from '../format/
 import type { LogFormat } from '../format/log-format.js';
 import { type FileHandle, type FileSystem, isErrno } from '../io/file-system.js';
 import { type LogNames, wrapNumber } from './names.js';
+import { TimeSlices } from './time-slices.js';
 import { Window } from './window.js';
 
 /** What the first bytes of a wrap log's file say. */
@@ -76,7 +77,9 @@ async function summarise(fs: FileSystem, names: LogNames, format: LogFormat): Pr
   const entries = await fs.readdir(names.directory);
   const numbers = entries.flatMap(({ name, directory }) => (directory ? [] : (wrapNumber(name) ?? [])));
   const files: FileSummary[] = [];
+  const slices = new TimeSlices();
   for (const number of numbers) {
+    if (slices.isOver) await slices.pause();
     const summary = await summariseFile(fs, names, format, number);
     if (await isUnfinished(fs, names, format, summary)) await fs.unlink(names.file(summary.number));
     else files.push(summary);

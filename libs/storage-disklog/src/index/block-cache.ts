@@ -87,5 +87,5 @@ export class CacheSection {
   }
 }
 
-/** One budget for the process: the whole index of about a gigabyte of 1 KiB values. */
+/** One budget for the process: the whole index of two gigabytes of 1 KiB values and more. */
 export const sharedBlockCache = new BlockCache(32 << 20);
