@@ -1,5 +1,6 @@
 import type { Allocate, StoreEntry } from '@genrocks/storage';
 import type { Entry, Slot } from '../format/entry.js';
+import { emptyPlainItem } from '../format/plain-item.js';
 import type { Found } from './cursor.js';
 import type { LogFile } from './log-file.js';
 import { readBytes } from './own-thread.js';
@@ -12,8 +13,20 @@ const MAX_RUN = 1 << 20;
 export function readValue({ file, key, slot }: Found): Buffer | Promise<Buffer> {
   const { start, length } = extentOf(slot);
   const bytes = readBytes(file, start, length);
-  if (!(bytes instanceof Promise)) return entryFrom(file, bytes, start, key, slot).value;
-  return bytes.then((read) => entryFrom(file, read, start, key, slot).value);
+  if (!(bytes instanceof Promise)) return valueFrom(file, bytes, start, key, slot);
+  return bytes.then((read) => valueFrom(file, read, start, key, slot));
+}
+
+const plain = emptyPlainItem();
+
+/** The value in the bytes of its item or, of an entry of a batch, in its own. */
+function valueFrom(file: LogFile, bytes: Buffer, start: number, key: string, slot: Slot): Buffer {
+  if (slot.inner === 0 && file.format.readPlainItem?.(bytes, 0, slot.at, plain) === true) {
+    const { keyStart, keyEnd, valueStart, valueEnd, deleted, end } = plain;
+    const isIt = !deleted && end === bytes.length && slot.index === 0 && isKey(bytes, keyStart, keyEnd, key);
+    if (isIt) return bytes.subarray(valueStart, valueEnd);
+  }
+  return entryFrom(file, bytes, start, key, slot).value;
 }
 
 /**
@@ -83,18 +96,19 @@ function entryFrom(file: LogFile, bytes: Buffer, start: number, key: string, slo
     verified = item.trailer !== undefined;
   } else {
     const from = at + inner - start;
-    entry = file.format.readPlacedEntry(bytes.subarray(from, from + innerLength), crc);
+    const own = bytes.length === innerLength ? bytes : bytes.subarray(from, from + innerLength);
+    entry = file.format.readPlacedEntry(own, crc);
     if (entry === undefined) throw file.rotten(at, length, 'an entry of the batch fails its checksum');
   }
-  if (entry?.value === undefined || !isKey(entry.key, key)) {
+  if (entry?.value === undefined || !isKey(entry.key, 0, entry.key.length, key)) {
     throw file.rotten(at, length, 'the item does not hold the key it is known for');
   }
   return { key: entry.key, value: entry.value, verified };
 }
 
 /** Most keys are short, and then this is cheaper than making a string to compare. */
-function isKey(bytes: Buffer, key: string): boolean {
-  if (bytes.length !== key.length) return false;
-  for (let i = 0; i < bytes.length; i++) if (bytes[i] !== key.charCodeAt(i)) return false;
+function isKey(bytes: Buffer, from: number, to: number, key: string): boolean {
+  if (to - from !== key.length) return false;
+  for (let i = 0; i < key.length; i++) if (bytes[from + i] !== key.charCodeAt(i)) return false;
   return true;
 }

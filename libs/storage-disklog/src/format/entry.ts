@@ -149,6 +149,9 @@ export interface Layout {
   readonly keyStart: number;
   readonly keyEnd: number;
   readonly deleted: boolean;
+  /** Of the value's bytes; without meaning where the key is deleted. */
+  readonly valueStart: number;
+  readonly valueEnd: number;
   readonly end: number;
 }
 
@@ -165,7 +168,7 @@ export function layoutAt(buffer: Buffer, at: number, limit: number): Layout | un
   if (end > limit || (deleted && TOMBSTONE_TERM.compare(buffer, keyEnd, valueEnd) !== 0)) return undefined;
   // A small big of six bytes, not negative.
   if (buffer[valueEnd] !== 110 || buffer[valueEnd + 1] !== 6 || buffer[valueEnd + 2] !== 0) return undefined;
-  return { keyStart, keyEnd, deleted, end };
+  return { keyStart, keyEnd, deleted, valueStart: keyEnd + BINARY_HEAD, valueEnd, end };
 }
 
 /** Reads an entry of a batch out of its own bytes; undefined where they are not what was written. */

@@ -45,6 +45,8 @@ describe('a plain item', () => {
           expect(item).toMatchObject({ trailer: end });
           expect(plain).toMatchObject({ ...end, end: START + size, deleted: placed!.deleted });
           expect(bytes.toString('latin1', plain.keyStart, plain.keyEnd)).toBe(placed!.key);
+          const { value } = entries[0]!;
+          if (value !== undefined) expect(bytes.subarray(plain.valueStart, plain.valueEnd)).toEqual(value);
           expect(readPlainItem(bytes, START, at + 1, plain)).toBe(false);
         },
       ),

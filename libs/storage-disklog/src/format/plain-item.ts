@@ -16,6 +16,8 @@ export interface PlainItem extends Layout, Trailer {
   keyStart: number;
   keyEnd: number;
   deleted: boolean;
+  valueStart: number;
+  valueEnd: number;
   /** Where the item ends in the buffer. */
   end: number;
   generation: number;
@@ -24,7 +26,8 @@ export interface PlainItem extends Layout, Trailer {
 }
 
 export function emptyPlainItem(): PlainItem {
-  return { keyStart: 0, keyEnd: 0, deleted: false, end: 0, generation: 0, sequence: 0, synced: 0 };
+  const layout = { keyStart: 0, keyEnd: 0, deleted: false, valueStart: 0, valueEnd: 0, end: 0 };
+  return { ...layout, generation: 0, sequence: 0, synced: 0 };
 }
 
 /**
@@ -47,6 +50,8 @@ export function readPlainItem(buffer: Buffer, start: number, position: number, i
   into.keyStart = layout.keyStart;
   into.keyEnd = layout.keyEnd;
   into.deleted = layout.deleted;
+  into.valueStart = layout.valueStart;
+  into.valueEnd = layout.valueEnd;
   into.end = end;
   into.synced = uint32(buffer, trailer + 4) + ((buffer[trailer + 2]! << 8) | buffer[trailer + 3]!) * 2 ** 32;
   into.generation = uint32(buffer, trailer + 8);
