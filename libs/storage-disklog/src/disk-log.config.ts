@@ -16,9 +16,7 @@ export const DISK_LOG_ENV = {
 } as const;
 
 /**
- * The options of the disk log from the environment: `GENROCKS_LOG_DIR`, `GENROCKS_LOG_TYPE`, `GENROCKS_MAX_NO_FILES`,
- * `GENROCKS_MAX_NO_BYTES`, `GENROCKS_REPAIR`, `GENROCKS_FORMAT`, `GENROCKS_SYNC`, `GENROCKS_SYNC_INTERVAL_MS` and
- * `GENROCKS_OVERFLOW`.
+ * The options of the disk log from the environment; {@link DISK_LOG_ENV} has the names.
  *
  * @example
  * DiskLogModule.forRootAsync({

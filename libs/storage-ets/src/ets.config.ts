@@ -2,9 +2,14 @@ import { checkOptions, readEnv } from '@genrocks/storage/config';
 import { registerAs } from '@nestjs/config';
 import { EtsOptions } from './ets-options.js';
 
+/** The environment variable of each option. */
+export const ETS_ENV = {
+  maxBytes: 'GENROCKS_ETS_MAX_BYTES',
+  allowInProduction: 'GENROCKS_ETS_ALLOW_IN_PRODUCTION',
+} as const;
+
 /**
- * The options of the in-memory adapter from the environment: `GENROCKS_ETS_MAX_BYTES` and
- * `GENROCKS_ETS_ALLOW_IN_PRODUCTION`.
+ * The options of the in-memory adapter from the environment; {@link ETS_ENV} has the names.
  *
  * @example
  * EtsModule.forRootAsync({
@@ -14,9 +19,6 @@ import { EtsOptions } from './ets-options.js';
  * })
  */
 export const etsConfig = registerAs('ets', (): EtsOptions => {
-  const { values, names } = readEnv({
-    maxBytes: 'GENROCKS_ETS_MAX_BYTES',
-    allowInProduction: 'GENROCKS_ETS_ALLOW_IN_PRODUCTION',
-  });
+  const { values, names } = readEnv(ETS_ENV);
   return checkOptions(EtsOptions, values, { where: 'storage.ets', names });
 });

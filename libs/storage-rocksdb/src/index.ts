@@ -6,4 +6,5 @@ export {
 } from './rocksdb-options.js';
 export { RocksDbStorageAdapter } from './rocksdb-storage-adapter.js';
 export { ROCKSDB_ENV, rocksDbConfig } from './rocksdb.config.js';
+export { ROCKSDB_OPTIONS } from './rocksdb.module-definition.js';
 export { RocksDbModule } from './rocksdb.module.js';
