@@ -1,9 +1,6 @@
 import { Logger } from '@nestjs/common';
-import {
-  Recorder,
-  scenarios,
-  stateProblem,
-} from '../../libs/storage-disklog/src/__fixtures__/crash-scenarios.js';
+import { Recorder, stateProblem } from '../../libs/storage-disklog/src/__fixtures__/crash-recorder.js';
+import { scenarios } from '../../libs/storage-disklog/src/__fixtures__/crash-scenarios.js';
 import { Scratch } from '../../libs/storage-disklog/src/__fixtures__/directories.js';
 import { runModel } from '../../libs/storage-disklog/src/__fixtures__/model-run.js';
 import { Random } from '../../libs/storage-disklog/src/__fixtures__/random.js';

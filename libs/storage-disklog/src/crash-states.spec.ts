@@ -1,7 +1,8 @@
 import { Logger } from '@nestjs/common';
 import { afterAll, describe, expect, it } from 'vitest';
 import { momentsOfNames, momentsOfWrites, type Policy } from './__fixtures__/crash-states.js';
-import { Recorder, scenarios, stateProblem } from './__fixtures__/crash-scenarios.js';
+import { Recorder, stateProblem } from './__fixtures__/crash-recorder.js';
+import { scenarios } from './__fixtures__/crash-scenarios.js';
 import { Scratch } from './__fixtures__/directories.js';
 import { newSeed, Random } from './__fixtures__/random.js';
 

@@ -1,0 +1,105 @@
+import { cp, mkdir, readdir, readFile, rm, unlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isGenRocksError } from '@genrocks/storage';
+import { Logger } from '@nestjs/common';
+import { afterAll, describe, expect, it } from 'vitest';
+import { partitionOf, Scratch, snapshot } from './__fixtures__/directories.js';
+import { contentsOf, entryText } from './__fixtures__/expected-log.js';
+import { liveIn, filled, open, small, sorted } from './__fixtures__/segmented-log.js';
+import { readSegmentList } from './engine/segment-list.js';
+import { LogSnapshot, repairLog, verifyLog } from './tools/index.js';
+
+Logger.overrideLogger(false);
+
+const scratch = new Scratch();
+afterAll(() => scratch.clear());
+
+describe('the segments of a compact log', () => {
+  it('finds its segments without their list, or with a damaged one', async () => {
+    const { logDir, expected } = await filled(scratch);
+    const { adapter, store } = await open({ ...small, logDir });
+    await store.optimize();
+    await store.put('later', 'x');
+    await adapter.close();
+    const live = sorted(new Map([...expected, ['later', 'x']]));
+    const directory = partitionOf(logDir);
+    const list = await readFile(join(directory, 'log.segments'));
+    const changes: (Buffer | undefined)[] = [undefined];
+    for (let at = 0; at < list.length; at += 19) {
+      const changed = Buffer.from(list);
+      changed[at]! ^= 1 << (at & 7);
+      changes.push(changed, list.subarray(0, at));
+    }
+    const copy = await scratch.directory();
+    for (const changed of changes) {
+      await rm(copy, { recursive: true });
+      await cp(logDir, copy, { recursive: true });
+      const path = join(partitionOf(copy), 'log.segments');
+      if (changed === undefined) await unlink(path);
+      else await writeFile(path, changed);
+      const opened = await open({ ...small, logDir: copy });
+      expect((await contentsOf(opened.store)).live).toEqual(live);
+      expect(opened.events.some(({ type }) => type === 'damaged')).toBe(true);
+      await opened.adapter.close();
+      expect((await readFile(path)).equals(list) || readSegmentList(await readFile(path))).toBeTruthy();
+    }
+  });
+
+  it('removes what no list names, and nothing else', async () => {
+    const { logDir, expected } = await filled(scratch);
+    const directory = partitionOf(logDir);
+    const names = await readdir(directory);
+    const segment = names.find((name) => /^log\.c\d+$/.test(name))!;
+    await cp(join(directory, segment), join(directory, 'log.c9999'));
+    await writeFile(join(directory, 'log.c9999.keys'), 'x');
+    await writeFile(join(directory, 'log.c1.mine'), 'x');
+    await mkdir(join(directory, 'log.c8888'));
+    expect(await liveIn({ ...small, logDir })).toEqual(expected);
+    expect((await readdir(directory)).filter((name) => name !== 'log.end').sort()).toEqual(
+      [...names, 'log.c1.mine', 'log.c8888'].filter((name) => name !== 'log.end').sort(),
+    );
+  });
+
+  it('refuses to open without one of its segments, until it is repaired', async () => {
+    const { logDir } = await filled(scratch);
+    const directory = partitionOf(logDir);
+    const left = Object.keys(await snapshot(directory)).find((name) => /^log\.c\d+$/.test(name))!;
+    await unlink(join(directory, left));
+    const isCorrupt = (error: unknown) => isGenRocksError(error, 'LOG_CORRUPT');
+    await expect(open({ ...small, logDir })).rejects.toSatisfy(isCorrupt);
+    const log = await LogSnapshot.open(directory);
+    expect(await verifyLog(log)).toMatchObject({
+      clean: false,
+      findings: [{ file: join(directory, left), reason: 'the file is missing' }],
+    });
+    await log.close();
+    await repairLog(directory);
+    const { adapter, store } = await open({ ...small, logDir });
+    expect((await contentsOf(store)).live.length).toBeGreaterThan(0);
+    await adapter.close();
+  });
+
+  it('does not compact what it cannot read', async () => {
+    const { logDir } = await filled(scratch);
+    const directory = partitionOf(logDir);
+    const names = (await readdir(directory)).filter((name) => /^log(\.c\d+)?$/.test(name));
+    let victim = '';
+    for (const name of names) {
+      const bytes = await readFile(join(directory, name));
+      const at = bytes.indexOf('first 3 ');
+      if (at < 0) continue;
+      bytes[at]! ^= 1;
+      victim = name;
+      await writeFile(join(directory, name), bytes);
+    }
+    expect(victim).not.toBe('');
+    const { adapter, store, events } = await open({ ...small, logDir });
+    await expect(store.optimize()).rejects.toMatchObject({ code: 'LOG_CORRUPT' });
+    expect(events.filter(({ type }) => type === 'damaged')).toHaveLength(1);
+    expect(await readdir(directory)).toContain(victim);
+    const texts: string[] = [];
+    for await (const entry of store.readLogEntries({ skipDamaged: true })) texts.push(entryText(entry));
+    expect(texts.length).toBeGreaterThan(100);
+    await adapter.close();
+  });
+});
