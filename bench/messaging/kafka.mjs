@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ceiling, growing } from '../storage/outside.mjs';
 import { kcat, messageFile, startBroker } from './broker.mjs';
+import { rdkafkaPerformance } from './rdkafka-performance.mjs';
 import { log, measure, number, peersInstalled, publish, runInChild, settings, tryStart } from './rounds.mjs';
 import { startNats, startRabbit, startRedis } from './servers.mjs';
 
@@ -30,6 +31,8 @@ const START = 'First message in a test';
 const broker = await startBroker(join(scratch, 'genrocks'));
 const rdkafka = kcat();
 if (rdkafka === undefined) log('left out: librdkafka (kcat is not installed)');
+const performanceClient = rdkafkaPerformance(join(scratch, 'rdkafka'));
+if (performanceClient.missing) log(`left out: rdkafka_performance (${performanceClient.missing})`);
 const { servers, contenders } = await startPeers();
 
 async function startPeers() {
@@ -120,6 +123,29 @@ function rdkafkaCells(bytes) {
   ]);
 }
 
+/** librdkafka without a command line to feed it: what it sends it makes itself, so that it is not the limit. */
+function performanceCells(bytes) {
+  if (performanceClient.missing) return [];
+  const { count } = messages(bytes);
+  const cell = (partitions, way, settings) => ({
+    section: produceTitle(bytes),
+    name: `GenRocks, rdkafka_performance${way}, ${shown(partitions)}`,
+    settings: 'sync always, acks=all',
+    run: () =>
+      broker.withTopic(partitions, (topic) =>
+        watched(async () => {
+          const task = { bootstrap: broker.bootstrap, topic, count, bytes, settings };
+          const { seconds, cpuMicros } = await performanceClient.produce(task);
+          return { messages: count, perSecond: count / seconds, cpuMicros: cpuMicros / count };
+        }),
+      ),
+  });
+  return [1, 12].flatMap((partitions) => [
+    cell(partitions, '', {}),
+    cell(partitions, ', idempotent', { 'enable.idempotence': true }),
+  ]);
+}
+
 function kafkajsCells(bytes) {
   const cell = (section, way, partitions, task) => ({
     section,
@@ -168,7 +194,12 @@ async function firstMessage() {
 const shown = (partitions) => (partitions === 1 ? '1 partition' : `${partitions} partitions`);
 
 const cells = [
-  ...sizes.flatMap((bytes) => [...rdkafkaCells(bytes), ...kafkajsCells(bytes), ...peerCells(bytes)]),
+  ...sizes.flatMap((bytes) => [
+    ...rdkafkaCells(bytes),
+    ...performanceCells(bytes),
+    ...kafkajsCells(bytes),
+    ...peerCells(bytes),
+  ]),
   { section: START, name: 'createTestingModule to a kafkajs handler', settings: 'ets', run: firstMessage },
 ];
 log(`${cells.length} cells, ${rounds} rounds`);
@@ -194,14 +225,17 @@ for (const bytes of sizes) {
     [consumeTitle(bytes), 5],
   ]) {
     const rival = best(rivals(title).filter(isDurable));
-    const mine = best(rows(title, 'GenRocks, librdkafka'));
-    const value = rival && mine && mine.perSecond / rival.perSecond;
-    goals.push({
-      name: `${title}: librdkafka, times ${rival?.name ?? 'others'}`,
-      value,
-      must: times,
-      unit: ' x',
-    });
+    for (const client of ['librdkafka', 'rdkafka_performance']) {
+      const mine = best(rows(title, `GenRocks, ${client}`));
+      // It is for producing only.
+      if (client === 'rdkafka_performance' && mine === undefined) continue;
+      goals.push({
+        name: `${title}: ${client === 'librdkafka' ? 'kcat' : client}, times ${rival?.name ?? 'others'}`,
+        value: rival && mine && mine.perSecond / rival.perSecond,
+        must: times,
+        unit: ' x',
+      });
+    }
     const any = best(rivals(title));
     const kafkajs = best(rows(title, 'GenRocks, kafkajs'));
     goals.push({
@@ -267,7 +301,8 @@ publish('kafka', chosen, {
   notes: [
     `Median of the rounds, each client in a process of its own. Others are sent single messages, ${IN_FLIGHT} on their way, and`,
     'acknowledge what they consume; a backlog is timed from its first message to its last. librdkafka is kcat, timed from its',
-    'start to its exit after the last message. CPU is that of the client. Durable are those that sync before they acknowledge.',
+    'start to its exit after the last message; rdkafka_performance is librdkafka too, timed from its first message to its last',
+    'delivery report. CPU is that of the client. Durable are those that sync before they acknowledge.',
   ],
   results,
   goals,

@@ -25,7 +25,7 @@ export class BufferPool {
 
   /** A buffer of at least this size, with whatever is in it. */
   take(bytes: number): Buffer {
-    const size = sizeFor(bytes);
+    const size = pooledSize(bytes);
     const shelf = this.shelves.get(size);
     const buffer = shelf?.idle.pop();
     if (buffer === undefined)
@@ -55,7 +55,8 @@ export class BufferPool {
   }
 }
 
-function sizeFor(bytes: number): number {
+/** The size of the buffer that is taken for so many bytes. */
+export function pooledSize(bytes: number): number {
   if (bytes < SMALLEST || bytes > LARGEST) return bytes;
   return 2 ** Math.ceil(Math.log2(bytes));
 }

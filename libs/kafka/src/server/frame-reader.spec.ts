@@ -124,6 +124,16 @@ describe('a reader of frames', () => {
     expect(budget.used).toBe(0);
   });
 
+  it('holds as much of the budget as its buffer is large', () => {
+    const budget = new MemoryBudget(MiB);
+    const line = new Line(budget, new BufferPool(MiB));
+    line.read(request(600_000, 1), 1000);
+    line.frames();
+    expect(budget.used).toBe(MiB);
+    line.reader.close();
+    expect(budget.used).toBe(0);
+  });
+
   it('keeps memory from others whose bytes may still be seen', () => {
     const budget = new MemoryBudget(MiB);
     const buffers = new BufferPool(MiB);

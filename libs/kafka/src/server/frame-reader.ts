@@ -1,6 +1,6 @@
 import type { MemoryBudget } from './memory-budget.js';
 import { PieceQueue } from './piece-queue.js';
-import type { BufferPool } from './buffer-pool.js';
+import { type BufferPool, pooledSize } from './buffer-pool.js';
 
 /** Requests up to this size may be read without asking the budget. */
 const FREE_BYTES = 16 * 1024;
@@ -130,10 +130,12 @@ export class FrameReader {
       return;
     }
     let waited = false;
-    this.cancelTake = this.budget.take(length, () => {
+    // What is held is the buffer, not what is in it.
+    const held = length <= FREE_BYTES ? length : pooledSize(length);
+    this.cancelTake = this.budget.take(held, () => {
       this.cancelTake = () => {};
       const body = length <= FREE_BYTES ? Buffer.allocUnsafe(length) : this.buffers.take(length);
-      this.start(body, () => this.budget.give(length));
+      this.start(body, () => this.budget.give(held));
       if (waited) this.onGranted();
     });
     waited = true;
