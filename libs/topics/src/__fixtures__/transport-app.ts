@@ -24,6 +24,7 @@ export interface Setting extends GenRocksTransportOptions {
   imports?: DynamicModule[];
   adapter?: MemoryAdapter;
   drainTimeoutMs?: number;
+  handlerTimeoutMs?: number;
   beforeStart?: (app: NestFastifyApplication) => void;
 }
 
@@ -38,12 +39,13 @@ export async function start(controllers: Type[], setting: Setting = {}): Promise
     imports = [],
     adapter = new MemoryAdapter(),
     drainTimeoutMs = 1_000,
+    handlerTimeoutMs = 0,
     ...rest
   } = setting;
   const { beforeStart, ...options } = rest;
   @Module({
     imports: [
-      TopicsTestingModule.forRoot({ adapter, drainTimeoutMs }),
+      TopicsTestingModule.forRoot({ adapter, drainTimeoutMs, handlerTimeoutMs }),
       GenRocksTransportModule.forRoot(options),
       ...imports,
     ],

@@ -182,6 +182,8 @@ export class GenRocksServer
       // A request that fails is answered with its error, and is done with that.
       retry: false,
       deadLetter: false,
+      // A member that leaves has its messages handled again elsewhere; a request must not be.
+      handlerTimeoutMs: 0,
       handler: (message, context) => this.onRequest(this.requests.get(message.topic)!, message, context),
     });
   }

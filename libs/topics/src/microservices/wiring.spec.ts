@@ -1,5 +1,5 @@
 import { Controller, Get, Inject, Injectable, Module } from '@nestjs/common';
-import { ClientsModule, Ctx, MessagePattern, Payload } from '@nestjs/microservices';
+import { ClientsModule, Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
 import { EtsModule, EtsStorageAdapter } from '@genrocks/storage-ets';
 import { firstValueFrom, lastValueFrom, type Observable } from 'rxjs';
@@ -9,6 +9,24 @@ import { coded } from '../__fixtures__/waiting.js';
 import { TopicsService } from '../topics.service.js';
 import { TopicsTestingModule } from '../testing/index.js';
 import { GenRocksClient, GenRocksContext, GenRocksServer, GenRocksTransportModule } from './index.js';
+
+@Controller()
+class OneOfEach {
+  @EventPattern('placed')
+  placed(@Payload() _order: unknown): void {}
+  @MessagePattern('double')
+  double(@Payload() n: number): number {
+    return 2 * n;
+  }
+}
+
+it('a limit for handlers holds for events, and not for requests, which are never handled twice', async () => {
+  await start([OneOfEach], { handlerTimeoutMs: 5_000 });
+  const limits = app
+    .get(TopicsService)
+    .consumerGroups.map(({ group, options }) => [group, options.handlerTimeoutMs]);
+  expect(Object.fromEntries(limits)).toEqual({ nest: 5_000, 'nest.requests': 0 });
+});
 
 describe('wiring', () => {
   @Controller()
