@@ -23,6 +23,9 @@ export interface FileExtent {
   readonly tornBytes: number;
 }
 
+/** Each look takes a moment, in which a write that was met on its way has come to its end. */
+const MAX_LOOKS = 10;
+
 /**
  * Tells a torn tail from rot, by the rule of the engine's recovery: only the newest file of an unclosed log can be
  * torn, and only behind what its items say was on stable storage.
@@ -30,11 +33,27 @@ export interface FileExtent {
 export async function extentOf(file: SnapshotFile): Promise<FileExtent> {
   const { size, status, isCurrent, format } = file;
   if (status === 'closed' || size <= format.headBytes) return { end: size, tornBytes: 0 };
-  const scan = await scanOurs(file, size);
+  const scan = await (isCurrent ? settledScan(file) : scanOurs(file, size));
   if (!isCurrent) return { end: status === 'opened' ? scan.end + scan.badTail : size, tornBytes: 0 };
   const tear = scan.gaps.find((gap) => gap.syncedAfter !== undefined && scan.synced <= gap.start);
   if (tear === undefined) return { end: scan.end, tornBytes: scan.badTail };
   return { end: tear.start, tornBytes: scan.end - tear.start + scan.badTail };
+}
+
+/**
+ * A file that is being written is not read at one moment: a write may be missing, because it came later than the read,
+ * before another that already says it is stored. Whoever looks again finds it, unless it is rot.
+ */
+async function settledScan(file: SnapshotFile) {
+  let scan = await scanOurs(file, file.size);
+  for (let looks = 1; looks < MAX_LOOKS; looks++) {
+    const { gaps, synced } = scan;
+    if (gaps.every((gap) => synced <= gap.start)) break;
+    scan = await scanOurs(file, file.size);
+    if (scan.gaps.length === gaps.length && scan.gaps.every(({ start }, i) => start === gaps[i]!.start))
+      break;
+  }
+  return scan;
 }
 
 /** As the engine does: what is no item of ours for certain is none, once it is known that the file is ours. */
