@@ -91,7 +91,8 @@ async function run({ random, more, say }: Torture): Promise<void> {
       } catch (error) {
         throw new Error(`${JSON.stringify(limits)}, values of ${size} bytes`, { cause: error });
       } finally {
-        execFileSync('umount', [directory]);
+        // After a failure the log is still open, and a mount that is busy would hide why.
+        execFileSync('umount', ['--lazy', directory]);
         await rm(directory, { recursive: true, force: true });
       }
     }
