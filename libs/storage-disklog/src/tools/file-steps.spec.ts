@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { internalFormat } from '../format/internal-format.js';
 import { extentOf, stepsOf } from './file-steps.js';
-import type { SnapshotFile } from './log-snapshot.js';
+import type { SnapshotFile } from './snapshot-file.js';
 
 const HEAD = internalFormat.fileHead('opened');
 
