@@ -195,7 +195,7 @@ export class SegmentCompaction {
 /**
  * The neighbours from an index on that are merged with each other: others join a segment for as long as what is left of
  * it is less than half of one, and they fit. So of two neighbours of the outcome at least one is half full, or both
- * together would have been too large.
+ * together would have been too large, as far as the estimate of what is left was right.
  */
 function groupAt(
   verdicts: readonly SegmentVerdict[],
