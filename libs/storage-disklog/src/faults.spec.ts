@@ -11,6 +11,7 @@ import {
   perform,
 } from './__fixtures__/expected-log.js';
 import { type Call, type Fault, FaultyFileSystem } from './__fixtures__/faulty-file-system.js';
+import { SmallDevice } from './__fixtures__/small-device.js';
 import { type DiskLogOptions, DiskLogStorageAdapter } from './index.js';
 
 Logger.overrideLogger(false);
@@ -82,6 +83,30 @@ describe('a failed sync', () => {
 });
 
 describe('a full device', () => {
+  it.each([1, 16])('has its last room for data, not for zeros ahead of it (%i writers)', async (writers) => {
+    const device = new SmallDevice(150);
+    fs = device;
+    const store = await open({ logType: 'halt' });
+    const value = 'x'.repeat(5000);
+    let stored = 0;
+    const fill = async () => {
+      for (let isFull = false; !isFull;) {
+        const puts = Array.from({ length: writers }, (_, i) => codeOf(store.put(`${stored}-${i}`, value)));
+        const taken = (await Promise.all(puts)).filter((code) => code === 'ok').length;
+        stored += taken;
+        isFull = taken < writers;
+      }
+    };
+    await fill();
+    for (let times = 0; times < 5; times++) {
+      const before = stored;
+      device.blocks += 2 * writers;
+      await fill();
+      expect(stored - before).toBeGreaterThanOrEqual(writers);
+    }
+    expect(device.free).toBeLessThan(2 * writers);
+  });
+
   it.each([0, 1, 7, 40, 180])(
     'takes %i bytes of a write and no more: refused, cut back, resumed',
     async (taken) => {

@@ -2,6 +2,7 @@ import type { FileHandle } from '../io/file-system.js';
 import type { LogFile } from './log-file.js';
 import type { MemoryKeys } from './memory-keys.js';
 import { OwnThread } from './own-thread.js';
+import { isNoSpace } from './write-failure.js';
 import { WriteHandles } from './write-handles.js';
 import { ZeroedSpace } from './zeroed-space.js';
 
@@ -68,7 +69,13 @@ export class CurrentFile {
     const cleared = zeros.claim(end);
     if (cleared !== undefined) return cleared.then(() => this.writeOver(zeros, bytes, at));
     zeros.fillBehind(end, bytes.length);
-    return this.handles.write(bytes, at);
+    const { releases } = zeros;
+    return this.handles.write(bytes, at).catch(async (error: unknown) => {
+      if (!isNoSpace(error)) throw error;
+      await zeros.giveBack();
+      if (zeros.releases === releases) throw error;
+      await this.handles.write(bytes, at);
+    });
   }
 
   /** Makes what was written durable. Writes may go on meanwhile; what they write is durable with the next sync. */

@@ -19,6 +19,10 @@ export class ZeroedSpace {
   /** The end of what is written or being written. */
   private claimed: number;
   private filler: FileHandle | undefined;
+  /** No more zeros: the device had no room for some. */
+  private isOver = false;
+  private givingBack: Promise<void> | undefined;
+  private released = 0;
 
   constructor(
     /** Where it ends, or the file without it. */
@@ -39,24 +43,29 @@ export class ZeroedSpace {
     return this.filling !== undefined && end > this.filling.from ? this.filling.done : undefined;
   }
 
+  /** How often space was given back. Where that rises, a write that found no room may find it now. */
+  get releases(): number {
+    return this.released;
+  }
+
   /** Starts filling the next stretch once half of the last one is used up by the write that ends here. */
   fillBehind(end: number, length: number): void {
-    if (this.filling !== undefined || end < MIN_SIZE || length >= MAX_BYTES_OVER_ZEROS) return;
+    if (this.isOver || this.filling !== undefined || end < MIN_SIZE || length >= MAX_BYTES_OVER_ZEROS) return;
     const step = Math.min(MAX_STEP, end);
     const from = Math.max(this.end, this.claimed);
     const to = Math.min(from + step, this.maxBytes);
     if (from - end > step / 2 || to - from < ZEROS.length / 4) return;
-    const done = this.fill(from, to).then(
-      () => {
-        this.end = Math.max(this.end, to);
-        this.filling = undefined;
-      },
-      () => {
-        // No room for zeros: writes go on without them, and say so themselves when there is no room for data either.
-        this.filling = undefined;
-      },
-    );
+    const done = this.fill(from, to).finally(() => (this.filling = undefined));
     this.filling = { from, done };
+  }
+
+  /**
+   * A write found no room: zeros must not keep it from data. What is filled and not taken is cut, and none follow in this
+   * file. Writes on their way stand before the cut, later ones wait for it.
+   */
+  giveBack(): Promise<void> {
+    this.isOver = true;
+    return (this.givingBack ??= this.cutUnused());
   }
 
   /** Resolves when no zeros are on their way. */
@@ -77,12 +86,46 @@ export class ZeroedSpace {
   }
 
   private async fill(from: number, to: number): Promise<void> {
-    const filler = (this.filler ??= await this.open());
-    for (let at = from; at < to;) {
-      const count = await filler.write(ZEROS, 0, Math.min(ZEROS.length, to - at), at);
-      if (count === 0) return;
-      at += count;
+    let at = from;
+    try {
+      const filler = (this.filler ??= await this.open());
+      while (at < to) {
+        const count = await filler.write(ZEROS, 0, Math.min(ZEROS.length, to - at), at);
+        if (count === 0) break;
+        at += count;
+      }
+      if (at === to) {
+        await filler.sync();
+        this.end = Math.max(this.end, to);
+        return;
+      }
+    } catch {
+      // Writes go on without zeros, and say so themselves when there is no room for data either.
     }
-    await filler.sync();
+    this.isOver = true;
+    if (at > from) await this.cut(from);
+  }
+
+  private async cutUnused(): Promise<void> {
+    await this.settled();
+    if (this.end <= this.claimed) return;
+    // Without one more descriptor there is no giving back; the write fails, and cuts the file.
+    this.filler ??= await this.open().catch(() => undefined);
+    if (this.filler === undefined || this.end <= this.claimed) return;
+    const from = this.claimed;
+    const done = this.cut(from).finally(() => (this.filling = undefined));
+    this.filling = { from, done };
+    this.end = from;
+    await done;
+  }
+
+  /** Cuts zeros; who is to write behind the cut waits meanwhile. */
+  private async cut(from: number): Promise<void> {
+    try {
+      await this.filler!.truncate(from);
+      this.released++;
+    } catch {
+      // They stay, and are overwritten.
+    }
   }
 }
