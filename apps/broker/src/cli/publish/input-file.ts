@@ -11,6 +11,8 @@ import type { Format } from './record-reader.js';
 export interface PublishPosition {
   readonly version: 1;
   readonly topic: string;
+  /** Tells another topic under the same name, of another broker, say, or created since. */
+  readonly topic_id: string;
   readonly format: Format;
   /** Bytes and records of the input that are published. */
   readonly bytes: number;
@@ -51,13 +53,20 @@ export class InputFile {
 
   /**
    * Where an earlier run stopped, if one did.
+   * @param topicId undefined where there is no such topic now
    * @throws `POSITION_MISMATCH` where it was one of another file, topic or format
    */
-  async resume(topic: string, format: Format): Promise<PublishPosition | undefined> {
+  async resume(
+    topic: string,
+    topicId: string | undefined,
+    format: Format,
+  ): Promise<PublishPosition | undefined> {
     const position = await this.position.read();
     if (position === undefined) return undefined;
     const { path } = this.position;
     if (position.topic !== topic) throw new PositionMismatchError(path, `it is of topic ${position.topic}`);
+    if (position.topic_id !== topicId)
+      throw new PositionMismatchError(path, `${topic} is not the topic it was, and has nothing of the file`);
     if (position.format !== format)
       throw new PositionMismatchError(path, `it is of format ${position.format}`);
     if ((await this.fingerprint(position.bytes)) !== position.fingerprint)

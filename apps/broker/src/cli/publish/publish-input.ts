@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { isGenRocksError } from '@genrocks/storage';
+import type { TopicJson } from '../client/api.types.js';
 import type { BrokerClient } from '../client/broker-client.js';
 import { Progress } from '../progress.js';
 import type { Terminal } from '../terminal.js';
@@ -39,12 +40,14 @@ export async function publishInput(
 ): Promise<PublishReport> {
   const { topic, format, quiet } = options;
   const file = options.file === '-' ? undefined : await openInput(options);
-  const from = await file?.resume(topic, format);
+  const known = await existing(client, topic);
+  const from = await file?.resume(topic, known?.id, format);
   if (from !== undefined)
     terminal.note(`going on behind record ${from.records}, where ${file!.position.path} says it stopped`);
   const { bytes = 0, records = 0, columns, run = randomUUID() } = from ?? ({} as Partial<PublishPosition>);
 
-  const idPrefix = options.idField === undefined && (await hasDedup(client, topic)) ? run : undefined;
+  // A topic that does not exist yet, and is created, has no dedup.
+  const idPrefix = options.idField === undefined && known?.dedup !== undefined ? run : undefined;
   const input: Readable = file?.stream(bytes) ?? terminal.stdin;
   const source = readRecords(input, format, new MessageEncoder({ ...options, idPrefix }), {
     bytes,
@@ -52,7 +55,8 @@ export async function publishInput(
     columns,
   });
   const progress = new Progress(terminal, 'published', quiet, file && file.size - bytes);
-  const saver = new PositionSaver(file, { version: 1, topic, format, run }, () => source.columns());
+  const topicId = async () => known?.id ?? (await client.topic(topic)).id;
+  const saver = new PositionSaver(file, { version: 1, topic, format, run }, topicId, () => source.columns());
   const signal = terminal.signal();
   let stored = { records, bytes };
   // Ids must be the same after a kill, however early it comes.
@@ -86,12 +90,11 @@ export async function publishInput(
   return { topic, published: stored.records - records, resumed_at: records, complete };
 }
 
-/** Does the topic store a message of one id only once? One that does not exist yet, and is created, does not. */
-async function hasDedup(client: BrokerClient, topic: string): Promise<boolean> {
+async function existing(client: BrokerClient, topic: string): Promise<TopicJson | undefined> {
   try {
-    return (await client.topic(topic)).dedup !== undefined;
+    return await client.topic(topic);
   } catch (error) {
-    if (isGenRocksError(error, 'TOPIC_NOT_FOUND')) return false;
+    if (isGenRocksError(error, 'TOPIC_NOT_FOUND')) return undefined;
     throw error;
   }
 }
@@ -106,30 +109,32 @@ async function openInput({ file, topic, positionFile, restart }: PublishInputOpt
 class PositionSaver {
   private savedAt = Date.now();
   private saved = 0;
+  private id: string | undefined;
 
   constructor(
     private readonly file: InputFile | undefined,
     private readonly fixed: Pick<PublishPosition, 'version' | 'topic' | 'format' | 'run'>,
+    private readonly topicId: () => Promise<string>,
     private readonly columns: () => readonly string[] | undefined,
   ) {}
 
   async begin(): Promise<void> {
-    const { file } = this;
-    await file?.position.write({
-      ...this.fixed,
-      records: 0,
-      bytes: 0,
-      fingerprint: await file.fingerprint(0),
-    });
+    await this.write({ records: 0, bytes: 0 });
   }
 
   async save({ records, bytes }: { records: number; bytes: number }, isLast: boolean): Promise<void> {
-    const { file } = this;
-    if (file === undefined || bytes === 0 || bytes === this.saved) return;
+    if (bytes === 0 || bytes === this.saved) return;
     if (!isLast && Date.now() - this.savedAt < SAVE_EVERY_MS) return;
-    const fingerprint = await file.fingerprint(bytes);
-    await file.position.write({ ...this.fixed, records, bytes, fingerprint, columns: this.columns() });
+    await this.write({ records, bytes });
     this.savedAt = Date.now();
     this.saved = bytes;
+  }
+
+  private async write({ records, bytes }: { records: number; bytes: number }): Promise<void> {
+    const { file, fixed } = this;
+    if (file === undefined) return;
+    const topic_id = (this.id ??= await this.topicId());
+    const fingerprint = await file.fingerprint(bytes);
+    await file.position.write({ ...fixed, topic_id, records, bytes, fingerprint, columns: this.columns() });
   }
 }

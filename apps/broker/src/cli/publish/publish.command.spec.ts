@@ -161,6 +161,22 @@ describe('genrocks publish', () => {
     expect((await values(topic)).length).toBe(before + 3);
   });
 
+  it('does not go on in a topic that was created again', async () => {
+    const topic = newTopic();
+    const path = await file('in.jsonl', '{"n":0}\n{"n":1}\nbad\n');
+    const args = ['publish', topic, '-f', path, '-q'];
+    expect((await bench.run(args)).code).toBe(1);
+    await writeFile(path, '{"n":0}\n{"n":1}\n{"n":2}\n');
+    await topics.deleteTopic(topic);
+    const message = /POSITION_MISMATCH: .* is not the topic it was/;
+    expect((await bench.run(args)).err).toMatch(message);
+    await topics.startTopic(topic);
+    expect((await bench.run(args)).err).toMatch(message);
+    expect(await values(topic)).toEqual([]);
+    expect((await bench.run([...args, '--restart'])).code).toBe(0);
+    expect(await values(topic)).toEqual([{ n: 0 }, { n: 1 }, { n: 2 }]);
+  });
+
   it('stores nothing twice in a topic with dedup, whatever is repeated', async () => {
     const topic = newTopic();
     await bench.run(['topic', 'create', topic, '--dedup-window-ms', '600000']);
