@@ -17,6 +17,8 @@ const SOURCES = [
   ),
 ];
 const INCLUDES = '/usr/include/librdkafka';
+/** It waits a second for the last batch of each partition to fill up; this is what librdkafka does by itself, and kcat. */
+const BATCHING = { 'linger.ms': 5 };
 const SUMMARY = /, (\d+) delivered \(offset -?\d+, (\d+) failed\) in (\d+)ms/;
 
 /**
@@ -66,7 +68,8 @@ async function produce(program, { bootstrap, topic, count, bytes, settings = {} 
     '-a',
     '-1',
   ];
-  for (const [name, value] of Object.entries(settings)) args.push('-X', `${name}=${value}`);
+  for (const [name, value] of Object.entries({ ...BATCHING, ...settings }))
+    args.push('-X', `${name}=${value}`);
   // The shell tells what its child took.
   const child = spawn('/bin/sh', ['-c', '"$0" "$@"; code=$?; times; exit $code', program, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],

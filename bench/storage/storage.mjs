@@ -6,7 +6,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -43,7 +43,9 @@ function report(title, samples) {
   });
   const ours = rows.find(({ name }) => name === OURS)?.median;
   const unit = title.includes('ms') ? 'ms' : '/s';
-  const lines = [`### ${title}`, '', '| store | median | slowest - fastest | ours is |', '|---|---|---|---|'];
+  const count = Math.max(...[...samples.values()].map(({ length }) => length));
+  const head = `| store | median of ${count} rounds | slowest - fastest | ours is |`;
+  const lines = [`### ${title}`, '', head, '|---|---|---|---|'];
   for (const { name, median, min, max } of rows) {
     const ratio = name === OURS || ours === undefined ? '' : `${(ours / median).toFixed(2)} x`;
     lines.push(`| ${name} | ${number(median)} ${unit} | ${number(min)} - ${number(max)} | ${ratio} |`);
@@ -234,19 +236,30 @@ if (only.includes('reads')) await reads(peers);
 if (only.includes('open')) await opening();
 
 if (flags['write-results']) {
+  const path = fileURLToPath(new URL('../results/storage.md', import.meta.url));
   const facts = [
-    `- command: npm run bench:storage -- --rounds ${rounds} --ms ${ms} --gb ${flags.gb}`,
+    '- command: npm run bench:storage -- --write-results; parts may have been run by themselves, with --only',
     `- cpus: ${cpus().length}, node ${process.version}, file system type 0x${statfsSync(scratch).type.toString(16)}`,
     '- before every cell what is dirty on the file system is written back (`sync -f`)',
+    '- every store is read once before its random gets',
     '- lmdb with `overlappingSync: false`, and as it comes, its `flushed` awaited; SQLite in WAL mode with synchronous = FULL, classic-level with sync: true',
   ];
-  const text = [
-    '# Storage: the disk log beside other stores',
-    '',
-    ...facts,
-    '',
-    tables.join('\n\n'),
-    '',
-  ].join('\n');
-  writeFileSync(fileURLToPath(new URL('../results/storage.md', import.meta.url)), text);
+  const all = merged(existsSync(path) ? readFileSync(path, 'utf8') : '', tables);
+  writeFileSync(
+    path,
+    ['# Storage: the disk log beside other stores', '', ...facts, '', ...all, ''].join('\n'),
+  );
+}
+
+/** The tables of a run in the place of those of an earlier one, whose other tables stay. */
+function merged(earlier, now) {
+  const titleOf = (table) => /^### ([^(\n]*)/.exec(table)[1].trim();
+  const kept = new Map(
+    earlier
+      .split(/\n+(?=### )/)
+      .slice(1)
+      .map((table) => [titleOf(table), table.trim()]),
+  );
+  for (const table of now) kept.set(titleOf(table), table.trim());
+  return [...kept.values()].join('\n\n').split('\n');
 }
