@@ -116,9 +116,9 @@ function summary(samples) {
   const median = (field) =>
     samples.map((sample) => sample[field] ?? 0).sort((a, b) => a - b)[samples.length >> 1];
   const speeds = samples.map(({ perSecond }) => perSecond);
-  const fields = ['perSecond', 'p50', 'p99', 'cpuMicros', 'bytesPerSync', 'startMs'];
+  const fields = new Set(samples.flatMap((sample) => Object.keys(sample)));
   return {
-    ...Object.fromEntries(fields.map((field) => [field, median(field)])),
+    ...Object.fromEntries([...fields].map((field) => [field, median(field)])),
     slowest: Math.min(...speeds),
     fastest: Math.max(...speeds),
     rounds: samples.length,
