@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Time as consumers see it: a test may bring its own (`ManualClock` of `@genrocks/topics/testing`). */
+/** Time as topics and their consumers see it: a test may bring its own (`ManualClock` of `@genrocks/topics/testing`). */
 export interface Clock {
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970: what a message is stamped with. Whoever sets the machine's clock makes it jump. */
   now(): number;
+  /** Milliseconds since some moment, which no setting of the clock moves: what durations are measured with. */
+  monotonic(): number;
   /** Resolves after `ms` milliseconds, or as soon as the signal aborts. Never rejects. */
   sleep(ms: number, signal: AbortSignal, options?: SleepOptions): Promise<void>;
 }
@@ -18,6 +20,7 @@ export interface SleepOptions {
 
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   sleep: (ms, signal, { deadline = false } = {}) =>
     sleep(ms, undefined, { signal, ref: !deadline }).catch(() => {}),
 };

@@ -37,6 +37,14 @@ describe('a topic with lingerMs', () => {
     expect(await batches()).toBe(2);
   });
 
+  it('waits no longer when the clock of the machine is set back meanwhile', async () => {
+    const publish = topic.publish({ value: 0 });
+    await clock.untilSleeping();
+    clock.set(0);
+    await clock.advance(50);
+    expect(await isStored(publish)).toBe(true);
+  });
+
   it('does not wait with a batch that is full', async () => {
     const full = Array.from({ length: 5 }, (_, i) => topic.publish({ value: Buffer.alloc(6_000, i) }));
     await Promise.all(full); // the second batch goes with it: it costs no write of its own

@@ -153,11 +153,18 @@ export function resolveOptions(options: TopicsOptions = {}): ResolvedTopicsOptio
       );
     else if (name === 'autoCreateTopics' && typeof value !== 'boolean')
       problems.push(`topics.${name}: ${JSON.stringify(value)} is not allowed; true or false`);
+    else if (name === 'clock' && !isClock(value))
+      problems.push(`topics.${name}: must have the methods now, monotonic and sleep`);
     else if (name === 'topics' && !Array.isArray(value)) problems.push(`topics.${name}: must be a list`);
   }
   if (problems.length > 0) throw new InvalidConfigError(problems);
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   return { ...DEFAULTS, ...given };
+}
+
+function isClock(value: unknown): value is Clock {
+  const methods: (keyof Clock)[] = ['now', 'monotonic', 'sleep'];
+  return methods.every((name) => typeof (value as Partial<Clock> | null)?.[name] === 'function');
 }
 
 /** The adapters the service works on. */

@@ -7,6 +7,7 @@ import type { Topic } from './topic.js';
 import type { PublishCounters, TopicInfo } from './topic.types.js';
 
 interface Sources {
+  /** By `performance.now`. */
   readonly startedAt: number;
   readonly adapters: TopicsAdapters;
   readonly topics: readonly Topic[];
@@ -20,7 +21,7 @@ export async function systemStatus(sources: Sources): Promise<SystemStatus> {
   const { adapters, cache, budget } = sources;
   const topics = await Promise.all(sources.topics.map((topic) => topic.info()));
   return {
-    uptimeMs: Date.now() - sources.startedAt,
+    uptimeMs: Math.round(performance.now() - sources.startedAt),
     adapters: adapters.all.map((adapter) => ({
       name: adapter.name,
       default: adapter === adapters.default,

@@ -90,7 +90,7 @@ export class TopicsService
   /** Opens storage and every topic of the registry, and creates those of the options that are missing. */
   async onModuleInit(): Promise<void> {
     if (this.phase !== 'created') return;
-    this.startedAt = Date.now();
+    this.startedAt = performance.now();
     try {
       const definitions = mergeDefinitions([...this.features.all, ...this.options.topics]);
       await this.core.open(definitions);

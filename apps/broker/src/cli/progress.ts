@@ -6,7 +6,7 @@ const LOGGED_EVERY = 10_000;
 
 /** Tells on standard error how far a command is. */
 export class Progress {
-  private readonly began = Date.now();
+  private readonly began = performance.now();
   private told = this.began;
   private isShown = false;
   private records = 0;
@@ -28,7 +28,7 @@ export class Progress {
     this.records += records;
     this.bytes += bytes;
     if (this.isQuiet) return;
-    const now = Date.now();
+    const now = performance.now();
     if (now - this.told < (this.terminal.isWatched ? WATCHED_EVERY : LOGGED_EVERY)) return;
     this.told = now;
     if (!this.terminal.isWatched) return this.terminal.note(this.describe());
@@ -43,7 +43,7 @@ export class Progress {
   }
 
   describe(): string {
-    const seconds = Math.max((Date.now() - this.began) / 1000, 0.001);
+    const seconds = Math.max((performance.now() - this.began) / 1000, 0.001);
     const rate = Math.round(this.records / seconds).toLocaleString('en');
     const part =
       this.total === undefined || this.total === 0

@@ -46,7 +46,7 @@ export function fetchRoute(broker: BrokerContext): Route {
         return { ...partition, find: () => find(broker, topic, partition.index, context.version) };
       }),
     );
-    const deadline = Date.now() + Math.min(Math.max(request.maxWaitMs, 0), MAX_WAIT_MS);
+    const deadline = performance.now() + Math.min(Math.max(request.maxWaitMs, 0), MAX_WAIT_MS);
     for (;;) {
       const pass = new FetchPass(request, answerLimit(broker, request), context.memory);
       const answers: PartitionAnswer[][] = [];
@@ -55,7 +55,7 @@ export function fetchRoute(broker: BrokerContext): Route {
         for (const one of partitions) row.push(await pass.read(one));
         answers.push(row);
       }
-      const left = deadline - Date.now();
+      const left = deadline - performance.now();
       if (pass.isEnough || left <= 0 || context.signal.aborted || pass.waitFor.length === 0) {
         return {
           topics: request.topics.map(({ name, topicId }, i) => ({ name, topicId, partitions: answers[i]! })),

@@ -81,7 +81,7 @@ export class Connection implements Receiver {
     this.reader = new FrameReader(environment.requests, environment.buffers, () => this.granted());
     // One long poll may wait on hundreds of partitions.
     setMaxListeners(0, this.aborter.signal);
-    this.deadline = Date.now() + environment.limits.idleTimeoutMs;
+    this.deadline = performance.now() + environment.limits.idleTimeoutMs;
     this.socket = receive(accepted, this);
     this.socket.setNoDelay(true);
     this.socket.on('error', () => {});
@@ -274,7 +274,7 @@ export class Connection implements Receiver {
   }
 
   private expect(timeoutMs: number): void {
-    this.deadline = Date.now() + timeoutMs;
+    this.deadline = performance.now() + timeoutMs;
   }
 
   private closed(): void {

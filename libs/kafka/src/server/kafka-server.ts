@@ -144,7 +144,7 @@ export class KafkaServer {
   }
 
   private sweep(): void {
-    const now = Date.now();
+    const now = performance.now();
     for (const connection of this.connections) connection.checkDeadline(now);
     this.environment.answers.pool.sweep();
     this.environment.buffers.sweep();

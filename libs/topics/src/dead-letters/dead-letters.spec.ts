@@ -10,7 +10,7 @@ import { OffsetRanges } from './offset-ranges.js';
 let disk: MapDisk;
 let running: Running;
 let now = 1_000;
-const clock = { now: () => now, sleep: async () => {} };
+const clock = { monotonic: () => 0, now: () => now, sleep: async () => {} };
 
 const boot = async () => void (running = await startService({ clock }, disk));
 

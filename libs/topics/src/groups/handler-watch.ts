@@ -35,7 +35,7 @@ export class HandlerWatch {
 
   /** Resolves or rejects as the call does. */
   async during(result: PromiseLike<unknown>, call: Delivery): Promise<void> {
-    this.running.set(call, this.clock.now() + this.limitMs);
+    this.running.set(call, this.clock.monotonic() + this.limitMs);
     if (!this.isWatching) void this.watch();
     try {
       await result;
@@ -65,7 +65,7 @@ export class HandlerWatch {
     this.isWatching = true;
     const { signal } = this.ending;
     for (let due = this.next(); due !== undefined && !signal.aborted; due = this.next()) {
-      const left = due - this.clock.now();
+      const left = due - this.clock.monotonic();
       if (left > 0) await this.clock.sleep(left, signal, { deadline: true });
       else this.pass();
     }
@@ -78,7 +78,7 @@ export class HandlerWatch {
   }
 
   private pass(): void {
-    const now = this.clock.now();
+    const now = this.clock.monotonic();
     for (const call of takeDue(this.overdue, now)) {
       this.hanging.add(call);
       this.listener.hangs(call);

@@ -74,6 +74,23 @@ describe('a handler that takes too long', () => {
     expect(expelled.items).toEqual([]);
   });
 
+  it('has the same time when the clock of the machine is set meanwhile', async () => {
+    const timeouts = orders.watch('handler-timeout');
+    const { release, calls, handler } = hanging();
+    await orders.consume({ handlerTimeoutMs: LIMIT_MS, handler });
+    await orders.publish(['a', 1]);
+    await calls.atLeast(1);
+    orders.clock.set(orders.clock.now() + 100 * LIMIT_MS);
+    await orders.clock.advance(LIMIT_MS - 1);
+    expect(timeouts.items).toEqual([]);
+    orders.clock.set(0);
+    await orders.clock.advance(1);
+    expect(timeouts.items).toHaveLength(1);
+    release();
+    await settled();
+    expect(orders.committed()).toBe(1);
+  });
+
   it('has a signal of its own: other calls go on', async () => {
     const signals = new Collector<AbortSignal>();
     await orders.consume({

@@ -84,7 +84,7 @@ export class TopicsHealthIndicator {
       (name) => !members.some(({ group, state }) => group === name && state === 'running'),
     );
     if (missing.length > 0) return session.down({ message: `no member runs of: ${missing.join(', ')}` });
-    const stuck = this.progressOf(key).stuck(members, this.topics.clock.now(), stuckMs);
+    const stuck = this.progressOf(key).stuck(members, this.topics.clock.monotonic(), stuckMs);
     if (stuck.length === 0) return session.up({ members: members.length });
     const named = stuck.slice(0, MAX_NAMED).map(({ group, topic, partition, lag, stuckMs: ms }) => {
       return `${group} at ${topic}/${partition}, ${lag} behind, for ${Math.round(ms / 1000)} s`;

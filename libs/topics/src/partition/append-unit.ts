@@ -21,7 +21,7 @@ export class AppendUnit {
   bytes = 0;
   /** The next unit belongs to the same call: both are stored, or neither. */
   joined = false;
-  /** Where batches wait for more messages: when this one was opened, ms since 1970. */
+  /** Where batches wait for more messages: when this one was opened, by {@link Clock.monotonic}. */
   since = 0;
 
   private constructor(

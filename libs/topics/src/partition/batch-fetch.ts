@@ -23,7 +23,7 @@ export class BatchFetch {
     const { offset, minBytes = 1, waitMs = 0, signal, allocate } = options;
     const { bounds } = this;
     const maxBytes = readLimit(options.maxBytes);
-    const deadline = waitMs > 0 ? Date.now() + waitMs : 0;
+    const deadline = waitMs > 0 ? performance.now() + waitMs : 0;
     for (;;) {
       const { reader } = this.life.opened();
       await bounds.refresh();
@@ -34,7 +34,7 @@ export class BatchFetch {
       if (bounds.isStale) continue;
       const last = batches[batches.length - 1];
       const nextOffset = last === undefined ? endOffset : nextOffsetOf(last);
-      const left = deadline - Date.now();
+      const left = deadline - performance.now();
       // What did not fit into maxBytes is there too: waiting would not make the answer larger.
       const bytes = sizeOf(batches);
       const enough = bytes >= minBytes || nextOffset < endOffset;

@@ -148,7 +148,7 @@ export class PartitionAppender {
   private openUnit(bytes: number): AppendUnit {
     const { scratch } = this.environment;
     const unit = AppendUnit.open(Math.min(bytes + BATCH_HEADER_BYTES, scratch.bytes), scratch);
-    if (this.settings.lingerMs > 0) unit.since = this.environment.clock.now();
+    if (this.settings.lingerMs > 0) unit.since = this.environment.clock.monotonic();
     this.open = unit;
     this.push(unit);
     return unit;
@@ -184,7 +184,7 @@ export class PartitionAppender {
   /** Waits for more messages, as long as the batch takes any and nothing else waits behind it. */
   private async linger(unit: AppendUnit): Promise<void> {
     const { clock } = this.environment;
-    const left = () => unit.since + this.settings.lingerMs - clock.now();
+    const left = () => unit.since + this.settings.lingerMs - clock.monotonic();
     while (unit === this.open && this.tasks.length === 1 && !this.admission.isFull && !this.closed) {
       const ms = left();
       if (ms <= 0) return;

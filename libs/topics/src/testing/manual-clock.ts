@@ -21,6 +21,7 @@ interface Sleeper {
 export class ManualClock implements Clock {
   private readonly sleepers = new Set<Sleeper>();
   private readonly watchers = new Set<() => void>();
+  private offset = 0;
   /** This time for operators of RxJS: `topic.observe().pipe(bufferTime(60_000, clock.scheduler))`. */
   readonly scheduler: SchedulerLike = new ClockScheduler(this);
 
@@ -28,7 +29,16 @@ export class ManualClock implements Clock {
   constructor(private time = Date.UTC(2000, 0, 1)) {}
 
   now(): number {
+    return this.time + this.offset;
+  }
+
+  monotonic(): number {
     return this.time;
+  }
+
+  /** Sets what {@link now} tells, as an operator or NTP sets a machine's clock: no pause ends sooner or later for it. */
+  set(time: number): void {
+    this.offset = time - this.time;
   }
 
   sleep(ms: number, signal: AbortSignal, { deadline = false }: SleepOptions = {}): Promise<void> {

@@ -134,4 +134,18 @@ describe('ManualClock', () => {
     await aborted;
     expect(clock.sleeping).toBe(0);
   });
+
+  it('can be set as the clock of a machine is: pauses take what they take', async () => {
+    app = await Test.createTestingModule({}).compile();
+    const clock = new ManualClock(1_000);
+    let hasEnded = false;
+    void clock.sleep(20, new AbortController().signal).then(() => (hasEnded = true));
+    clock.set(500_000);
+    expect([clock.now(), clock.monotonic()]).toEqual([500_000, 1_000]);
+    await clock.advance(19);
+    expect([clock.now(), hasEnded]).toEqual([500_019, false]);
+    clock.set(0);
+    await clock.advance(1);
+    expect([clock.now(), hasEnded]).toEqual([1, true]);
+  });
 });

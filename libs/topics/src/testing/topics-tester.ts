@@ -59,13 +59,13 @@ export class TopicsTester {
    * @throws `DRAIN_TIMEOUT` with the groups that still lag
    */
   async drain({ timeoutMs = TIMEOUT_MS }: SpyOptions = {}): Promise<void> {
-    const until = Date.now() + timeoutMs;
+    const until = performance.now() + timeoutMs;
     for (;;) {
       const groups = this.topics.consumerGroups.filter(({ state }) => state === 'running');
       await Promise.all(groups.map((group) => group.commit()));
       const lagging = groups.filter((group) => group.stats().lag > 0);
       if (lagging.length === 0) return;
-      if (Date.now() >= until) {
+      if (performance.now() >= until) {
         const who = lagging.map((group) => `${group.group} (${group.stats().lag})`).join(', ');
         throw new TopicsError('DRAIN_TIMEOUT', `after ${timeoutMs} ms there is still to do: ${who}`, true);
       }

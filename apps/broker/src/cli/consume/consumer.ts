@@ -35,7 +35,7 @@ export class Consumer {
   private readonly offsets = new Map<number, number>();
   private readonly uncommitted = new Set<number>();
   private consumed = 0;
-  private checkpointed = Date.now();
+  private checkpointed = performance.now();
 
   constructor(
     private readonly client: BrokerClient,
@@ -63,7 +63,7 @@ export class Consumer {
       await this.take(page);
       // One who follows wants to see at once what came; it waits for more anyway.
       if (this.consumed >= limit) break;
-      if (this.options.follow || Date.now() - this.checkpointed >= CHECKPOINT_EVERY_MS)
+      if (this.options.follow || performance.now() - this.checkpointed >= CHECKPOINT_EVERY_MS)
         await this.checkpoint();
     }
     await this.checkpoint();
@@ -81,7 +81,7 @@ export class Consumer {
   }
 
   private async checkpoint(): Promise<void> {
-    this.checkpointed = Date.now();
+    this.checkpointed = performance.now();
     if (this.uncommitted.size === 0) return;
     await this.sink.checkpoint(this.listed());
     const { group, topic } = this.options;

@@ -107,7 +107,7 @@ async function openInput({ file, topic, positionFile, restart }: PublishInputOpt
 
 /** Keeps the position file behind what is stored. */
 class PositionSaver {
-  private savedAt = Date.now();
+  private savedAt = performance.now();
   private saved = 0;
   private id: string | undefined;
 
@@ -124,9 +124,9 @@ class PositionSaver {
 
   async save({ records, bytes }: { records: number; bytes: number }, isLast: boolean): Promise<void> {
     if (bytes === 0 || bytes === this.saved) return;
-    if (!isLast && Date.now() - this.savedAt < SAVE_EVERY_MS) return;
+    if (!isLast && performance.now() - this.savedAt < SAVE_EVERY_MS) return;
     await this.write({ records, bytes });
-    this.savedAt = Date.now();
+    this.savedAt = performance.now();
     this.saved = bytes;
   }
 
