@@ -60,6 +60,23 @@ describe('a block of the key index', () => {
     );
   });
 
+  it('has nothing in it of the block that its builder made before', () => {
+    const names = fc.uniqueArray(key, { minLength: 1, maxLength: MOST_KEYS }).map((keys) => keys.sort());
+    fc.assert(
+      fc.property(fc.array(fc.tuple(names, slot), { minLength: 2, maxLength: 4 }), (blocks) => {
+        const builder = new LeafBuilder();
+        for (const [sorted, one] of blocks) {
+          const alone = new LeafBuilder();
+          for (const each of [builder, alone]) {
+            sorted.forEach((name, i) => each.add(name, { ...one, at: one.at + Math.floor(i / 3), index: i }));
+          }
+          expect(builder.firstKey).toBe(sorted[0]);
+          expect(builder.finish()).toEqual(alone.finish());
+        }
+      }),
+    );
+  });
+
   it('is done when the next key would make it larger than a page', () => {
     const builder = new LeafBuilder();
     const one: Slot = { at: 8, length: 100, index: 0, deleted: false, inner: 0, innerLength: 0, crc: 0 };

@@ -91,6 +91,9 @@ describe('SortedKeyMap', () => {
   it('holds over many blocks, split, emptied and packed', () => {
     const map = large(20_000);
     expect(map.size).toBe(20_000);
+    const runs = [...map.runs()];
+    expect(runs.every(({ keys, values }) => keys.length === values.length && keys.length > 0)).toBe(true);
+    expect(runs.flatMap(({ values }) => values)).toEqual(Array.from({ length: 20_000 }, (_, i) => 2 * i + 1));
     expect(map.get(padded(39_999))).toBe(39_999);
     expect(map.get(padded(4))).toBeUndefined();
     expect(map.page(padded(10_000), padded(10_005), false, 99).map(([, value]) => value)).toEqual([

@@ -107,9 +107,14 @@ export class SortedKeyMap<V> {
   }
 
   *entries(): IterableIterator<[string, V]> {
-    for (const block of this.blocks) {
-      for (let i = 0; i < block.keys.length; i++) yield [block.keys[i]!, block.values[i]!];
+    for (const { keys, values } of this.runs()) {
+      for (let i = 0; i < keys.length; i++) yield [keys[i]!, values[i]!];
     }
+  }
+
+  /** All pairs in order as they lie in memory, in runs of a few hundred. The map may not change meanwhile. */
+  runs(): Iterable<{ readonly keys: readonly string[]; readonly values: readonly V[] }> {
+    return this.blocks;
   }
 
   private pageUp(lower: string, upper: string | undefined, max: number): [string, V][] {

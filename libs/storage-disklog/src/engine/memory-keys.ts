@@ -95,7 +95,14 @@ export class MemoryKeys implements FileKeys {
 
   async close(): Promise<void> {}
 
-  *entries(): IterableIterator<[string, Slot]> {
-    for (const [key, number] of this.map.entries()) yield [key, this.slots.get(number)];
+  /** All keys, ascending, without copies of them: nothing may be set meanwhile. */
+  *runs(): IterableIterator<Omit<KeyPage, 'isDeletedAt'>> {
+    for (const { keys, values } of this.map.runs()) {
+      yield {
+        count: keys.length,
+        keyAt: (index) => keys[index]!,
+        slotAt: (index) => this.slots.get(values[index]!),
+      };
+    }
   }
 }

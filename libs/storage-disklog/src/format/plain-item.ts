@@ -1,3 +1,4 @@
+import { uint16, uint32 } from './big-endian.js';
 import { crc32 } from './crc32.js';
 import { LIST, type Layout, layoutAt } from './entry.js';
 import {
@@ -41,7 +42,7 @@ export function readPlainItem(buffer: Buffer, start: number, position: number, i
   const end = termStart + size;
   const trailer = end - TRAILER_SIZE;
   if (size >= MD5_FROM || end > buffer.length || trailer < termStart + 2) return false;
-  if (((buffer[trailer]! << 8) | buffer[trailer + 1]!) !== TRAILER_MAGIC) return false;
+  if (uint16(buffer, trailer) !== TRAILER_MAGIC) return false;
   if (crc32(buffer.subarray(start, end - 4), positionSeed(position)) !== uint32(buffer, end - 4))
     return false;
   if (buffer[termStart] !== VERSION_MAGIC || buffer[termStart + 1] === LIST) return false;
@@ -53,12 +54,8 @@ export function readPlainItem(buffer: Buffer, start: number, position: number, i
   into.valueStart = layout.valueStart;
   into.valueEnd = layout.valueEnd;
   into.end = end;
-  into.synced = uint32(buffer, trailer + 4) + ((buffer[trailer + 2]! << 8) | buffer[trailer + 3]!) * 2 ** 32;
+  into.synced = uint32(buffer, trailer + 4) + uint16(buffer, trailer + 2) * 2 ** 32;
   into.generation = uint32(buffer, trailer + 8);
   into.sequence = uint32(buffer, trailer + 12) * 2 ** 32 + uint32(buffer, trailer + 16);
   return true;
-}
-
-function uint32(buffer: Buffer, at: number): number {
-  return ((buffer[at]! << 24) | (buffer[at + 1]! << 16) | (buffer[at + 2]! << 8) | buffer[at + 3]!) >>> 0;
 }

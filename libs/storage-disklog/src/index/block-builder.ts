@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import { putNumber, putUint16, putUint32 } from '../format/big-endian.js';
 import type { Slot } from '../format/entry.js';
 import {
   BLOCK_BYTES,
@@ -14,25 +15,33 @@ import {
   NO_LENGTH,
   NODE_COLUMNS,
 } from './block.js';
+import { NumberRows } from './number-rows.js';
 
 /** Columns of a leaf that belong to its items; the others, and all of a node's, are of entries. */
 const ITEM_COLUMNS = 2;
 
+/** Keys up to this length are cheaper to copy character by character than through the native call. */
+const SHORT = 24;
+
 /** Gathers entries, ascending, into the bytes of one block, which {@link search} and others read. */
 abstract class BlockBuilder {
   firstKey = '';
-  protected readonly keys: string[] = [];
+  /** Of the block that is being gathered, `count` of them; what lies behind is of earlier ones. */
+  private readonly keys: string[] = [];
+  private count = 0;
+  protected itemCount = 0;
   /** The numbers of all entries one after the other, and those of all items. */
-  private readonly entries: number[] = [];
-  protected readonly items: number[] = [];
-  /** Lowest and highest number of each column. */
-  private readonly lowest: number[];
-  private readonly highest: number[];
-  /** Bytes of each column's numbers, once all are there. */
-  private readonly widths: number[];
+  private readonly entries: NumberRows;
+  private readonly items: NumberRows;
+  /** Lowest and highest number of each column, and the bytes that the difference takes. */
+  private readonly lowest: Float64Array;
+  private readonly highest: Float64Array;
+  private readonly widths: Uint8Array;
   private keyBytes = 0;
   /** Of all keys; undefined where they differ in it. */
   private keyLength: number | undefined;
+  /** Characters that all keys start with. */
+  private prefix = 0;
 
   protected constructor(
     private readonly columns: number,
@@ -40,79 +49,80 @@ abstract class BlockBuilder {
     /** Entries that a block has, however long their keys. */
     private readonly least: number,
   ) {
-    this.lowest = new Array<number>(columns).fill(Infinity);
-    this.highest = new Array<number>(columns).fill(-Infinity);
-    this.widths = new Array<number>(columns).fill(0);
+    this.entries = new NumberRows(columns - itemColumns);
+    this.items = new NumberRows(itemColumns);
+    this.lowest = new Float64Array(columns).fill(Infinity);
+    this.highest = new Float64Array(columns).fill(-Infinity);
+    this.widths = new Uint8Array(columns);
   }
 
   get isEmpty(): boolean {
-    return this.keys.length === 0;
+    return this.count === 0;
+  }
+
+  protected get hasOne(): boolean {
+    return this.count === 1;
   }
 
   finish(): Buffer {
-    const { keys } = this;
-    const count = keys.length;
-    const prefix = count === 0 ? 0 : sharedLength(keys[0]!, keys[count - 1]!);
+    const { keys, count, prefix, itemColumns, columns, itemCount } = this;
+    const first = count === 0 ? '' : keys[0]!;
     const restLength = this.keyLength === undefined ? NO_LENGTH : this.keyLength - prefix;
-    const items = this.itemCount();
-    const itemBytes = this.bytesOf(0, this.itemColumns);
-    const entryBytes = this.bytesOf(this.itemColumns, this.columns);
+    const itemBytes = this.bytesOf(0, itemColumns);
+    const entryBytes = this.bytesOf(itemColumns, columns);
     const rests = this.keyBytes - count * prefix + (restLength === NO_LENGTH ? 2 * count : 0);
-    const block = Buffer.allocUnsafe(this.size(prefix, items * itemBytes, count * entryBytes, rests));
-    block.writeUInt16BE(count, 0);
-    block.writeUInt16BE(prefix, 2);
-    block.writeUInt16BE(items, 4);
-    block.writeUInt16BE(restLength, 6);
+    const block = Buffer.allocUnsafe(this.size(prefix, itemCount * itemBytes, count * entryBytes, rests));
+    putUint16(block, 0, count);
+    putUint16(block, 2, prefix);
+    putUint16(block, 4, itemCount);
+    putUint16(block, 6, restLength);
     block[8] = itemBytes;
     block[9] = entryBytes;
-    block.writeUInt32BE(keyWord(keys[0] ?? '', prefix), 10);
-    block.writeUInt32BE(keyWord(keys[count - 1] ?? '', prefix), 14);
+    putUint32(block, 10, keyWord(first, prefix));
+    putUint32(block, 14, keyWord(keys[count - 1] ?? '', prefix));
     let at = this.writeColumns(block);
-    at += block.write((keys[0] ?? '').slice(0, prefix), at, 'latin1');
-    for (let item = 0; item < items; item++) {
-      at = this.writeNumbers(block, at, this.items, item * this.itemColumns, 0, this.itemColumns);
-    }
+    at = writeKey(block, at, first, 0, prefix);
+    for (let item = 0; item < itemCount; item++) at = this.writeRow(block, at, this.items, item, 0);
     const offsets = at;
     if (restLength === NO_LENGTH) at += 2 * count;
-    const first = at;
-    const numbers = this.columns - this.itemColumns;
+    const start = at;
     for (let i = 0; i < count; i++) {
-      if (restLength === NO_LENGTH) block.writeUInt16BE(at - first, offsets + 2 * i);
-      at = this.writeNumbers(block, at, this.entries, i * numbers, this.itemColumns, this.columns);
-      at += block.write(keys[i]!.slice(prefix), at, 'latin1');
+      if (restLength === NO_LENGTH) putUint16(block, offsets + 2 * i, at - start);
+      at = this.writeRow(block, at, this.entries, i, itemColumns);
+      at = writeKey(block, at, keys[i]!, prefix, keys[i]!.length);
     }
-    block.writeUInt32BE(crc32(block.subarray(0, at)), at);
+    putUint32(block, at, crc32(block.subarray(0, at)));
     this.clear();
     return block;
   }
 
   /**
    * Adds an entry; false, and nothing added, where the block would become larger than it should be.
-   * @param numbers of all columns: its item's, which may be there already, and its own
+   * @param row the numbers of all columns: its item's, which may be there already, and its own
    */
-  protected addEntry(key: string, numbers: readonly number[], isNewItem: boolean): boolean {
-    const { keys, lowest, highest, itemColumns } = this;
-    const count = keys.length + 1;
+  protected addEntry(key: string, row: Float64Array, isNewItem: boolean): boolean {
+    const { keys, itemColumns } = this;
+    const index = this.count;
+    const count = index + 1;
+    const prefix = index === 0 ? key.length : sharedLength(keys[0]!, key, this.prefix);
     const keyBytes = this.keyBytes + key.length;
-    const keyLength = count === 1 || this.keyLength === key.length ? key.length : undefined;
+    const keyLength = index === 0 || this.keyLength === key.length ? key.length : undefined;
+    const itemCount = this.itemCount + (isNewItem ? 1 : 0);
     if (count > this.least) {
-      const prefix = sharedLength(keys[0]!, key);
-      const items = this.itemCount() + (isNewItem ? 1 : 0);
-      const itemBytes = items * this.bytesOf(0, itemColumns, numbers);
-      const entryBytes = count * this.bytesOf(itemColumns, this.columns, numbers);
+      const itemBytes = itemCount * this.bytesWith(row, 0, itemColumns);
+      const entryBytes = count * this.bytesWith(row, itemColumns, this.columns);
       const rests = keyBytes - count * prefix + (keyLength === undefined ? 2 * count : 0);
       if (this.size(prefix, itemBytes, entryBytes, rests) > BLOCK_BYTES) return false;
     }
-    keys.push(key);
+    this.widen(row);
+    if (isNewItem) this.items.set(this.itemCount, row, 0);
+    this.entries.set(index, row, itemColumns);
+    keys[index] = key;
+    this.count = count;
+    this.itemCount = itemCount;
     this.keyBytes = keyBytes;
     this.keyLength = keyLength;
-    for (let column = 0; column < numbers.length; column++) {
-      const number = numbers[column]!;
-      if (number < lowest[column]!) lowest[column] = number;
-      if (number > highest[column]!) highest[column] = number;
-      if (column >= itemColumns) this.entries.push(number);
-      else if (isNewItem) this.items.push(number);
-    }
+    this.prefix = prefix;
     return true;
   }
 
@@ -120,11 +130,7 @@ abstract class BlockBuilder {
   protected replaceFirst(key: string): void {
     this.keyBytes += key.length - this.keys[0]!.length;
     this.keys[0] = key;
-    this.keyLength = key.length;
-  }
-
-  protected itemCount(): number {
-    return this.itemColumns === 0 ? 0 : this.items.length / this.itemColumns;
+    this.keyLength = this.prefix = key.length;
   }
 
   /** @param rests bytes of the rests of keys, and of the offsets where there are some */
@@ -132,21 +138,36 @@ abstract class BlockBuilder {
     return HEAD_BYTES + this.columns * COLUMN_BYTES + prefix + itemBytes + entryBytes + rests + CRC_BYTES;
   }
 
-  /** Bytes that the numbers of some columns take, with one more row of them or without. */
-  private bytesOf(from: number, to: number, more?: readonly number[]): number {
+  /** Bytes that a row of some columns takes. */
+  private bytesOf(from: number, to: number): number {
     let bytes = 0;
-    for (let column = from; column < to; column++) bytes += this.widthOf(column, more?.[column]);
+    for (let column = from; column < to; column++) bytes += this.widths[column]!;
     return bytes;
   }
 
-  private widthOf(column: number, more: number | undefined): number {
-    let low = this.lowest[column]!;
-    let high = this.highest[column]!;
-    if (more !== undefined && more < low) low = more;
-    if (more !== undefined && more > high) high = more;
-    let width = 0;
-    for (let rest = high - low; rest >= 1; rest /= 256) width++;
-    return width;
+  /** The same with one more row. */
+  private bytesWith(row: Float64Array, from: number, to: number): number {
+    const { lowest, highest, widths } = this;
+    let bytes = 0;
+    for (let column = from; column < to; column++) {
+      const number = row[column]!;
+      const low = lowest[column]!;
+      const high = highest[column]!;
+      if (number < low) bytes += widthOf(Math.max(high, number) - number);
+      else bytes += number > high ? widthOf(number - low) : widths[column]!;
+    }
+    return bytes;
+  }
+
+  private widen(row: Float64Array): void {
+    const { lowest, highest, widths } = this;
+    for (let column = 0; column < row.length; column++) {
+      const number = row[column]!;
+      if (number >= lowest[column]! && number <= highest[column]!) continue;
+      if (number < lowest[column]!) lowest[column] = number;
+      if (number > highest[column]!) highest[column] = number;
+      widths[column] = widthOf(highest[column]! - lowest[column]!);
+    }
   }
 
   private writeColumns(block: Buffer): number {
@@ -154,43 +175,37 @@ abstract class BlockBuilder {
     let offset = 0;
     for (let column = 0; column < this.columns; column++) {
       if (column === this.itemColumns) offset = 0;
-      const width = (this.widths[column] = this.widthOf(column, undefined));
-      at = block.writeUIntBE(this.isEmpty ? 0 : this.lowest[column]!, at, 6);
+      at = putNumber(block, at, this.isEmpty ? 0 : this.lowest[column]!, 6);
       block[at++] = offset;
-      block[at++] = width;
-      offset += width;
+      block[at++] = this.widths[column]!;
+      offset += this.widths[column]!;
     }
     return at;
   }
 
-  private writeNumbers(
-    block: Buffer,
-    start: number,
-    numbers: readonly number[],
-    index: number,
-    from: number,
-    to: number,
-  ): number {
+  /** @param first column of the rows */
+  private writeRow(block: Buffer, start: number, rows: NumberRows, index: number, first: number): number {
+    const { lowest, widths } = this;
+    const { numbers, columns } = rows;
     let at = start;
-    for (let column = from; column < to; column++) {
-      const width = this.widths[column]!;
-      if (width > 0)
-        at = block.writeUIntBE(numbers[index + column - from]! - this.lowest[column]!, at, width);
+    for (let i = 0; i < columns; i++) {
+      const width = widths[first + i]!;
+      if (width > 0) at = putNumber(block, at, numbers[index * columns + i]! - lowest[first + i]!, width);
     }
     return at;
   }
 
-  protected clear(): void {
-    this.keys.length = this.entries.length = this.items.length = 0;
-    this.keyBytes = 0;
+  private clear(): void {
+    this.count = this.itemCount = this.keyBytes = this.prefix = 0;
     this.lowest.fill(Infinity);
     this.highest.fill(-Infinity);
+    this.widths.fill(0);
   }
 }
 
 /** A leaf: keys with the slots of their newest entries, one at least. */
 export class LeafBuilder extends BlockBuilder {
-  private readonly row = new Array<number>(LEAF_COLUMNS).fill(0);
+  private readonly row = new Float64Array(LEAF_COLUMNS);
   private lastItem = -1;
 
   constructor() {
@@ -205,13 +220,13 @@ export class LeafBuilder extends BlockBuilder {
     row[ITEM.at] = slot.at;
     row[ITEM.length] = slot.length;
     row[ENTRY.deleted] = slot.deleted ? 1 : 0;
-    row[ENTRY.item] = this.itemCount() - (isNewItem ? 0 : 1);
+    row[ENTRY.item] = this.itemCount - (isNewItem ? 0 : 1);
     row[ENTRY.index] = slot.index;
     row[ENTRY.inner] = slot.inner;
     row[ENTRY.innerLength] = slot.innerLength;
     row[ENTRY.crc] = slot.crc;
     if (!this.addEntry(key, row, isNewItem)) return false;
-    if (this.keys.length === 1) this.firstKey = key;
+    if (this.hasOne) this.firstKey = key;
     this.lastItem = slot.at;
     return true;
   }
@@ -219,7 +234,7 @@ export class LeafBuilder extends BlockBuilder {
 
 /** A node above the leaves. It has two children at least: with one each, no level would be smaller than that below. */
 export class NodeBuilder extends BlockBuilder {
-  private readonly row = new Array<number>(NODE_COLUMNS).fill(0);
+  private readonly row = new Float64Array(NODE_COLUMNS);
 
   constructor() {
     super(NODE_COLUMNS, 0, 2);
@@ -230,16 +245,29 @@ export class NodeBuilder extends BlockBuilder {
     const { row } = this;
     row[CHILD.offset] = place.offset;
     row[CHILD.length] = place.length;
-    if (this.keys.length === 1) this.replaceFirst(key);
+    if (this.hasOne) this.replaceFirst(key);
     if (!this.addEntry(this.isEmpty ? '' : key, row, false)) return false;
-    if (this.keys.length === 1) this.firstKey = key;
+    if (this.hasOne) this.firstKey = key;
     return true;
   }
 }
 
-function sharedLength(a: string, b: string): number {
-  const most = Math.min(a.length, b.length);
+/** How many characters two keys have in common at their start, as far as they are known to have some. */
+function sharedLength(a: string, b: string, most: number): number {
+  const end = Math.min(most, b.length);
   let length = 0;
-  while (length < most && a.charCodeAt(length) === b.charCodeAt(length)) length++;
+  while (length < end && a.charCodeAt(length) === b.charCodeAt(length)) length++;
   return length;
+}
+
+/** Bytes that a number below 2^48 takes; none for 0. */
+function widthOf(number: number): number {
+  if (number < 0x1_0000_0000) return (39 - Math.clz32(number)) >> 3;
+  return 4 + widthOf(Math.floor(number / 0x1_0000_0000));
+}
+
+function writeKey(block: Buffer, at: number, key: string, from: number, to: number): number {
+  if (to - from > SHORT) return at + block.write(key.slice(from, to), at, 'latin1');
+  for (let i = from; i < to; i++) block[at + i - from] = key.charCodeAt(i);
+  return at + to - from;
 }

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import { uint16, uint32 } from '../format/big-endian.js';
 import type { Slot } from '../format/entry.js';
 
 /**
@@ -186,15 +187,6 @@ function entryAt(block: Buffer, index: number): number {
 /** Only leaves have items. */
 function isNode(block: Buffer): boolean {
   return block[4] === 0 && block[5] === 0;
-}
-
-// Blocks were checked when they were read; these leave out the checks of the buffer's own methods.
-function uint16(block: Buffer, at: number): number {
-  return (block[at]! << 8) | block[at + 1]!;
-}
-
-function uint32(block: Buffer, at: number): number {
-  return ((block[at]! << 24) | (block[at + 1]! << 16) | (block[at + 2]! << 8) | block[at + 3]!) >>> 0;
 }
 
 /** Compares bytes of a block with characters of a key, each of which is a byte. */

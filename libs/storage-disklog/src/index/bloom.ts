@@ -19,12 +19,20 @@ export function bloomPageOf(hash: number, pages: number): number {
   return hash % pages;
 }
 
+/** Double hashing: the first probe of a key, and the step to the next, odd so that no two are the same bit. */
+const firstProbe = (hash: number) => Math.imul(hash, 0x9e3779b1) >>> 0;
+const probeStep = (hash: number) => (Math.imul(hash, 0x85ebca77) >>> 0) | 1;
+const bitOf = (probe: number) => (probe >>> 4) % PAGE_BITS;
+
 export function addToBloom(bloom: Buffer, hash: number, pages: number): void {
   const base = bloomPageOf(hash, pages) * BLOOM_PAGE_BYTES;
-  forEachProbe(hash, (bit) => {
+  const step = probeStep(hash);
+  let probe = firstProbe(hash);
+  for (let i = 0; i < PROBES; i++) {
+    const bit = bitOf(probe);
     bloom[base + (bit >>> 3)]! |= 1 << (bit & 7);
-    return true;
-  });
+    probe = (probe + step) >>> 0;
+  }
 }
 
 /** Writes every page's checksum, once all keys are in. */
@@ -36,16 +44,12 @@ export function sealBloom(bloom: Buffer, pages: number): void {
 
 /** May the page that {@link bloomPageOf} names hold this key? False is certain. */
 export function mayHold(page: Buffer, hash: number): boolean {
-  return forEachProbe(hash, (bit) => (page[bit >>> 3]! & (1 << (bit & 7))) !== 0);
-}
-
-/** Double hashing; the step is odd, so that no two probes of a key are the same bit. */
-function forEachProbe(hash: number, visit: (bit: number) => boolean): boolean {
-  let value = Math.imul(hash, 0x9e3779b1) >>> 0;
-  const step = (Math.imul(hash, 0x85ebca77) >>> 0) | 1;
+  const step = probeStep(hash);
+  let probe = firstProbe(hash);
   for (let i = 0; i < PROBES; i++) {
-    if (!visit((value >>> 4) % PAGE_BITS)) return false;
-    value = (value + step) >>> 0;
+    const bit = bitOf(probe);
+    if ((page[bit >>> 3]! & (1 << (bit & 7))) === 0) return false;
+    probe = (probe + step) >>> 0;
   }
   return true;
 }

@@ -115,12 +115,16 @@ class IndexWriter {
     const bloom = Buffer.alloc(pages * BLOOM_PAGE_BYTES);
     let level: [string, BlockPlace][] = [];
     const leaf = new LeafBuilder();
-    for (const [key, slot] of keys.entries()) {
-      if (!leaf.add(key, slot)) {
-        await this.finishBlock(leaf, level);
-        leaf.add(key, slot);
+    for (const run of keys.runs()) {
+      for (let i = 0; i < run.count; i++) {
+        const key = run.keyAt(i);
+        const slot = run.slotAt(i);
+        if (!leaf.add(key, slot)) {
+          await this.finishBlock(leaf, level);
+          leaf.add(key, slot);
+        }
+        addToBloom(bloom, hashKey(key), pages);
       }
-      addToBloom(bloom, hashKey(key), pages);
     }
     await this.finishBlock(leaf, level);
     const leavesEnd = this.end;
