@@ -1,83 +1,23 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import request from 'supertest';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-
-const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
-const ROOT = path('..');
-const BIN = path('../apps/broker/bin/genrocks.js');
-const BUILT = existsSync(path('../apps/broker/dist/cli/log/log.command.js'));
-const GOLDEN = path('../libs/storage-disklog/test-data/golden');
-
-interface Ended {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-interface Line {
-  key: string;
-  value?: string;
-  deleted?: true;
-  timestamp: number;
-}
-
-/** Every command is a process of its own; on a busy machine their starts add up. */
-const SLOW = 240_000;
+import { BIN, BUILT, ended, GOLDEN, keysOf, LogCommands, ROOT, SLOW } from './log-commands.js';
 
 describe.skipIf(!BUILT)('genrocks log', { timeout: SLOW }, () => {
+  let box: LogCommands;
   let cwd: string;
-  const children: ChildProcess[] = [];
 
   beforeEach(async () => {
-    cwd = await mkdtemp(join(tmpdir(), 'genrocks-log-'));
+    box = await LogCommands.open();
+    cwd = box.cwd;
   });
 
-  afterEach(async () => {
-    for (const child of children.splice(0)) {
-      if (child.exitCode !== null || child.signalCode !== null) continue;
-      const closed = new Promise((resolve) => child.on('close', resolve));
-      child.kill('SIGKILL');
-      await closed;
-    }
-    await rm(cwd, { recursive: true, force: true });
-  });
+  afterEach(() => box.close());
 
-  function start(args: string[], options: { cwd?: string; env?: Record<string, string> } = {}): ChildProcess {
-    const clean = Object.fromEntries(
-      Object.entries(process.env).filter(([name]) => !name.startsWith('GENROCKS_')),
-    );
-    const child = spawn(process.execPath, args, {
-      cwd: options.cwd ?? cwd,
-      env: { ...clean, ...options.env },
-    });
-    children.push(child);
-    return child;
-  }
+  const log = (...args: string[]) => box.log(...args);
 
-  function ended(child: ChildProcess): Promise<Ended> {
-    const out: Buffer[] = [];
-    const err: Buffer[] = [];
-    child.stdout!.on('data', (chunk: Buffer) => out.push(chunk));
-    child.stderr!.on('data', (chunk: Buffer) => err.push(chunk));
-    const text = (chunks: Buffer[]) => Buffer.concat(chunks).toString();
-    return new Promise((resolve) =>
-      child.on('close', (code) => resolve({ code, out: text(out), err: text(err) })),
-    );
-  }
-
-  const log = (...args: string[]) => ended(start([BIN, 'log', ...args]));
-  const lines = ({ out }: Ended) =>
-    out
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as Line);
-  const keys = (result: Ended) => lines(result).map(({ key }) => key);
   const numbered = (from: number, to: number) =>
     Array.from({ length: to - from + 1 }, (_, i) => `key${from + i}`);
 
@@ -93,31 +33,6 @@ describe.skipIf(!BUILT)('genrocks log', { timeout: SLOW }, () => {
     await writeFile(file, bytes);
   }
 
-  /** Starts a broker and waits until it listens. */
-  async function serve(
-    logDir: string,
-    env: Record<string, string> = {},
-  ): Promise<{ child: ChildProcess; url: string }> {
-    const child = start([BIN, 'serve'], {
-      env: { GENROCKS_HTTP_PORT: '0', GENROCKS_KAFKA_ENABLED: 'false', GENROCKS_LOG_DIR: logDir, ...env },
-    });
-    let out = '';
-    return new Promise((resolve, reject) => {
-      child.stdout!.on('data', (chunk: Buffer) => {
-        out += chunk.toString();
-        const url = /listens on (http:\/\/[\d.:]+)/.exec(out)?.[1];
-        if (url !== undefined) resolve({ child, url });
-      });
-      child.on('close', () => reject(new Error(out)));
-    });
-  }
-
-  async function stop(child: ChildProcess): Promise<void> {
-    const closed = new Promise((resolve) => child.on('close', resolve));
-    child.kill('SIGTERM');
-    await closed;
-  }
-
   it('dumps entries as JSON lines, in log order, exactly', async () => {
     const result = await log('dump', '--json', await golden('halt_tombstones'));
     expect(result).toEqual({
@@ -131,7 +46,7 @@ describe.skipIf(!BUILT)('genrocks log', { timeout: SLOW }, () => {
         '{"key":"key2","deleted":true,"timestamp":1700000000005}\n',
       ].join('\n'),
     });
-    expect(keys(await log('dump', '--json', await golden('wrap_wrapped')))).toEqual(numbered(29, 40));
+    expect(keysOf(await log('dump', '--json', await golden('wrap_wrapped')))).toEqual(numbered(29, 40));
     const people = await log('dump', join(cwd, 'halt_tombstones'));
     expect(people.out.split('\n')[2]).toBe('2023-11-14T22:13:20.003Z  delete  key1');
   });
@@ -139,7 +54,7 @@ describe.skipIf(!BUILT)('genrocks log', { timeout: SLOW }, () => {
   it('a torn tail of an unclosed log is no damage', async () => {
     const directory = await golden('halt_torn');
     const result = await log('dump', '--json', directory);
-    expect([result.code, keys(result)]).toEqual([0, numbered(1, 7)]);
+    expect([result.code, keysOf(result)]).toEqual([0, numbered(1, 7)]);
     expect(result.err).toContain('never acknowledged');
     expect((await log('verify', directory)).code).toBe(0);
     expect(await readdir(directory)).toEqual(['log']);
@@ -149,13 +64,14 @@ describe.skipIf(!BUILT)('genrocks log', { timeout: SLOW }, () => {
     const directory = await golden('halt_closed');
     await flip(join(directory, 'log'), 60);
     const result = await log('dump', '--json', directory);
-    expect([result.code, keys(result).length]).toEqual([2, 7]);
+    expect([result.code, keysOf(result).length]).toEqual([2, 7]);
     expect(result.err).toMatch(/damaged: .*log: offset \d+, length \d+: /);
     const verified = await log('verify', '--json', directory);
     expect(verified.code).toBe(2);
-    const [report] = lines(verified) as unknown as [
-      { clean: boolean; findings: { offset: number; reason: string }[] },
-    ];
+    const report = JSON.parse(verified.out) as {
+      clean: boolean;
+      findings: { offset: number; reason: string }[];
+    };
     expect(report.clean).toBe(false);
     expect(report.findings[0]).toMatchObject({
       offset: expect.any(Number) as number,
@@ -168,7 +84,7 @@ describe.skipIf(!BUILT)('genrocks log', { timeout: SLOW }, () => {
     expect([repaired.code, repaired.err]).toEqual([0, '']);
     expect(await readdir(directory)).toContain('log.corrupt');
     expect((await log('verify', directory)).code).toBe(0);
-    expect(keys(await log('dump', '--json', directory))).toEqual(keys(result));
+    expect(keysOf(await log('dump', '--json', directory))).toEqual(keysOf(result));
   });
 
   it('answers hostile files and wrong arguments in one line', async () => {
@@ -204,9 +120,11 @@ describe.skipIf(!BUILT)('genrocks log', { timeout: SLOW }, () => {
         await store.batch(Array.from({ length: 20000 }, (_, i) => ({ type: 'put', key: 'k' + i, value: 'v'.repeat(50) })));
       }
       await adapter.close();`;
-    const made = await ended(start(['--input-type=module', '-e', source, join(cwd, 'data')], { cwd: ROOT }));
+    const made = await ended(
+      box.start(['--input-type=module', '-e', source, join(cwd, 'data')], { cwd: ROOT }),
+    );
     expect(made).toMatchObject({ code: 0, err: '' });
-    const child = start([BIN, 'log', 'dump', '--json', join(cwd, 'data')]);
+    const child = box.start([BIN, 'log', 'dump', '--json', join(cwd, 'data')]);
     const first = await new Promise<string>((resolve) =>
       child.stdout!.once('data', (chunk: Buffer) => resolve(chunk.toString())),
     );
@@ -223,7 +141,7 @@ describe.skipIf(!BUILT)('genrocks log', { timeout: SLOW }, () => {
       'k1999',
       join(cwd, 'data/b/c/partition_0'),
     );
-    expect(keys(some)).toEqual(['k1999', 'k19990']);
+    expect(keysOf(some)).toEqual(['k1999', 'k19990']);
   });
 
   it('a data directory of the Elixir GenRocks becomes topics that a broker serves', async () => {
@@ -235,7 +153,7 @@ describe.skipIf(!BUILT)('genrocks log', { timeout: SLOW }, () => {
     const again = await log('import', join(GOLDEN, 'genrocks_data'), 'data');
     expect([again.code, again.err]).toEqual([1, expect.stringContaining('TARGET_NOT_EMPTY') as string]);
 
-    const { child, url } = await serve(join(cwd, 'data'));
+    const { child, url } = await box.serve(join(cwd, 'data'));
     const page = await request(url).get('/v1/topics/orders/partitions/0/messages?offset=18').expect(200);
     const { messages } = page.body as { messages: { offset: number; value: unknown; timestamp: number }[] };
     expect(messages.map(({ offset, value }) => ({ offset, value }))).toEqual([
@@ -247,7 +165,7 @@ describe.skipIf(!BUILT)('genrocks log', { timeout: SLOW }, () => {
     const locked = await log('repair', join(cwd, 'data/orders'));
     expect([locked.code, locked.err]).toEqual([1, expect.stringContaining(`LOCKED`) as string]);
     expect((await log('verify', join(cwd, 'data'))).code).toBe(0);
-    await stop(child);
+    await box.stop(child);
     const dumped = await log('dump', '--messages', '--limit', '19', join(cwd, 'data/orders'));
     expect(dumped.code).toBe(0);
     const lines = dumped.out.trim().split('\n');
@@ -261,7 +179,7 @@ describe.skipIf(!BUILT)('genrocks log', { timeout: SLOW }, () => {
     const none = await log('dump', '--messages', join(cwd, 'data/orders.kv/partition_0'));
     expect([none.code, none.out, none.err]).toEqual([2, '', expect.stringContaining('no offset') as string]);
     expect((await log('dump', '--messages', '--prefix', 'a', join(cwd, 'data/orders'))).code).toBe(1);
-    expect(keys(await log('dump', '--json', join(cwd, 'data/orders.kv/partition_0')))).toEqual([
+    expect(keysOf(await log('dump', '--json', join(cwd, 'data/orders.kv/partition_0')))).toEqual([
       'a',
       'b',
       'complex',
@@ -280,71 +198,6 @@ describe.skipIf(!BUILT)('genrocks log', { timeout: SLOW }, () => {
       'log.idx',
       'log.siz',
     ]);
-    expect(keys(await log('dump', '--json', 'erlang'))).toEqual(numbered(29, 40));
-  });
-
-  it('backs up a log while another process writes and rotates it at full speed', async () => {
-    const writer = `
-      import { DiskLogStorageAdapter } from '@genrocks/storage-disklog';
-      const adapter = new DiskLogStorageAdapter({ logDir: process.argv[1], maxNoFiles: 4, maxNoBytes: 20000 });
-      const store = await adapter.open('t', 0);
-      for (let next = 0; ; next += 20) {
-        await Promise.all(Array.from({ length: 20 }, (_, i) => store.put('key' + (next + i), 'v'.repeat(40))));
-        process.stdout.write((next + 19) + '\\n');
-      }`;
-    const child = start(['--input-type=module', '-e', writer, join(cwd, 'data')], { cwd: ROOT });
-    let acknowledged = -1;
-    const running = new Promise<void>((resolve) =>
-      child.stdout!.on('data', (chunk: Buffer) => {
-        acknowledged = Number(chunk.toString().trim().split('\n').at(-1));
-        if (acknowledged > 2000) resolve();
-      }),
-    );
-    await running;
-    for (let round = 0; round < 3; round++) {
-      const before = acknowledged;
-      const taken = await log('backup', 'data', 'backup');
-      expect({ code: taken.code, err: taken.err }).toEqual({ code: 0, err: '' });
-      expect((await log('verify', 'backup')).code).toBe(0);
-      const restored = `restored-${round}`;
-      expect((await log('restore', 'backup', restored)).code).toBe(0);
-      const numbers = keys(await log('dump', '--json', join(restored, 't/partition_0'))).map((key) =>
-        Number(key.slice(3)),
-      );
-      numbers.forEach((number, i) => expect(number).toBe(numbers[0]! + i));
-      expect(numbers.at(-1)).toBeGreaterThanOrEqual(before);
-      expect(numbers.length).toBeGreaterThan(300);
-    }
-    // The log itself, as it stands while it is written.
-    const live = await log('verify', 'data');
-    expect(live.code).toBe(0);
-    expect(live.err).toContain(`is open in process ${child.pid}`);
-    const closed = new Promise((resolve) => child.on('close', resolve));
-    child.kill('SIGKILL');
-    await closed;
-    expect((await log('verify', 'data')).code).toBe(0);
-  });
-
-  it('backs up a running broker, and the copy serves what was acknowledged', async () => {
-    const { child, url } = await serve(join(cwd, 'data'));
-    const http = request(url);
-    await http.post('/v1/topics').send({ name: 'shop/orders', partitions: 2 }).expect(201);
-    for (let value = 0; value < 20; value++)
-      await http
-        .post('/v1/topics/shop%2Forders/messages')
-        .send({ value, partition: value % 2 })
-        .expect(201);
-    expect((await log('backup', 'data', 'backup')).code).toBe(0);
-    await http.post('/v1/topics/shop%2Forders/messages').send({ value: 'later', partition: 0 }).expect(201);
-    expect((await log('backup', 'data', 'backup')).code).toBe(0);
-    await stop(child);
-    expect((await log('restore', 'backup', 'data')).code).toBe(1);
-    await rm(join(cwd, 'data'), { recursive: true });
-    expect((await log('restore', 'backup', 'data')).code).toBe(0);
-    const again = await serve(join(cwd, 'data'));
-    const page = await request(again.url).get('/v1/topics/shop%2Forders/partitions/0/messages').expect(200);
-    const { messages } = page.body as { messages: { value: unknown }[] };
-    expect(messages.map(({ value }) => value)).toEqual([0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 'later']);
-    await stop(again.child);
+    expect(keysOf(await log('dump', '--json', 'erlang'))).toEqual(numbered(29, 40));
   });
 });
