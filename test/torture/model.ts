@@ -4,6 +4,7 @@ import { scenarios } from '../../libs/storage-disklog/src/__fixtures__/crash-sce
 import { Scratch } from '../../libs/storage-disklog/src/__fixtures__/directories.js';
 import { runModel } from '../../libs/storage-disklog/src/__fixtures__/model-run.js';
 import { Random } from '../../libs/storage-disklog/src/__fixtures__/random.js';
+import { recoveryProblem } from '../../libs/storage-disklog/src/__fixtures__/recovery-crash.js';
 import type { Rig, Torture } from './torture.js';
 
 const POLICIES = [
@@ -13,6 +14,9 @@ const POLICIES = [
   'last torn',
   ...Array.from({ length: 4 }, () => 'random' as const),
 ] as const;
+
+/** Each is followed by a crash at every moment of the opening and closing behind it. */
+const CRASHES_IN_RECOVERY = 10;
 
 async function runModels({ random, more, say }: Torture): Promise<void> {
   Logger.overrideLogger(false);
@@ -47,8 +51,14 @@ async function runCrashStates({ random, more, say }: Torture): Promise<void> {
         states++;
       }
     }
-    await scratch.clear();
     say(`  ${name}: ${states} states of ${recording.changes.length} changes`);
+    for (let i = 0; i < CRASHES_IN_RECOVERY; i++) {
+      const moment = own.int(recording.changes.length + 1);
+      const problem = await recoveryProblem(recording, moment, own, logDir, 1);
+      if (problem !== undefined)
+        throw new Error(`${name}, seed ${seed}, crash ${i} at ${moment}: ${problem}`);
+    }
+    await scratch.clear();
   }
 }
 

@@ -281,6 +281,20 @@ const mutants = [
     suites: ['faults'],
   },
   {
+    name: 'what was cut on a full device may still be there after a power cut',
+    file: `${ENGINE}current-file.ts`,
+    from: /(this\.zeros\?\.cutTo\(this\.file\.end\);)[^}]+await this\.sync\(\);/,
+    to: '$1',
+    suites: ['recovery-crash'],
+  },
+  {
+    name: 'a file is marked closed before the cut of its zeros is stored',
+    file: `${ENGINE}current-file.ts`,
+    from: /if \(await this\.cutZeros\(\)\) await this\.sync\(\);/,
+    to: 'await this.cutZeros();',
+    suites: ['crash-states'],
+  },
+  {
     name: 'a short write is taken for a whole one',
     file: `${ENGINE}write-handles.ts`,
     from: /(written \+= taken\(await [^;]+;)/,

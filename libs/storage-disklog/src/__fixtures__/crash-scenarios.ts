@@ -38,6 +38,15 @@ export const scenarios: {
       for (let i = 0; i < 8; i++) await recorder.run(...recorder.writes(6, 9000));
       await recorder.kill();
       await recorder.run(...recorder.writes(6, 9000));
+      await recorder.reopen();
+      await recorder.run(...recorder.writes(6, 9000));
+    },
+  },
+  {
+    name: 'wrap: files with zeros ahead of the end',
+    options: { ...wrap, maxNoBytes: 250_000 },
+    async run(recorder) {
+      for (let i = 0; i < 12; i++) await recorder.run(...recorder.writes(6, 9000));
     },
   },
   {

@@ -60,13 +60,15 @@ export function crashState(
 }
 
 /**
- * The moments right behind a change of a name. With the policy `last kept` it has overtaken all that was not synced
- * before it, which shows every sync that is missing there.
+ * The moments right behind a change of a name or of a file's head. With the policy `last kept` it has overtaken all that
+ * was not synced before it, which shows every sync that is missing there.
  */
 export function momentsOfNames(changes: readonly Change[]): number[] {
-  return changes.flatMap(({ type }, i) =>
-    type === 'rename' || type === 'unlink' || type === 'create' ? [i + 1] : [],
-  );
+  return changes.flatMap((change, i) => {
+    const { type } = change;
+    const isHead = change.type === 'write' && change.at === 0;
+    return isHead || type === 'rename' || type === 'unlink' || type === 'create' ? [i + 1] : [];
+  });
 }
 
 /** The moments at which a write of more than one sector is on its way. Each is worth the policy `last torn`. */

@@ -23,9 +23,21 @@ export class RecordingFileSystem implements FileSystem {
   readonly changes: Change[] = [];
   private readonly names = new Map<string, number>();
   private inodes = 0;
+  /** How much of a write the device takes before it is full. */
+  takes: (length: number) => number = (length) => length;
 
   /** @param directory the log's; another one after {@link moveTo} */
   constructor(private directory: string) {}
+
+  /** Files that are on the device, all of them, before the record begins. */
+  begin(files: ReadonlyMap<string, Buffer>): void {
+    for (const [path, bytes] of files) {
+      const inode = this.newInode(path);
+      this.changes.push({ type: 'create', path, inode });
+      this.changes.push({ type: 'write', inode, at: 0, bytes, durable: true, done: 0 });
+    }
+    this.changes.push({ type: 'syncDirectory', done: 0 });
+  }
 
   /** The record goes on in a copy of the directory, as after the death of the process. */
   moveTo(directory: string): void {
@@ -97,7 +109,8 @@ export class RecordingFileSystem implements FileSystem {
     return {
       read: (target, offset, length, position) => handle.read(target, offset, length, position),
       readSync: (target, offset, length, position) => handle.readSync(target, offset, length, position),
-      async write(source, offset, length, position) {
+      write: async (source, offset, wanted, position) => {
+        const length = this.takes(wanted);
         const bytes = Buffer.from(source.subarray(offset, offset + length));
         const change: Change = { type: 'write', inode, at: position, bytes, durable };
         changes.push(change);

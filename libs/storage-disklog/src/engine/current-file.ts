@@ -87,11 +87,14 @@ export class CurrentFile {
   async cutBack(): Promise<void> {
     await this.cutZeros();
     this.zeros?.cutTo(this.file.end);
+    // Else whole items of it could stand behind the next write after a power cut, and seem to follow it.
+    await this.sync();
   }
 
   /** Cuts the zeros, marks the file closed and makes it durable. Its items stay readable. */
   async leave(): Promise<void> {
-    await this.cutZeros();
+    // Zeros in a file that is marked closed are damage, so the mark must not reach the device before the cut.
+    if (await this.cutZeros()) await this.sync();
     const head = this.file.format.fileHead('closed');
     if (head.length > 0) await this.handles.write(head, 0);
     await this.sync();
@@ -104,8 +107,11 @@ export class CurrentFile {
     await this.handles.close();
   }
 
-  private async cutZeros(): Promise<void> {
+  /** False where there was nothing behind the committed items. */
+  private async cutZeros(): Promise<boolean> {
     await this.zeros?.settled();
+    if (this.handles.size() <= this.file.end) return false;
     await this.handles.truncate(this.file.end);
+    return true;
   }
 }

@@ -64,6 +64,11 @@ export class WriteHandles {
     return syncing;
   }
 
+  /** Of the file, with whatever stands behind its items. */
+  size(): number {
+    return this.first.sizeSync();
+  }
+
   truncate(size: number): Promise<void> {
     return this.first.truncate(size);
   }

@@ -1,0 +1,78 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Logger } from '@nestjs/common';
+import { afterAll, describe, expect, it } from 'vitest';
+import { Recorder } from './__fixtures__/crash-recorder.js';
+import { scenarios } from './__fixtures__/crash-scenarios.js';
+import { partitionOf, scanText, Scratch, withStore } from './__fixtures__/directories.js';
+import { crashState, writeState } from './__fixtures__/crash-states.js';
+import { sizeOf } from './__fixtures__/expected-log.js';
+import { RecordingFileSystem } from './__fixtures__/recording-file-system.js';
+import { newSeed, Random } from './__fixtures__/random.js';
+import { recoveryProblem } from './__fixtures__/recovery-crash.js';
+import { DiskLogStorageAdapter } from './index.js';
+
+// Opening after a crash warns, and these are thousands.
+Logger.overrideLogger(false);
+
+const scratch = new Scratch();
+afterAll(() => scratch.clear());
+
+/** First crashes of a scenario, and the share of what can follow each; `npm run torture` tries all of it. */
+const CRASHES = 3;
+const SHARE = 0.2;
+
+describe('a power cut while a log is opened after a power cut changes nothing of what is recovered', () => {
+  for (const { name, options, compacted = false, run } of scenarios) {
+    it(name, { timeout: 120_000 }, async () => {
+      const seed = newSeed();
+      const random = new Random(seed);
+      const recorder = await Recorder.start(scratch, options, random);
+      await run(recorder);
+      const recording = await recorder.finish(name, compacted);
+      const logDir = await scratch.directory();
+      for (let i = 0; i < CRASHES; i++) {
+        const moment = random.int(recording.changes.length + 1);
+        const problem = await recoveryProblem(recording, moment, random, logDir, SHARE);
+        expect(problem, `GENROCKS_SEED=${seed}, crash ${i}, change ${moment}`).toBeUndefined();
+      }
+      await rm(join(logDir, 't'), { recursive: true, force: true });
+    });
+  }
+});
+
+it('what a full device refused does not come back with a power cut behind a later write', async () => {
+  const logDir = await scratch.directory();
+  const fs = new RecordingFileSystem(partitionOf(logDir));
+  const adapter = new DiskLogStorageAdapter({ logDir, logType: 'halt' }, fs);
+  const store = await adapter.open('t', 0);
+  await store.put('a', '1');
+  const size = sizeOf([{ key: 'a', value: '1' }]);
+  // Of the group that gathers behind the first write, the device takes two whole items.
+  let isFull = false;
+  fs.takes = (length) => {
+    const taken = isFull ? 0 : length > 2 * size ? 2 * size : length;
+    isFull ||= taken < length;
+    return taken;
+  };
+  const refused = ['c', 'd', 'e', 'f'].map((key) => store.put(key, '2'));
+  const codes = await Promise.allSettled(refused);
+  const keys = ['a', ...['c', 'd', 'e', 'f'].filter((_, i) => codes[i]!.status === 'fulfilled')];
+  expect(keys.length).toBeLessThan(5);
+  const from = fs.changes.length;
+  fs.takes = (length) => length;
+  await store.put('g', '3');
+  const changes = fs.changes.slice();
+  await adapter.close();
+  for (let moment = from; moment <= changes.length; moment++) {
+    for (const policy of ['all dropped', 'last kept', 'all kept'] as const) {
+      const copy = await scratch.directory();
+      await writeState(crashState(changes, moment, policy, new Random(1)), partitionOf(copy));
+      const found = await withStore({ logDir: copy, logType: 'halt' }, scanText);
+      expect(
+        Object.keys(found).filter((key) => key !== 'g'),
+        `${policy} ${moment}`,
+      ).toEqual(keys);
+    }
+  }
+});
