@@ -50,6 +50,7 @@ export {
 export type * from './partition/append.types.js';
 export { messagesOfBatch } from './partition/batch-messages.js';
 export { Partition } from './partition/partition.js';
+export { patientTimeout } from './patient-timeout.js';
 export * from './partition/read.types.js';
 export type { Routing, RoutingName, RoutedMessage, RoutingFunction } from './routing/router.js';
 export * from './status.types.js';

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
+import { patientTimeout } from '@genrocks/topics';
 import { BodyIncompleteError, BodyTimeoutError, BodyTooLargeError } from './http.errors.js';
-import { patientTimeout } from './patient-timeout.js';
 
 export interface BodyLimits {
   /** Largest body in bytes. */

@@ -1,5 +1,5 @@
+import { patientTimeout } from '@genrocks/topics';
 import { ServerBusyError } from './http.errors.js';
-import { patientTimeout } from './patient-timeout.js';
 
 /** Every request counts at least this much, so that the budget bounds their number too. */
 export const MIN_REQUEST_COST = 4096;

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { patientTimeout } from './patient-timeout.js';
+import { patientTimeout } from '@genrocks/topics';
 
 /** How long a connection is looked at once more. */
 const GRACE_MS = 200;

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
+import { patientTimeout } from '@genrocks/topics';
 import { BodyIncompleteError, BodyTimeoutError, BodyTooLargeError } from '../http/http.errors.js';
-import { patientTimeout } from '../http/patient-timeout.js';
 
 /** One line of an NDJSON body, without its line end. Empty lines are left out. */
 export interface NdjsonLine {

@@ -9,7 +9,9 @@ import { route, type Route } from '../server/request.types.js';
 import type { BrokerContext } from './broker-context.js';
 
 const GROUP = 0;
-const NO_TRANSACTIONS = 'transactions are not supported';
+/** No id is allowed to: the one refusal that every client takes as final. After others librdkafka asks again for ever. */
+const NO_TRANSACTIONS = ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+const NO_TRANSACTIONS_MESSAGE = 'transactions are not supported';
 const BROKERS = 1;
 
 export function describeClusterRoute({ cluster, clusterId }: BrokerContext): Route {
@@ -33,7 +35,7 @@ export function describeClusterRoute({ cluster, clusterId }: BrokerContext): Rou
 /** Names the broker that coordinates a group; there are no transactions. */
 export function findCoordinatorRoute({ cluster }: BrokerContext): Route {
   const none = { nodeId: -1, host: '', port: -1 };
-  const refusal = { errorCode: ErrorCode.INVALID_REQUEST, errorMessage: NO_TRANSACTIONS, ...none };
+  const refusal = { errorCode: NO_TRANSACTIONS, errorMessage: NO_TRANSACTIONS_MESSAGE, ...none };
   return route(findCoordinator, ({ key, keys, keyType }, { session, version }) => {
     const find = (group: string) =>
       keyType === GROUP
@@ -51,7 +53,7 @@ export function findCoordinatorRoute({ cluster }: BrokerContext): Route {
 /** Without transactions a producer gets a new id every time it asks, whatever it had before. */
 export function initProducerIdRoute({ producerIds }: BrokerContext): Route {
   return route(initProducerId, async ({ transactionalId }) => {
-    if (transactionalId !== null) return { errorCode: ErrorCode.INVALID_REQUEST };
+    if (transactionalId !== null) return { errorCode: NO_TRANSACTIONS };
     return { errorCode: ErrorCode.NONE, producerId: await producerIds.allocate(), producerEpoch: 0 };
   });
 }

@@ -17,6 +17,7 @@ export function describeConfigsRoute(broker: BrokerContext): Route {
           .filter((config) => keys === null || keys.includes(config.name))
           .map((config) => ({
             ...config,
+            isDefault: config.configSource === ConfigSource.DEFAULT,
             synonyms: includeSynonyms
               ? [{ name: config.name, value: config.value, source: config.configSource }]
               : [],

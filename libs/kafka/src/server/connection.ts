@@ -7,6 +7,7 @@ import type { MemoryBudget } from './memory-budget.js';
 import { receive, type Receiver } from './receiving.js';
 import { CLOSE, NO_ANSWER, type Session } from './request.types.js';
 import type { BufferPool } from './buffer-pool.js';
+import type { WakingClock } from './waking-clock.js';
 
 /** What a client may send ahead while its requests are served. */
 const AHEAD_BYTES = 64 * 1024;
@@ -22,6 +23,7 @@ export interface ConnectionLimits {
 /** What connections share. */
 export interface ConnectionEnvironment {
   readonly limits: ConnectionLimits;
+  readonly clock: WakingClock;
   readonly dispatcher: Dispatcher;
   /** Largest request this client may send now, in bytes. */
   readonly requestLimit: (session: Session) => number;
@@ -81,7 +83,7 @@ export class Connection implements Receiver {
     this.reader = new FrameReader(environment.requests, environment.buffers, () => this.granted());
     // One long poll may wait on hundreds of partitions.
     setMaxListeners(0, this.aborter.signal);
-    this.deadline = performance.now() + environment.limits.idleTimeoutMs;
+    this.deadline = environment.clock.now() + environment.limits.idleTimeoutMs;
     this.socket = receive(accepted, this);
     this.socket.setNoDelay(true);
     this.socket.on('error', () => {});
@@ -100,8 +102,8 @@ export class Connection implements Receiver {
   }
 
   /** Closes a client that is idle, sends half a request, or does not read, for too long. */
-  checkDeadline(now: number): void {
-    if (this.serving === 0 && now >= this.deadline) this.socket.destroy();
+  checkDeadline(): void {
+    if (this.serving === 0 && this.environment.clock.now() >= this.deadline) this.socket.destroy();
   }
 
   /** Ends waits, answers what is being served, then closes. */
@@ -274,7 +276,7 @@ export class Connection implements Receiver {
   }
 
   private expect(timeoutMs: number): void {
-    this.deadline = performance.now() + timeoutMs;
+    this.deadline = this.environment.clock.now() + timeoutMs;
   }
 
   private closed(): void {

@@ -6,6 +6,7 @@ import { Connection, type ConnectionEnvironment } from './connection.js';
 import type { Dispatcher } from './dispatcher.js';
 import { MemoryBudget } from './memory-budget.js';
 import { BufferPool } from './buffer-pool.js';
+import { WakingClock } from './waking-clock.js';
 
 /** Connections that may wait to be accepted. */
 const BACKLOG = 4096;
@@ -21,6 +22,7 @@ const KEPT_BYTES = 32 * 1024 * 1024;
 export class KafkaServer {
   private readonly connections = new Set<Connection>();
   private readonly environment: ConnectionEnvironment;
+  private readonly sweepMs: number;
   private servers: readonly Server[] = [];
   private sweeper: NodeJS.Timeout | undefined;
   private nextId = 1;
@@ -31,8 +33,11 @@ export class KafkaServer {
     dispatcher: Dispatcher,
     onError: (error: unknown, connection: Connection) => void,
   ) {
+    const shortest = Math.min(options.idleTimeoutMs, options.transferTimeoutMs);
+    this.sweepMs = Math.max(5, Math.min(SWEEP_MS, shortest / 2));
     this.environment = {
       limits: options,
+      clock: new WakingClock(2 * this.sweepMs),
       dispatcher,
       requestLimit: (session) =>
         dispatcher.isAuthenticated(session) ? options.maxRequestBytes : UNAUTHENTICATED_BYTES,
@@ -71,7 +76,7 @@ export class KafkaServer {
 
   /** @throws {ListenFailedError} `LISTEN_FAILED` */
   async listen(): Promise<void> {
-    const { port, brokers, idleTimeoutMs, transferTimeoutMs } = this.options;
+    const { port, brokers } = this.options;
     const servers: Server[] = [];
     try {
       for (let at = 0; at < brokers; at++) {
@@ -82,8 +87,8 @@ export class KafkaServer {
       throw error;
     }
     this.servers = servers;
-    const sweepMs = Math.max(5, Math.min(SWEEP_MS, idleTimeoutMs / 2, transferTimeoutMs / 2));
-    this.sweeper = setInterval(() => this.sweep(), sweepMs).unref();
+    this.environment.clock.tick();
+    this.sweeper = setInterval(() => this.sweep(), this.sweepMs).unref();
   }
 
   /** No new connections; requests under way are answered, for as long as the options allow. */
@@ -144,8 +149,11 @@ export class KafkaServer {
   }
 
   private sweep(): void {
-    const now = performance.now();
-    for (const connection of this.connections) connection.checkDeadline(now);
+    this.environment.clock.tick();
+    // Timers are served before sockets are; what has come is read first.
+    setImmediate(() => {
+      for (const connection of this.connections) connection.checkDeadline();
+    });
     this.environment.answers.pool.sweep();
     this.environment.buffers.sweep();
   }

@@ -26,7 +26,7 @@ import { defineApi } from '../schema/api.js';
 export const createTopics = defineApi({
   key: 19,
   name: 'CreateTopics',
-  versions: [2, 7],
+  versions: [0, 7],
   flexibleFrom: 5,
   request: {
     topics: array({

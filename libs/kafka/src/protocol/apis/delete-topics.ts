@@ -12,7 +12,7 @@ import { defineApi } from '../schema/api.js';
 export const deleteTopics = defineApi({
   key: 20,
   name: 'DeleteTopics',
-  versions: [1, 6],
+  versions: [0, 6],
   flexibleFrom: 4,
   request: {
     topics: array({ name: nullableString(), topicId: uuid() }, 6),

@@ -18,14 +18,15 @@ import { defineApi } from '../schema/api.js';
  *   resources => type name [keys]
  * Response => throttle_time_ms [results]
  *   results   => error_code error_message type name [configs]
- *   configs   => name value read_only config_source is_sensitive [synonyms] [3+ config_type documentation]
+ *   configs   => name value read_only (0 is_default | 1+ config_source) is_sensitive [1+ synonyms]
+ *                [3+ config_type documentation]
  *   synonyms  => name value source
  * ```
  */
 export const describeConfigs = defineApi({
   key: 32,
   name: 'DescribeConfigs',
-  versions: [1, 4],
+  versions: [0, 4],
   flexibleFrom: 4,
   request: {
     resources: array({ type: int8(), name: string(), keys: nullableList('string') }),
@@ -43,6 +44,7 @@ export const describeConfigs = defineApi({
         name: string(),
         value: nullableString(),
         readOnly: boolean(),
+        isDefault: boolean({ versions: [0, 0], fallback: false }),
         configSource: int8({ versions: 1, fallback: -1 }),
         isSensitive: boolean({ fallback: false }),
         synonyms: array({ name: string(), value: nullableString(), source: int8() }, 1),

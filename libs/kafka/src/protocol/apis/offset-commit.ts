@@ -3,9 +3,9 @@ import { defineApi } from '../schema/api.js';
 
 /**
  * ```
- * Request  => group_id generation_id member_id [7+ group_instance_id] [2-4 retention_time_ms] [topics]
+ * Request  => group_id [1+ generation_id member_id] [7+ group_instance_id] [2-4 retention_time_ms] [topics]
  *   topics     => name [partitions]
- *   partitions => index committed_offset [6+ committed_leader_epoch] metadata
+ *   partitions => index committed_offset [1 commit_timestamp] [6+ committed_leader_epoch] metadata
  * Response => [3+ throttle_time_ms] [topics]
  *   topics     => name [partitions]
  *   partitions => index error_code
@@ -14,7 +14,7 @@ import { defineApi } from '../schema/api.js';
 export const offsetCommit = defineApi({
   key: 8,
   name: 'OffsetCommit',
-  versions: [2, 9],
+  versions: [0, 9],
   flexibleFrom: 8,
   request: {
     groupId: string(),
@@ -27,6 +27,7 @@ export const offsetCommit = defineApi({
       partitions: array({
         index: int32(),
         committedOffset: int64(),
+        commitTimestamp: int64({ versions: [1, 1], fallback: -1 }),
         committedLeaderEpoch: int32({ versions: 6, fallback: -1 }),
         metadata: nullableString(),
       }),

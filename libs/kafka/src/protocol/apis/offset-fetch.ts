@@ -35,7 +35,7 @@ const partition = {
 export const offsetFetch = defineApi({
   key: 9,
   name: 'OffsetFetch',
-  versions: [1, 9],
+  versions: [0, 9],
   flexibleFrom: 6,
   request: {
     groupId: string({ versions: [0, 7], fallback: '' }),

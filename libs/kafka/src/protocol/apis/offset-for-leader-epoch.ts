@@ -14,7 +14,7 @@ import { defineApi } from '../schema/api.js';
 export const offsetForLeaderEpoch = defineApi({
   key: 23,
   name: 'OffsetForLeaderEpoch',
-  versions: [2, 4],
+  versions: [0, 4],
   flexibleFrom: 4,
   request: {
     replicaId: int32({ versions: 3, fallback: -2 }),

@@ -1,4 +1,5 @@
 import type { TopicsError } from '../../errors.js';
+import { patientTimeout } from '../../patient-timeout.js';
 import type { JoinRequest, JoinResult, LocalMember, MemberProtocol, SyncResult } from './membership.types.js';
 
 const NOTHING = Buffer.alloc(0);
@@ -41,7 +42,7 @@ export class GroupMember {
   clientId = '';
   clientHost = '';
   private sessionTimeoutMs = 0;
-  private sessionTimer: NodeJS.Timeout | undefined;
+  private cancelSession = () => {};
 
   constructor(
     readonly memberId: string,
@@ -86,17 +87,18 @@ export class GroupMember {
 
   /** The member was heard of: its session begins anew. One inside the process needs none. */
   touch(): void {
-    clearTimeout(this.sessionTimer);
+    this.cancelSession();
     if (this.local !== undefined) return;
-    this.sessionTimer = setTimeout(() => {
+    // Whoever could not be heard, because this process was stopped, was not silent.
+    this.cancelSession = patientTimeout(this.sessionTimeoutMs, () => {
       // Whoever waits for us to answer is not silent.
       if (this.joining.isWaiting || this.syncing.isWaiting) this.touch();
       else this.onSilent(this);
-    }, this.sessionTimeoutMs).unref();
+    });
   }
 
   forget(): void {
-    clearTimeout(this.sessionTimer);
+    this.cancelSession();
   }
 
   /** Whatever it waits for, this is the answer. */

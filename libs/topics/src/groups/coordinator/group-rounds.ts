@@ -1,4 +1,5 @@
 import type { TopicsError } from '../../errors.js';
+import { patientTimeout } from '../../patient-timeout.js';
 import type { GroupMember } from './group-member.js';
 import type { MemberTable } from './member-table.js';
 import { RebalanceInProgressError, UnknownMemberError } from './membership-errors.js';
@@ -28,7 +29,7 @@ export class GroupRounds {
   protocolType: string | null = null;
   protocolName: string | null = null;
   /** Ends the joining (or, when it has ended, the waiting for syncs) at the latest. */
-  private timer: NodeJS.Timeout | undefined;
+  private cancelTimer = () => {};
   /** The first member of an empty group waits for others. */
   private isDelayed = false;
 
@@ -94,7 +95,7 @@ export class GroupRounds {
 
   /** Whoever waits is told that it is over. */
   end(error: TopicsError): void {
-    clearTimeout(this.timer);
+    this.cancelTimer();
     for (const member of [...this.members]) {
       this.members.remove(member);
       member.refuse(error);
@@ -180,7 +181,7 @@ export class GroupRounds {
 
   /** The leader has spoken: everybody has a share, if only an empty one. */
   private share(assignments: readonly MemberAssignment[]): void {
-    clearTimeout(this.timer);
+    this.cancelTimer();
     const shares = new Map(assignments.map(({ memberId, assignment }) => [memberId, assignment]));
     this.state = 'Stable';
     for (const member of this.members) {
@@ -201,7 +202,7 @@ export class GroupRounds {
   }
 
   private becomeEmpty(): void {
-    clearTimeout(this.timer);
+    this.cancelTimer();
     this.state = 'Empty';
     this.leader = this.protocolName = null;
     this.events.emptied();
@@ -214,8 +215,8 @@ export class GroupRounds {
   }
 
   private startTimer(ms: number, action: () => void): void {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(action, ms).unref();
+    this.cancelTimer();
+    this.cancelTimer = patientTimeout(ms, action);
   }
 
   private joinedMember(member: GroupMember) {

@@ -1,34 +1,37 @@
+import { patientTimeout } from '../../patient-timeout.js';
+
 /** Member ids that were given out and have not joined yet; each is forgotten after a session's time. */
 export class PendingIds {
-  private readonly timers = new Map<string, NodeJS.Timeout>();
+  /** Each with what cancels its end. */
+  private readonly ids = new Map<string, () => void>();
 
   /** @param onGone told when an id was forgotten by time */
   constructor(private readonly onGone: () => void) {}
 
   get size(): number {
-    return this.timers.size;
+    return this.ids.size;
   }
 
   has(memberId: string): boolean {
-    return this.timers.has(memberId);
+    return this.ids.has(memberId);
   }
 
   add(memberId: string, timeoutMs: number): void {
-    const timer = setTimeout(() => {
-      this.timers.delete(memberId);
+    const cancel = patientTimeout(timeoutMs, () => {
+      this.ids.delete(memberId);
       this.onGone();
-    }, timeoutMs).unref();
-    this.timers.set(memberId, timer);
+    });
+    this.ids.set(memberId, cancel);
   }
 
   /** Was it there? */
   remove(memberId: string): boolean {
-    clearTimeout(this.timers.get(memberId));
-    return this.timers.delete(memberId);
+    this.ids.get(memberId)?.();
+    return this.ids.delete(memberId);
   }
 
   clear(): void {
-    for (const timer of this.timers.values()) clearTimeout(timer);
-    this.timers.clear();
+    for (const cancel of this.ids.values()) cancel();
+    this.ids.clear();
   }
 }

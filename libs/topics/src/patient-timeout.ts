@@ -4,8 +4,9 @@ const SLICES = 4;
  * A time limit on what others do. The time in which this process itself was held up (a burst of work, garbage
  * collection, a container that was frozen) hardly counts: what came meanwhile lies unread in the sockets, and timers
  * are served before sockets are. So the time passes in slices, of which a stall of any length uses up one, and
- * between the last one and the end the sockets are read once more.
+ * between the last one and the end the sockets are read once more. It does not keep the process alive.
  * @returns cancels it
+ * @internal
  */
 export function patientTimeout(ms: number, expired: () => void): () => void {
   let left = SLICES;
@@ -15,11 +16,11 @@ export function patientTimeout(ms: number, expired: () => void): () => void {
     timer = setTimeout(() => {
       if (--left > 0) next();
       else turn = setImmediate(expired);
-    }, ms / SLICES);
+    }, ms / SLICES).unref();
   };
   next();
   return () => {
     clearTimeout(timer);
-    clearImmediate(turn);
+    if (turn !== undefined) clearImmediate(turn);
   };
 }
