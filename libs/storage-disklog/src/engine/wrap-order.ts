@@ -1,7 +1,9 @@
 import { LogCorruptError } from '@genrocks/storage';
 import { type FileStatus, readIndexFile, type WrapIndex } from '../format/headers.js';
-import { MAX_FRAME_HEAD, readFrame, readTrailer, TRAILER_SIZE } from '../format/item.js';
+import { MAX_FRAME_HEAD, parseTrailer, readFrame, readTrailer, TRAILER_SIZE } from '../format/item.js';
 import type { LogFormat } from '../format/log-format.js';
+import type { IndexFooter } from '../index/index-file.js';
+import { IndexedKeys } from '../index/indexed-keys.js';
 import { type FileHandle, type FileSystem, isErrno } from '../io/file-system.js';
 import { type LogNames, wrapNumber } from './names.js';
 import { TimeSlices } from './time-slices.js';
@@ -117,7 +119,9 @@ async function summariseFile(
     const stated = format.readStatus(start.subarray(0, headBytes + MAX_FRAME_HEAD));
     const generation = await (headBytes === 0
       ? generationOfLine(handle, format, size)
-      : firstGeneration(handle, start, size, headBytes));
+      : firstGeneration(handle, start, size, headBytes, () =>
+          IndexedKeys.footer(fs, names.keyIndex(number)),
+        ));
     const empty =
       size < headBytes ||
       (generation === undefined && (await isZero(handle, stated === undefined ? 0 : headBytes, size)));
@@ -151,24 +155,40 @@ async function generationOfLine(
   return 'item' in found ? found.item.trailer?.generation : undefined;
 }
 
-/** Reads and checks the first item: its trailer decides which file is the newest. */
+/**
+ * Reads and checks the first item: its trailer decides which file is the newest. A large one is not read for that where
+ * the file's index, which has a checksum of its own, is of the same generation: a thousand files may begin with a
+ * megabyte each.
+ */
 async function firstGeneration(
   handle: FileHandle,
   start: Buffer,
   size: number,
   headBytes: number,
+  readIndexed: () => IndexFooter | undefined,
 ): Promise<number | undefined> {
   const frame = readFrame(start, headBytes, Math.min(start.length, headBytes + MAX_FRAME_HEAD));
-  if (frame === undefined || frame.end > size || frame.end - frame.start > MAX_CHECKED_ITEM) return undefined;
+  if (frame === undefined || frame.end > size) return undefined;
   if (frame.end - frame.termStart <= TRAILER_SIZE) return undefined;
   let bytes = start.subarray(frame.start, frame.end);
   if (frame.end > start.length) {
+    const stated = statedGeneration(handle, frame.end);
+    const indexed = readIndexed();
+    if (indexed?.logEnd === size && indexed.generation === stated) return stated;
+    if (frame.end - frame.start > MAX_CHECKED_ITEM) return undefined;
     bytes = Buffer.alloc(frame.end - frame.start);
     await handle.read(bytes, 0, bytes.length, frame.start);
   }
   const moved = { ...frame, start: 0, termStart: frame.termStart - frame.start, end: bytes.length };
   const trailer = readTrailer(bytes, moved, frame.start);
   return trailer === undefined || 'reason' in trailer ? undefined : trailer.generation;
+}
+
+/** What the trailer of an item says that ends here, unchecked. */
+function statedGeneration(handle: FileHandle, end: number): number | undefined {
+  const bytes = Buffer.alloc(TRAILER_SIZE);
+  handle.readSync(bytes, 0, TRAILER_SIZE, end - TRAILER_SIZE);
+  return parseTrailer(bytes, 0)?.generation;
 }
 
 /** Is every byte zero? Answers at the first that is not. */
