@@ -18,6 +18,7 @@ import {
   toBuffer,
   TooLargeError,
   toKeyRange,
+  type WriteOptions,
 } from '@genrocks/storage';
 import type { ResolvedSettings } from './disk-log-options.js';
 import { Compactor } from './engine/compactor.js';
@@ -117,9 +118,9 @@ export class DiskLogStore extends PartitionStore {
     return store;
   }
 
-  override put(key: BytesLike, value: BytesLike): Promise<void> {
+  override put(key: BytesLike, value: BytesLike, options?: WriteOptions): Promise<void> {
     try {
-      return this.append([entryOf(key, value)]);
+      return this.append([entryOf(key, value, options?.lent)]);
     } catch (error) {
       return rejected(error);
     }
@@ -133,12 +134,12 @@ export class DiskLogStore extends PartitionStore {
     }
   }
 
-  batch(operations: readonly BatchOperation[]): Promise<void> {
+  batch(operations: readonly BatchOperation[], options?: WriteOptions): Promise<void> {
     try {
       this.assertOpen();
       assertBatch(operations);
       if (operations.length === 0) return Promise.resolve();
-      return this.append(operations.map(operationEntry));
+      return this.append(operations.map((operation) => operationEntry(operation, options?.lent)));
     } catch (error) {
       return rejected(error);
     }
@@ -288,19 +289,21 @@ export class DiskLogStore extends PartitionStore {
   }
 }
 
-function operationEntry(operation: BatchOperation): EntryWrite {
-  return operation.type === 'put' ? entryOf(operation.key, operation.value) : tombstoneOf(operation.key);
+function operationEntry(operation: BatchOperation, lent: boolean | undefined): EntryWrite {
+  return operation.type === 'put'
+    ? entryOf(operation.key, operation.value, lent)
+    : tombstoneOf(operation.key);
 }
 
-function entryOf(key: BytesLike, value: BytesLike): EntryWrite {
-  const entry = { key: keyOf(key), value: toBuffer(value, 'value') };
+function entryOf(key: BytesLike, value: BytesLike, lent = false): EntryWrite {
+  const entry = { key: keyOf(key), value: toBuffer(value, 'value'), lent };
   if (entry.value.length > MAX_VALUE_BYTES)
     throw new TooLargeError('the value', entry.value.length, MAX_VALUE_BYTES);
   return entry;
 }
 
 function tombstoneOf(key: BytesLike): EntryWrite {
-  return { key: keyOf(key), value: undefined };
+  return { key: keyOf(key), value: undefined, lent: false };
 }
 
 function keyOf(key: BytesLike): Buffer {

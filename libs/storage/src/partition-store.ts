@@ -32,6 +32,14 @@ export interface ReadOptions {
   skipDamaged?: boolean;
 }
 
+export interface WriteOptions {
+  /**
+   * The caller leaves the bytes as they are until the promise has settled, so the store need not copy them before it
+   * returns. It reads them no longer than that. A store may copy all the same. Default false.
+   */
+  lent?: boolean;
+}
+
 /** Which keys to read. All conditions given must hold; keys compare byte by byte, unsigned. */
 export interface ScanOptions extends ReadOptions {
   /** Only keys that start with these bytes. */
@@ -112,7 +120,7 @@ export type StoreEvent =
  * - Keys and values are bytes; an empty key and an empty value are legal. Keys are ordered byte by byte, unsigned.
  * - A write resolves when it is as durable as the adapter promises; readers see only what resolved. Writes of one
  *   caller take effect in the order of the calls.
- * - The store copies what it is given before the call returns, so a buffer may be reused at once.
+ * - The store copies what it is given before the call returns, so a buffer may be reused at once; unless it is lent.
  * - Every method fails with `STORE_CLOSED` after `close`.
  *
  * Adapters extend this class; `scan` and `readLogEntries` follow from their paged forms, and, unless there is a
@@ -125,8 +133,8 @@ export abstract class PartitionStore {
   abstract readonly partition: number;
 
   /** Stores a value under a key, over any older one. */
-  put(key: BytesLike, value: BytesLike): Promise<void> {
-    return this.batch([{ type: 'put', key, value }]);
+  put(key: BytesLike, value: BytesLike, options?: WriteOptions): Promise<void> {
+    return this.batch([{ type: 'put', key, value }], options);
   }
 
   /** The newest value of a key, or undefined. */
@@ -143,7 +151,7 @@ export abstract class PartitionStore {
   }
 
   /** Applies all operations in order, or none of them. An empty batch resolves and writes nothing. */
-  abstract batch(operations: readonly BatchOperation[]): Promise<void>;
+  abstract batch(operations: readonly BatchOperation[], options?: WriteOptions): Promise<void>;
 
   /**
    * Live entries in key order, in pages of a size that suits the adapter (never empty). The scan shows the store as

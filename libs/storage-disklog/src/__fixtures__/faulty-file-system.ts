@@ -88,6 +88,10 @@ export class FaultyFileSystem implements FileSystem {
         const limit = this.check('write', path);
         return handle.write(source, offset, Math.min(length, limit ?? length), position);
       },
+      writev(sources, position) {
+        const all = Buffer.concat(sources);
+        return this.write(all, 0, all.length, position);
+      },
       writeSync: (source, offset, length, position) => {
         const limit = this.check('write', path);
         return handle.writeSync(source, offset, Math.min(length, limit ?? length), position);

@@ -118,6 +118,10 @@ export class RecordingFileSystem implements FileSystem {
         change.done = changes.length;
         return count;
       },
+      writev(sources, position) {
+        const all = Buffer.concat(sources);
+        return this.write(all, 0, all.length, position);
+      },
       writeSync(source, offset, length, position) {
         const bytes = Buffer.from(source.subarray(offset, offset + length));
         const count = handle.writeSync(source, offset, length, position);

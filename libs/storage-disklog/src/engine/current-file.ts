@@ -49,32 +49,36 @@ export class CurrentFile {
   }
 
   /**
-   * Writes at a position: the end of the committed items, or of the write that is under way.
+   * Writes pieces, one behind the other, at a position: the end of the committed items, or of the write that is under way.
    * @returns nothing where the bytes are written already
    * @throws the system's error; a short count without an error (a full device) as ENOSPC
    */
-  write(bytes: Buffer, at: number): Promise<void> | undefined {
-    if (this.zeros !== undefined) return this.writeOver(this.zeros, bytes, at);
-    if (this.durable || bytes.length > MAX_OWN_BYTES) return this.handles.write(bytes, at);
+  write(pieces: readonly Buffer[], at: number): Promise<void> | undefined {
+    if (this.zeros !== undefined) return this.writeOver(this.zeros, pieces, at);
+    const [only] = pieces;
+    if (this.durable || pieces.length > 1 || only!.length > MAX_OWN_BYTES)
+      return this.handles.write(pieces, at);
     const started = performance.now();
-    if (!ownWrites.isAllowed(started)) return this.handles.write(bytes, at);
-    this.handles.writeSync(bytes, at);
+    if (!ownWrites.isAllowed(started)) return this.handles.write(pieces, at);
+    this.handles.writeSync(only!, at);
     const ended = performance.now();
     ownWrites.took(ended - started, ended);
     return undefined;
   }
 
-  private writeOver(zeros: ZeroedSpace, bytes: Buffer, at: number): Promise<void> {
-    const end = at + bytes.length;
+  private writeOver(zeros: ZeroedSpace, pieces: readonly Buffer[], at: number): Promise<void> {
+    let length = 0;
+    for (const piece of pieces) length += piece.length;
+    const end = at + length;
     const cleared = zeros.claim(end);
-    if (cleared !== undefined) return cleared.then(() => this.writeOver(zeros, bytes, at));
-    zeros.fillBehind(end, bytes.length);
+    if (cleared !== undefined) return cleared.then(() => this.writeOver(zeros, pieces, at));
+    zeros.fillBehind(end, length);
     const { releases } = zeros;
-    return this.handles.write(bytes, at).catch(async (error: unknown) => {
+    return this.handles.write(pieces, at).catch(async (error: unknown) => {
       if (!isNoSpace(error)) throw error;
       await zeros.giveBack();
       if (zeros.releases === releases) throw error;
-      await this.handles.write(bytes, at);
+      await this.handles.write(pieces, at);
     });
   }
 
@@ -96,7 +100,7 @@ export class CurrentFile {
     // Zeros in a file that is marked closed are damage, so the mark must not reach the device before the cut.
     if (await this.cutZeros()) await this.sync();
     const head = this.file.format.fileHead('closed');
-    if (head.length > 0) await this.handles.write(head, 0);
+    if (head.length > 0) await this.handles.write([head], 0);
     await this.sync();
     await this.abandon();
   }

@@ -1,5 +1,5 @@
 import type { EntryWrite, PlacedEntry } from '../format/entry.js';
-import type { Trailer } from '../format/item.js';
+import type { Trailer, ValueApart } from '../format/item.js';
 import type { LogFormat } from '../format/log-format.js';
 
 /** Starting size of a group's buffer; it doubles as writes gather. */
@@ -7,9 +7,21 @@ const INITIAL_BYTES = 64 << 10;
 /** Bytes of buffers that are kept for the next groups, of all logs together. */
 const POOL_BYTES = 16 << 20;
 const NOTHING = Buffer.alloc(0);
+/** A lent value from this size on is written from where it is; smaller ones are soon copied. */
+const APART_FROM = 256 << 10;
+
+/** A value that is not in the group's buffer. */
+interface LentValue extends ValueApart {
+  /** Which of the group's items it belongs to. */
+  readonly item: number;
+  readonly key: string;
+}
 
 const pool: Buffer[] = [];
 let pooledBytes = 0;
+
+/** What is true of the slot of an entry that is alone in its item and has a value. */
+const ALONE = { index: 0, deleted: false, inner: 0, innerLength: 0, crc: 0 };
 
 /** Where a group stands in the log. */
 export interface Place {
@@ -32,11 +44,14 @@ export class Group {
   readonly promise: Promise<void>;
   /** When its first write came. */
   private readonly opened = performance.now();
+  /** Bytes of its items. */
   length = 0;
   /** Entries in its items. */
   entries = 0;
   /** Where its items end in the buffer. */
   private readonly ends: number[] = [];
+  /** What belongs between the bytes of the buffer, in order. */
+  private lent: LentValue[] = [];
   private resolvePromise!: () => void;
   private rejectPromise!: (error: Error) => void;
   private buffer: Buffer;
@@ -59,13 +74,22 @@ export class Group {
 
   /** Encodes one item; `size` is what the format says it takes. */
   add(entries: readonly EntryWrite[], size: number, timestamp: number): void {
-    const start = this.length;
-    const end = start + size;
-    if (end > this.buffer.length) this.grow(end);
+    const start = this.used;
+    const position = this.place.start + this.length;
     const trailer = this.trailer(this.items);
-    this.format.writeItem(entries, timestamp, trailer, this.buffer, start, this.place.start + start);
+    const apart = this.apartOf(entries);
+    const end = start + size - (apart?.value.length ?? 0);
+    if (end > this.buffer.length) this.grow(end);
+    if (apart === undefined) {
+      this.format.writeItem(entries, timestamp, trailer, this.buffer, start, position);
+    } else {
+      const { key, value } = apart;
+      const { buffer, items: item } = this;
+      const place = this.format.writeItemAround!(key, value, timestamp, trailer, buffer, start, position);
+      this.lent.push({ ...place, item, key: key.toString('latin1') });
+    }
     this.ends.push(end);
-    this.length = end;
+    this.length += size;
     this.entries += entries.length;
   }
 
@@ -77,39 +101,76 @@ export class Group {
   /** Where its entries stand in the file. Meant for the time in which the bytes are on their way to the device. */
   placed(): PlacedEntry[] {
     const all: PlacedEntry[] = [];
-    let start = 0;
-    for (const end of this.ends) {
+    this.eachItem((start, end, at, lent) => {
+      const length = end - start;
+      if (lent !== undefined) {
+        all.push({ key: lent.key, at, length: length + lent.bytes.length, ...ALONE });
+        return;
+      }
       // Out of the bytes, since what the caller gave may have changed meanwhile.
-      const placed = this.format.placedEntries(this.buffer, start, end - start, this.place.start + start)!;
-      for (const entry of placed) all.push(entry);
-      start = end;
-    }
+      for (const entry of this.format.placedEntries(this.buffer, start, length, at)!) all.push(entry);
+    });
     return all;
   }
 
-  /** The bytes to write at this place. */
-  bytesFor(place: Place): Buffer {
+  /** The bytes to write at this place, in pieces. */
+  bytesFor(place: Place): readonly Buffer[] {
     const { start, generation, sequence } = this.place;
     if (place.start !== start || place.generation !== generation || place.sequence !== sequence) {
       this.place = place;
       this.reseal();
     }
-    return this.buffer.subarray(0, this.length);
+    const pieces: Buffer[] = [];
+    let from = 0;
+    for (const { at, bytes } of this.lent) {
+      pieces.push(this.buffer.subarray(from, at), bytes);
+      from = at;
+    }
+    pieces.push(this.buffer.subarray(from, this.used));
+    return pieces;
   }
 
   settle(error?: Error): void {
     giveBack(this.buffer);
     this.buffer = NOTHING;
+    this.lent = [];
     if (error === undefined) this.resolvePromise();
     else this.rejectPromise(error);
   }
 
+  /** Bytes of the buffer that are written. */
+  private get used(): number {
+    return this.ends.at(-1) ?? 0;
+  }
+
+  /** The entry whose value is not copied, of an item that has one. */
+  private apartOf(entries: readonly EntryWrite[]): { key: Buffer; value: Buffer } | undefined {
+    const [only] = entries;
+    if (only?.lent !== true || entries.length > 1 || this.format.writeItemAround === undefined)
+      return undefined;
+    const { key, value } = only;
+    return value !== undefined && value.length >= APART_FROM ? { key, value } : undefined;
+  }
+
   private reseal(): void {
-    let start = 0;
-    this.ends.forEach((end, index) => {
-      this.format.sealItem(this.trailer(index), this.buffer, start, end, this.place.start + start);
-      start = end;
+    let index = 0;
+    this.eachItem((start, end, at, lent) => {
+      this.format.sealItem(this.trailer(index++), this.buffer, start, end, at, lent);
     });
+  }
+
+  /** @param visit takes where an item is in the buffer, where it stands in the file, and the value that is not there */
+  private eachItem(visit: (start: number, end: number, at: number, lent?: LentValue) => void): void {
+    let start = 0;
+    let at = this.place.start;
+    let next = 0;
+    for (let item = 0; item < this.ends.length; item++) {
+      const end = this.ends[item]!;
+      const lent = this.lent[next]?.item === item ? this.lent[next++] : undefined;
+      visit(start, end, at, lent);
+      at += end - start + (lent?.bytes.length ?? 0);
+      start = end;
+    }
   }
 
   private trailer(index: number): Trailer {
@@ -119,7 +180,7 @@ export class Group {
 
   private grow(needed: number): void {
     const larger = Buffer.allocUnsafe(Math.max(needed, this.buffer.length * 2));
-    this.buffer.copy(larger, 0, 0, this.length);
+    this.buffer.copy(larger, 0, 0, this.used);
     giveBack(this.buffer);
     this.buffer = larger;
   }

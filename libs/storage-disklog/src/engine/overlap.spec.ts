@@ -43,6 +43,10 @@ class HoldingFileSystem {
 
   private hold(handle: FileHandle): void {
     const write = handle.write.bind(handle);
+    handle.writev = (sources, position) => {
+      const all = Buffer.concat(sources);
+      return handle.write(all, 0, all.length, position);
+    };
     handle.write = (source, offset, length, position) => {
       if (!this.isHolding) return write(source, offset, length, position);
       return new Promise<number>((resolve, reject) => {

@@ -1,5 +1,7 @@
 import type { FileHandle } from '../io/file-system.js';
 
+const NOTHING: readonly Buffer[] = [];
+
 /**
  * The handles that a file is written through: one, and a second where two durable writes may be under way at once.
  * These need handles of their own: Linux tells each open file of a failed write-back once, so on a shared one the second
@@ -33,16 +35,21 @@ export class WriteHandles {
   }
 
   /**
-   * Writes all bytes through a handle that no other write is using.
+   * Writes all bytes, one piece behind the other, through a handle that no other write is using.
    * @throws the system's error; a short count without an error (a full device) as ENOSPC
    */
-  async write(bytes: Buffer, at: number): Promise<void> {
+  async write(pieces: readonly Buffer[], at: number): Promise<void> {
     const isFirst = !this.isFirstBusy;
     const handle = isFirst ? this.first : this.second!;
     if (isFirst) this.isFirstBusy = true;
     try {
-      for (let written = 0; written < bytes.length;) {
-        written += taken(await handle.write(bytes, written, bytes.length - written, at + written));
+      for (let left = pieces; left.length > 0;) {
+        const [only] = left;
+        const count = taken(
+          left.length > 1 ? await handle.writev(left, at) : await handle.write(only!, 0, only!.length, at),
+        );
+        at += count;
+        left = behind(left, count);
       }
     } finally {
       if (isFirst) this.isFirstBusy = false;
@@ -84,6 +91,14 @@ export class WriteHandles {
     await this.second?.close();
     await this.first.close();
   }
+}
+
+/** What is left of the pieces behind so many bytes. */
+function behind(pieces: readonly Buffer[], bytes: number): readonly Buffer[] {
+  let done = 0;
+  while (done < pieces.length && bytes >= pieces[done]!.length) bytes -= pieces[done++]!.length;
+  if (done === pieces.length) return NOTHING;
+  return [pieces[done]!.subarray(bytes), ...pieces.slice(done + 1)];
 }
 
 function taken(count: number): number {

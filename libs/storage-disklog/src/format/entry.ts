@@ -25,6 +25,8 @@ const BINARY = 109;
 export interface EntryWrite {
   readonly key: Buffer;
   readonly value: Buffer | undefined;
+  /** The value's bytes stay as they are until the write has settled. */
+  readonly lent?: boolean;
 }
 
 /** One write as it stands in a log. */
@@ -68,6 +70,23 @@ export function writeTerm(
   return at;
 }
 
+/** Writes the term of one entry without its value's bytes; answers where these belong, and where the term ends without them. */
+export function writeTermAround(
+  key: Buffer,
+  valueLength: number,
+  timestamp: number,
+  target: Buffer,
+  start: number,
+): { valueAt: number; end: number } {
+  target[start] = VERSION_MAGIC;
+  target[start + 1] = 104;
+  target[start + 2] = 3;
+  const headAt = writeBinary(key, target, start + 1 + TUPLE_HEAD);
+  target[headAt] = BINARY;
+  const valueAt = target.writeUInt32BE(valueLength, headAt + 1);
+  return { valueAt, end: writeTimestamp(timestamp, target, valueAt) };
+}
+
 function writeTuple(entry: EntryWrite, timestamp: number, target: Buffer, start: number): number {
   let at = start;
   target[at++] = 104;
@@ -75,6 +94,11 @@ function writeTuple(entry: EntryWrite, timestamp: number, target: Buffer, start:
   at = writeBinary(entry.key, target, at);
   if (entry.value === undefined) at += TOMBSTONE_TERM.copy(target, at);
   else at = writeBinary(entry.value, target, at);
+  return writeTimestamp(timestamp, target, at);
+}
+
+function writeTimestamp(timestamp: number, target: Buffer, start: number): number {
+  let at = start;
   target[at++] = 110;
   target[at++] = 6;
   target[at++] = 0;

@@ -14,6 +14,7 @@ import {
   type Trailer,
   TRAILER_SIZE,
   writeItem,
+  writeItemAround,
 } from './item.js';
 import { readPlainItem } from './plain-item.js';
 import {
@@ -38,6 +39,7 @@ export const internalFormat: LogFormat = {
   readStatus: readFileHead,
   itemSize,
   writeItem,
+  writeItemAround,
   sealItem,
   placedEntries: (buffer, start, length, at) =>
     placedEntries(buffer, start, start + termOffset(length), at, length),

@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from './crc32.js';
-import { type DecodedTerm, type EntryWrite, readTerm, termSize, writeTerm } from './entry.js';
+import {
+  type DecodedTerm,
+  type EntryWrite,
+  readTerm,
+  termSize,
+  writeTerm,
+  writeTermAround,
+} from './entry.js';
 
 /**
  * Items as Erlang's disk_log frames them (`size:u32, "bWLA", [md5], bytes`), with a trailer of ours behind the term.
@@ -52,14 +59,41 @@ export function writeItem(
   start: number,
   position: number,
 ): number {
-  const size = termSize(entries) + TRAILER_SIZE;
+  const at = writeHead(termSize(entries) + TRAILER_SIZE, target, start);
+  const end = writeTerm(entries, timestamp, target, at) + TRAILER_SIZE;
+  sealItem(trailer, target, start, end, position);
+  return end;
+}
+
+/** A value that stands elsewhere in memory than the rest of its item. */
+export interface ValueApart {
+  /** Where its bytes belong, in the buffer that holds the rest. */
+  readonly at: number;
+  readonly bytes: Buffer;
+}
+
+/** Like {@link writeItem}, of one entry whose value's bytes stay where they are; answers where they belong. */
+export function writeItemAround(
+  key: Buffer,
+  value: Buffer,
+  timestamp: number,
+  trailer: Trailer,
+  target: Buffer,
+  start: number,
+  position: number,
+): ValueApart {
+  const at = writeHead(termSize([{ key, value }]) + TRAILER_SIZE, target, start);
+  const { valueAt, end } = writeTermAround(key, value.length, timestamp, target, at);
+  const apart = { at: valueAt, bytes: value };
+  sealItem(trailer, target, start, end + TRAILER_SIZE, position, apart);
+  return apart;
+}
+
+function writeHead(size: number, target: Buffer, start: number): number {
   let at = target.writeUInt32BE(size, start);
   at = target.writeUInt32BE(MAGIC, at);
   if (size >= MD5_FROM) at += sizeDigest(target.subarray(start, start + 4)).copy(target, at);
-  at = writeTerm(entries, timestamp, target, at);
-  const end = at + TRAILER_SIZE;
-  sealItem(trailer, target, start, end, position);
-  return end;
+  return at;
 }
 
 /** Where the term of an item of this length starts in it. */
@@ -67,20 +101,30 @@ export function termOffset(itemLength: number): number {
   return itemLength - ITEM_HEAD - MD5_SIZE >= MD5_FROM ? ITEM_HEAD + MD5_SIZE : ITEM_HEAD;
 }
 
-/** Writes the trailer of an item whose other bytes stand already. */
+/**
+ * Writes the trailer of an item whose other bytes stand already.
+ * @param apart its value, where that is not among them; `end` does not count it then
+ */
 export function sealItem(
   trailer: Trailer,
   target: Buffer,
   start: number,
   end: number,
   position: number,
+  apart?: ValueApart,
 ): void {
   let at = target.writeUInt16BE(TRAILER_MAGIC, end - TRAILER_SIZE);
   at = target.writeUIntBE(trailer.synced, at, 6);
   at = target.writeUInt32BE(trailer.generation, at);
   at = target.writeUInt32BE(Math.floor(trailer.sequence / 0x1_0000_0000), at);
   at = target.writeUInt32BE(trailer.sequence >>> 0, at);
-  target.writeUInt32BE(crc32(target.subarray(start, at), positionSeed(position)), at);
+  let crc = positionSeed(position);
+  let from = start;
+  if (apart !== undefined) {
+    crc = crc32(apart.bytes, crc32(target.subarray(start, apart.at), crc));
+    from = apart.at;
+  }
+  target.writeUInt32BE(crc32(target.subarray(from, at), crc), at);
 }
 
 /** The frame of an item: where its term starts and where the item ends. */

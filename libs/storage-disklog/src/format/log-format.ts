@@ -1,6 +1,6 @@
 import type { EntryWrite, PlacedEntry } from './entry.js';
 import type { FileStatus } from './headers.js';
-import type { BadItem, Frame, Item, Trailer } from './item.js';
+import type { BadItem, Frame, Item, Trailer, ValueApart } from './item.js';
 import type { PlainItem } from './plain-item.js';
 
 /** How the items of a log stand in its files. */
@@ -27,8 +27,31 @@ export interface LogFormat {
     start: number,
     position: number,
   ): number;
-  /** Writes the trailer of an item whose other bytes stand already. */
-  sealItem(trailer: Trailer, target: Buffer, start: number, end: number, position: number): void;
+  /**
+   * Writes an item of one entry without its value's bytes, and answers where these belong: they are written to the file
+   * from where they are. Undefined where items have values in another form.
+   */
+  readonly writeItemAround?: (
+    key: Buffer,
+    value: Buffer,
+    timestamp: number,
+    trailer: Trailer,
+    target: Buffer,
+    start: number,
+    position: number,
+  ) => ValueApart;
+  /**
+   * Writes the trailer of an item whose other bytes stand already.
+   * @param apart what {@link writeItemAround} has answered
+   */
+  sealItem(
+    trailer: Trailer,
+    target: Buffer,
+    start: number,
+    end: number,
+    position: number,
+    apart?: ValueApart,
+  ): void;
   /**
    * The entries of an item of ours that passed its checks, and where they stand, so that one of a batch can be read
    * alone. Undefined where the item was laid out in another way.

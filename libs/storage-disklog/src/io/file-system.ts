@@ -39,6 +39,8 @@ export interface FileHandle {
   readSync(target: Buffer, offset: number, length: number, position: number): number;
   /** Writes at a position and answers how many bytes were taken, which may be fewer than asked. */
   write(source: Buffer, offset: number, length: number, position: number): Promise<number>;
+  /** Like {@link write}, of several buffers, one behind the other. */
+  writev(sources: readonly Buffer[], position: number): Promise<number>;
   /** Like {@link write}, at once, for files whose writes are not durable by themselves. */
   writeSync(source: Buffer, offset: number, length: number, position: number): number;
   /** Makes data and size durable. */
@@ -88,7 +90,14 @@ class NodeFileHandle implements FileHandle {
         error ? reject(error) : resolve(count),
       );
     });
-    return this.syncEachWrite ? taken.then((count) => this.sync().then(() => count)) : taken;
+    return this.asDurable(taken);
+  }
+
+  writev(sources: readonly Buffer[], position: number): Promise<number> {
+    const taken = new Promise<number>((resolve, reject) => {
+      fs.writev(this.fd, sources, position, (error, count) => (error ? reject(error) : resolve(count)));
+    });
+    return this.asDurable(taken);
   }
 
   writeSync(source: Buffer, offset: number, length: number, position: number): number {
@@ -113,6 +122,10 @@ class NodeFileHandle implements FileHandle {
 
   closeSync(): void {
     fs.closeSync(this.fd);
+  }
+
+  private asDurable(taken: Promise<number>): Promise<number> {
+    return this.syncEachWrite ? taken.then((count) => this.sync().then(() => count)) : taken;
   }
 }
 

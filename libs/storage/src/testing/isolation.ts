@@ -33,6 +33,29 @@ export const isolationTests: TestDefinition[] = [
     },
   },
   {
+    name: 'what is lent is stored as it was, and may be reused once the write has resolved',
+    async run(context) {
+      const store = await context.open();
+      const value = Buffer.alloc(100_000, '1');
+      await store.put('k1', value, { lent: true });
+      value.fill('2');
+      await store.batch([{ type: 'put', key: 'k2', value }], { lent: true });
+      value.fill('3');
+      await store.batch(
+        [
+          { type: 'put', key: 'k3', value },
+          { type: 'put', key: 'k4', value },
+        ],
+        { lent: true },
+      );
+      value.fill('x');
+      for (const digit of ['1', '2', '3', '4']) {
+        const expected = Buffer.alloc(100_000, digit === '4' ? '3' : digit);
+        assert.ok((await store.get(`k${digit}`))?.equals(expected), `k${digit}`);
+      }
+    },
+  },
+  {
     name: 'a key may be reused as soon as get or exists have been called, or a scan has begun',
     async run(context) {
       const store = await context.open();

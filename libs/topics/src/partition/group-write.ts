@@ -54,9 +54,11 @@ export class GroupWrite {
       batches.push(batch);
       this.bytes += batch.length;
     }
-    if (batches.length === 1) return store.put(offsetKey(bases[0]!), batches[0]!);
+    // Nobody changes a batch before those who wait for it hear what became of it.
+    if (batches.length === 1) return store.put(offsetKey(bases[0]!), batches[0]!, { lent: true });
     return store.batch(
       batches.map((value, i) => ({ type: 'put', key: offsetKey(bases[i]!), value }) as const),
+      { lent: true },
     );
   }
 }
