@@ -97,6 +97,7 @@ export class TopicsCore {
     this.coordinator.close();
     await this.manager.closeAll();
     await this.meta.close();
+    this.cache.releaseSpare();
   }
 
   /** What members of groups need. */

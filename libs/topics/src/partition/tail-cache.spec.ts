@@ -35,7 +35,10 @@ function agrees({ tail, batches, end }: Side): void {
 }
 
 describe('the tail cache', () => {
-  afterEach(() => vi.restoreAllMocks());
+  afterEach(() => {
+    vi.restoreAllMocks();
+    vi.useRealTimers();
+  });
 
   it('has the newest batches of every partition without a hole, within its limit, whatever comes', () => {
     const push = fc.record({ to: fc.nat(2), bytes: fc.nat(900), gap: fc.nat(2) });
@@ -62,6 +65,7 @@ describe('the tail cache', () => {
         }
         sides.forEach(agrees);
         for (const { tail } of sides) tail.clear();
+        cache.releaseSpare();
         expect(cache.bytes).toBe(0);
       }),
       { numRuns: 60 },
@@ -105,6 +109,28 @@ describe('the tail cache', () => {
     expect(allocate.mock.calls.length).toBeLessThanOrEqual(8);
     expect(cache.bytes).toBeLessThanOrEqual(limit);
     expect(cache.bytes).toBeGreaterThan(limit / 2);
+  });
+
+  it('uses the memory of a partition that was closed for the next one, and gives it up after a while', () => {
+    vi.useFakeTimers();
+    const limit = 1024 * 1024;
+    const cache = new TailCache(limit);
+    const batch = batchAt(0, 30_000);
+    const fill = () => {
+      const tail = cache.tail();
+      for (let i = 0; i < 100; i++) tail.push(batch);
+      return tail;
+    };
+    fill().clear();
+    const held = cache.bytes;
+    expect(held).toBeGreaterThan(limit / 2);
+    const allocate = vi.spyOn(Buffer, 'allocUnsafeSlow');
+    const next = fill();
+    expect(allocate.mock.calls.length).toBeLessThanOrEqual(1);
+    expect(cache.bytes).toBeLessThanOrEqual(limit);
+    next.clear();
+    vi.advanceTimersByTime(20_000);
+    expect(cache.bytes).toBe(0);
   });
 
   it('holds no batch that is larger than itself, nor what came before it', () => {

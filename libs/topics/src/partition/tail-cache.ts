@@ -6,6 +6,8 @@ import { baseOffsetOf, nextOffsetOf } from '../records/batch-header.js';
 const MAX_SLAB_BYTES = 4 * 1024 * 1024;
 /** What a cached batch costs besides its bytes. */
 const ENTRY_OVERHEAD = 160;
+/** How long memory is kept that nothing is cached in any more. */
+const SPARE_MS = 10_000;
 
 /** A stretch of the cache's memory, filled from its start. */
 interface Slab {
@@ -29,6 +31,9 @@ interface CachedBatch {
  * that a stream of batches leaves nothing behind for the garbage collector. Batches are copied in, and copied out to
  * readers; nobody but the cache ever holds a view of its slabs, which is why they can be filled again at any time.
  *
+ * Memory that partitions leave behind which close or are truncated is kept a little: who comes next would have to fetch it
+ * from the kernel again, and the garbage collector would look for it through the whole heap.
+ *
  * The oldest slab goes first, whosever batches are in it: so every partition's cached batches stay one unbroken run up
  * to its end, and readers that keep up never go to the store.
  */
@@ -37,13 +42,16 @@ export class TailCache {
   private readonly slabs = new Fifo<Slab>();
   private readonly order = new Fifo<CachedBatch>();
   private readonly slabBytes: number;
+  /** Memory of slabs, for the next ones. It counts as held. */
+  private readonly spare: Buffer[] = [];
+  private release: NodeJS.Timeout | undefined;
   private held = 0;
 
   constructor(readonly limit: number) {
     this.slabBytes = Math.min(MAX_SLAB_BYTES, Math.floor(limit / 8));
   }
 
-  /** Memory it holds, never more than the limit. */
+  /** Memory it holds, whether something is cached in it or not; never more than the limit. */
   get bytes(): number {
     return this.held;
   }
@@ -90,27 +98,55 @@ export class TailCache {
    * @internal
    */
   trim(): void {
-    while (this.slabs.at(0)?.live === 0) this.evict();
+    while (this.slabs.at(0)?.live === 0) this.keep(this.evict());
+  }
+
+  /** Lets go of the memory that nothing is cached in. */
+  releaseSpare(): void {
+    clearTimeout(this.release);
+    this.release = undefined;
+    while (this.takeSpare() !== undefined);
   }
 
   /** A slab with room for a batch. */
   private slabFor(bytes: number): Slab {
     const last = this.slabs.at(this.slabs.length - 1);
     if (last !== undefined && last.used + bytes <= last.bytes.length) {
-      while (this.held + ENTRY_OVERHEAD > this.limit && this.slabs.length > 1) this.evict();
+      while (this.held + ENTRY_OVERHEAD > this.limit && this.takeSpare() === undefined) {
+        if (this.slabs.length === 1) break;
+        this.evict();
+      }
       return last;
     }
     const size = Math.max(bytes, this.slabBytes);
-    let memory: Buffer | undefined;
-    while (this.held + size + ENTRY_OVERHEAD > this.limit) {
-      const { bytes: freed } = this.evict();
-      if (freed.length === size) memory = freed;
-    }
-    // Not of Node's pool, and not zeroed: only what batches were copied to is ever read.
-    const slab = { bytes: memory ?? Buffer.allocUnsafeSlow(size), used: 0, live: 0 };
+    const slab = { bytes: this.memoryOf(size), used: 0, live: 0 };
     this.held += size;
     this.slabs.push(slab);
     return slab;
+  }
+
+  private memoryOf(size: number): Buffer {
+    let memory = size === this.slabBytes ? this.takeSpare() : undefined;
+    while (this.held + size + ENTRY_OVERHEAD > this.limit) {
+      const freed = this.takeSpare() ?? this.evict().bytes;
+      if (freed.length === size) memory = freed;
+    }
+    // Not of Node's pool, and not zeroed: only what batches were copied to is ever read.
+    return memory ?? Buffer.allocUnsafeSlow(size);
+  }
+
+  private keep({ bytes }: Slab): void {
+    if (bytes.length !== this.slabBytes) return;
+    this.spare.push(bytes);
+    this.held += bytes.length;
+    this.release ??= setTimeout(() => this.releaseSpare(), SPARE_MS).unref();
+  }
+
+  /** Memory that was kept, which counts no longer. */
+  private takeSpare(): Buffer | undefined {
+    const memory = this.spare.pop();
+    if (memory !== undefined) this.held -= memory.length;
+    return memory;
   }
 
   private evict(): Slab {
