@@ -16,7 +16,7 @@ const POLICIES = [
 ] as const;
 
 /** Each is followed by a crash at every moment of the opening and closing behind it. */
-const CRASHES_IN_RECOVERY = 10;
+const CRASHES_IN_RECOVERY = 4;
 
 async function runModels({ random, more, say }: Torture): Promise<void> {
   Logger.overrideLogger(false);
@@ -52,7 +52,7 @@ async function runCrashStates({ random, more, say }: Torture): Promise<void> {
       }
     }
     say(`  ${name}: ${states} states of ${recording.changes.length} changes`);
-    for (let i = 0; i < CRASHES_IN_RECOVERY; i++) {
+    for (let i = 0; i < CRASHES_IN_RECOVERY && more(); i++) {
       const moment = own.int(recording.changes.length + 1);
       const problem = await recoveryProblem(recording, moment, own, logDir, 1);
       if (problem !== undefined)

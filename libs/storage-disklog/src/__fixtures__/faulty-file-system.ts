@@ -4,7 +4,18 @@ import { type FileHandle, type FileSystem, nodeFileSystem } from '../io/file-sys
 /** A call that is about to be made. */
 export interface Call {
   readonly name:
-    'open' | 'write' | 'sync' | 'truncate' | 'rename' | 'unlink' | 'syncDirectory' | 'copyFile' | 'read';
+    | 'open'
+    | 'write'
+    | 'sync'
+    | 'truncate'
+    | 'rename'
+    | 'unlink'
+    | 'syncDirectory'
+    | 'copyFile'
+    | 'read'
+    | 'readFile'
+    | 'readdir'
+    | 'size';
   /** The file's name in its directory. */
   readonly file: string;
   /** Counts the calls from 0. */
@@ -56,9 +67,21 @@ export class FaultyFileSystem implements FileSystem {
     this.check('syncDirectory', path);
   }
 
-  readFile = (path: string) => nodeFileSystem.readFile(path);
-  readdir = (path: string) => nodeFileSystem.readdir(path);
-  size = (path: string) => nodeFileSystem.size(path);
+  async readFile(path: string): Promise<Buffer> {
+    this.check('readFile', path);
+    return nodeFileSystem.readFile(path);
+  }
+
+  async readdir(path: string): Promise<{ name: string; directory: boolean }[]> {
+    this.check('readdir', path);
+    return nodeFileSystem.readdir(path);
+  }
+
+  async size(path: string): Promise<number | undefined> {
+    this.check('size', path);
+    return nodeFileSystem.size(path);
+  }
+
   syncNames = async () => {};
   removeDirectory = (path: string) => nodeFileSystem.removeDirectory(path);
   removeTree = (path: string) => nodeFileSystem.removeTree(path);

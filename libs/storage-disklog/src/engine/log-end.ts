@@ -14,14 +14,20 @@ export interface LogEnd {
   readonly end: number;
   readonly items: number;
   readonly lastSequence: number;
+  /**
+   * The log was opened since, with damage at this end. Kept so that the damage is not taken for a torn write when the
+   * process dies; a file without a head would count as closed otherwise.
+   */
+  readonly opened?: boolean;
 }
 
 const MAGIC = 0x47524c45;
+const MAGIC_OPENED = 0x47524c4f;
 const SIZE = 40;
 
 export function writeLogEnd(logEnd: LogEnd): Buffer {
   const bytes = Buffer.alloc(SIZE);
-  bytes.writeUInt32BE(MAGIC, 0);
+  bytes.writeUInt32BE(logEnd.opened === true ? MAGIC_OPENED : MAGIC, 0);
   bytes.writeUInt32BE(logEnd.number, 4);
   bytes.writeUInt32BE(logEnd.generation, 8);
   bytes.writeBigUInt64BE(BigInt(logEnd.end), 12);
@@ -33,7 +39,9 @@ export function writeLogEnd(logEnd: LogEnd): Buffer {
 
 /** Undefined where the bytes are no such record, or a damaged one. */
 export function readLogEnd(bytes: Buffer): LogEnd | undefined {
-  if (bytes.length !== SIZE || bytes.readUInt32BE(0) !== MAGIC) return undefined;
+  if (bytes.length !== SIZE) return undefined;
+  const magic = bytes.readUInt32BE(0);
+  if (magic !== MAGIC && magic !== MAGIC_OPENED) return undefined;
   if (crc32(bytes.subarray(0, SIZE - 4)) !== bytes.readUInt32BE(SIZE - 4)) return undefined;
   return {
     number: bytes.readUInt32BE(4),
@@ -41,11 +49,25 @@ export function readLogEnd(bytes: Buffer): LogEnd | undefined {
     end: Number(bytes.readBigUInt64BE(12)),
     items: Number(bytes.readBigUInt64BE(20)),
     lastSequence: Number(bytes.readBigUInt64BE(28)),
+    ...(magic === MAGIC_OPENED ? { opened: true } : {}),
   };
 }
 
 /** How far a file is known to have reached; of the log's own end, or of the key index that was made when it was left. */
-export type KnownEnd = Omit<LogEnd, 'items'>;
+export type KnownEnd = Pick<LogEnd, 'number' | 'generation' | 'end' | 'lastSequence'>;
+
+/**
+ * Up to where a file was stored when the log was closed: bytes before that which are no item are damage, and no torn
+ * write, although the file was opened since. 0 where that tells nothing of this file, as after a compaction.
+ */
+export function storedWhenClosed(
+  known: KnownEnd | undefined,
+  number: number,
+  generation: number | undefined,
+): number {
+  const isSame = known !== undefined && known.number === number && known.generation === generation;
+  return isSame ? known.end : 0;
+}
 
 /** The stretch that a file which is no longer written has lost at its end, if it has. */
 export function endIsMissing(
@@ -54,10 +76,9 @@ export function endIsMissing(
   number: number,
   found: Pick<RecoveredFile, 'status' | 'generation' | 'items' | 'end'>,
 ): Damage[] {
-  // Opened: it was written after that, and what a crash left of it may be less.
-  if (known?.number !== number || found.status === 'opened' || found.end >= known.end) return [];
-  // Without any item a file cannot say of which generation it is.
-  if (known.generation !== found.generation && found.items > 0) return [];
+  if (known?.number !== number || found.end >= known.end) return [];
+  // Without any item a file cannot say of which generation it is; an opened one may be new.
+  if (found.items === 0 ? found.status === 'opened' : known.generation !== found.generation) return [];
   const { end: start } = found;
   const reason = 'the file was longer once';
   const sequenceAfter = known.lastSequence + 1;

@@ -1,16 +1,23 @@
 import { NeedRepairError } from '@genrocks/storage';
 import { writeIndexFile, writeSizeFile } from '../format/headers.js';
 import type { LogFormat } from '../format/log-format.js';
-import type { FileHandle, FileSystem } from '../io/file-system.js';
+import { type FileHandle, type FileSystem, isErrno } from '../io/file-system.js';
 import { PooledFile } from '../io/handle-pool.js';
 import type { CurrentFile } from './current-file.js';
-import { copyDurably } from './durable-files.js';
 import type { DirectoryOptions, FileMaker } from './file-maker.js';
-import { endIsMissing, type KnownEnd, readLogEnd } from './log-end.js';
+import {
+  endIsMissing,
+  type KnownEnd,
+  type LogEnd,
+  readLogEnd,
+  storedWhenClosed,
+  writeLogEnd,
+} from './log-end.js';
 import type { LeftFiles } from './left-files.js';
-import { type Damage, LogFile } from './log-file.js';
+import { LogFile } from './log-file.js';
 import type { LogNames } from './names.js';
 import { readBeginning, refuseOtherLog } from './other-log.js';
+import { quarantine } from './quarantine.js';
 import { findSegments } from './segment-order.js';
 import type { SegmentRecord } from './segment-list.js';
 import type { LeftFacts } from './segments.js';
@@ -156,7 +163,7 @@ export class LogOpener {
       return this.format.readStatus(await readBeginning(this.fs, path, headBytes)) === 'closed';
     // A file without a head is closed while log.end stands, unless somebody else has written behind that end.
     const end = await this.closedEnd();
-    return end?.number === number && ((await this.fs.size(path)) ?? 0) <= end.end;
+    return end?.number === number && end.opened !== true && ((await this.fs.size(path)) ?? 0) <= end.end;
   }
 
   private async writeLimits(): Promise<void> {
@@ -184,7 +191,8 @@ export class LogOpener {
         this.files.push(opened.file);
         this.sequence = Math.max(this.sequence, opened.lastSequence + 1);
       } else {
-        const { file, recovered } = await this.recover(left, false);
+        const knownEnd = left.facts ?? this.left.knownEnd(left.number);
+        const { file, recovered } = await this.recover(left, false, knownEnd);
         await this.left.rebuild(file, recovered);
       }
       if (facts === undefined) continue;
@@ -194,12 +202,14 @@ export class LogOpener {
   }
 
   private async openCurrent(known: KnownFile): Promise<RecoveredFile> {
-    const { file, recovered } = await this.recover(known, true);
+    const closedEnd = await this.closedEnd();
+    const { file, recovered } = await this.recover(known, true, closedEnd);
     const { keys, badBytes, end } = recovered;
     const writer = await this.maker.openWriter(file.path);
     try {
       // A write that was cut off may sit in the page cache only; from here on it counts as stored.
       if (badBytes > 0) await writer.truncate(end);
+      await this.keepEnd(closedEnd, file, recovered);
       await this.markOpened(file, writer, known.size);
       await writer.sync();
     } catch (error) {
@@ -211,14 +221,30 @@ export class LogOpener {
     return recovered;
   }
 
+  /** What `log.end` says goes on to count until what follows that end vouches for it, and not for any other file. */
+  private async keepEnd(
+    known: LogEnd | undefined,
+    file: LogFile,
+    { generation, status }: RecoveredFile,
+  ): Promise<void> {
+    const { fs, names } = this;
+    const stored = storedWhenClosed(known, file.number, generation);
+    if (this.format.headBytes > 0) {
+      if (known?.number === file.number && stored === 0 && status === 'opened') await fs.unlink(names.end);
+      return;
+    }
+    const isSpoilt = stored > 0 && file.damage.some((damage) => damage.end >= file.end);
+    if (isSpoilt) return this.maker.put(names.end, writeLogEnd({ ...known!, opened: true }));
+    await fs.unlink(names.end);
+    await fs.syncDirectory(names.directory);
+  }
+
   private async markOpened(file: LogFile, writer: FileHandle, size: number): Promise<void> {
     const head = this.format.fileHead('opened');
     if (head.length > 0) {
       await writer.write(head, 0, head.length, 0);
       return;
     }
-    await this.fs.unlink(this.names.end);
-    await this.fs.syncDirectory(this.names.directory);
     // Zeros that a crash has left are no harm among items with a head, but others read this file.
     if (size > file.end) await writer.truncate(file.end);
     // Damage at the end stays; the next line must not become a part of it.
@@ -234,26 +260,34 @@ export class LogOpener {
   private async recover(
     known: KnownFile,
     isCurrent: boolean,
+    knownEnd: KnownEnd | undefined,
   ): Promise<{ file: LogFile; recovered: RecoveredFile }> {
     const { number, size, facts } = known;
+    const stored = (generation: number | undefined) => storedWhenClosed(knownEnd, number, generation);
     const path = this.names.file(number);
     const handle = new PooledFile(this.fs, path);
     try {
-      const knownEnd = isCurrent ? await this.closedEnd() : (facts ?? this.left.knownEnd(number));
       const recovered = await recoverFile(handle, path, size, {
         format: this.format,
         mayBeTorn: isCurrent,
         knownOurs: knownEnd?.number === number,
+        storedTo: stored,
         wasClosed: !isCurrent || (await this.isClosed(number)),
       });
       const generation =
         recovered.generation ?? facts?.generation ?? (this.files.at(-1)?.generation ?? 0) + 1;
       this.sequence = Math.max(this.sequence, (recovered.lastSequence ?? 0) + 1);
+      // Not even those of items that are gone are given twice.
+      if (stored(recovered.generation) > 0)
+        this.sequence = Math.max(this.sequence, knownEnd!.lastSequence + 1);
       const { keys, end, items, entries } = recovered;
       const damage = [...recovered.damage, ...endIsMissing(knownEnd, path, number, recovered)];
-      await this.quarantine(number, damage, recovered.cutNeedsCopy);
       const { format } = this;
       const { onEvent } = this.options;
+      for (const { file, start, end, reason } of damage) {
+        onEvent({ type: 'damaged', file, offset: start, length: end - start, reason });
+      }
+      await quarantine(this.fs, this.names, number, damage.length > 0, recovered.cutNeedsCopy);
       const counts = [end, items, entries] as const;
       const file = new LogFile(path, number, generation, format, handle, keys, ...counts, damage, onEvent);
       this.files.push(file);
@@ -265,33 +299,18 @@ export class LogOpener {
   }
 
   /** Where the log ended when it was closed last. */
-  private async closedEnd(): Promise<KnownEnd | undefined> {
-    const bytes = await this.fs.readFile(this.names.end).catch(() => undefined);
+  private async closedEnd(): Promise<LogEnd | undefined> {
+    const bytes = await this.fs.readFile(this.names.end).catch((error: unknown) => {
+      if (isErrno(error, 'ENOENT')) return undefined;
+      throw error;
+    });
     return bytes === undefined ? undefined : readLogEnd(bytes);
   }
 
   /** A file that should be there is not, or not so much of it that it could be read. */
-  private async reportMissing(path: string, end: KnownEnd | undefined): Promise<void> {
+  private async reportMissing(path: string, end: LogEnd | undefined): Promise<void> {
     if (end === undefined && path === this.names.halt) return;
     const reason = 'the file is missing';
     this.options.onEvent({ type: 'damaged', file: path, offset: 0, length: end?.end ?? 0, reason });
-  }
-
-  /**
-   * Reports damage, and keeps a copy of the file before anything in it changes: one of damage that stays in place, one
-   * more each time that something is cut.
-   */
-  private async quarantine(number: number, damage: readonly Damage[], cutNeedsCopy: boolean): Promise<void> {
-    for (const { file, start, end, reason } of damage) {
-      this.options.onEvent({ type: 'damaged', file, offset: start, length: end - start, reason });
-    }
-    if (damage.length === 0 && !cutNeedsCopy) return;
-    const { fs, names } = this;
-    let copy = names.quarantine(number);
-    for (let n = 2; (await fs.size(copy)) !== undefined; n++) {
-      if (!cutNeedsCopy) return;
-      copy = `${names.quarantine(number)}.${n}`;
-    }
-    await copyDurably(fs, names.file(number), copy, names.directory);
   }
 }

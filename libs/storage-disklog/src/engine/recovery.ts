@@ -29,6 +29,8 @@ export interface RecoverOptions {
   readonly mayBeTorn?: boolean;
   /** The file's items have trailers, whatever can be read of them. */
   readonly knownOurs?: boolean;
+  /** Where the log ended when it was closed last, and of which file. */
+  readonly storedTo?: (generation: number | undefined) => number;
   /** The log was closed after the last write; of use where the file itself does not say so. */
   readonly wasClosed?: boolean;
 }
@@ -45,13 +47,19 @@ export async function recoverFile(
   handle: Pick<FileHandle, 'read'>,
   path: string,
   size: number,
-  { format, mayBeTorn = false, knownOurs = false, wasClosed = !mayBeTorn }: RecoverOptions,
+  {
+    format,
+    mayBeTorn = false,
+    knownOurs = false,
+    storedTo = () => 0,
+    wasClosed = !mayBeTorn,
+  }: RecoverOptions,
 ): Promise<RecoveredFile> {
   const head = Buffer.alloc(format.headBytes);
   if (head.length > 0) await handle.read(head, 0, head.length, 0);
   const isBare = head.length === 0;
   const status = isBare ? (wasClosed ? 'closed' : 'opened') : format.readStatus(head);
-  const torn = mayBeTorn && status !== 'closed';
+  let torn = mayBeTorn && status !== 'closed';
   let scan = new Collector(format);
   let result = await scanFile(handle, size, format, scan.onItem, knownOurs, scan.onPlainItem);
   const ours = knownOurs || result.isMixed;
@@ -59,9 +67,13 @@ export async function recoverFile(
     scan = new Collector(format);
     result = await scanFile(handle, size, format, scan.onItem, ours, scan.onPlainItem);
   }
+  const stored = storedTo(scan.generation);
+  const synced = Math.max(result.synced, stored);
   const tear = torn
-    ? result.gaps.find((gap) => gap.syncedAfter !== undefined && result.synced <= gap.start)
+    ? result.gaps.find((gap) => gap.syncedAfter !== undefined && synced <= gap.start)
     : undefined;
+  // The last thing that was stored is spoilt. What may be torn behind it cannot be told from it, and stays as well.
+  if (result.end < stored) torn = false;
   const before = result;
   if (tear !== undefined) {
     scan = new Collector(format);
@@ -71,7 +83,7 @@ export async function recoverFile(
   if (status === undefined && size > format.headBytes) damage.unshift(headDamage(path, format.headBytes));
   const tail = tear === undefined ? result.badTail : before.end - tear.start + before.badTail;
   // Only a file that is being written has zeros behind its items; anywhere else they stand where something else stood.
-  const spoilt = torn ? 0 : status === 'opened' ? result.badTail : size - result.end;
+  const spoilt = torn ? 0 : status === 'opened' ? spoiltTail(result, stored, size) : size - result.end;
   if (spoilt > 0) damage.push(tailDamage(path, result, spoilt, scan.lastSequence));
   const { keys, entries, generation, lastSequence } = scan;
   return {
@@ -89,6 +101,11 @@ export async function recoverFile(
       tear !== undefined || (tail > 0 && (status === undefined || (isBare && scan.generation === undefined))),
     status,
   };
+}
+
+/** Bytes behind the last item of an opened file that were something once; behind them may lie zeros for later writes. */
+function spoiltTail({ end, badTail }: ScanResult, stored: number, size: number): number {
+  return Math.min(size, Math.max(end + badTail, stored)) - end;
 }
 
 /** Gathers what the items of a file say. */

@@ -33,7 +33,19 @@ export async function wrapFiles(
       : IndexedKeys.footer(nodeFileSystem, names.keyIndex(number)) !== undefined;
     const size = await handle.size();
     const status = statusIn(format, stated, { number, size, isCurrent }, end);
-    files.push({ number, name, path, format, handle, size, status, generation, isCurrent, isOurs });
+    files.push({
+      number,
+      name,
+      path,
+      format,
+      handle,
+      size,
+      status,
+      generation,
+      isCurrent,
+      isOurs,
+      closedEnd: end,
+    });
   }
   for (const [path, handle] of fs.opened) {
     if (!files.some((file) => file.path === path)) await handle.close();
@@ -77,7 +89,7 @@ export async function segmentFiles(
   const files: SnapshotFile[] = [];
   for (const file of captured) {
     const status = statusIn(file.format, await statusOf(file.format, file.handle), file, end);
-    files.push({ ...file, status });
+    files.push({ ...file, status, closedEnd: end });
   }
   return { files, index: undefined };
 }
@@ -111,6 +123,7 @@ export async function singleFile(
     generation,
     isCurrent: true,
     isOurs: end?.number === 0,
+    closedEnd: end,
   };
   return { files: [file], index: undefined };
 }
@@ -141,7 +154,9 @@ function statusIn(
   end: LogEnd | undefined,
 ): FileStatus | undefined {
   if (format.headBytes > 0) return stated;
-  return !isCurrent || (end?.number === number && size <= end.end) ? 'closed' : 'opened';
+  return !isCurrent || (end?.number === number && end.opened !== true && size <= end.end)
+    ? 'closed'
+    : 'opened';
 }
 
 async function firstTimestamp(

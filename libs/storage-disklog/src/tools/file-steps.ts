@@ -1,4 +1,5 @@
 import type { Frame, Item } from '../format/item.js';
+import { storedWhenClosed } from '../engine/log-end.js';
 import type { Damage } from '../engine/log-file.js';
 import { Line, scanFile } from '../engine/scanner.js';
 import { Window } from '../engine/window.js';
@@ -35,7 +36,11 @@ export async function extentOf(file: SnapshotFile): Promise<FileExtent> {
   if (status === 'closed' || size <= format.headBytes) return { end: size, tornBytes: 0 };
   const scan = await (isCurrent ? settledScan(file) : scanOurs(file, size));
   if (!isCurrent) return { end: status === 'opened' ? scan.end + scan.badTail : size, tornBytes: 0 };
-  const tear = scan.gaps.find((gap) => gap.syncedAfter !== undefined && scan.synced <= gap.start);
+  const stored = storedWhenClosed(file.closedEnd, file.number, scan.generation);
+  if (scan.end < stored)
+    return { end: Math.min(size, Math.max(scan.end + scan.badTail, stored)), tornBytes: 0 };
+  const synced = Math.max(scan.synced, stored);
+  const tear = scan.gaps.find((gap) => gap.syncedAfter !== undefined && synced <= gap.start);
   if (tear === undefined) return { end: scan.end, tornBytes: scan.badTail };
   return { end: tear.start, tornBytes: scan.end - tear.start + scan.badTail };
 }
@@ -59,8 +64,11 @@ async function settledScan(file: SnapshotFile) {
 /** As the engine does: what is no item of ours for certain is none, once it is known that the file is ours. */
 async function scanOurs(file: Pick<SnapshotFile, 'handle' | 'isOurs' | 'format'>, end: number) {
   const { handle, isOurs, format } = file;
-  const scan = await scanFile(handle, end, format, () => undefined, isOurs);
-  return scan.isMixed ? scanFile(handle, end, format, () => undefined, true) : scan;
+  let generation: number | undefined;
+  const onItem = ({ trailer }: Item) => void (generation = trailer?.generation ?? generation);
+  let scan = await scanFile(handle, end, format, onItem, isOurs);
+  if (scan.isMixed) scan = await scanFile(handle, end, format, onItem, true);
+  return { ...scan, generation };
 }
 
 /** Walks a file up to `end` in bounded memory: its items, and the stretches that are none. */

@@ -1,3 +1,4 @@
+import type { LogEnd } from '../engine/log-end.js';
 import type { FileStatus } from '../format/headers.js';
 import type { LogFormat } from '../format/log-format.js';
 import type { ReadHandle } from './read-handle.js';
@@ -19,6 +20,8 @@ export interface SnapshotFile {
   readonly isCurrent: boolean;
   /** Its items have trailers: there is a record of ours about it, whatever can be read of the items. */
   readonly isOurs: boolean;
+  /** Where the log ended when it was closed last; of this file or another one. */
+  readonly closedEnd?: LogEnd | undefined;
 }
 
 /** What is odd about a log as a whole. Damage makes `verify` fail, a note does not. */

@@ -1,0 +1,23 @@
+import type { FileSystem } from '../io/file-system.js';
+import { copyDurably } from './durable-files.js';
+import type { LogNames } from './names.js';
+
+/**
+ * Keeps a copy of a file before anything in it changes: one of damage that stays in place, one more each time that
+ * something is cut.
+ */
+export async function quarantine(
+  fs: FileSystem,
+  names: LogNames,
+  number: number,
+  isDamaged: boolean,
+  cutNeedsCopy: boolean,
+): Promise<void> {
+  if (!isDamaged && !cutNeedsCopy) return;
+  let copy = names.quarantine(number);
+  for (let n = 2; (await fs.size(copy)) !== undefined; n++) {
+    if (!cutNeedsCopy) return;
+    copy = `${names.quarantine(number)}.${n}`;
+  }
+  await copyDurably(fs, names.file(number), copy, names.directory);
+}
