@@ -72,14 +72,16 @@ export class CurrentFile {
     const end = at + length;
     const cleared = zeros.claim(end);
     if (cleared !== undefined) return cleared.then(() => this.writeOver(zeros, pieces, at));
-    zeros.fillBehind(end, length);
     const { releases } = zeros;
-    return this.handles.write(pieces, at).catch(async (error: unknown) => {
-      if (!isNoSpace(error)) throw error;
-      await zeros.giveBack();
-      if (zeros.releases === releases) throw error;
-      await this.handles.write(pieces, at);
-    });
+    return this.handles.write(pieces, at).then(
+      () => zeros.fillBehind(end, length),
+      async (error: unknown) => {
+        if (!isNoSpace(error)) throw error;
+        await zeros.giveBack();
+        if (zeros.releases === releases) throw error;
+        await this.handles.write(pieces, at);
+      },
+    );
   }
 
   /** Makes what was written durable. Writes may go on meanwhile; what they write is durable with the next sync. */

@@ -1,7 +1,13 @@
 import type { FileHandle } from '../io/file-system.js';
 
-/** Zeros are written this far ahead at most. */
+/**
+ * Bytes of zeros written at once. Data that is written meanwhile waits for the device behind them, so they are few
+ * where writes come now and then: these take the device less time than it has between a thousand writes a second.
+ */
+const MIN_STEP = 256 << 10;
 const MAX_STEP = 4 << 20;
+/** A step used up sooner than this was too small, and one that lasted four times as long is larger than it need be. */
+const SHORT_MS = 50;
 /** A file smaller than this stays as it is: a thousand idle partitions must not cost a thousand times the step. */
 const MIN_SIZE = 64 << 10;
 /** A write this large pays for the file's growth by itself, and would only wait for the zeros behind it. */
@@ -11,7 +17,7 @@ const ZEROS = Buffer.alloc(256 << 10);
 /**
  * Space filled with zeros ahead of the end of a file: overwriting blocks that exist makes a sync far cheaper than
  * growing the file, which also writes the file system's own records. It is filled in the background, through a handle
- * of its own, in steps that grow with the file.
+ * of its own, in steps that grow with the file and with how fast it is written.
  */
 export class ZeroedSpace {
   /** Bytes from here on are being filled: a write that reaches them waits. */
@@ -19,7 +25,10 @@ export class ZeroedSpace {
   /** The end of what is written or being written. */
   private claimed: number;
   private filler: FileHandle | undefined;
-  /** No more zeros: the device had no room for some. */
+  private step = MIN_STEP;
+  /** When the last stretch was begun. */
+  private begun = -Infinity;
+  /** No more zeros: the device had no room for some, or the file is closed. */
   private isOver = false;
   private givingBack: Promise<void> | undefined;
   private released = 0;
@@ -48,15 +57,27 @@ export class ZeroedSpace {
     return this.released;
   }
 
-  /** Starts filling the next stretch once half of the last one is used up by the write that ends here. */
+  /**
+   * Starts filling the next stretch once half of the last one is used up by a write, which ended here. To be called
+   * when that write is over: most likely the device has nothing else to do then.
+   */
   fillBehind(end: number, length: number): void {
     if (this.isOver || this.filling !== undefined || end < MIN_SIZE || length >= MAX_BYTES_OVER_ZEROS) return;
-    const step = Math.min(MAX_STEP, end);
     const from = Math.max(this.end, this.claimed);
-    const to = Math.min(from + step, this.maxBytes);
-    if (from - end > step / 2 || to - from < ZEROS.length / 4) return;
+    if (from - end > Math.min(this.step, end) / 2) return;
+    const to = Math.min(from + this.nextStep(end), this.maxBytes);
+    if (to - from < ZEROS.length / 4) return;
     const done = this.fill(from, to).finally(() => (this.filling = undefined));
     this.filling = { from, done };
+  }
+
+  private nextStep(end: number): number {
+    const now = performance.now();
+    const ms = now - this.begun;
+    this.begun = now;
+    if (ms < SHORT_MS) this.step = Math.min(2 * this.step, MAX_STEP);
+    else if (ms > 4 * SHORT_MS) this.step = Math.max(this.step / 2, MIN_STEP);
+    return Math.min(this.step, end);
   }
 
   /**
@@ -79,6 +100,7 @@ export class ZeroedSpace {
   }
 
   async close(): Promise<void> {
+    this.isOver = true;
     await this.settled();
     const { filler } = this;
     this.filler = undefined;

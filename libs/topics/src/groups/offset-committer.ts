@@ -4,11 +4,19 @@ import type { OffsetCommit } from './group.types.js';
 
 /** Pause before a commit that failed is tried again, at least. */
 const RETRY_MS = 500;
+/** Part of the interval after which a commit waits for nothing but its moment. */
+const DUE_AT = 0.9;
 
-/** Gathers handled offsets of one member and commits them together, every so often. */
+/**
+ * Gathers handled offsets of one member and commits them together, every so often: right behind a message that is done,
+ * where one comes in the last part of the interval. Its own write is over then and the next has hardly begun, while a
+ * timer goes off together with those of publishers, and two synced writes at once wait for each other.
+ */
 export class OffsetCommitter {
   private readonly dirty = new Map<TopicPartition, number>();
   private timer: NodeJS.Timeout | undefined;
+  /** A commit goes behind the next message that is done. */
+  private isDue = false;
   private flushing: Promise<boolean> | undefined;
   private closed = false;
   /** What was let go of while its commit was under way must not come back with it. */
@@ -29,7 +37,8 @@ export class OffsetCommitter {
     this.dirty.set(place, offset);
     if (this.intervalMs === 0) {
       if (this.flushing === undefined) void this.flush();
-    } else this.schedule(this.intervalMs);
+    } else if (this.isDue && this.flushing === undefined) void this.flush();
+    else this.schedule(this.intervalMs);
   }
 
   /** Nothing of this partition is committed any more. */
@@ -61,13 +70,14 @@ export class OffsetCommitter {
 
   async close(): Promise<void> {
     this.closed = true;
-    clearTimeout(this.timer);
+    this.endWait();
     await this.flush();
   }
 
   private async write(): Promise<boolean> {
     const batch = [...this.dirty];
     this.dirty.clear();
+    this.endWait();
     try {
       await this.commit(batch.map(([{ topic, partition }, offset]) => ({ topic, partition, offset })));
       this.commits += batch.length;
@@ -87,9 +97,21 @@ export class OffsetCommitter {
 
   private schedule(ms: number): void {
     if (this.timer !== undefined || this.closed) return;
-    this.timer = setTimeout(() => {
-      this.timer = undefined;
+    const dueMs = Math.floor(ms * DUE_AT);
+    const flush = () => {
+      this.endWait();
       void this.flush();
-    }, ms);
+    };
+    const wait = () => {
+      this.isDue = true;
+      this.timer = setTimeout(flush, ms - dueMs);
+    };
+    this.timer = setTimeout(wait, dueMs);
+  }
+
+  private endWait(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.isDue = false;
   }
 }
