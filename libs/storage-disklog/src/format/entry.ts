@@ -1,3 +1,4 @@
+import { putUint32, uint32 } from './big-endian.js';
 import { crc32 } from './crc32.js';
 import { Atom, type Term, TermError, TermReader, Tuple, VERSION_MAGIC, termToJson } from './term.js';
 
@@ -63,7 +64,7 @@ export function writeTerm(
   const isList = entries.length !== 1;
   if (isList) {
     target[at++] = 108;
-    at = target.writeUInt32BE(entries.length, at);
+    at = putUint32(target, at, entries.length);
   }
   for (const entry of entries) at = writeTuple(entry, timestamp, target, at);
   if (isList) target[at++] = NIL;
@@ -102,14 +103,24 @@ function writeTimestamp(timestamp: number, target: Buffer, start: number): numbe
   target[at++] = 110;
   target[at++] = 6;
   target[at++] = 0;
-  return target.writeUIntLE(timestamp, at, 6);
+  const high = Math.floor(timestamp / 0x1_0000_0000);
+  target[at++] = timestamp;
+  target[at++] = timestamp >>> 8;
+  target[at++] = timestamp >>> 16;
+  target[at++] = timestamp >>> 24;
+  target[at++] = high;
+  target[at++] = high >>> 8;
+  return at;
 }
 
 function writeBinary(bytes: Buffer, target: Buffer, start: number): number {
   target[start] = 109;
-  const at = target.writeUInt32BE(bytes.length, start + 1);
+  const at = putUint32(target, start + 1, bytes.length);
   // Short copies are cheaper byte by byte than through the native call.
-  if (bytes.length > 32) return at + bytes.copy(target, at);
+  if (bytes.length > 32) {
+    target.set(bytes, at);
+    return at + bytes.length;
+  }
   for (let i = 0; i < bytes.length; i++) target[at + i] = bytes[i]!;
   return at + bytes.length;
 }
@@ -152,21 +163,37 @@ export function placedEntries(
     const alone = layoutAt(buffer, termStart + 1, start + length);
     if (alone === undefined) return undefined;
     const { keyStart, keyEnd, deleted } = alone;
-    const key = buffer.toString('latin1', keyStart, keyEnd);
+    const key = keyAt(buffer, keyStart, keyEnd);
     return [{ key, at, length, index: 0, deleted, inner: 0, innerLength: 0, crc: 0 }];
   }
   const placed: PlacedEntry[] = [];
-  const count = buffer.readUInt32BE(termStart + 2);
+  const count = uint32(buffer, termStart + 2);
   for (let index = 0, from = termStart + 1 + LIST_HEAD; index < count; index++) {
     const layout = layoutAt(buffer, from, start + length);
     if (layout === undefined) return undefined;
     const { keyStart, keyEnd, deleted, end } = layout;
-    const key = buffer.toString('latin1', keyStart, keyEnd);
+    const key = keyAt(buffer, keyStart, keyEnd);
     const crc = crc32(buffer.subarray(from, end));
     placed.push({ key, at, length, index, deleted, inner: from - start, innerLength: end - from, crc });
     from = end;
   }
   return placed;
+}
+
+/** The form of keys in memory, as `keyToString` has it. */
+function keyAt(bytes: Buffer, start: number, end: number): string {
+  // Offsets, as topics write them, and most numbers are eight bytes: the native call costs more than these.
+  if (end - start !== 8) return bytes.toString('latin1', start, end);
+  return String.fromCharCode(
+    bytes[start]!,
+    bytes[start + 1]!,
+    bytes[start + 2]!,
+    bytes[start + 3]!,
+    bytes[start + 4]!,
+    bytes[start + 5]!,
+    bytes[start + 6]!,
+    bytes[start + 7]!,
+  );
 }
 
 export interface Layout {
@@ -184,10 +211,10 @@ export function layoutAt(buffer: Buffer, at: number, limit: number): Layout | un
   const keyStart = at + TUPLE_HEAD + BINARY_HEAD;
   if (keyStart > limit || buffer[at] !== 104 || buffer[at + 1] !== 3 || buffer[at + 2] !== BINARY)
     return undefined;
-  const keyEnd = keyStart + buffer.readUInt32BE(at + TUPLE_HEAD + 1);
+  const keyEnd = keyStart + uint32(buffer, at + TUPLE_HEAD + 1);
   if (keyEnd + BINARY_HEAD > limit) return undefined;
   const deleted = buffer[keyEnd] !== BINARY;
-  const valueEnd = keyEnd + (deleted ? TOMBSTONE_TERM.length : BINARY_HEAD + buffer.readUInt32BE(keyEnd + 1));
+  const valueEnd = keyEnd + (deleted ? TOMBSTONE_TERM.length : BINARY_HEAD + uint32(buffer, keyEnd + 1));
   const end = valueEnd + TIMESTAMP_SIZE;
   if (end > limit || (deleted && TOMBSTONE_TERM.compare(buffer, keyEnd, valueEnd) !== 0)) return undefined;
   // A small big of six bytes, not negative.

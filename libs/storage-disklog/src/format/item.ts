@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { putNumber, putUint16, putUint32 } from './big-endian.js';
 import { crc32 } from './crc32.js';
 import {
   type DecodedTerm,
@@ -90,8 +91,8 @@ export function writeItemAround(
 }
 
 function writeHead(size: number, target: Buffer, start: number): number {
-  let at = target.writeUInt32BE(size, start);
-  at = target.writeUInt32BE(MAGIC, at);
+  let at = putUint32(target, start, size);
+  at = putUint32(target, at, MAGIC);
   if (size >= MD5_FROM) at += sizeDigest(target.subarray(start, start + 4)).copy(target, at);
   return at;
 }
@@ -113,18 +114,17 @@ export function sealItem(
   position: number,
   apart?: ValueApart,
 ): void {
-  let at = target.writeUInt16BE(TRAILER_MAGIC, end - TRAILER_SIZE);
-  at = target.writeUIntBE(trailer.synced, at, 6);
-  at = target.writeUInt32BE(trailer.generation, at);
-  at = target.writeUInt32BE(Math.floor(trailer.sequence / 0x1_0000_0000), at);
-  at = target.writeUInt32BE(trailer.sequence >>> 0, at);
+  let at = putUint16(target, end - TRAILER_SIZE, TRAILER_MAGIC);
+  at = putNumber(target, at, trailer.synced, 6);
+  at = putUint32(target, at, trailer.generation);
+  at = putNumber(target, at, trailer.sequence, 8);
   let crc = positionSeed(position);
   let from = start;
   if (apart !== undefined) {
     crc = crc32(apart.bytes, crc32(target.subarray(start, apart.at), crc));
     from = apart.at;
   }
-  target.writeUInt32BE(crc32(target.subarray(from, at), crc), at);
+  putUint32(target, at, crc32(target.subarray(from, at), crc));
 }
 
 /** The frame of an item: where its term starts and where the item ends. */
