@@ -1,7 +1,7 @@
 import type { GenRocksError, StoreEvent } from '@genrocks/storage';
-import type { PlacedEntry } from '../format/entry.js';
 import type { CurrentFile } from './current-file.js';
 import type { Group, Place } from './group.js';
+import type { PlacedKeys } from './placed-keys.js';
 import type { Syncs } from './syncs.js';
 import { isNoSpace, type WriteFailure } from './write-failure.js';
 
@@ -140,9 +140,10 @@ export class Flights {
   }
 
   /** What a group brought is stored as its writers were promised: readers see it from here on. */
-  private publish({ group, end, crowd }: Flight, placed: readonly PlacedEntry[], ms: number): void {
+  private publish({ group, end, crowd }: Flight, placed: PlacedKeys, ms: number): void {
     const { file, keys } = this.host.current;
-    for (const entry of placed) keys.set(entry.key, entry);
+    keys.setAll(placed);
+    placed.release();
     file.end = end;
     file.items += group.items;
     file.entries += group.entries;

@@ -1,6 +1,7 @@
-import type { EntryWrite, PlacedEntry } from '../format/entry.js';
+import type { EntryWrite } from '../format/entry.js';
 import type { Trailer, ValueApart } from '../format/item.js';
 import type { LogFormat } from '../format/log-format.js';
+import { PlacedKeys } from './placed-keys.js';
 
 /** Starting size of a group's buffer; it doubles as writes gather. */
 const INITIAL_BYTES = 64 << 10;
@@ -99,18 +100,18 @@ export class Group {
   }
 
   /** Where its entries stand in the file. Meant for the time in which the bytes are on their way to the device. */
-  placed(): PlacedEntry[] {
-    const all: PlacedEntry[] = [];
+  placed(): PlacedKeys {
+    const placed = PlacedKeys.take();
     this.eachItem((start, end, at, lent) => {
       const length = end - start;
       if (lent !== undefined) {
-        all.push({ key: lent.key, at, length: length + lent.bytes.length, ...ALONE });
+        placed.add(lent.key, { at, length: length + lent.bytes.length, ...ALONE });
         return;
       }
       // Out of the bytes, since what the caller gave may have changed meanwhile.
-      for (const entry of this.format.placedEntries(this.buffer, start, length, at)!) all.push(entry);
+      this.format.placeEntries(this.buffer, start, length, at, placed.add);
     });
-    return all;
+    return placed;
   }
 
   /** The bytes to write at this place, in pieces. */

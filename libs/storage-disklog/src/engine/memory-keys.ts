@@ -1,6 +1,7 @@
 import { SortedKeyMap } from '@genrocks/storage';
 import type { Slot } from '../format/entry.js';
 import type { KeyProbe } from './key-probe.js';
+import type { PlacedKeys } from './placed-keys.js';
 import { SlotTable } from './slot-table.js';
 
 export interface KeyBounds {
@@ -61,14 +62,28 @@ export class MemoryKeys implements FileKeys {
   }
 
   set(key: string, slot: Slot): void {
-    const isFirst = this.size === 0;
-    const isHighest = isFirst || key > this.highest;
-    if (slot.deleted || !isHighest) this.ascending = false;
-    if (isFirst || (!isHighest && key < this.lowest)) this.lowest = key;
-    if (isHighest) this.highest = key;
-    const known = isHighest ? undefined : this.map.get(key);
+    const known = this.note(key, slot.deleted);
     if (known === undefined) this.map.set(key, this.slots.add(slot));
     else this.slots.set(known, slot);
+  }
+
+  setAll({ count, keys, slots }: PlacedKeys): void {
+    for (let i = 0; i < count; i++) {
+      const key = keys[i]!;
+      const known = this.note(key, slots.isDeleted(i));
+      if (known === undefined) this.map.set(key, this.slots.addFrom(slots, i));
+      else this.slots.setFrom(known, slots, i);
+    }
+  }
+
+  /** Takes down what an entry means for all; answers the number of its key's slot, if it has one. */
+  private note(key: string, deleted: boolean): number | undefined {
+    const isFirst = this.size === 0;
+    const isHighest = isFirst || key > this.highest;
+    if (deleted || !isHighest) this.ascending = false;
+    if (isFirst || (!isHighest && key < this.lowest)) this.lowest = key;
+    if (isHighest) this.highest = key;
+    return isHighest ? undefined : this.map.get(key);
   }
 
   page(lower: string, upper: string | undefined, reverse: boolean, max: number): [string, Slot][] {

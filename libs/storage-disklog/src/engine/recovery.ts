@@ -3,6 +3,7 @@ import type { LogFormat } from '../format/log-format.js';
 import type { FileHandle } from '../io/file-system.js';
 import type { Damage } from './log-file.js';
 import { MemoryKeys } from './memory-keys.js';
+import { PlacedKeys } from './placed-keys.js';
 import { type Gap, type OnItem, type OnPlainItem, scanFile, type ScanResult } from './scanner.js';
 
 /** What reading a log file from end to end found. Nothing was changed yet. */
@@ -111,6 +112,7 @@ function spoiltTail({ end, badTail }: ScanResult, stored: number, size: number):
 /** Gathers what the items of a file say. */
 class Collector {
   readonly keys = new MemoryKeys();
+  private readonly placed = new PlacedKeys();
   entries = 0;
   generation: number | undefined;
   lastSequence: number | undefined;
@@ -122,9 +124,10 @@ class Collector {
     const length = frame.end - at;
     this.entries += item.entries.length;
     // Erlang may lay its terms out in other ways, so only items of ours have entries that can be read alone.
-    const placed = item.trailer && this.format.placedEntries(bytes, 0, length, at);
-    if (placed !== undefined) {
-      for (const entry of placed) this.keys.set(entry.key, entry);
+    const { placed } = this;
+    placed.clear();
+    if (item.trailer !== undefined && this.format.placeEntries(bytes, 0, length, at, placed.add)) {
+      this.keys.setAll(placed);
     } else {
       item.entries.forEach(({ key, value }, index) => {
         const deleted = value === undefined;

@@ -1,4 +1,4 @@
-import type { Entry } from '../format/entry.js';
+import type { Entry, OnPlaced } from '../format/entry.js';
 import type { LogFormat } from '../format/log-format.js';
 import type { FileHandle, FileSystem } from '../io/file-system.js';
 import { MemoryKeys } from './memory-keys.js';
@@ -9,6 +9,7 @@ const CHUNK = 1 << 20;
 /** Writes a log file that has no name of the log yet, out of items of others. */
 export class SegmentWriter {
   readonly keys = new MemoryKeys();
+  private readonly onPlaced: OnPlaced = (key, slot) => this.keys.set(key, slot);
   items = 0;
   entries = 0;
   lastSequence = 0;
@@ -62,7 +63,7 @@ export class SegmentWriter {
     const bytes = Buffer.allocUnsafe(length);
     // The file counts only once all of it is stored, so a gap in it is rot, never a torn write.
     format.writeItem(entries, timestamp, { generation, sequence, synced: at }, bytes, 0, at);
-    for (const entry of format.placedEntries(bytes, 0, length, at)!) this.keys.set(entry.key, entry);
+    format.placeEntries(bytes, 0, length, at, this.onPlaced);
     this.chunks.push(bytes);
     this.buffered += length;
     this.position += length;

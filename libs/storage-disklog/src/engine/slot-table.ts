@@ -36,6 +36,25 @@ export class SlotTable {
     words[at + 7] = slot.crc;
   }
 
+  /** Adds a slot of another table; answers its number. */
+  addFrom(other: SlotTable, from: number): number {
+    const number = this.count++;
+    this.setFrom(number, other, from);
+    return number;
+  }
+
+  setFrom(number: number, other: SlotTable, from: number): void {
+    const words = this.roomFor(number);
+    const source = other.chunks[Math.floor(from / CHUNK)]!;
+    const at = (number % CHUNK) * WORDS;
+    const start = (from % CHUNK) * WORDS;
+    for (let i = 0; i < WORDS; i++) words[at + i] = source[start + i]!;
+  }
+
+  isDeleted(number: number): boolean {
+    return this.chunks[Math.floor(number / CHUNK)]![(number % CHUNK) * WORDS + 4] === DELETED;
+  }
+
   get(number: number): Slot {
     const words = this.chunks[Math.floor(number / CHUNK)]!;
     const at = (number % CHUNK) * WORDS;

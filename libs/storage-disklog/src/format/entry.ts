@@ -142,42 +142,59 @@ export interface Slot {
   readonly crc: number;
 }
 
-/** A key, and where its entry stands. */
-export interface PlacedEntry extends Slot {
-  readonly key: string;
-}
+/** Takes an entry of an item. The slot is used again for the next one: what is kept of it must be copied. */
+export type OnPlaced = (key: string, slot: Slot) => void;
+
+// One of each is enough, for nothing waits between their being filled and being read; in the time in which a group is
+// on its way they would be most of what a write leaves to the garbage collector.
+const layout: Writable<Layout> = {
+  keyStart: 0,
+  keyEnd: 0,
+  deleted: false,
+  valueStart: 0,
+  valueEnd: 0,
+  end: 0,
+};
+const slot: Writable<Slot> = { at: 0, length: 0, index: 0, deleted: false, inner: 0, innerLength: 0, crc: 0 };
+
+type Writable<T> = { -readonly [Field in keyof T]: T[Field] };
 
 /**
- * The entries of an item as {@link writeTerm} lays it out; undefined where it was laid out in another way.
+ * Tells the entries of an item as {@link writeTerm} lays it out; false where it was laid out in another way, and then
+ * some may have been told.
  * @param start of the item in the buffer, and of its term
  * @param at the item's position in its file, and its length
  */
-export function placedEntries(
+export function placeEntries(
   buffer: Buffer,
   start: number,
   termStart: number,
   at: number,
   length: number,
-): PlacedEntry[] | undefined {
+  onPlaced: OnPlaced,
+): boolean {
+  slot.at = at;
+  slot.length = length;
+  slot.index = slot.inner = slot.innerLength = slot.crc = 0;
   if (buffer[termStart + 1] !== LIST) {
-    const alone = layoutAt(buffer, termStart + 1, start + length);
-    if (alone === undefined) return undefined;
-    const { keyStart, keyEnd, deleted } = alone;
-    const key = keyAt(buffer, keyStart, keyEnd);
-    return [{ key, at, length, index: 0, deleted, inner: 0, innerLength: 0, crc: 0 }];
+    if (!readLayout(buffer, termStart + 1, start + length, layout)) return false;
+    slot.deleted = layout.deleted;
+    onPlaced(keyAt(buffer, layout.keyStart, layout.keyEnd), slot);
+    return true;
   }
-  const placed: PlacedEntry[] = [];
   const count = uint32(buffer, termStart + 2);
   for (let index = 0, from = termStart + 1 + LIST_HEAD; index < count; index++) {
-    const layout = layoutAt(buffer, from, start + length);
-    if (layout === undefined) return undefined;
-    const { keyStart, keyEnd, deleted, end } = layout;
-    const key = keyAt(buffer, keyStart, keyEnd);
-    const crc = crc32(buffer.subarray(from, end));
-    placed.push({ key, at, length, index, deleted, inner: from - start, innerLength: end - from, crc });
+    if (!readLayout(buffer, from, start + length, layout)) return false;
+    const { end } = layout;
+    slot.index = index;
+    slot.deleted = layout.deleted;
+    slot.inner = from - start;
+    slot.innerLength = end - from;
+    slot.crc = crc32(buffer.subarray(from, end));
+    onPlaced(keyAt(buffer, layout.keyStart, layout.keyEnd), slot);
     from = end;
   }
-  return placed;
+  return true;
 }
 
 /** The form of keys in memory, as `keyToString` has it. */
@@ -206,20 +223,26 @@ export interface Layout {
   readonly end: number;
 }
 
-/** Where the parts of a tuple as {@link writeTuple} writes it are; undefined where there is none before `limit`. */
-export function layoutAt(buffer: Buffer, at: number, limit: number): Layout | undefined {
+/** Finds where the parts of a tuple as {@link writeTuple} writes it are; false where there is none before `limit`. */
+export function readLayout(buffer: Buffer, at: number, limit: number, into: Writable<Layout>): boolean {
   const keyStart = at + TUPLE_HEAD + BINARY_HEAD;
   if (keyStart > limit || buffer[at] !== 104 || buffer[at + 1] !== 3 || buffer[at + 2] !== BINARY)
-    return undefined;
+    return false;
   const keyEnd = keyStart + uint32(buffer, at + TUPLE_HEAD + 1);
-  if (keyEnd + BINARY_HEAD > limit) return undefined;
+  if (keyEnd + BINARY_HEAD > limit) return false;
   const deleted = buffer[keyEnd] !== BINARY;
   const valueEnd = keyEnd + (deleted ? TOMBSTONE_TERM.length : BINARY_HEAD + uint32(buffer, keyEnd + 1));
   const end = valueEnd + TIMESTAMP_SIZE;
-  if (end > limit || (deleted && TOMBSTONE_TERM.compare(buffer, keyEnd, valueEnd) !== 0)) return undefined;
+  if (end > limit || (deleted && TOMBSTONE_TERM.compare(buffer, keyEnd, valueEnd) !== 0)) return false;
   // A small big of six bytes, not negative.
-  if (buffer[valueEnd] !== 110 || buffer[valueEnd + 1] !== 6 || buffer[valueEnd + 2] !== 0) return undefined;
-  return { keyStart, keyEnd, deleted, valueStart: keyEnd + BINARY_HEAD, valueEnd, end };
+  if (buffer[valueEnd] !== 110 || buffer[valueEnd + 1] !== 6 || buffer[valueEnd + 2] !== 0) return false;
+  into.keyStart = keyStart;
+  into.keyEnd = keyEnd;
+  into.deleted = deleted;
+  into.valueStart = keyEnd + BINARY_HEAD;
+  into.valueEnd = valueEnd;
+  into.end = end;
+  return true;
 }
 
 /** Reads an entry of a batch out of its own bytes; undefined where they are not what was written. */
@@ -254,15 +277,14 @@ export function readTerm(buffer: Buffer, start: number, end: number): DecodedTer
 function readPlain(buffer: Buffer, start: number, end: number): DecodedTerm | undefined {
   if (end - start < 2 || buffer[start] !== VERSION_MAGIC) return undefined;
   if (buffer[start + 1] !== LIST) {
-    const layout = layoutAt(buffer, start + 1, end);
-    return layout && { entries: [plainEntry(buffer, layout)], end: layout.end };
+    if (!readLayout(buffer, start + 1, end, layout)) return undefined;
+    return { entries: [plainEntry(buffer, layout)], end: layout.end };
   }
   if (end - start < 1 + LIST_HEAD) return undefined;
   const entries: Entry[] = [];
   let at = start + 1 + LIST_HEAD;
   for (let left = buffer.readUInt32BE(start + 2); left > 0; left--) {
-    const layout = layoutAt(buffer, at, end);
-    if (layout === undefined) return undefined;
+    if (!readLayout(buffer, at, end, layout)) return undefined;
     entries.push(plainEntry(buffer, layout));
     at = layout.end;
   }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { placedEntries } from '../__fixtures__/placed-entries.js';
 import { Window } from '../engine/window.js';
 import type { EntryWrite } from './entry.js';
 import { externalFormat as format } from './external-format.js';
@@ -103,7 +104,7 @@ describe('lines', () => {
     fc.assert(
       fc.property(batch, trailer, trailer, (writes, first, second) => {
         const item = write(writes, 1, first, 0);
-        const placed = format.placedEntries(item, 0, item.length, 0)!;
+        const placed = placedEntries(format, item, 0, item.length, 0);
         expect(placed).toHaveLength(writes.length);
         format.sealItem(second, item, 0, item.length, 99);
         placed.forEach(({ key: name, inner, innerLength, crc, deleted }, i) => {

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import type { EntryWrite, PlacedEntry } from './entry.js';
+import type { EntryWrite } from './entry.js';
 import type { BadItem, Frame, Item, Trailer } from './item.js';
 import {
   type BatchPart,
@@ -56,30 +56,27 @@ export const externalFormat: LogFormat = {
     return end;
   },
   sealItem,
-  placedEntries(buffer, start, length, at) {
-    const placed: PlacedEntry[] = [];
-    let lineStart = 0;
+  placeEntries(buffer, start, length, at, onPlaced) {
+    let index = 0;
+    let inner = 0;
     for (const line of linesOf(buffer.subarray(start, start + length))) {
-      const read = readLine(line, at + lineStart);
-      if ('reason' in read) return undefined;
+      const read = readLine(line, at + inner);
+      if ('reason' in read) return false;
       const key = read.entry.key.toString('latin1');
-      const entry = {
-        key,
-        at,
-        length,
-        index: placed.length,
-        deleted: read.entry.value === undefined,
-        ...WHOLE,
-      };
-      if (read.batch === undefined) return [entry];
+      const entry = { at, length, index, deleted: read.entry.value === undefined, ...WHOLE };
+      if (read.batch === undefined) {
+        onPlaced(key, entry);
+        return true;
+      }
       const place = placeInLine(line, read.batch);
-      entry.inner = lineStart + place.start;
+      entry.inner = inner + place.start;
       entry.innerLength = place.end - place.start;
       entry.crc = crc32(line.subarray(place.start, place.end));
-      placed.push(entry);
-      lineStart += line.length;
+      onPlaced(key, entry);
+      index++;
+      inner += line.length;
     }
-    return placed;
+    return true;
   },
   readPlacedEntry(bytes, crc) {
     const entry = crc32(bytes) === crc ? readPlaced(bytes) : undefined;

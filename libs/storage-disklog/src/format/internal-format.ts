@@ -1,4 +1,4 @@
-import { placedEntries, readPlacedEntry } from './entry.js';
+import { placeEntries, readPlacedEntry } from './entry.js';
 import { FILE_HEAD, fileHead, readFileHead } from './headers.js';
 import {
   type BadItem,
@@ -41,8 +41,8 @@ export const internalFormat: LogFormat = {
   writeItem,
   writeItemAround,
   sealItem,
-  placedEntries: (buffer, start, length, at) =>
-    placedEntries(buffer, start, start + termOffset(length), at, length),
+  placeEntries: (buffer, start, length, at, onPlaced) =>
+    placeEntries(buffer, start, start + termOffset(length), at, length, onPlaced),
   readPlacedEntry,
   readItem: readWholeItem,
   itemAt,

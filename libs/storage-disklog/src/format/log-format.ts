@@ -1,4 +1,4 @@
-import type { EntryWrite, PlacedEntry } from './entry.js';
+import type { EntryWrite, OnPlaced } from './entry.js';
 import type { FileStatus } from './headers.js';
 import type { BadItem, Frame, Item, Trailer, ValueApart } from './item.js';
 import type { PlainItem } from './plain-item.js';
@@ -53,12 +53,12 @@ export interface LogFormat {
     apart?: ValueApart,
   ): void;
   /**
-   * The entries of an item of ours that passed its checks, and where they stand, so that one of a batch can be read
-   * alone. Undefined where the item was laid out in another way.
+   * Tells the entries of an item of ours that passed its checks, and where they stand, so that one of a batch can be
+   * read alone. False where the item was laid out in another way; some may have been told then.
    * @param start of the item in the buffer
    * @param at where it stands in its file
    */
-  placedEntries(buffer: Buffer, start: number, length: number, at: number): PlacedEntry[] | undefined;
+  placeEntries(buffer: Buffer, start: number, length: number, at: number, onPlaced: OnPlaced): boolean;
   /** Reads an entry of a batch out of its own bytes; undefined where they are not what was written. */
   readPlacedEntry(bytes: Buffer, crc: number): { key: Buffer; value: Buffer } | undefined;
   /** Reads and checks the one item that these bytes are; it stands at `position` of its file. */

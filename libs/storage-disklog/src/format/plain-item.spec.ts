@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { placedEntries } from '../__fixtures__/placed-entries.js';
 import { internalFormat } from './internal-format.js';
 import { emptyPlainItem, readPlainItem } from './plain-item.js';
 
@@ -41,7 +42,7 @@ describe('a plain item', () => {
           expect(found).toBe(change === null && entries.length === 1);
           if (!found) return;
           const item = internalFormat.readItem(bytes.subarray(START, START + size), at);
-          const [placed] = internalFormat.placedEntries(bytes, START, size, at)!;
+          const [placed] = placedEntries(internalFormat, bytes, START, size, at);
           expect(item).toMatchObject({ trailer: end });
           expect(plain).toMatchObject({ ...end, end: START + size, deleted: placed!.deleted });
           expect(bytes.toString('latin1', plain.keyStart, plain.keyEnd)).toBe(placed!.key);

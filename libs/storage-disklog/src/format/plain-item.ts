@@ -1,6 +1,6 @@
 import { uint16, uint32 } from './big-endian.js';
 import { crc32 } from './crc32.js';
-import { LIST, type Layout, layoutAt } from './entry.js';
+import { LIST, type Layout, readLayout } from './entry.js';
 import {
   ITEM_HEAD,
   MAGIC,
@@ -46,13 +46,7 @@ export function readPlainItem(buffer: Buffer, start: number, position: number, i
   if (crc32(buffer.subarray(start, end - 4), positionSeed(position)) !== uint32(buffer, end - 4))
     return false;
   if (buffer[termStart] !== VERSION_MAGIC || buffer[termStart + 1] === LIST) return false;
-  const layout = layoutAt(buffer, termStart + 1, trailer);
-  if (layout?.end !== trailer) return false;
-  into.keyStart = layout.keyStart;
-  into.keyEnd = layout.keyEnd;
-  into.deleted = layout.deleted;
-  into.valueStart = layout.valueStart;
-  into.valueEnd = layout.valueEnd;
+  if (!readLayout(buffer, termStart + 1, trailer, into) || into.end !== trailer) return false;
   into.end = end;
   into.synced = uint32(buffer, trailer + 4) + uint16(buffer, trailer + 2) * 2 ** 32;
   into.generation = uint32(buffer, trailer + 8);
