@@ -64,6 +64,15 @@ describe('a failed sync', () => {
     await again.put('b', '2');
   });
 
+  it('is not what a sync beside the writes meets while the log goes to its next file', async () => {
+    // Long enough for the interval to end between the closing of one file and the beginning of the next.
+    const rename = fs.rename.bind(fs);
+    fs.rename = (from, to) => new Promise((done) => setTimeout(done, 15)).then(() => rename(from, to));
+    const store = await open({ sync: 'interval', syncIntervalMs: 10, maxNoBytes: 2000, maxNoFiles: 3 });
+    for (let i = 0; i < 12; i++) expect(await codeOf(store.put(`k${i}`, Buffer.alloc(1000)))).toBe('ok');
+    expect(await codeOf(store.sync())).toBe('ok');
+  });
+
   it('of a durable write is final too, whatever else waits', async () => {
     const store = await open({ logType: 'halt' });
     await store.put('a', '1');

@@ -30,7 +30,7 @@ export class FaultyFileSystem implements FileSystem {
   readonly calls: Call[] = [];
   /** Decides each call's fate. */
   fault: (call: Call) => Fault = () => undefined;
-  /** Handles that are open: a handle closed twice, or left open, is a bug. */
+  /** Handles that are open: a handle closed twice, synced when it is closed, or left open, is a bug. */
   readonly openHandles = new Set<string>();
   readonly mistakes: string[] = [];
   private opened = 0;
@@ -119,7 +119,10 @@ export class FaultyFileSystem implements FileSystem {
         const limit = this.check('write', path);
         return handle.writeSync(source, offset, Math.min(length, limit ?? length), position);
       },
-      sync: async () => void this.check('sync', path),
+      sync: async () => {
+        if (!this.openHandles.has(id)) this.mistakes.push(`${id} synced after it was closed`);
+        this.check('sync', path);
+      },
       truncate: async (size) => {
         this.check('truncate', path);
         await handle.truncate(size);

@@ -156,6 +156,7 @@ export class LogWriter {
   /** Runs a task, or what a group needs before it can go: the next file. */
   private async runAlone(next: Group | Task): Promise<void> {
     this.busy = true;
+    this.syncs.pause();
     try {
       if (next instanceof Group) await this.makeRoom();
       else {
@@ -170,6 +171,7 @@ export class LogWriter {
       this.replan();
     }
     this.busy = false;
+    this.syncs.resume();
     this.schedule();
   }
 

@@ -56,6 +56,24 @@ describe('syncs that no writer waits for', () => {
     expect(syncs.synced).toBe(28);
   });
 
+  it('interval: do not touch a file that may be closed meanwhile, and come when that is over', async () => {
+    const { syncs, underWay, write, host } = underTest('interval');
+    write(10);
+    syncs.pause();
+    await vi.advanceTimersByTimeAsync(300);
+    expect(underWay).toHaveLength(0);
+    syncs.resume();
+    expect(underWay).toHaveLength(1);
+    syncs.pause();
+    underWay[0]!.resolve();
+    await vi.advanceTimersByTimeAsync(0);
+    host.current = { ...host.current, file: { end: 8 } } as CurrentFile;
+    syncs.restart();
+    syncs.resume();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(underWay).toHaveLength(1);
+  });
+
   it('os: come every 4 MiB of a file that will be left, one at a time', async () => {
     const { syncs, underWay, write } = underTest('os', 64 << 20);
     write(3 << 20);

@@ -25,6 +25,7 @@ export class Syncs {
   private underWay = false;
   private isDueAgain = false;
   private stopped = false;
+  private paused = false;
 
   /** @param fail ends the writing: a failed sync is final */
   constructor(
@@ -67,6 +68,19 @@ export class Syncs {
     }
   }
 
+  /**
+   * Something runs alone, which may leave the current file and close it: nothing is synced beside that until
+   * {@link resume}. What is left is made durable by whoever leaves it.
+   */
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    this.paused = false;
+    if (this.isDueAgain && !this.underWay) this.syncAside();
+  }
+
   /** Ends the timer. */
   stop(): void {
     this.stopped = true;
@@ -84,8 +98,8 @@ export class Syncs {
 
   /** Syncs while writes go on. A failure is told to the next writer; nobody waits for this one. */
   private syncAside(): void {
-    this.isDueAgain = this.underWay;
-    if (this.underWay || this.stopped) return;
+    this.isDueAgain = this.underWay || this.paused;
+    if (this.isDueAgain || this.stopped) return;
     const { current } = this.host;
     const { end } = current.file;
     if (this.synced === end) return;
