@@ -36,7 +36,9 @@ describe.each(Object.values(FORMATS))('a group of the $name format', (format) =>
           });
           const state = (at: Place) => {
             const bytes = Buffer.concat(group.bytesFor(at));
-            return { length: group.length, bytes, placed: group.placed() };
+            const { count, keys, slots } = group.placed();
+            const placed = Array.from({ length: count }, (_, i) => ({ key: keys[i], ...slots.get(i) }));
+            return { length: group.length, bytes, placed };
           };
           return [state(planned), state(final)];
         };
