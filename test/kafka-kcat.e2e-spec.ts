@@ -56,6 +56,24 @@ describe.runIf(isInstalled)('kcat (librdkafka)', () => {
     expect(batches[0]!.readInt16BE(21) & 7).toBe(['none', 'gzip', 'snappy', 'lz4', 'zstd'].indexOf(codec));
   });
 
+  // A client of that time, which does not ask what is served.
+  it.each([
+    ['0.9.0', 'snappy'],
+    ['0.10.2', 'lz4'],
+  ])('produces and consumes as for Kafka %s, with codec %s', async (version, codec) => {
+    running = await startKafka();
+    const old = ['-X', 'api.version.request=false', '-X', `broker.version.fallback=${version}`];
+    const lines = Array.from({ length: 200 }, (_, i) => `k${i}:value ${i} ${'x'.repeat(50)}`);
+    await kcat(running.bootstrap, ['-P', '-t', 't', '-K:', '-z', codec, ...old], lines.join('\n'));
+    const { batches } = await running.topics.topic('t').partition(0).readBatches({ offset: 0 });
+    expect(batches[0]!.readInt16BE(21) & 7).toBe(['none', 'gzip', 'snappy', 'lz4'].indexOf(codec));
+    for (const reader of [old, []]) {
+      const consume = ['-C', '-t', 't', '-o', 'beginning', '-e', '-q', '-f', '%o %k:%s\n', ...reader];
+      const consumed = await kcat(running.bootstrap, consume);
+      expect(consumed.trim().split('\n')).toEqual(lines.map((line, i) => `${i} ${line}`));
+    }
+  });
+
   it.each(['gzip', 'snappy', 'lz4', 'zstd'] as const)('reads what was packed here with %s', async (codec) => {
     running = await startKafka();
     const topic = await running.topics.startTopic('t', { compression: codec });

@@ -1,5 +1,6 @@
 // Records what real clients send: node libs/kafka/tools/record-requests.mjs (after npm run build; kcat
 // where it is installed, node-rdkafka after npm run suite:install).
+// What other clients send was recorded in the same way, by hand.
 // Writes src/__fixtures__/requests/<client>.json, the first requests of each API and version, which tests decode,
 // encode and damage.
 import 'reflect-metadata';

@@ -47,6 +47,9 @@ export {
   patchLeaderEpoch,
   readBatchHeader,
 } from './records/batch-header.js';
+export { BatchReader, type RecordView } from './records/batch-reader.js';
+export { BatchWriter, recordBytes, type RecordInput } from './records/batch-writer.js';
+export { compressBatch, decompress } from './records/compression.js';
 export type * from './partition/append.types.js';
 export { messagesOfBatch } from './partition/batch-messages.js';
 export { Partition } from './partition/partition.js';

@@ -4,11 +4,15 @@ import type { Partition } from '@genrocks/topics';
 import { fetch } from '../protocol/apis/fetch.js';
 import { ErrorCode } from '../protocol/error-codes.js';
 import type { RequestOf } from '../protocol/schema/api.js';
+import { type MessageMagic, writeMessageSet } from '../message-sets/message-set-writer.js';
 import type { AnswerMemory } from '../server/answer-memory.js';
 import { route, type Route } from '../server/request.types.js';
 import type { BrokerContext } from './broker-context.js';
 import { errorCodeOf } from './error-mapping.js';
 
+/** From these versions on messages have timestamps, and consumers read batches. */
+const TIMESTAMPS_FROM = 2;
+const BATCHES_FROM = 4;
 /** From this version on topics are named by UUID. */
 const IDS_FROM = 13;
 /** Longer polls are answered empty, and the client asks again. */
@@ -47,8 +51,9 @@ export function fetchRoute(broker: BrokerContext): Route {
       }),
     );
     const deadline = performance.now() + Math.min(Math.max(request.maxWaitMs, 0), MAX_WAIT_MS);
+    const limit = answerLimit(broker, request);
     for (;;) {
-      const pass = new FetchPass(request, answerLimit(broker, request), context.memory);
+      const pass = new FetchPass(request, limit, context.memory);
       const answers: PartitionAnswer[][] = [];
       for (const partitions of wanted) {
         const row: PartitionAnswer[] = [];
@@ -57,8 +62,12 @@ export function fetchRoute(broker: BrokerContext): Route {
       }
       const left = deadline - performance.now();
       if (pass.isEnough || left <= 0 || context.signal.aborted || pass.waitFor.length === 0) {
+        const found =
+          context.version < BATCHES_FROM
+            ? inMessageSets(answers, wanted, context.version < TIMESTAMPS_FROM ? 0 : 1, limit)
+            : answers;
         return {
-          topics: request.topics.map(({ name, topicId }, i) => ({ name, topicId, partitions: answers[i]! })),
+          topics: request.topics.map(({ name, topicId }, i) => ({ name, topicId, partitions: found[i]! })),
         };
       }
       context.memory.release();
@@ -138,6 +147,29 @@ class FetchPass {
       records,
     };
   }
+}
+
+/** The same for consumers that know no batches, and no longer: what is compressed there is not here. */
+function inMessageSets(
+  answers: readonly PartitionAnswer[][],
+  wanted: readonly Wanted[][],
+  magic: MessageMagic,
+  limit: number,
+): PartitionAnswer[][] {
+  let room = limit;
+  return answers.map((row, i) =>
+    row.map((answer, j) => {
+      const { fetchOffset, maxBytes } = wanted[i]![j]!;
+      if (room <= 0) return { ...answer, records: [] };
+      try {
+        const set = writeMessageSet(answer.records, magic, fetchOffset, Math.min(maxBytes, room));
+        room -= set.length;
+        return { ...answer, records: [set] };
+      } catch (error) {
+        return { ...answer, errorCode: errorCodeOf(error), records: [] };
+      }
+    }),
+  );
 }
 
 function find(

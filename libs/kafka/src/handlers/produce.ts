@@ -7,6 +7,7 @@ import {
   type Topic,
 } from '@genrocks/topics';
 import { LEADER_EPOCH } from '../cluster/virtual-cluster.js';
+import { BatchMaker } from '../message-sets/batch-maker.js';
 import { produce } from '../protocol/apis/produce.js';
 import { ErrorCode } from '../protocol/error-codes.js';
 import type { RequestOf, ResponseOf } from '../protocol/schema/api.js';
@@ -18,6 +19,8 @@ import { errorCodeOf } from './error-mapping.js';
 
 /** The first version whose clients carry record batches. */
 const BATCHES_FROM = 3;
+/** Bytes before the version of a batch or message. */
+const MAGIC_AT = 16;
 /** The first version in which zstd exists. */
 const ZSTD_FROM = 7;
 
@@ -35,12 +38,19 @@ interface Place {
   readonly startOffset: number;
 }
 
+/** How the request holds its records. */
+interface Format {
+  readonly version: number;
+  readonly batches: BatchMaker;
+}
+
 interface Refusal {
   readonly errorCode: ErrorCode;
 }
 
 /** Appends batches as their producers packed them; answers when they are as durable as storage promises. */
 export function produceRoute(broker: BrokerContext): Route {
+  const batches = new BatchMaker();
   return route(
     produce,
     async (request, { version }) => {
@@ -49,7 +59,7 @@ export function produceRoute(broker: BrokerContext): Route {
         request.topics.map(async (topic) => ({
           name: topic.name,
           partitions: await Promise.all(
-            topic.partitions.map((data) => answerFor(broker, topic.name, data, acks, version)),
+            topic.partitions.map((data) => answerFor(broker, topic.name, data, acks, { version, batches })),
           ),
         })),
       );
@@ -59,8 +69,9 @@ export function produceRoute(broker: BrokerContext): Route {
       return failed ? CLOSE : NO_ANSWER;
     },
     // Batches wait together for one sync, and have their places in it before anything is waited for. They are lent to
-    // the partitions, which are done with them when they answer; so is everybody when all have.
-    { overlaps: () => true, keepsNoBytes: true },
+    // the partitions, which are done with them when they answer; so is everybody when all have. Message sets are waited
+    // for while they become batches.
+    { overlaps: (_request, version) => version >= BATCHES_FROM, keepsNoBytes: true },
   );
 }
 
@@ -69,7 +80,7 @@ async function answerFor(
   topicName: string,
   data: PartitionData,
   acks: number,
-  version: number,
+  { version, batches }: Format,
 ): Promise<PartitionAnswer> {
   const { index, records } = data;
   const refuse = (errorCode: ErrorCode, errorMessage: string | null = null): PartitionAnswer => ({
@@ -84,9 +95,10 @@ async function answerFor(
   const partition = broker.directory.partitionOf(topic, index);
   if (typeof partition === 'number') return refuse(partition);
   try {
-    const problem = problemOf(records, version);
+    const problem = version < BATCHES_FROM ? setProblemOf(records) : problemOf(records, version);
     if (problem !== undefined) return refuse(problem);
-    return await append(broker, topic, partition, records!, refuse);
+    const batch = version < BATCHES_FROM ? await batches.make(records!) : records!;
+    return await append(broker, topic, partition, batch, refuse);
   } catch (error) {
     return refuse(errorCodeOf(error), error instanceof Error ? error.message : null);
   }
@@ -97,7 +109,6 @@ async function answerFor(
  * @throws `CORRUPT_BATCH`
  */
 function problemOf(records: Buffer | null, version: number): ErrorCode | undefined {
-  if (version < BATCHES_FROM) return ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT;
   const bytes = records === null ? undefined : firstBatchBytes(records);
   if (bytes === undefined) return ErrorCode.CORRUPT_MESSAGE;
   if (magicOf(records!) !== 2) return ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT;
@@ -106,6 +117,12 @@ function problemOf(records: Buffer | null, version: number): ErrorCode | undefin
   if (transactional || control) return ErrorCode.INVALID_RECORD;
   if (compression === 'zstd' && version < ZSTD_FROM) return ErrorCode.UNSUPPORTED_COMPRESSION_TYPE;
   return undefined;
+}
+
+/** The first byte that tells the format is at the same place in all. */
+function setProblemOf(records: Buffer | null): ErrorCode | undefined {
+  if (records === null || records.length <= MAGIC_AT) return ErrorCode.CORRUPT_MESSAGE;
+  return magicOf(records) > 1 ? ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT : undefined;
 }
 
 async function append(

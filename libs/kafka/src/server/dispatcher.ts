@@ -96,7 +96,7 @@ export class Dispatcher {
     const request = api.requestCodec(version).decode(reader);
     const access = this.gate?.accessOf(session) ?? FULL_ACCESS;
     return {
-      overlaps: route.overlaps?.(request) ?? false,
+      overlaps: route.overlaps?.(request, version) ?? false,
       isDoneWithBytes: route.keepsNoBytes ?? false,
       async serve(connection) {
         const context = { ...connection, version, clientId, access };

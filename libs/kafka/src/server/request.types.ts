@@ -54,7 +54,7 @@ export interface Route {
    * May the request be served while others before it, for which this is true too, are not done? Handling has to take
    * its place in the order of requests before it first waits. Default: no.
    */
-  readonly overlaps?: ((request: unknown) => boolean) | undefined;
+  readonly overlaps?: ((request: unknown, version: number) => boolean) | undefined;
   /**
    * When the handler has answered, nobody reads the request's byte fields any more, which are views of the bytes it came
    * in: their memory is used for other requests then. Default: no.
@@ -63,7 +63,7 @@ export interface Route {
 }
 
 export interface RouteTraits<Request extends Fields> {
-  readonly overlaps?: (request: Decoded<Request>) => boolean;
+  readonly overlaps?: (request: Decoded<Request>, version: number) => boolean;
   readonly keepsNoBytes?: boolean;
 }
 

@@ -13,24 +13,24 @@ import {
 import { defineApi } from '../schema/api.js';
 
 /**
- * From version 13 on topics are named by their UUID.
+ * Up to version 3 consumers read message sets. From version 13 on topics are named by their UUID.
  *
  * ```
- * Request  => [0-14 replica_id] max_wait_ms min_bytes max_bytes isolation_level [7+ session_id session_epoch]
+ * Request  => [0-14 replica_id] max_wait_ms min_bytes [3+ max_bytes] [4+ isolation_level] [7+ session_id session_epoch]
  *             [topics] [7+ [forgotten_topics]] [11+ rack_id]
  *   topics     => (0-12 name | 13+ topic_id) [partitions]
  *   partitions => index [9+ current_leader_epoch] fetch_offset [12+ last_fetched_epoch] [5+ log_start_offset] max_bytes
  *   forgotten  => (7-12 name | 13+ topic_id) [index]
- * Response => throttle_time_ms [7+ error_code session_id] [topics]
+ * Response => [1+ throttle_time_ms] [7+ error_code session_id] [topics]
  *   topics     => (0-12 name | 13+ topic_id) [partitions]
- *   partitions => index error_code high_watermark last_stable_offset [5+ log_start_offset] [aborted_transactions]
- *                 [11+ preferred_read_replica] records
+ *   partitions => index error_code high_watermark [4+ last_stable_offset] [5+ log_start_offset]
+ *                 [4+ aborted_transactions] [11+ preferred_read_replica] records
  * ```
  */
 export const fetch = defineApi({
   key: 1,
   name: 'Fetch',
-  versions: [4, 17],
+  versions: [0, 17],
   flexibleFrom: 12,
   request: {
     replicaId: int32({ versions: [0, 14], fallback: -1 }),
