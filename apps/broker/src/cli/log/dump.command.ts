@@ -6,9 +6,7 @@ import {
   entryToJson,
   type LogSnapshot,
 } from '@genrocks/storage-disklog/tools';
-import { messagesOfBatch } from '@genrocks/topics';
 import { CommandRunner, Option, SubCommand } from 'nest-commander';
-import { viewMessage } from '../../messages/message.view.js';
 import { EXIT } from '../exit-codes.js';
 import { type Output, printable, run, warn } from '../output.js';
 import { forEachLog, nameOf } from './partition-names.js';
@@ -21,7 +19,7 @@ interface Options {
   fromKey?: string;
 }
 
-type Entry = Extract<DumpStep, { type: 'entry' }>['entry'];
+export type Entry = Extract<DumpStep, { type: 'entry' }>['entry'];
 
 /** Characters of a value that people are shown. */
 const SHOWN = 100;
@@ -66,15 +64,17 @@ export class DumpCommand extends CommandRunner {
         throw new InvalidArgumentError(
           '--messages: --prefix and --from-key choose keys of a store, not messages',
         );
+      // Loaded here: entries are shown without topics.
+      const { MessagePrinter } = options.messages === true ? await import('./message-printer.js') : {};
       let isDamaged = false;
       await forEachLog(directory!, async (log, partition, isOne) => {
         if (!isOne && options.json !== true && options.messages !== true)
           await out.line(`# ${nameOf(partition)}`);
         const { topic, partition: number } = partition;
         const print =
-          options.messages === true
-            ? new MessagePrinter(out, { topic, partition: number }, options.limit)
-            : new EntryPrinter(out, isOne ? {} : { topic, partition: number }, options.json === true);
+          MessagePrinter === undefined
+            ? new EntryPrinter(out, isOne ? {} : { topic, partition: number }, options.json === true)
+            : new MessagePrinter(out, { topic, partition: number }, options.limit);
         if (await dump(log, print, options)) isDamaged = true;
       });
       return isDamaged ? EXIT.damaged : EXIT.ok;
@@ -83,7 +83,7 @@ export class DumpCommand extends CommandRunner {
 }
 
 /** Prints what a dump meets. */
-interface Printer {
+export interface Printer {
   /** False: the entry is not what it should be. */
   entry(entry: Entry): boolean | Promise<boolean>;
   /** Nothing more is wanted. */
@@ -103,37 +103,6 @@ class EntryPrinter implements Printer {
     const json = entryToJson(entry);
     const line = this.out.line(this.asJson ? JSON.stringify({ ...this.where, ...json }) : forPeople(json));
     return line === undefined ? true : line.then(() => true);
-  }
-}
-
-/** Takes the record batches of a partition apart. */
-class MessagePrinter implements Printer {
-  constructor(
-    private readonly out: Output,
-    private readonly where: { readonly topic: string; readonly partition: number },
-    private left = Infinity,
-  ) {}
-
-  get isDone(): boolean {
-    return this.left <= 0;
-  }
-
-  async entry({ key, value }: Entry): Promise<boolean> {
-    if (value === undefined) return true;
-    try {
-      const messages = messagesOfBatch(this.where, key, value);
-      if (messages === undefined) throw new Error("its key is no offset, so the log is not a topic's");
-      for (const message of messages) {
-        if (this.left-- <= 0) return true;
-        await this.out.line(JSON.stringify(viewMessage(message)));
-      }
-      return true;
-    } catch (error) {
-      warn(
-        `${nameOf(this.where)}: no messages in the entry ${key.toString('hex')}: ${(error as Error).message}`,
-      );
-      return false;
-    }
   }
 }
 
