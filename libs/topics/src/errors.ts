@@ -246,8 +246,19 @@ export class ServiceStoppedError extends TopicsError {
 }
 
 /** The message of anything that was thrown. */
+const UNKNOWN = 'an error that cannot be shown';
+
+/** Never throws: handlers throw anything, and what they throw must not stand in the way of what becomes of a message. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  try {
+    if (typeof error !== 'object' || error === null) return String(error);
+    // Errors of other realms (workers, test runners) are no instances of Error, but have messages.
+    const { message } = error as Partial<Error>;
+    if (message !== undefined) return String(message);
+    return (JSON.stringify(error) as string | undefined) ?? UNKNOWN;
+  } catch {
+    return UNKNOWN;
+  }
 }
 
 function quote(name: string): string {

@@ -53,5 +53,5 @@ export function isoTime(ms: number): string {
 
 function nameOf(error: unknown): string {
   if (isGenRocksError(error)) return error.code;
-  return error instanceof Error ? error.name : typeof error;
+  return error instanceof Error ? String(error.name) : typeof error;
 }

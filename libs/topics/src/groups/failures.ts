@@ -1,3 +1,4 @@
+import { InvalidGroupError, messageOf } from '../errors.js';
 import type { Unreadable } from '../dead-letters/dead-letter-writer.js';
 import type { TopicPartition } from './assignment.js';
 import type { ConsumerEnvironment } from './consumer-environment.js';
@@ -30,7 +31,9 @@ export class Failures {
       entry.attempts++;
       entry.current = undefined;
       if (entry.attempts === 1) entry.firstFailedAt = clock.now();
-      const pause = retries.next(errorOf(entry), entry.attempts);
+      const pause = retries.next(errorOf(entry), entry.attempts, (broken) =>
+        this.report('retry.retryIf', broken),
+      );
       if (pause === null) over.push(entry);
       else pauseMs = Math.max(pauseMs, pause);
     }
@@ -68,16 +71,29 @@ export class Failures {
     write: (to: string, burial: TopicPartition & { group: string; error: unknown }) => Promise<void>,
   ): Promise<boolean> {
     const { options, events } = this.environment;
-    const { group } = options;
+    const { group, deadLetter } = options;
     const event = { group, ...this.place, offset, attempts, error };
-    const deadLetterTopic = options.deadLetter?.(this.place.topic);
-    if (deadLetterTopic === undefined) {
+    if (deadLetter === undefined) {
       events.send('message-dropped', event);
       return true;
     }
-    if (!(await this.untilDone(() => write(deadLetterTopic, { group, ...this.place, error })))) return false;
-    events.send('dead-letter', { ...event, deadLetterTopic });
-    return true;
+    let deadLetterTopic = '';
+    const isWritten = await this.untilDone(async () => {
+      deadLetterTopic = deadLetter(this.place.topic);
+      await write(deadLetterTopic, { group, ...this.place, error });
+    });
+    if (isWritten) events.send('dead-letter', { ...event, deadLetterTopic });
+    return isWritten;
+  }
+
+  /** A function of the application threw, which must not end its consumer. */
+  private report(what: string, broken: unknown): void {
+    const error = new InvalidGroupError(`${what} threw, mend it: ${messageOf(broken)}`);
+    this.environment.events.send('consumer-error', {
+      group: this.environment.options.group,
+      ...this.place,
+      error,
+    });
   }
 
   private async untilDone(write: () => Promise<void>): Promise<boolean> {

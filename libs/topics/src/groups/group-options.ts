@@ -1,5 +1,5 @@
 import { assertUserTopicName } from '../topic-shape.js';
-import { InvalidGroupError } from '../errors.js';
+import { InvalidGroupError, messageOf } from '../errors.js';
 import { assertGroupName } from './group-name.js';
 import type {
   AssignmentStrategy,
@@ -117,7 +117,8 @@ export function resolveGroupOptions<T>(
   if (resolved.order === 'partition' && resolved.concurrency > 1) {
     throw new InvalidGroupError('order: partition allows one handler at a time; leave concurrency at 1');
   }
-  for (const topic of resolved.topics) assertDeadLetter(topic, resolved.deadLetter);
+  for (const topic of resolved.topics) resolved.deadLetter?.(topic);
+  assertNoCircle(resolved, options.deadLetter);
   return resolved;
 }
 
@@ -169,16 +170,37 @@ function resolveDeadLetter(
 ): ((topic: string) => string) | undefined {
   if (option === false) return undefined;
   const name = option === true ? undefined : typeof option === 'string' ? option : option.topic;
-  if (name === undefined) return (topic) => `${topic}.dlq`;
-  return typeof name === 'string' ? () => name : name;
+  return (topic) => {
+    const to =
+      name === undefined ? `${topic}.dlq` : typeof name === 'string' ? name : deadLetterOf(topic, name);
+    assertUserTopicName(to);
+    if (to !== topic) return to;
+    throw new InvalidGroupError(`the dead letters of ${topic} cannot go to the topic itself`);
+  };
 }
 
-function assertDeadLetter(topic: string, deadLetter: ((topic: string) => string) | undefined): void {
-  const name = deadLetter?.(topic);
-  if (name === undefined) return;
-  assertUserTopicName(name);
-  if (name === topic)
-    throw new InvalidGroupError(`the dead letters of ${topic} cannot go to the topic itself`);
+function deadLetterOf(topic: string, name: (topic: string) => string): string {
+  let to: unknown;
+  try {
+    to = name(topic);
+  } catch (error) {
+    throw new InvalidGroupError(`deadLetter.topic threw for ${topic}, mend it: ${messageOf(error)}`);
+  }
+  if (typeof to === 'string') return to;
+  throw new InvalidGroupError(`deadLetter.topic answered ${String(to)} for ${topic}; it must be a name`);
+}
+
+/** A group that takes in its own dead letters would handle what fails for ever. */
+function assertNoCircle(
+  { group, topics, patterns }: ResolvedGroupOptions,
+  deadLetter: ConsumerGroupOptions['deadLetter'],
+): void {
+  const name = typeof deadLetter === 'object' ? deadLetter.topic : deadLetter;
+  if (typeof name !== 'string') return;
+  if (!topics.includes(name) && !patterns.some((pattern) => name.search(pattern) >= 0)) return;
+  throw new InvalidGroupError(
+    `consumer group ${group} would consume its own dead letters in ${name}; name another topic, or narrow what it subscribes to`,
+  );
 }
 
 function startFrom(from: unknown): StartFrom {

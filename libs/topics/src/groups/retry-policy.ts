@@ -12,14 +12,26 @@ const UNREADABLE = ['CODEC_FAILED', 'CORRUPT_BATCH', 'SCHEMA_VIOLATION'];
 export class RetryPolicy {
   constructor(private readonly options: ResolvedRetryOptions) {}
 
-  /** The pause before the next try, in milliseconds; null where there is none. `failed` counts from 1. */
-  next(error: unknown, failed: number): number | null {
-    const { attempts, retryIf } = this.options;
+  /**
+   * The pause before the next try, in milliseconds; null where there is none. `failed` counts from 1.
+   * @param onBroken hears what `retryIf` threw: the error then is one that another try may mend
+   */
+  next(error: unknown, failed: number, onBroken: (error: unknown) => void): number | null {
+    const { attempts } = this.options;
     if (failed >= attempts || error instanceof RejectMessage) return null;
     if (UNREADABLE.some((code) => isGenRocksError(error, code))) return null;
-    if (retryIf !== undefined && !retryIf(error, failed)) return null;
-    if (error instanceof RetryAfter) return Math.min(Math.max(0, error.delayMs), MAX_DELAY_MS);
-    return this.delay(failed);
+    if (!this.mayHelp(error, failed, onBroken)) return null;
+    if (!(error instanceof RetryAfter) || Number.isNaN(error.delayMs)) return this.delay(failed);
+    return Math.min(Math.max(0, error.delayMs), MAX_DELAY_MS);
+  }
+
+  private mayHelp(error: unknown, failed: number, onBroken: (error: unknown) => void): boolean {
+    try {
+      return this.options.retryIf?.(error, failed) ?? true;
+    } catch (broken) {
+      onBroken(broken);
+      return true;
+    }
   }
 
   /** The pause after this many failures, without limit on their number. */

@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { Injectable } from '@nestjs/common';
 import { ExternalContextCreator } from '@nestjs/core';
+import { isObservable, lastValueFrom, type Observable } from 'rxjs';
 import type { HandlerContext } from '../groups/group.types.js';
 import type { Message } from '../message.js';
 import { MESSAGE_PARAMS_METADATA, messageParams } from './message-params.decorator.js';
@@ -8,6 +9,16 @@ import { MESSAGE_PARAMS_METADATA, messageParams } from './message-params.decorat
 type Method = (...args: unknown[]) => unknown;
 type Pipeline = (...args: unknown[]) => Promise<unknown>;
 export type PipelineHandler = (given: Message | Message[], context: HandlerContext) => Promise<void>;
+
+/** Filters of microservices answer an Observable, mostly one that fails: then the message has. */
+async function outcome(answer: Observable<unknown>, error: unknown): Promise<void> {
+  try {
+    await lastValueFrom(answer, { defaultValue: undefined });
+  } catch (thrown) {
+    // Nest makes plain objects of errors for clients of theirs, which tell a retry policy nothing.
+    throw thrown instanceof Error ? thrown : error;
+  }
+}
 
 /** Runs handlers through Nest's guards, interceptors, pipes and filters, as the context type `rpc`. @internal */
 @Injectable()
@@ -34,7 +45,9 @@ export class HandlerPipeline {
         await run(given, context);
       } catch (error) {
         // A filter that answers nothing has only looked at it: the message must not count as done for that.
-        if ((await filter(given, context, error)) === undefined) throw error;
+        const answer = await filter(given, context, error);
+        if (answer === undefined) throw error;
+        if (isObservable(answer)) await outcome(answer, error);
       }
     };
   }

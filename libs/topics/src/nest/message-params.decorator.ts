@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import type { PipeTransform, Type } from '@nestjs/common';
+import { InvalidConfigError } from '@genrocks/storage';
 import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
 import type { ParamsFactory } from '@nestjs/core/helpers/external-context-creator.js';
 import type { HandlerContext } from '../groups/group.types.js';
@@ -13,6 +14,7 @@ const KEY = 101;
 const HEADERS = 102;
 const MESSAGE = 103;
 const CONTEXT = 104;
+const KINDS = new Set([VALUE, KEY, HEADERS, MESSAGE, CONTEXT]);
 
 /** @internal */
 export const MESSAGE_PARAMS_METADATA = ROUTE_ARGS_METADATA;
@@ -70,6 +72,24 @@ export const messageParams: ParamsFactory = {
     return type === CONTEXT ? context : undefined;
   },
 };
+
+/** What is not of a kind of ours or of the application's own (`createParamDecorator`) would be undefined. @internal */
+export function assertMessageParams(instance: object, method: string, where: string): void {
+  const params = (Reflect.getMetadata(MESSAGE_PARAMS_METADATA, instance.constructor, method) ?? {}) as object;
+  for (const [id, { index, factory }] of Object.entries(params) as [string, Param][]) {
+    if (factory !== undefined || KINDS.has(Number(id.split(':')[0]))) continue;
+    throw new InvalidConfigError([
+      `${where}: the decorator of parameter ${index + 1} is not for messages; take @MessageValue, @MessageKey, ` +
+        '@MessageHeaders, @MessageContext or @FullMessage of @genrocks/topics, or one of your own',
+    ]);
+  }
+}
+
+interface Param {
+  readonly index: number;
+  /** Of decorators that `createParamDecorator` made. */
+  readonly factory?: unknown;
+}
 
 function property(from: unknown, name: unknown): unknown {
   if (typeof name !== 'string') return from;

@@ -47,7 +47,10 @@ export function Subscribe(
 ): MethodDecorator {
   const list = Array.isArray(topics) ? (topics as readonly SubscribeTopic[]) : [topics as SubscribeTopic];
   return (target, property) => {
-    const where = `@Subscribe on ${target.constructor.name}.${String(property)}`;
+    const isStatic = typeof target === 'function';
+    const where = `@Subscribe on ${isStatic ? target.name : target.constructor.name}.${String(property)}`;
+    if (isStatic)
+      throw new InvalidConfigError([`${where}: the method is static; handlers are methods of providers`]);
     if (list.length === 0 || !list.every(isTopic)) {
       throw new InvalidConfigError([
         `${where}: give a topic by name, pattern, RegExp or function, or several`,
@@ -55,15 +58,20 @@ export function Subscribe(
     }
     if (typeof options?.group !== 'string')
       throw new InvalidConfigError([`${where}: give the name of a group`]);
-    const method = (target as Record<PropertyKey, unknown>)[property] as object;
-    const before = subscriptionsOf(method);
-    Reflect.defineMetadata(SUBSCRIPTIONS, [...before, { topics: list, options }], method);
+    // Of the class, not of the function: other decorators put functions of their own in its place.
+    const before = subscriptionsOf(target, property);
+    Reflect.defineMetadata(SUBSCRIPTIONS, [...before, { topics: list, options }], target, property);
   };
 }
 
-/** @internal */
-export function subscriptionsOf(method: object): readonly Subscription[] {
-  return (Reflect.getMetadata(SUBSCRIPTIONS, method) as readonly Subscription[] | undefined) ?? [];
+/** Of the class that has the method: one that overrides it has no part in them. @internal */
+export function subscriptionsOf(prototype: object, property: PropertyKey): readonly Subscription[] {
+  let owner: object | null = prototype;
+  while (owner !== null && !Object.hasOwn(owner, property))
+    owner = Object.getPrototypeOf(owner) as object | null;
+  if (owner === null) return [];
+  const key = property as string | symbol;
+  return (Reflect.getOwnMetadata(SUBSCRIPTIONS, owner, key) as readonly Subscription[] | undefined) ?? [];
 }
 
 function isTopic(topic: unknown): boolean {

@@ -1,5 +1,5 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { DiscoveryService, MetadataScanner, ModuleRef } from '@nestjs/core';
+import { DiscoveryService, MetadataScanner, ModuleRef, ModulesContainer } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import { InvalidConfigError } from '@genrocks/storage';
 import type { ConsumerGroup } from '../groups/consumer-group.js';
@@ -8,8 +8,12 @@ import { TopicsService } from '../topics.service.js';
 import { MANUAL_REGISTRATION } from '../topics.tokens.js';
 import { HandlerPipeline } from './handler-pipeline.js';
 import { NameResolver } from './name-resolver.js';
+import { assertMessageParams } from './message-params.decorator.js';
 import { withRefusals } from './refusals.js';
 import { type SubscribeTopic, type Subscription, subscriptionsOf } from './subscribe.decorator.js';
+
+/** Tokens under which Nest keeps what is provided for the whole application. */
+const GLOBAL_ENHANCER = /^APP_(GUARD|PIPE|INTERCEPTOR|FILTER)\b/;
 
 /**
  * Binds the methods with `@Subscribe` of all providers and controllers. Their groups are taken down when the module
@@ -28,6 +32,7 @@ export class SubscriptionExplorer implements OnModuleInit {
     private readonly pipeline: HandlerPipeline,
     private readonly names: NameResolver,
     private readonly moduleRef: ModuleRef,
+    private readonly modules: ModulesContainer,
     @Inject(MANUAL_REGISTRATION) private readonly manual: boolean,
   ) {
     this.assertOneService();
@@ -47,10 +52,12 @@ export class SubscriptionExplorer implements OnModuleInit {
       const prototype = prototypeOf(wrapper);
       if (prototype === undefined) continue;
       for (const name of this.scanner.getAllMethodNames(prototype)) {
-        const subscriptions = subscriptionsOf(prototype[name] as object);
+        const subscriptions = subscriptionsOf(prototype, name);
         if (subscriptions.length === 0 || this.bound.has(`${wrapper.id}.${name}`)) continue;
         const where = `@Subscribe on ${wrapper.name}.${name}`;
         assertStatic(wrapper, where);
+        assertMessageParams(wrapper.instance as object, name, where);
+        this.assertStaticEnhancers(where);
         this.bound.add(`${wrapper.id}.${name}`);
         const handler = this.pipeline.handler(wrapper.instance as object, name, wrapper.id);
         for (const subscription of subscriptions) {
@@ -71,6 +78,21 @@ export class SubscriptionExplorer implements OnModuleInit {
       'topics: TopicsModule.forRoot() stands in this application twice; import it once, in the root module, ' +
         'and TopicsModule.forFeature() where topics are injected',
     ]);
+  }
+
+  /** Nest would call one that was never constructed. */
+  private assertStaticEnhancers(where: string): void {
+    for (const { injectables, providers } of this.modules.values()) {
+      for (const wrapper of [...injectables.values(), ...providers.values()]) {
+        const [global] = GLOBAL_ENHANCER.exec(String(wrapper.token)) ?? [];
+        if (global === undefined || wrapper.isDependencyTreeStatic()) continue;
+        const name = wrapper.metatype?.name ?? global;
+        throw new InvalidConfigError([
+          `${where}: ${name} (${global}) is request-scoped, or depends on what is, and cannot run for messages; ` +
+            'make it a singleton, or bind it to controllers alone (@UseGuards and the like)',
+        ]);
+      }
+    }
   }
 
   private options(
