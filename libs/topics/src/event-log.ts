@@ -9,6 +9,16 @@ export function logEvents(events: TopicsEvents, logger: Logger): void {
   // These listeners and those of the application are not a leak, however many there are.
   events.setMaxListeners(0);
   events.onListenerError = (error) => logger.warn(`a listener of an event threw: ${messageOf(error)}`);
+  events.on('storage-full', ({ adapter, error }) => {
+    logger.warn(
+      `storage ${adapter} is full: ${messageOf(error)} (said once, however many writes are refused)`,
+    );
+  });
+  events.on('storage-has-room', ({ adapter, refusals, ms }) => {
+    logger.warn(
+      `storage ${adapter} takes writes again, after ${refusals} refused in ${Math.round(ms / 1000)} s`,
+    );
+  });
   events.on('handler-error', ({ group, topic, partition, offset, attempt, retryInMs, error }) => {
     const place = `${topic}/${partition} at offset ${offset}`;
     const then = retryInMs === null ? 'the last' : `again in ${retryInMs} ms`;

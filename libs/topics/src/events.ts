@@ -29,6 +29,10 @@ export interface TopicsEventMap {
   'partition-failed': [{ topic: string; partition: number; error: Error }];
   /** Something happened inside a store by itself: recovery, eviction, damage, a write with its latency. */
   'store-event': [{ topic: string; partition: number; event: StoreEvent }];
+  /** An adapter refuses writes with `NO_SPACE`: the first of them. Further ones are counted, not told. */
+  'storage-full': [{ adapter: string; error: Error }];
+  /** It takes writes again, and has refused none for five seconds; `ms` since the first of `refusals`. */
+  'storage-has-room': [{ adapter: string; refusals: number; ms: number }];
   /** A member of this process has joined its group. */
   'group-started': [{ group: string; memberId: string }];
   /** A member of this process has left: it was drained, and what was done is committed. */

@@ -8,11 +8,12 @@ import type { TopicRecord } from './meta/topic-record.js';
 import type { ResolvedTopicsOptions } from './options.js';
 import { PartitionOpener } from './partition/partition-opener.js';
 import type { Partition } from './partition/partition.js';
-import type { PartitionEnvironment, PartitionOwner } from './partition/partition.types.js';
+import type { PartitionOwner, SharedEnvironment } from './partition/partition.types.js';
 import type { OpenTopic } from './publisher.js';
 import { Router, type Routing } from './routing/router.js';
 import { CheckedCodec } from './schema/checked-codec.js';
 import type { ValueSchema } from './schema/topic-schema.js';
+import type { StorageRooms } from './storage-room.js';
 import type { TopicShapes } from './topic-shape.js';
 
 /** What of a topic the registry cannot keep, or may be given anew. */
@@ -30,14 +31,15 @@ export class TopicOpener {
 
   constructor(
     private readonly options: ResolvedTopicsOptions,
-    environment: PartitionEnvironment,
+    environment: SharedEnvironment,
+    rooms: StorageRooms,
     private readonly shapes: TopicShapes,
     private readonly meta: MetaStore,
     private readonly offsets: GroupOffsets,
     events: TopicsEvents,
   ) {
     this.bookmarks = new IdBookmarks(meta);
-    this.partitions = new PartitionOpener(environment, events);
+    this.partitions = new PartitionOpener(environment, rooms, events);
   }
 
   load(snapshot: MetaSnapshot): void {

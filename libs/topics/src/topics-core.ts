@@ -20,6 +20,7 @@ import { TailCache } from './partition/tail-cache.js';
 import { BATCH_HEADER_BYTES } from './records/batch-header.js';
 import { ScratchPool } from './records/scratch-pool.js';
 import { RetentionGuard } from './retention-guard.js';
+import { StorageRooms } from './storage-room.js';
 import type { Topic } from './topic.js';
 import { TopicManager } from './topic-manager.js';
 import { Turn } from './turn.js';
@@ -31,6 +32,7 @@ export class TopicsCore {
   readonly cache: TailCache;
   readonly budget: PublishBudget;
   readonly manager: TopicManager;
+  private readonly rooms: StorageRooms;
   readonly groups: GroupRegistry;
   readonly deadLetters: DeadLetters;
   private readonly meta = new MetaStore();
@@ -54,11 +56,13 @@ export class TopicsCore {
     const scratch = new ScratchPool(maxBatchBytes + BATCH_HEADER_BYTES);
     const { clock } = options;
     const environment = { cache, budget, turn, scratch, maxMessageBytes, maxBatchBytes, clock };
+    this.rooms = new StorageRooms(clock, events);
     this.offsets = new GroupOffsets(meta, options.maxGroups);
     this.manager = new TopicManager(
       adapters,
       options,
       environment,
+      this.rooms,
       meta,
       this.offsets,
       events,
@@ -77,7 +81,7 @@ export class TopicsCore {
 
   /** Opens the service's own store, and every topic of the registry. */
   async open(definitions: readonly TopicDefinition[]): Promise<void> {
-    const snapshot = await this.meta.open(this.adapters.default);
+    const snapshot = await this.meta.open(this.adapters.default, this.rooms.of(this.adapters.default.name));
     this.offsets.load(snapshot);
     this.deadLetters.load(snapshot);
     await this.manager.load(snapshot, definitions);

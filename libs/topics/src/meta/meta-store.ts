@@ -8,6 +8,7 @@ import {
 import type { Bookmark } from '../dedup/id-bookmarks.js';
 import type { OffsetRange } from '../dead-letters/offset-ranges.js';
 import type { CommittedOffset } from '../groups/group.types.js';
+import type { StorageRoom } from '../storage-room.js';
 import type { TopicRecord } from './topic-record.js';
 
 /** Where the service keeps its own state; topics of users cannot have such a name. */
@@ -72,7 +73,11 @@ export class MetaStore {
   private queue: Pending[] = [];
   private writing: Promise<void> | undefined;
 
-  async open(adapter: StorageAdapter): Promise<MetaSnapshot> {
+  private room: StorageRoom | undefined;
+
+  /** @param room hears of every write and every failure */
+  async open(adapter: StorageAdapter, room?: StorageRoom): Promise<MetaSnapshot> {
+    this.room = room;
     this.store = await adapter.open(META_TOPIC, 0, { retain: 'all' });
     const snapshot: MetaSnapshot = { topics: [], logStarts: [], redriven: [], bookmarks: [], offsets: [] };
     for await (const page of this.store.scanPages()) {
@@ -104,8 +109,10 @@ export class MetaStore {
       this.queue = [];
       try {
         await this.writeAll(batch);
+        this.room?.wrote();
         for (const pending of batch) pending.resolve();
       } catch (error) {
+        this.room?.failed(error);
         for (const pending of batch) pending.reject(error);
       }
     }

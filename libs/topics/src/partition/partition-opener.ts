@@ -2,8 +2,9 @@ import { type StorageAdapter, type StoreEvent } from '@genrocks/storage';
 import type { TopicsEvents } from '../events.js';
 import { forEachLimited } from '../keyed-mutex.js';
 import type { TopicRecord } from '../meta/topic-record.js';
+import type { StorageRooms } from '../storage-room.js';
 import { Partition } from './partition.js';
-import type { PartitionEnvironment, PartitionOwner } from './partition.types.js';
+import type { PartitionOwner, SharedEnvironment } from './partition.types.js';
 
 /** Stores opened at once; opening may scan a file each. */
 const PARALLEL_OPENS = 16;
@@ -17,7 +18,8 @@ export interface LogFloor {
 /** Opens and closes the partitions of a topic. */
 export class PartitionOpener {
   constructor(
-    private readonly environment: PartitionEnvironment,
+    private readonly environment: SharedEnvironment,
+    private readonly rooms: StorageRooms,
     private readonly events: TopicsEvents,
   ) {}
 
@@ -33,9 +35,10 @@ export class PartitionOpener {
     strict: boolean,
     first = 0,
   ): Promise<Partition[]> {
+    const environment = { ...this.environment, room: this.rooms.of(adapter.name) };
     const partitions = Array.from(
       { length: record.partitions - first },
-      (_, i) => new Partition(owner, first + i, this.environment),
+      (_, i) => new Partition(owner, first + i, environment),
     );
     try {
       await forEachLimited(partitions, PARALLEL_OPENS, async (partition) => {

@@ -103,7 +103,10 @@ export class Partition {
     await this.bounds.find(reader, logStart, floor);
     const listener: AppenderListener = {
       onStored: (batches, endOffset, records, bytes) => this.onStored(batches, endOffset, records, bytes),
-      onFailed: (records) => void (this.counters.failed += records),
+      onFailed: (records, error) => {
+        this.counters.failed += records;
+        this.environment.room.failed(error);
+      },
     };
     const { topic, index, endOffset, environment, owner } = this;
     const appender = new PartitionAppender(topic, index, store, endOffset, environment, listener, owner);
@@ -302,6 +305,7 @@ export class Partition {
   }
 
   private onStored(batches: readonly Buffer[], endOffset: number, records: number, bytes: number): void {
+    this.environment.room.wrote();
     for (const batch of batches) this.tail.push(batch);
     this.owner.watcher?.stored(this.index, this.endOffset);
     this.bounds.extendTo(endOffset);

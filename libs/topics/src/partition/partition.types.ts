@@ -1,12 +1,18 @@
 import type { Codec } from '@genrocks/storage';
 import type { AppenderEnvironment, AppenderSettings } from './appender.types.js';
+import type { StorageRoom } from '../storage-room.js';
 import type { TailCache } from './tail-cache.js';
 
 /** What partitions share within one service. */
 export interface PartitionEnvironment extends AppenderEnvironment {
   readonly cache: TailCache;
   readonly maxMessageBytes: number;
+  /** Hears of every write and every failure. */
+  readonly room: StorageRoom;
 }
+
+/** What all partitions share, whatever adapter they are on. */
+export type SharedEnvironment = Omit<PartitionEnvironment, 'room'>;
 
 /** Hears what happens in the partitions of a topic, in the order in which it happens. */
 export interface PartitionWatcher {

@@ -1,0 +1,74 @@
+import { NoSpaceError } from '@genrocks/storage';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { type Running, startService } from './__fixtures__/service.js';
+import { coded } from './__fixtures__/waiting.js';
+import { ManualClock } from './testing/manual-clock.js';
+import type { Topic } from './topic.js';
+
+let clock: ManualClock;
+let running: Running;
+let topic: Topic;
+const told: unknown[] = [];
+
+beforeEach(async () => {
+  told.length = 0;
+  clock = new ManualClock();
+  running = await startService({ clock });
+  const { events } = running.service;
+  events.on('storage-full', ({ adapter, error }) => void told.push(['full', adapter, error]));
+  events.on('storage-has-room', (event) => void told.push(event));
+  topic = await running.service.startTopic('orders');
+});
+afterEach(() => running.stop());
+
+const fill = (isFull: boolean) => {
+  running.adapter.onWrite = (name) => {
+    if (isFull) throw new NoSpaceError(`${name}/0`, new Error('ENOSPC'));
+  };
+};
+const refused = async () => {
+  await expect(topic.publish({ value: 1 })).rejects.toEqual(coded('NO_SPACE'));
+};
+
+it('a full device is told once, and once that it has room again', async () => {
+  fill(true);
+  for (let i = 0; i < 5; i++) await refused();
+  expect(told).toEqual([['full', 'map', coded('NO_SPACE')]]);
+  await clock.advance(10_000);
+  fill(false);
+  await topic.publish({ value: 1 });
+  await topic.publish({ value: 1 });
+  expect(told.slice(1)).toEqual([{ adapter: 'map', refusals: 5, ms: 10_000 }]);
+  fill(true);
+  await refused();
+  expect(told).toHaveLength(3);
+});
+
+it('small writes that find room between others that do not are told of neither', async () => {
+  fill(true);
+  await refused();
+  for (let i = 0; i < 3; i++) {
+    await clock.advance(4_999);
+    fill(false);
+    await topic.publish({ value: 1 });
+    fill(true);
+    await refused();
+  }
+  expect(told).toHaveLength(1);
+  fill(false);
+  await clock.advance(5_000);
+  await topic.publish({ value: 1 });
+  expect(told[1]).toMatchObject({ refusals: 4 });
+});
+
+it('other failures are none of its business', async () => {
+  running.adapter.onWrite = () => Promise.reject(new Error('io'));
+  await expect(topic.publish({ value: 1 })).rejects.toThrow('io');
+  expect(told).toEqual([]);
+});
+
+it('a write of the service itself that is refused counts as any other', async () => {
+  fill(true);
+  await expect(running.service.startTopic('other')).rejects.toEqual(coded('NO_SPACE'));
+  expect(told).toEqual([['full', 'map', coded('NO_SPACE')]]);
+});
