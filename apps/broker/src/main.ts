@@ -1,23 +1,12 @@
-import 'reflect-metadata';
-import { readFileSync } from 'node:fs';
-import { CommandFactory } from 'nest-commander';
-import { EXIT } from './cli/exit-codes.js';
-import { describeError } from './cli/output.js';
-import { RootModule } from './cli/root.module.js';
-import { Terminal } from './cli/terminal.js';
+import { explainOpenFiles } from './cli/open-files.js';
 
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
-
-const terminal = Terminal.ofProcess();
-await CommandFactory.run(await RootModule.on(terminal, process.argv.slice(2)), {
-  logger: false,
-  cliName: 'genrocks',
-  version,
-  serviceErrorHandler: (error) => {
-    process.stderr.write(`${describeError(error, process.argv.includes('--json'))}\n`);
-    process.exit(EXIT.failed);
-  },
-});
-process.exitCode ??= terminal.exitCode;
+try {
+  // Loaded here, so that what goes wrong with that already can be told in plain words.
+  const { run } = await import('./cli/run.js');
+  await run();
+} catch (error) {
+  const explanation = explainOpenFiles(error);
+  if (explanation === undefined) throw error;
+  process.stderr.write(`genrocks: TOO_MANY_FILES: ${explanation}\n`);
+  process.exit(1);
+}

@@ -15,6 +15,8 @@ const EVENTS: Record<keyof TopicsEventMap, true> = {
   'partitions-added': true,
   'partition-failed': true,
   'store-event': true,
+  'storage-full': true,
+  'storage-has-room': true,
   'group-started': true,
   'group-stopped': true,
   rebalance: true,

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { isGenRocksError } from '@genrocks/storage';
 import { EXIT } from './exit-codes.js';
+import { explainOpenFiles } from './open-files.js';
+import { TooManyFilesError } from './too-many-files.error.js';
 import type { Terminal } from './terminal.js';
 
 /** Bytes gathered before they are written. */
@@ -60,7 +62,9 @@ export async function run(
 }
 
 /** In words, or as JSON. */
-export function describeError(error: unknown, json: boolean): string {
+export function describeError(thrown: unknown, json: boolean): string {
+  const openFiles = explainOpenFiles(thrown);
+  const error = openFiles === undefined ? thrown : new TooManyFilesError(openFiles);
   const known = isGenRocksError(error);
   const message = error instanceof Error ? error.message : String(error);
   if (!json) return `genrocks: ${known ? `${error.code}: ` : ''}${message.replaceAll('\n', '; ')}`;

@@ -24,6 +24,7 @@ export class ServeCommand extends CommandRunner {
 
   override async run(_arguments: string[], options: ServeOptions): Promise<void> {
     let app: NestFastifyApplication | undefined;
+    let isStopping = () => false;
     let loaded: LoadedConfig | undefined;
     // Loaded here, so that the other commands start without a web server and all adapters.
     const [{ createBroker, listen }, { loadConfig }, { explainStartFailure }] = await Promise.all([
@@ -37,9 +38,11 @@ export class ServeCommand extends CommandRunner {
       Logger.overrideLogger(logger);
       for (const warning of loaded.warnings) logger.warn(warning, 'Config');
       app = await createBroker(loaded.config, { logger });
-      closeOnSignal(app, loaded.config.http.shutdownTimeoutMs + STORAGE_GRACE_MS);
+      isStopping = closeOnSignal(app, loaded.config.http.shutdownTimeoutMs + STORAGE_GRACE_MS);
       await listen(app, loaded.config);
     } catch (error) {
+      // What a signal has broken off has not failed; closing ends the process.
+      if (isStopping()) await new Promise(() => {});
       for (const line of explainStartFailure(error, loaded?.config)) process.stderr.write(`${line}\n`);
       await app?.close().catch(() => {});
       process.exit(EXIT.failed);
@@ -84,8 +87,9 @@ const STORAGE_GRACE_MS = 30_000;
 /**
  * The first SIGTERM or SIGINT stops the broker in order: no new requests, requests in flight finish, consumers
  * commit, storage closes last. A second one ends the process at once.
+ * @returns whether one has come
  */
-function closeOnSignal(app: NestFastifyApplication, limitMs: number): void {
+function closeOnSignal(app: NestFastifyApplication, limitMs: number): () => boolean {
   const logger = new Logger('Broker');
   let stopping = false;
   const stop = async (signal: NodeJS.Signals) => {
@@ -110,4 +114,5 @@ function closeOnSignal(app: NestFastifyApplication, limitMs: number): void {
   };
   process.on('SIGTERM', (signal) => void stop(signal));
   process.on('SIGINT', (signal) => void stop(signal));
+  return () => stopping;
 }
