@@ -255,7 +255,7 @@ export function messageOf(error: unknown): string {
     // Errors of other realms (workers, test runners) are no instances of Error, but have messages.
     const { message } = error as Partial<Error>;
     if (message !== undefined) return String(message);
-    return (JSON.stringify(error) as string | undefined) ?? UNKNOWN;
+    return (JSON.stringify(error)) ?? UNKNOWN;
   } catch {
     return UNKNOWN;
   }
