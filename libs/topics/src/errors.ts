@@ -30,9 +30,14 @@ export class TopicExistsError extends TopicsError {
 /** `TOPIC_STOPPED`: the topic was stopped, is not open yet, or the service is shutting down. */
 export class TopicStoppedError extends TopicsError {
   constructor(topic: string, state: string = 'stopped') {
-    super('TOPIC_STOPPED', `topic ${quote(topic)} is ${state}; start it with startTopic`, false, {
-      details: { topic, state },
-    });
+    super(
+      'TOPIC_STOPPED',
+      `topic ${quote(topic)} is ${state}; start it with startTopic, unless the application is closing`,
+      false,
+      {
+        details: { topic, state },
+      },
+    );
   }
 }
 
@@ -245,17 +250,20 @@ export class ServiceStoppedError extends TopicsError {
   }
 }
 
-/** The message of anything that was thrown. */
 const UNKNOWN = 'an error that cannot be shown';
 
-/** Never throws: handlers throw anything, and what they throw must not stand in the way of what becomes of a message. */
+/**
+ * The message of anything that was thrown. Never throws: handlers throw anything, and what they throw must not stand in
+ * the way of what becomes of a message.
+ */
 export function messageOf(error: unknown): string {
   try {
     if (typeof error !== 'object' || error === null) return String(error);
     // Errors of other realms (workers, test runners) are no instances of Error, but have messages.
     const { message } = error as Partial<Error>;
     if (message !== undefined) return String(message);
-    return (JSON.stringify(error)) ?? UNKNOWN;
+    const text: unknown = JSON.stringify(error);
+    return typeof text === 'string' ? text : UNKNOWN;
   } catch {
     return UNKNOWN;
   }

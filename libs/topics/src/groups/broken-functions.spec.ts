@@ -10,7 +10,7 @@ const failingWith =
   (error: unknown) =>
   ({ value }: { value: unknown }) => {
     // What handlers throw is not always an error.
-     
+
     if (value === 'bad') throw error;
   };
 
@@ -102,6 +102,18 @@ describe('what a handler throws', () => {
     await settled();
     expect((await orders.deadLetters())[0]!.headers['genrocks-dlq-reason']).toBe(reason);
     expect(orders.committed()).toBe(2);
+  });
+
+  it('may be the same for many messages at once: waiting for the next try is no leak', async () => {
+    const warnings: string[] = [];
+    const hear = ({ name }: Error) => void warnings.push(name);
+    process.on('warning', hear);
+    await orders.consume({ handler: failingWith(new Error('no')), retry: { attempts: 2 } });
+    await orders.publish(...Array.from({ length: 20 }, (_, i): [string, string] => [`k${i}`, 'bad']));
+    await orders.clock.untilSleeping(20);
+    await settled();
+    process.off('warning', hear);
+    expect(warnings).toEqual([]);
   });
 
   it('may be a RetryAfter without a number: the pause is the usual one', async () => {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { PartitionNotAssignedError } from '../delivery-errors.js';
 import type { Message } from '../message.js';
 import type { Partition } from '../partition/partition.js';
@@ -50,6 +51,8 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink {
     const { order, concurrency } = environment.options;
     this.queue = new DeliveryQueue(KEY_OF[order], concurrency > 1);
     const { signal } = this.stopping;
+    // Every message that waits for its next try listens to it.
+    setMaxListeners(0, signal);
     this.failures = new Failures(environment, place, signal, this.counters);
     this.feed = new PartitionFeed(place, partition, environment, this.failures, this.counters, signal, this);
   }
