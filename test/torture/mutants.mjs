@@ -295,6 +295,13 @@ const mutants = [
     suites: ['crash-states'],
   },
   {
+    name: 'a sync beside the writes meets a file that is being closed',
+    file: `${ENGINE}syncs.ts`,
+    from: /this\.underWay \|\| this\.paused/,
+    to: 'this.underWay',
+    suites: ['engine/syncs', 'faults'],
+  },
+  {
     name: 'a short write is taken for a whole one',
     file: `${ENGINE}write-handles.ts`,
     from: /(written \+= taken\(await [^;]+;)/,
