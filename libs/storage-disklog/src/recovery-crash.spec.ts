@@ -18,7 +18,7 @@ Logger.overrideLogger(false);
 const scratch = new Scratch();
 afterAll(() => scratch.clear());
 
-/** First crashes of a scenario, and the share of what can follow each; `npm run torture` tries all of it. */
+/** First crashes of a scenario, and the share of what can follow each; `npm run torture` tries more. */
 const CRASHES = 3;
 const SHARE = 0.2;
 
