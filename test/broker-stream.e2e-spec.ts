@@ -184,6 +184,15 @@ describe.each(ADAPTERS)('event streams on %s', (adapter) => {
     expect(await consumed()).toBe(200);
   });
 
+  it('and many more of them are no leak, of which Node would warn', async () => {
+    const warnings: string[] = [];
+    const hear = ({ name }: Error) => void warnings.push(name);
+    process.on('warning', hear);
+    for (let i = 0; i < 12; i++) await open();
+    process.off('warning', hear);
+    expect(warnings).toEqual([]);
+  });
+
   it('ends when the broker stops', async () => {
     const client = await open();
     await Promise.all([broker.app.close(), client.end()]);

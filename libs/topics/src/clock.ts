@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-
 /** Time as topics and their consumers see it: a test may bring its own (`ManualClock` of `@genrocks/topics/testing`). */
 export interface Clock {
   /** Milliseconds since 1970: what a message is stamped with. Whoever sets the machine's clock makes it jump. */
@@ -21,6 +19,18 @@ export interface SleepOptions {
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
-  sleep: (ms, signal, { deadline = false } = {}) =>
-    sleep(ms, undefined, { signal, ref: !deadline }).catch(() => {}),
+  sleep(ms, signal, { deadline = false } = {}) {
+    if (signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const end = () => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', end);
+        resolve();
+      };
+      // Not that of node:timers/promises, which test runners with fake timers do not replace.
+      const timer = setTimeout(end, ms);
+      if (deadline) timer.unref();
+      signal.addEventListener('abort', end, { once: true });
+    });
+  },
 };

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -67,6 +68,8 @@ export class BrokerHttpAdapter extends FastifyAdapter {
       },
     });
     this.late = late;
+    // Every stream and long poll listens to it.
+    setMaxListeners(0, this.ending.signal);
     this.budget = new InflightBudget(config.maxInflightBytes);
     this.uploads = new InflightBudget(config.maxInflightBytes);
     this.answers = new InflightBudget(config.maxInflightBytes);

@@ -16,13 +16,18 @@ export class HttpRuntime {
   signalFor(reply: FastifyReply): AbortSignal {
     const gone = new AbortController();
     const { raw } = reply;
+    const { endingSignal } = this.adapter;
     const abort = () => gone.abort();
-    if (raw.destroyed || this.adapter.endingSignal.aborted) abort();
+    // Of a client that is gone already no event would take the listener away again.
+    if (raw.destroyed || endingSignal.aborted) {
+      abort();
+      return gone.signal;
+    }
     raw.once('close', () => {
-      this.adapter.endingSignal.removeEventListener('abort', abort);
+      endingSignal.removeEventListener('abort', abort);
       abort();
     });
-    this.adapter.endingSignal.addEventListener('abort', abort, { once: true });
+    endingSignal.addEventListener('abort', abort, { once: true });
     return gone.signal;
   }
 }

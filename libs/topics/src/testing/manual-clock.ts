@@ -107,6 +107,9 @@ export class ManualClock implements Clock {
   }
 }
 
+/** The real one, whatever fake timers a test has put in its place. */
+const nextTurn = setImmediate;
+
 async function settled(): Promise<void> {
-  for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
+  for (let i = 0; i < 3; i++) await new Promise((resolve) => nextTurn(resolve));
 }
