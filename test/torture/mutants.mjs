@@ -87,14 +87,14 @@ const mutants = [
   {
     name: 'whatever is unreadable is taken for a torn write',
     file: `${ENGINE}recovery.ts`,
-    from: /result\.synced <= gap\.start/,
-    to: '(gap.syncedAfter ?? 0) <= gap.start',
+    from: /&& synced <= gap\.start/,
+    to: '&& (gap.syncedAfter ?? 0) <= gap.start',
     suites: ['damage'],
   },
   {
     name: 'everything unreadable is cut',
     file: `${ENGINE}recovery.ts`,
-    from: /gap\.syncedAfter !== undefined && result\.synced <= gap\.start/,
+    from: /gap\.syncedAfter !== undefined && synced <= gap\.start/,
     to: 'gap.end > 0',
     suites: ['damage'],
   },
@@ -255,7 +255,7 @@ const mutants = [
   {
     name: 'JSON lines count as closed while they are written',
     file: `${ENGINE}log-opener.ts`,
-    from: /await this\.fs\.unlink\(this\.names\.end\);\s+(await this\.fs\.syncDirectory)/,
+    from: /await fs\.unlink\(names\.end\);\s+(await fs\.syncDirectory)/,
     to: '$1',
     suites: ['external', 'crash-states'],
   },
