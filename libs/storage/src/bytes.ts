@@ -29,7 +29,13 @@ function viewOf(bytes: BytesLike, what: string): Buffer {
  * @throws {TooLargeError}
  */
 export function keyToString(key: BytesLike, maxBytes = Infinity): string {
-  return toBuffer(key, 'key', maxBytes).toString('latin1');
+  const bytes = toBuffer(key, 'key', maxBytes);
+  return bytes.length === 8 ? eightCharacters(bytes) : bytes.toString('latin1');
+}
+
+/** The key of an offset, as most are: a third of what the native call costs. */
+function eightCharacters(b: Buffer): string {
+  return String.fromCharCode(b[0]!, b[1]!, b[2]!, b[3]!, b[4]!, b[5]!, b[6]!, b[7]!);
 }
 
 /** The bytes behind {@link keyToString}. */

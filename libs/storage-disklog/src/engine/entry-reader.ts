@@ -11,22 +11,26 @@ const MAX_RUN = 1 << 20;
 
 /** The newest value of a key whose slot is known; at once where it takes no wait. The buffer is the caller's own. */
 export function readValue({ file, key, slot }: Found): Buffer | Promise<Buffer> {
-  const { start, length } = extentOf(slot);
-  const bytes = readBytes(file, start, length);
-  if (!(bytes instanceof Promise)) return valueFrom(file, bytes, start, key, slot);
-  return bytes.then((read) => valueFrom(file, read, start, key, slot));
+  const { at, length, inner, innerLength } = slot;
+  const bytes = inner === 0 ? readBytes(file, at, length) : readBytes(file, at + inner, innerLength);
+  if (!(bytes instanceof Promise)) return valueFrom(file, bytes, key, slot);
+  return bytes.then((own) => valueFrom(file, own, key, slot));
 }
 
-const plain = emptyPlainItem();
+const read = emptyPlainItem();
 
-/** The value in the bytes of its item or, of an entry of a batch, in its own. */
-function valueFrom(file: LogFile, bytes: Buffer, start: number, key: string, slot: Slot): Buffer {
-  if (slot.inner === 0 && file.format.readPlainItem?.(bytes, 0, slot.at, plain) === true) {
-    const { keyStart, keyEnd, valueStart, valueEnd, deleted, end } = plain;
-    const isIt = !deleted && end === bytes.length && slot.index === 0 && isKey(bytes, keyStart, keyEnd, key);
-    if (isIt) return bytes.subarray(valueStart, valueEnd);
+/** The value in the bytes of its item or, of an entry of a batch, in its own. Makes no objects where it need not. */
+function valueFrom(file: LogFile, bytes: Buffer, key: string, slot: Slot): Buffer {
+  const { format } = file;
+  const isRead =
+    slot.inner === 0
+      ? format.readPlainItem?.(bytes, 0, slot.at, read) === true && slot.index === 0
+      : format.readPlacedLayout?.(bytes, slot.crc, read) === true;
+  const isIt = isRead && !read.deleted && read.end === bytes.length;
+  if (isIt && isKey(bytes, read.keyStart, read.keyEnd, key)) {
+    return bytes.subarray(read.valueStart, read.valueEnd);
   }
-  return entryFrom(file, bytes, start, key, slot).value;
+  return entryFrom(file, bytes, extentOf(slot).start, key, slot).value;
 }
 
 /**

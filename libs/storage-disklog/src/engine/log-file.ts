@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { type Allocate, LogCorruptError, StorageIoError, type StoreEvent } from '@genrocks/storage';
 import type { Slot } from '../format/entry.js';
 import type { Item } from '../format/item.js';

@@ -33,10 +33,19 @@ export class LogView {
     try {
       found = this.find(probe, skipDamaged);
     } catch (error) {
-      if (!(error instanceof IndexDamagedError)) throw error;
-      return this.healing(undefined, () => this.find(probe, skipDamaged)).then((again) => this.read(again));
+      return this.getHealing(probe, skipDamaged, error);
     }
     return this.read(found);
+  }
+
+  /** Apart from {@link get}, which would otherwise keep what is used here on the heap at every call. */
+  private async getHealing(
+    probe: KeyProbe,
+    skipDamaged: boolean,
+    error: unknown,
+  ): Promise<Buffer | undefined> {
+    if (!(error instanceof IndexDamagedError)) throw error;
+    return this.read(await this.healing(undefined, () => this.find(probe, skipDamaged)));
   }
 
   async exists(key: string, skipDamaged: boolean): Promise<boolean> {

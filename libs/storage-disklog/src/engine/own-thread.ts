@@ -1,3 +1,5 @@
+// The global is an accessor, which costs as much as asking for the time.
+import { performance } from 'node:perf_hooks';
 import type { Allocate } from '@genrocks/storage';
 import type { LogFile } from './log-file.js';
 

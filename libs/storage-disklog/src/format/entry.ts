@@ -157,7 +157,7 @@ const layout: Writable<Layout> = {
 };
 const slot: Writable<Slot> = { at: 0, length: 0, index: 0, deleted: false, inner: 0, innerLength: 0, crc: 0 };
 
-type Writable<T> = { -readonly [Field in keyof T]: T[Field] };
+export type Writable<T> = { -readonly [Field in keyof T]: T[Field] };
 
 /**
  * Tells the entries of an item as {@link writeTerm} lays it out; false where it was laid out in another way, and then
@@ -247,11 +247,14 @@ export function readLayout(buffer: Buffer, at: number, limit: number, into: Writ
 
 /** Reads an entry of a batch out of its own bytes; undefined where they are not what was written. */
 export function readPlacedEntry(bytes: Buffer, crc: number): { key: Buffer; value: Buffer } | undefined {
-  if (crc32(bytes) !== crc) return undefined;
-  const keyStart = TUPLE_HEAD + BINARY_HEAD;
-  const valueHead = keyStart + bytes.readUInt32BE(TUPLE_HEAD + 1);
-  const value = bytes.subarray(valueHead + BINARY_HEAD, bytes.length - TIMESTAMP_SIZE);
-  return { key: bytes.subarray(keyStart, valueHead), value };
+  if (!readPlacedLayout(bytes, crc, layout)) return undefined;
+  const { keyStart, keyEnd, valueStart, valueEnd } = layout;
+  return { key: bytes.subarray(keyStart, keyEnd), value: bytes.subarray(valueStart, valueEnd) };
+}
+
+/** Finds the parts of an entry of a batch in its own bytes; false where they are not what was written. */
+export function readPlacedLayout(bytes: Buffer, crc: number, into: Writable<Layout>): boolean {
+  return crc32(bytes) === crc && readLayout(bytes, 0, bytes.length, into);
 }
 
 export interface DecodedTerm {

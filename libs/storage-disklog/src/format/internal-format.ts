@@ -1,4 +1,4 @@
-import { placeEntries, readPlacedEntry } from './entry.js';
+import { placeEntries, readPlacedEntry, readPlacedLayout } from './entry.js';
 import { FILE_HEAD, fileHead, readFileHead } from './headers.js';
 import {
   type BadItem,
@@ -44,6 +44,7 @@ export const internalFormat: LogFormat = {
   placeEntries: (buffer, start, length, at, onPlaced) =>
     placeEntries(buffer, start, start + termOffset(length), at, length, onPlaced),
   readPlacedEntry,
+  readPlacedLayout,
   readItem: readWholeItem,
   itemAt,
   readPlainItem,

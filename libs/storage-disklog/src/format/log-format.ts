@@ -1,4 +1,4 @@
-import type { EntryWrite, OnPlaced } from './entry.js';
+import type { EntryWrite, Layout, OnPlaced, Writable } from './entry.js';
 import type { FileStatus } from './headers.js';
 import type { BadItem, Frame, Item, Trailer, ValueApart } from './item.js';
 import type { PlainItem } from './plain-item.js';
@@ -61,6 +61,8 @@ export interface LogFormat {
   placeEntries(buffer: Buffer, start: number, length: number, at: number, onPlaced: OnPlaced): boolean;
   /** Reads an entry of a batch out of its own bytes; undefined where they are not what was written. */
   readPlacedEntry(bytes: Buffer, crc: number): { key: Buffer; value: Buffer } | undefined;
+  /** Finds its key and value in there and makes no objects of them; undefined where the format cannot. */
+  readonly readPlacedLayout?: (bytes: Buffer, crc: number, into: Writable<Layout>) => boolean;
   /** Reads and checks the one item that these bytes are; it stands at `position` of its file. */
   readItem(bytes: Buffer, position: number): Item | BadItem;
 

@@ -130,25 +130,30 @@ export function keyOf(block: Buffer, index: number): string {
 
 export function slotOf(block: Buffer, index: number): Slot {
   const at = entryAt(block, index);
-  const item = itemsAt(block) + numberAt(block, ENTRY.item, at) * block[8]!;
+  const item = itemsAt(block) + smallAt(block, ENTRY.item, at) * block[8]!;
   return {
     at: numberAt(block, ITEM.at, item),
-    length: numberAt(block, ITEM.length, item),
-    index: numberAt(block, ENTRY.index, at),
-    deleted: numberAt(block, ENTRY.deleted, at) === 1,
-    inner: numberAt(block, ENTRY.inner, at),
-    innerLength: numberAt(block, ENTRY.innerLength, at),
-    crc: numberAt(block, ENTRY.crc, at),
+    length: smallAt(block, ITEM.length, item),
+    index: smallAt(block, ENTRY.index, at),
+    deleted: smallAt(block, ENTRY.deleted, at) === 1,
+    inner: smallAt(block, ENTRY.inner, at),
+    innerLength: smallAt(block, ENTRY.innerLength, at),
+    crc: smallAt(block, ENTRY.crc, at),
   };
 }
 
 export function isDeletedAt(block: Buffer, index: number): boolean {
-  return numberAt(block, ENTRY.deleted, entryAt(block, index)) === 1;
+  return smallAt(block, ENTRY.deleted, entryAt(block, index)) === 1;
 }
 
 export function childOf(block: Buffer, index: number): BlockPlace {
   const at = entryAt(block, index);
-  return { offset: numberAt(block, CHILD.offset, at), length: numberAt(block, CHILD.length, at) };
+  return { offset: numberAt(block, CHILD.offset, at), length: smallAt(block, CHILD.length, at) };
+}
+
+/** Where a child stands; its length is only needed where it has to be read. */
+export function childOffset(block: Buffer, index: number): number {
+  return numberAt(block, CHILD.offset, entryAt(block, index));
 }
 
 /** A number of a column, of the item or entry that begins at `at`. */
@@ -159,6 +164,16 @@ function numberAt(block: Buffer, column: number, at: number): number {
   let difference = 0;
   for (let i = from; i < to; i++) difference = difference * 256 + block[i]!;
   return uint16(block, head) * 0x1_0000_0000 + uint32(block, head + 2) + difference;
+}
+
+/** Like {@link numberAt}, for what is below 2^32: all but positions. It stays a small integer, which makes no object. */
+function smallAt(block: Buffer, column: number, at: number): number {
+  const head = HEAD_BYTES + column * COLUMN_BYTES;
+  const from = at + block[head + 6]!;
+  const to = from + block[head + 7]!;
+  let difference = 0;
+  for (let i = from; i < to; i++) difference = (difference << 8) | block[i]!;
+  return (uint32(block, head + 2) + difference) >>> 0;
 }
 
 function prefixLength(block: Buffer): number {

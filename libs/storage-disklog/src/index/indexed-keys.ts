@@ -8,6 +8,7 @@ import {
   blockCount,
   type BlockPlace,
   childOf,
+  childOffset,
   isDeletedAt,
   isIntact,
   keyOf,
@@ -100,7 +101,7 @@ export class IndexedKeys implements FileKeys {
       this.found = 0;
       return undefined;
     }
-    const leaf = this.block(this.placeFor(key));
+    const leaf = this.leafFor(key);
     const at = search(leaf, key);
     if (at < 0) {
       // A filter that let it pass could not have helped.
@@ -194,12 +195,20 @@ export class IndexedKeys implements FileKeys {
     return { lowest: keyOf(this.block(this.firstLeaf()), 0), highest: keyOf(last, blockCount(last) - 1) };
   }
 
-  /** The leaf that holds a key if any does: in every node the last child whose first key is not above it. */
+  /** The leaf that holds a key if any does. Nearly every get comes through here, so it makes no objects. */
+  private leafFor(key: string): Buffer {
+    const { root, leavesEnd } = this.footer;
+    let block = this.block(root);
+    for (let offset = root.offset; offset >= leavesEnd;) {
+      const index = childFor(block, key);
+      offset = childOffset(block, index);
+      block = this.cache.get(offset) ?? this.block(childOf(block, index));
+    }
+    return block;
+  }
+
   private placeFor(key: string): BlockPlace {
-    return this.descend((node) => {
-      const at = search(node, key);
-      return at >= 0 ? at : Math.max(0, ~at - 1);
-    });
+    return this.descend((node) => childFor(node, key));
   }
 
   /** The leaf with the highest key below a bound. */
@@ -292,8 +301,7 @@ export class IndexedKeys implements FileKeys {
     return this.block({ offset: this.footer.bloomAt + page * BLOOM_PAGE_BYTES, length: BLOOM_PAGE_BYTES });
   }
 
-  private block(place: BlockPlace): Buffer {
-    const { offset, length } = place;
+  private block({ offset, length }: BlockPlace): Buffer {
     const cached = this.cache.get(offset);
     if (cached !== undefined) return cached;
     // A block must not keep a whole pool slab alive in the cache.
@@ -303,4 +311,10 @@ export class IndexedKeys implements FileKeys {
     this.cache.set(offset, block);
     return block;
   }
+}
+
+/** The child of a node that holds a key if any does: the last one whose first key is not above it. */
+function childFor(node: Buffer, key: string): number {
+  const at = search(node, key);
+  return at >= 0 ? at : Math.max(0, ~at - 1);
 }

@@ -129,6 +129,20 @@ class NodeFileHandle implements FileHandle {
   }
 }
 
+/** Spares a read the look at the time of the last one: a tenth of a short read. Linux has it. */
+const NOATIME = (fs.constants as { O_NOATIME?: number }).O_NOATIME ?? 0;
+
+function openForReading(path: string): number {
+  const { O_RDONLY } = fs.constants;
+  try {
+    return fs.openSync(path, O_RDONLY | NOATIME);
+  } catch (error) {
+    // Only a file's owner may ask for it.
+    if (NOATIME === 0 || !isErrno(error, 'EPERM')) throw error;
+    return fs.openSync(path, O_RDONLY);
+  }
+}
+
 /** The real file system. */
 export const nodeFileSystem: FileSystem = {
   async open(path, { write, create = false, durable = false }) {
@@ -136,7 +150,7 @@ export const nodeFileSystem: FileSystem = {
     const flags = (write ? O_RDWR : O_RDONLY) | (create ? O_CREAT | O_TRUNC : 0) | (durable ? DSYNC : 0);
     return new NodeFileHandle(await call.open(path, flags, 0o644), durable && DSYNC === 0);
   },
-  openSync: (path) => new NodeFileHandle(fs.openSync(path, fs.constants.O_RDONLY), false),
+  openSync: (path) => new NodeFileHandle(openForReading(path), false),
   readFile: (path) => fs.promises.readFile(path),
   async readdir(path) {
     const entries = await fs.promises.readdir(path, { withFileTypes: true });
