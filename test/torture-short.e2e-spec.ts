@@ -1,8 +1,13 @@
-import { describe, it } from 'vitest';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
 import { newSeed } from '../libs/storage-disklog/src/__fixtures__/random.js';
+import { mutants } from './torture/deliberate-faults.mjs';
 import { rigs } from './torture/rigs.js';
 import { torture } from './torture/torture.js';
 
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Seconds in which a rig begins new cycles; two cycles at least fit everywhere. */
 const SECONDS = 8;
 
@@ -21,4 +26,13 @@ describe('the disk log under torture, in short (npm run torture runs it long)', 
       }
     });
   }
+});
+
+describe('the deliberate faults', () => {
+  it.each(mutants)('$name: has its one place in the code, and suites to notice', ({ file, from, suites }) => {
+    expect(readFileSync(join(ROOT, file), 'utf8').match(new RegExp(from, 'g'))).toHaveLength(1);
+    for (const suite of suites) {
+      expect(existsSync(join(ROOT, `libs/storage-disklog/src/${suite}.spec.ts`)), suite).toBe(true);
+    }
+  });
 });
