@@ -1,30 +1,19 @@
 import { NeedRepairError } from '@genrocks/storage';
-import { writeIndexFile, writeSizeFile } from '../format/headers.js';
 import type { LogFormat } from '../format/log-format.js';
-import { type FileHandle, type FileSystem, isErrno } from '../io/file-system.js';
+import type { FileHandle, FileSystem } from '../io/file-system.js';
 import { PooledFile } from '../io/handle-pool.js';
 import type { CurrentFile } from './current-file.js';
 import type { DirectoryOptions, FileMaker } from './file-maker.js';
-import {
-  endIsMissing,
-  type KnownEnd,
-  type LogEnd,
-  readLogEnd,
-  storedWhenClosed,
-  writeLogEnd,
-} from './log-end.js';
+import { endIsMissing, type KnownEnd, type LogEnd, storedWhenClosed, writeLogEnd } from './log-end.js';
+import { type KnownFile, KnownFiles } from './known-files.js';
 import type { LeftFiles } from './left-files.js';
 import { LogFile } from './log-file.js';
 import type { LogNames } from './names.js';
-import { readBeginning, refuseOtherLog } from './other-log.js';
+import { refuseOtherLog } from './other-log.js';
 import { quarantine } from './quarantine.js';
-import { findSegments } from './segment-order.js';
-import type { SegmentRecord } from './segment-list.js';
 import type { LeftFacts } from './segments.js';
 import { recoverFile, type RecoveredFile } from './recovery.js';
 import { TimeSlices } from './time-slices.js';
-import { newGapsBetween } from './wrap-gaps.js';
-import { findWrapOrder } from './wrap-order.js';
 
 /** What opening a log found and did. */
 export interface Recovery {
@@ -33,15 +22,6 @@ export interface Recovery {
   readonly items: number;
   readonly badBytes: number;
   readonly ms: number;
-}
-
-/** A file of the log as the directory knows it before the file is opened. */
-interface KnownFile {
-  readonly number: number;
-  readonly generation: number | undefined;
-  readonly size: number;
-  /** What the list of segments says. */
-  readonly facts?: SegmentRecord;
 }
 
 /**
@@ -61,6 +41,7 @@ export class LogOpener {
   private readonly names: LogNames;
   private readonly options: DirectoryOptions;
   private readonly format: LogFormat;
+  private readonly found: KnownFiles;
 
   constructor(
     private readonly maker: FileMaker,
@@ -70,6 +51,7 @@ export class LogOpener {
     this.names = maker.names;
     this.options = maker.options;
     this.format = maker.options.format;
+    this.found = new KnownFiles(maker);
   }
 
   async open(): Promise<void> {
@@ -81,7 +63,7 @@ export class LogOpener {
       await this.maker.removeFiles();
       await this.maker.finishTruncation();
     }
-    const known = await this.knownFiles();
+    const known = await this.found.all();
     const { unfinished, unfinishedIndex, compacted, unfinishedSegments } = names;
     for (const path of [unfinished, unfinishedIndex, compacted, unfinishedSegments]) await fs.unlink(path);
     const current = known.at(-1);
@@ -100,76 +82,6 @@ export class LogOpener {
     await this.left.settled();
     await this.current?.abandon();
     for (const file of this.files.splice(0)) await file.release();
-  }
-
-  private async knownFiles(): Promise<readonly KnownFile[]> {
-    const { fs, names, options } = this;
-    if (options.type === 'wrap') return this.wrapFiles();
-    const segments = options.type === 'compact' ? await findSegments(fs, names, options) : undefined;
-    if (segments === undefined) return this.haltFile();
-    if (options.repair === false) await this.refuseUnclosed(segments.at(-1)!.number);
-    return segments.map((record) => ({ ...record, facts: record }));
-  }
-
-  private async haltFile(): Promise<KnownFile[]> {
-    const { fs, names } = this;
-    const size = await fs.size(names.halt);
-    // Shorter than its head: the file was being created when the process died.
-    if (size === undefined || size < this.format.headBytes) {
-      await this.reportMissing(names.halt, await this.closedEnd());
-      return [];
-    }
-    if (this.options.repair === false) await this.refuseUnclosed(0);
-    return [{ number: 0, generation: undefined, size }];
-  }
-
-  private async wrapFiles(): Promise<readonly KnownFile[]> {
-    const { names } = this;
-    const order = await findWrapOrder(this.fs, names, this.format);
-    const current = order.files.at(-1);
-    // A file gets its name before the index names it.
-    const missing = order.index?.current;
-    if (missing !== undefined && !order.files.some(({ number }) => number === missing)) {
-      const end = await this.closedEnd();
-      if (current !== undefined || end !== undefined) await this.reportMissing(names.file(missing), end);
-    }
-    if (current !== undefined) {
-      if (this.options.repair === false) await this.refuseUnclosed(current.number);
-      if (order.indexIsStale) {
-        const counts = order.index?.counts ?? [];
-        await this.maker.put(
-          names.index,
-          writeIndexFile({ current: current.number, counts }),
-          names.unfinishedIndex,
-        );
-      }
-    }
-    for (const reason of await newGapsBetween(this.fs, names, order.files)) {
-      this.options.onEvent({ type: 'damaged', file: names.directory, offset: 0, length: 0, reason });
-    }
-    await this.writeLimits();
-    return order.files;
-  }
-
-  private async refuseUnclosed(number: number): Promise<void> {
-    if (!(await this.isClosed(number))) throw new NeedRepairError(this.names.file(number));
-  }
-
-  /** Was the log closed after the last write to this file, the current one? */
-  private async isClosed(number: number): Promise<boolean> {
-    const path = this.names.file(number);
-    const { headBytes } = this.format;
-    if (headBytes > 0)
-      return this.format.readStatus(await readBeginning(this.fs, path, headBytes)) === 'closed';
-    // A file without a head is closed while log.end stands, unless somebody else has written behind that end.
-    const end = await this.closedEnd();
-    return end?.number === number && end.opened !== true && ((await this.fs.size(path)) ?? 0) <= end.end;
-  }
-
-  private async writeLimits(): Promise<void> {
-    const bytes = writeSizeFile({ maxBytes: this.options.maxBytes, maxFiles: this.options.maxFiles });
-    const old = await this.fs.readFile(this.names.sizes).catch(() => undefined);
-    if (old === undefined || !old.equals(bytes)) await this.maker.put(this.names.sizes, bytes);
   }
 
   private async create(started: number): Promise<void> {
@@ -202,7 +114,7 @@ export class LogOpener {
   }
 
   private async openCurrent(known: KnownFile): Promise<RecoveredFile> {
-    const closedEnd = await this.closedEnd();
+    const closedEnd = await this.found.closedEnd();
     const { file, recovered } = await this.recover(known, true, closedEnd);
     const { keys, badBytes, end } = recovered;
     const writer = await this.maker.openWriter(file.path);
@@ -272,7 +184,7 @@ export class LogOpener {
         mayBeTorn: isCurrent,
         knownOurs: knownEnd?.number === number,
         storedTo: stored,
-        wasClosed: !isCurrent || (await this.isClosed(number)),
+        wasClosed: !isCurrent || (await this.found.isClosed(number)),
       });
       const generation =
         recovered.generation ?? facts?.generation ?? (this.files.at(-1)?.generation ?? 0) + 1;
@@ -296,21 +208,5 @@ export class LogOpener {
       await handle.close();
       throw error;
     }
-  }
-
-  /** Where the log ended when it was closed last. */
-  private async closedEnd(): Promise<LogEnd | undefined> {
-    const bytes = await this.fs.readFile(this.names.end).catch((error: unknown) => {
-      if (isErrno(error, 'ENOENT')) return undefined;
-      throw error;
-    });
-    return bytes === undefined ? undefined : readLogEnd(bytes);
-  }
-
-  /** A file that should be there is not, or not so much of it that it could be read. */
-  private async reportMissing(path: string, end: LogEnd | undefined): Promise<void> {
-    if (end === undefined && path === this.names.halt) return;
-    const reason = 'the file is missing';
-    this.options.onEvent({ type: 'damaged', file: path, offset: 0, length: end?.end ?? 0, reason });
   }
 }
