@@ -13,7 +13,8 @@ import {
 import { checkOptions } from '@genrocks/storage/config';
 import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
 import { DEFAULT_LOG_DIR, DiskLogOptions, resolveSettings } from './disk-log-options.js';
-import { DiskLogStore, MAX_KEY_BYTES, MAX_VALUE_BYTES } from './disk-log-store.js';
+import { DiskLogStore } from './disk-log-store.js';
+import { MAX_KEY_BYTES, MAX_VALUE_BYTES } from './entry-writes.js';
 import { DISK_LOG_OPTIONS } from './disk-log.module-definition.js';
 import { LogNames, segmentNumber, wrapNumber } from './engine/names.js';
 import { makeDirectories } from './io/directories.js';

@@ -15,7 +15,6 @@ import {
   StoreClosedError,
   type StoreEntry,
   type StoreInfo,
-  toBuffer,
   TooLargeError,
   toKeyRange,
   type WriteOptions,
@@ -27,14 +26,13 @@ import type { LogFile } from './engine/log-file.js';
 import { LogView } from './engine/log-view.js';
 import { LogWriter } from './engine/log-writer.js';
 import type { LogNames } from './engine/names.js';
+import { entryOf, operationEntry, tombstoneOf } from './entry-writes.js';
 import type { EntryWrite } from './format/entry.js';
 import { FORMATS } from './format/formats.js';
 import type { LogFormat } from './format/log-format.js';
 import type { FileSystem } from './io/file-system.js';
 import type { DirectoryLock } from './io/lock.js';
 
-export const MAX_KEY_BYTES = 65_535;
-export const MAX_VALUE_BYTES = 128 << 20;
 /** A batch is one item, and an item is checked as a whole. */
 const MAX_BATCH_BYTES = 512 << 20;
 /** Bytes of a compact log's segments, if `maxNoBytes` is not less: the keys of one are in memory. */
@@ -287,29 +285,6 @@ export class DiskLogStore extends PartitionStore {
   private assertOpen(): void {
     if (this.closing !== undefined) throw new StoreClosedError(`${this.topic}/${this.partition}`);
   }
-}
-
-function operationEntry(operation: BatchOperation, lent: boolean | undefined): EntryWrite {
-  return operation.type === 'put'
-    ? entryOf(operation.key, operation.value, lent)
-    : tombstoneOf(operation.key);
-}
-
-function entryOf(key: BytesLike, value: BytesLike, lent = false): EntryWrite {
-  const entry = { key: keyOf(key), value: toBuffer(value, 'value'), lent };
-  if (entry.value.length > MAX_VALUE_BYTES)
-    throw new TooLargeError('the value', entry.value.length, MAX_VALUE_BYTES);
-  return entry;
-}
-
-function tombstoneOf(key: BytesLike): EntryWrite {
-  return { key: keyOf(key), value: undefined, lent: false };
-}
-
-function keyOf(key: BytesLike): Buffer {
-  const bytes = toBuffer(key, 'key');
-  if (bytes.length > MAX_KEY_BYTES) throw new TooLargeError('the key', bytes.length, MAX_KEY_BYTES);
-  return bytes;
 }
 
 /** What a file may hold before the next one is begun, or of a halt log altogether. */
