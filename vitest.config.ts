@@ -20,6 +20,9 @@ const unit = {
   isolate: false,
 };
 
+/** Specs that put something in the place of a module: no other may share it, nor have loaded the real one before. */
+const ISOLATED = 'libs/*/src/**/*.isolated.spec.ts';
+
 export default defineConfig({
   test: {
     // Vitest leaves a core free, which is half of a small machine; most of these tests wait for disks and processes.
@@ -31,7 +34,12 @@ export default defineConfig({
           ...unit,
           name: 'libs',
           include: ['libs/*/src/**/*.spec.ts'],
+          exclude: [ISOLATED],
         },
+      },
+      {
+        ...shared,
+        test: { ...unit, name: 'isolated', include: [ISOLATED], isolate: true },
       },
       {
         ...shared,

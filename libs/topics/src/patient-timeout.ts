@@ -9,19 +9,22 @@ const SLICES = 4;
  * @internal
  */
 export function patientTimeout(ms: number, expired: () => void): () => void {
-  const slice = ms / SLICES;
+  // Timers drop fractions of milliseconds, and the limit must not come early.
+  const slice = Math.floor(ms / SLICES);
+  const last = Math.ceil(ms) - (SLICES - 1) * slice;
   let left = SLICES;
   let isExcused = false;
   let timer: NodeJS.Timeout;
   let turn: NodeJS.Immediate | undefined;
   const next = () => {
     const began = performance.now();
+    const wait = left === 1 ? last : slice;
     timer = setTimeout(() => {
-      isExcused = !isExcused && performance.now() - began > 2 * slice;
+      isExcused = !isExcused && performance.now() - began > 2 * wait;
       if (!isExcused) left--;
       if (left > 0) next();
       else turn = setImmediate(expired);
-    }, slice).unref();
+    }, wait).unref();
   };
   next();
   return () => {
