@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { LogSnapshot, verifyLog } from '@genrocks/storage-disklog/tools';
 import request from 'supertest';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BUILT, keysOf, LogCommands, ROOT, SLOW } from './log-commands.js';
@@ -53,6 +54,12 @@ describe.skipIf(!BUILT)('genrocks log backup and restore', { timeout: SLOW }, ()
     const live = await log('verify', 'data');
     expect(live.code).toBe(0);
     expect(live.err).toContain(`is open in process ${child.pid}`);
+    // It goes from file to file meanwhile, and is closed for moments.
+    for (let look = 0; look < 50; look++) {
+      const snapshot = await LogSnapshot.open(join(cwd, 'data/t/partition_0'));
+      expect(await verifyLog(snapshot)).toMatchObject({ findings: [], openIn: child.pid });
+      await snapshot.close();
+    }
     const closed = new Promise((resolve) => child.on('close', resolve));
     child.kill('SIGKILL');
     await closed;

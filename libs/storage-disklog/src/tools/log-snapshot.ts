@@ -14,6 +14,8 @@ import type { SnapshotFile, SnapshotRemark } from './snapshot-file.js';
 
 /** Attempts before a log that changes under way is given up. */
 const MAX_ATTEMPTS = 500;
+/** As often is a log seen closed that a living process has had open before it counts as closed. */
+const LOOKS_AT_CLOSED = 5;
 
 /**
  * The files of a log at one moment, oldest first, each held open. Nothing is written and no lock is taken, so it works
@@ -49,16 +51,21 @@ export class LogSnapshot {
    */
   static async open(directory: string, isOurs = false): Promise<LogSnapshot> {
     let before: string | undefined;
+    let looks = 0;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       // Writers need the processor to get on; from one attempt to the next something must be able to happen.
       if (attempt > 0) await pause(Math.min(attempt, 20));
       const taken = await LogSnapshot.attempt(directory, isOurs);
       if (taken === undefined) continue;
       const { snapshot, inconsistency } = taken;
-      if (inconsistency === undefined) return snapshot;
-      // What stays the same is not a step under way, but a file that is missing.
-      if (inconsistency === before) return snapshot.with(inconsistency);
-      before = inconsistency;
+      const step = isOurs ? undefined : stepUnderWay(snapshot);
+      const odd = inconsistency ?? step;
+      if (odd === undefined) return snapshot;
+      looks = odd === before ? looks + 1 : 1;
+      // What stays the same is not a step under way, but a file that is missing, or a log that is closed.
+      if (inconsistency !== undefined && looks > 1) return snapshot.with(inconsistency);
+      if (inconsistency === undefined && looks === LOOKS_AT_CLOSED) return snapshot;
+      before = odd;
       await snapshot.close();
     }
     throw new LogChangingError(directory);
@@ -191,6 +198,18 @@ async function findInconsistency({ files, type }: LogSnapshot): Promise<string |
     between = 0;
   }
   return undefined;
+}
+
+/**
+ * A log goes to its next file by way of a state in which none is open: what `log.idx` says may be newer than the files
+ * then, and nothing but time tells it from a log that is closed.
+ */
+function stepUnderWay({ files, type, index, names }: LogSnapshot): string | undefined {
+  const newest = files.at(-1);
+  if (type !== 'wrap' || newest?.status !== 'closed') return undefined;
+  const owner = liveOwner(names.lock);
+  if (owner === undefined || owner === process.pid) return undefined;
+  return `${newest.name} (generation ${newest.generation}) is closed, log.idx names file ${index?.current}`;
 }
 
 /** A running process finishes its truncation by itself. */
