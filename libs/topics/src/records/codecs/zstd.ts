@@ -26,7 +26,17 @@ function ofNode(zstd: ZstdOfNode): CompressionCodec {
   return {
     load: () => {},
     compress: (bytes) => compress(bytes),
-    decompress: (bytes, limit) => zstd.zstdDecompressSync(bytes, { maxOutputLength: limit }),
+    decompress(bytes, limit) {
+      const parts: Buffer[] = [];
+      let room = limit;
+      // Node's own stops behind the first frame, without a word.
+      for (const { start, end } of framesOf(bytes, limit)) {
+        const part = zstd.zstdDecompressSync(bytes.subarray(start, end), { maxOutputLength: room });
+        room -= part.length;
+        parts.push(part);
+      }
+      return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+    },
   };
 }
 
@@ -52,13 +62,23 @@ const MAX_BLOCK_BYTES = 128 * 1024;
 const RLE = 1;
 const COMPRESSED = 2;
 
-/**
- * The most the frames can unpack to, by the sizes of their blocks: the package's decoder has no limit of its own.
- * @param maxWindow largest window a frame may ask for, in bytes: the decoder sets so much memory aside
- */
+/** The most the frames can unpack to, by the sizes of their blocks: the package's decoder has no limit of its own. */
 function mostUnpacked(bytes: Buffer, maxWindow: number): number {
-  let most = 0;
+  let sum = 0;
+  for (const { most } of framesOf(bytes, maxWindow)) sum += most;
+  return sum;
+}
+
+/**
+ * The frames with content, and the most that each can unpack to.
+ * @param maxWindow largest window a frame may ask for, in bytes: a decoder sets so much memory aside
+ */
+function* framesOf(
+  bytes: Buffer,
+  maxWindow: number,
+): Generator<{ start: number; end: number; most: number }> {
   for (let at = 0; at < bytes.length;) {
+    const start = at;
     const magic = bytes.readUInt32LE(at);
     at += 4;
     if ((magic & 0xfffffff0) === SKIPPABLE) {
@@ -71,6 +91,7 @@ function mostUnpacked(bytes: Buffer, maxWindow: number): number {
     if (!single && windowBytes(bytes[at++]!) > maxWindow) throw tooLarge(maxWindow);
     at += DICTIONARY_ID_BYTES[descriptor & 3]!;
     at += descriptor >> 6 === 0 && single ? 1 : CONTENT_SIZE_BYTES[descriptor >> 6]!;
+    let most = 0;
     for (let last = false; !last;) {
       const block = bytes.readUIntLE(at, 3);
       const type = (block >> 1) & 3;
@@ -80,8 +101,8 @@ function mostUnpacked(bytes: Buffer, maxWindow: number): number {
       last = (block & 1) === 1;
     }
     if (descriptor & CHECKSUM) at += 4;
+    yield { start, end: at, most };
   }
-  return most;
 }
 
 function windowBytes(descriptor: number): number {
