@@ -2,21 +2,12 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LogSnapshot, verifyLog } from '@genrocks/storage-disklog/tools';
 import request from 'supertest';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { BUILT, keysOf, LogCommands, ROOT, SLOW } from './log-commands.js';
+import { describe, expect, it } from 'vitest';
+import { BUILT, keysOf, ROOT, SLOW, useLogCommands } from './log-commands.js';
 
 describe.skipIf(!BUILT)('genrocks log backup and restore', { timeout: SLOW }, () => {
-  let box: LogCommands;
-  let cwd: string;
-
-  beforeEach(async () => {
-    box = await LogCommands.open();
-    cwd = box.cwd;
-  });
-
-  afterEach(() => box.close());
-
-  const log = (...args: string[]) => box.log(...args);
+  const box = useLogCommands();
+  const log = (...args: string[]) => box().log(...args);
 
   it('backs up a log while another process writes and rotates it at full speed', async () => {
     const writer = `
@@ -27,7 +18,7 @@ describe.skipIf(!BUILT)('genrocks log backup and restore', { timeout: SLOW }, ()
         await Promise.all(Array.from({ length: 20 }, (_, i) => store.put('key' + (next + i), 'v'.repeat(40))));
         process.stdout.write((next + 19) + '\\n');
       }`;
-    const child = box.start(['--input-type=module', '-e', writer, join(cwd, 'data')], { cwd: ROOT });
+    const child = box().start(['--input-type=module', '-e', writer, join(box().cwd, 'data')], { cwd: ROOT });
     let acknowledged = -1;
     const running = new Promise<void>((resolve) =>
       child.stdout!.on('data', (chunk: Buffer) => {
@@ -56,7 +47,7 @@ describe.skipIf(!BUILT)('genrocks log backup and restore', { timeout: SLOW }, ()
     expect(live.err).toContain(`is open in process ${child.pid}`);
     // It goes from file to file meanwhile, and is closed for moments.
     for (let look = 0; look < 50; look++) {
-      const snapshot = await LogSnapshot.open(join(cwd, 'data/t/partition_0'));
+      const snapshot = await LogSnapshot.open(join(box().cwd, 'data/t/partition_0'));
       expect(await verifyLog(snapshot)).toMatchObject({ findings: [], openIn: child.pid });
       await snapshot.close();
     }
@@ -67,7 +58,7 @@ describe.skipIf(!BUILT)('genrocks log backup and restore', { timeout: SLOW }, ()
   });
 
   it('backs up a running broker, and the copy serves what was acknowledged', async () => {
-    const { child, url } = await box.serve(join(cwd, 'data'));
+    const { child, url } = await box().serve(join(box().cwd, 'data'));
     const http = request(url);
     await http.post('/v1/topics').send({ name: 'shop/orders', partitions: 2 }).expect(201);
     for (let value = 0; value < 20; value++)
@@ -78,14 +69,14 @@ describe.skipIf(!BUILT)('genrocks log backup and restore', { timeout: SLOW }, ()
     expect((await log('backup', 'data', 'backup')).code).toBe(0);
     await http.post('/v1/topics/shop%2Forders/messages').send({ value: 'later', partition: 0 }).expect(201);
     expect((await log('backup', 'data', 'backup')).code).toBe(0);
-    await box.stop(child);
+    await box().stop(child);
     expect((await log('restore', 'backup', 'data')).code).toBe(1);
-    await rm(join(cwd, 'data'), { recursive: true });
+    await rm(join(box().cwd, 'data'), { recursive: true });
     expect((await log('restore', 'backup', 'data')).code).toBe(0);
-    const again = await box.serve(join(cwd, 'data'));
+    const again = await box().serve(join(box().cwd, 'data'));
     const page = await request(again.url).get('/v1/topics/shop%2Forders/partitions/0/messages').expect(200);
     const { messages } = page.body as { messages: { value: unknown }[] };
     expect(messages.map(({ value }) => value)).toEqual([0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 'later']);
-    await box.stop(again.child);
+    await box().stop(again.child);
   });
 });

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach } from 'vitest';
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 export const ROOT = path('..');
@@ -95,4 +96,14 @@ export class LogCommands {
     }
     await rm(this.cwd, { recursive: true, force: true });
   }
+}
+
+/** One for every test of the suite that calls this. */
+export function useLogCommands(): () => LogCommands {
+  let commands: LogCommands;
+  beforeEach(async () => {
+    commands = await LogCommands.open();
+  });
+  afterEach(() => commands.close());
+  return () => commands;
 }

@@ -2,27 +2,18 @@ import { randomBytes } from 'node:crypto';
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import request from 'supertest';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { BIN, BUILT, ended, GOLDEN, keysOf, LogCommands, ROOT, SLOW } from './log-commands.js';
+import { describe, expect, it } from 'vitest';
+import { BIN, BUILT, ended, GOLDEN, keysOf, ROOT, SLOW, useLogCommands } from './log-commands.js';
 
 describe.skipIf(!BUILT)('genrocks log', { timeout: SLOW }, () => {
-  let box: LogCommands;
-  let cwd: string;
-
-  beforeEach(async () => {
-    box = await LogCommands.open();
-    cwd = box.cwd;
-  });
-
-  afterEach(() => box.close());
-
-  const log = (...args: string[]) => box.log(...args);
+  const box = useLogCommands();
+  const log = (...args: string[]) => box().log(...args);
 
   const numbered = (from: number, to: number) =>
     Array.from({ length: to - from + 1 }, (_, i) => `key${from + i}`);
 
   async function golden(name: string): Promise<string> {
-    const directory = join(cwd, name);
+    const directory = join(box().cwd, name);
     await cp(join(GOLDEN, name), directory, { recursive: true });
     return directory;
   }
@@ -47,7 +38,7 @@ describe.skipIf(!BUILT)('genrocks log', { timeout: SLOW }, () => {
       ].join('\n'),
     });
     expect(keysOf(await log('dump', '--json', await golden('wrap_wrapped')))).toEqual(numbered(29, 40));
-    const people = await log('dump', join(cwd, 'halt_tombstones'));
+    const people = await log('dump', join(box().cwd, 'halt_tombstones'));
     expect(people.out.split('\n')[2]).toBe('2023-11-14T22:13:20.003Z  delete  key1');
   });
 
@@ -88,7 +79,7 @@ describe.skipIf(!BUILT)('genrocks log', { timeout: SLOW }, () => {
   });
 
   it('answers hostile files and wrong arguments in one line', async () => {
-    const directory = join(cwd, 'hostile');
+    const directory = join(box().cwd, 'hostile');
     await mkdir(directory);
     const head = (await readFile(join(GOLDEN, 'halt_closed/log'))).subarray(0, 8);
     const huge = Buffer.from('7ffffff06257' + '4c41', 'hex');
@@ -121,10 +112,10 @@ describe.skipIf(!BUILT)('genrocks log', { timeout: SLOW }, () => {
       }
       await adapter.close();`;
     const made = await ended(
-      box.start(['--input-type=module', '-e', source, join(cwd, 'data')], { cwd: ROOT }),
+      box().start(['--input-type=module', '-e', source, join(box().cwd, 'data')], { cwd: ROOT }),
     );
     expect(made).toMatchObject({ code: 0, err: '' });
-    const child = box.start([BIN, 'log', 'dump', '--json', join(cwd, 'data')]);
+    const child = box().start([BIN, 'log', 'dump', '--json', join(box().cwd, 'data')]);
     const first = await new Promise<string>((resolve) =>
       child.stdout!.once('data', (chunk: Buffer) => resolve(chunk.toString())),
     );
@@ -139,7 +130,7 @@ describe.skipIf(!BUILT)('genrocks log', { timeout: SLOW }, () => {
       '2',
       '--prefix',
       'k1999',
-      join(cwd, 'data/b/c/partition_0'),
+      join(box().cwd, 'data/b/c/partition_0'),
     );
     expect(keysOf(some)).toEqual(['k1999', 'k19990']);
   });
@@ -153,7 +144,7 @@ describe.skipIf(!BUILT)('genrocks log', { timeout: SLOW }, () => {
     const again = await log('import', join(GOLDEN, 'genrocks_data'), 'data');
     expect([again.code, again.err]).toEqual([1, expect.stringContaining('TARGET_NOT_EMPTY') as string]);
 
-    const { child, url } = await box.serve(join(cwd, 'data'));
+    const { child, url } = await box().serve(join(box().cwd, 'data'));
     const page = await request(url).get('/v1/topics/orders/partitions/0/messages?offset=18').expect(200);
     const { messages } = page.body as { messages: { offset: number; value: unknown; timestamp: number }[] };
     expect(messages.map(({ offset, value }) => ({ offset, value }))).toEqual([
@@ -162,11 +153,11 @@ describe.skipIf(!BUILT)('genrocks log', { timeout: SLOW }, () => {
     ]);
     const group = await request(url).get('/v1/groups/billing').expect(200);
     expect(group.body).toMatchObject({ offsets: [{ topic: 'orders', partition: 0, committed: 12 }] });
-    const locked = await log('repair', join(cwd, 'data/orders'));
+    const locked = await log('repair', join(box().cwd, 'data/orders'));
     expect([locked.code, locked.err]).toEqual([1, expect.stringContaining(`LOCKED`) as string]);
-    expect((await log('verify', join(cwd, 'data'))).code).toBe(0);
-    await box.stop(child);
-    const dumped = await log('dump', '--messages', '--limit', '19', join(cwd, 'data/orders'));
+    expect((await log('verify', join(box().cwd, 'data'))).code).toBe(0);
+    await box().stop(child);
+    const dumped = await log('dump', '--messages', '--limit', '19', join(box().cwd, 'data/orders'));
     expect(dumped.code).toBe(0);
     const lines = dumped.out.trim().split('\n');
     expect(lines).toHaveLength(19);
@@ -176,10 +167,10 @@ describe.skipIf(!BUILT)('genrocks log', { timeout: SLOW }, () => {
       offset: 18,
       value: { order_id: 'ORDER-18', amount: 18.5 },
     });
-    const none = await log('dump', '--messages', join(cwd, 'data/orders.kv/partition_0'));
+    const none = await log('dump', '--messages', join(box().cwd, 'data/orders.kv/partition_0'));
     expect([none.code, none.out, none.err]).toEqual([2, '', expect.stringContaining('no offset') as string]);
-    expect((await log('dump', '--messages', '--prefix', 'a', join(cwd, 'data/orders'))).code).toBe(1);
-    expect(keysOf(await log('dump', '--json', join(cwd, 'data/orders.kv/partition_0')))).toEqual([
+    expect((await log('dump', '--messages', '--prefix', 'a', join(box().cwd, 'data/orders'))).code).toBe(1);
+    expect(keysOf(await log('dump', '--json', join(box().cwd, 'data/orders.kv/partition_0')))).toEqual([
       'a',
       'b',
       'complex',
@@ -191,7 +182,7 @@ describe.skipIf(!BUILT)('genrocks log', { timeout: SLOW }, () => {
     const exported = await log('export', await golden('wrap_open'), 'erlang');
     expect(exported).toMatchObject({ code: 0, err: '' });
     expect(exported.out).toContain('{type, wrap}, {size, {200, 3}}');
-    expect((await readdir(join(cwd, 'erlang'))).sort()).toEqual([
+    expect((await readdir(join(box().cwd, 'erlang'))).sort()).toEqual([
       'log.1',
       'log.2',
       'log.3',

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
-import { Recorder, stateProblem } from '../../libs/storage-disklog/src/__fixtures__/crash-recorder.js';
-import { scenarios } from '../../libs/storage-disklog/src/__fixtures__/crash-scenarios.js';
+import { stateProblem } from '../../libs/storage-disklog/src/__fixtures__/crash-recorder.js';
+import { record, scenarios } from '../../libs/storage-disklog/src/__fixtures__/crash-scenarios.js';
 import { Scratch } from '../../libs/storage-disklog/src/__fixtures__/directories.js';
 import { runModel } from '../../libs/storage-disklog/src/__fixtures__/model-run.js';
 import { Random } from '../../libs/storage-disklog/src/__fixtures__/random.js';
@@ -37,11 +37,10 @@ async function runCrashStates({ random, more, say }: Torture): Promise<void> {
   while (more()) {
     const scratch = new Scratch();
     const seed = random.int(2 ** 31);
-    const { name, options, compacted = false, run } = random.pick(scenarios);
+    const scenario = random.pick(scenarios);
+    const { name } = scenario;
     const own = new Random(seed);
-    const recorder = await Recorder.start(scratch, options, own);
-    await run(recorder);
-    const recording = await recorder.finish(name, compacted);
+    const recording = await record(scenario, scratch, own);
     const logDir = await scratch.directory();
     let states = 0;
     for (let moment = 0; moment <= recording.changes.length; moment++) {

@@ -1,8 +1,8 @@
 import { Logger } from '@nestjs/common';
 import { afterAll, describe, expect, it } from 'vitest';
 import { momentsOfNames, momentsOfWrites, type Policy } from './__fixtures__/crash-states.js';
-import { Recorder, stateProblem } from './__fixtures__/crash-recorder.js';
-import { scenarios } from './__fixtures__/crash-scenarios.js';
+import { stateProblem } from './__fixtures__/crash-recorder.js';
+import { record, scenarios } from './__fixtures__/crash-scenarios.js';
 import { Scratch } from './__fixtures__/directories.js';
 import { newSeed, Random } from './__fixtures__/random.js';
 
@@ -15,13 +15,11 @@ afterAll(() => scratch.clear());
 const POLICIES: Policy[] = ['all kept', 'all dropped', 'random', 'random'];
 
 describe('every state that a power cut can leave opens, with all that was acknowledged', () => {
-  for (const { name, options, compacted = false, run } of scenarios) {
-    it(name, { timeout: 120_000 }, async () => {
+  for (const scenario of scenarios) {
+    it(scenario.name, { timeout: 120_000 }, async () => {
       const seed = newSeed();
       const random = new Random(seed);
-      const recorder = await Recorder.start(scratch, options, random);
-      await run(recorder);
-      const recording = await recorder.finish(name, compacted);
+      const recording = await record(scenario, scratch, random);
       const logDir = await scratch.directory();
       const check = async (moment: number, policy: Policy) => {
         const problem = await stateProblem(recording, moment, policy, random, logDir);

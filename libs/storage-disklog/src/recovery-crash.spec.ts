@@ -2,8 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Logger } from '@nestjs/common';
 import { afterAll, describe, expect, it } from 'vitest';
-import { Recorder } from './__fixtures__/crash-recorder.js';
-import { scenarios } from './__fixtures__/crash-scenarios.js';
+import { record, scenarios } from './__fixtures__/crash-scenarios.js';
 import { partitionOf, scanText, Scratch, withStore } from './__fixtures__/directories.js';
 import { crashState, writeState } from './__fixtures__/crash-states.js';
 import { sizeOf } from './__fixtures__/expected-log.js';
@@ -23,13 +22,11 @@ const CRASHES = 3;
 const SHARE = 0.2;
 
 describe('a power cut while a log is opened after a power cut changes nothing of what is recovered', () => {
-  for (const { name, options, compacted = false, run } of scenarios) {
-    it(name, { timeout: 120_000 }, async () => {
+  for (const scenario of scenarios) {
+    it(scenario.name, { timeout: 120_000 }, async () => {
       const seed = newSeed();
       const random = new Random(seed);
-      const recorder = await Recorder.start(scratch, options, random);
-      await run(recorder);
-      const recording = await recorder.finish(name, compacted);
+      const recording = await record(scenario, scratch, random);
       const logDir = await scratch.directory();
       for (let i = 0; i < CRASHES; i++) {
         const moment = random.int(recording.changes.length + 1);

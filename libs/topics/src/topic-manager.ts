@@ -5,7 +5,6 @@ import type { Instruments } from './instrumentation.js';
 import { KeyedMutex, forEachLimited } from './keyed-mutex.js';
 import type { MetaSnapshot, MetaStore } from './meta/meta-store.js';
 import type { ResolvedTopicsOptions, TopicDefinition, TopicOptions, TopicsAdapters } from './options.js';
-import type { StorageRooms } from './storage-room.js';
 import type { SharedEnvironment } from './partition/partition.types.js';
 import type { UnregisteredStore } from './status.types.js';
 import { StoreInventory } from './store-inventory.js';
@@ -34,7 +33,6 @@ export class TopicManager {
     adapters: TopicsAdapters,
     private readonly options: ResolvedTopicsOptions,
     environment: SharedEnvironment,
-    rooms: StorageRooms,
     meta: MetaStore,
     offsets: GroupOffsets,
     private readonly events: TopicsEvents,
@@ -42,7 +40,7 @@ export class TopicManager {
   ) {
     this.inventory = new StoreInventory(adapters);
     this.shapes = new TopicShapes(adapters, options);
-    this.opener = new TopicOpener(options, environment, rooms, this.shapes, meta, offsets, events);
+    this.opener = new TopicOpener(options, environment, this.shapes, meta, offsets, events);
     this.transitions = new TopicTransitions(this.topics, this.opener, this.shapes, meta, offsets, events);
   }
 

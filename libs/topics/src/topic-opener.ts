@@ -13,7 +13,6 @@ import type { OpenTopic } from './publisher.js';
 import { Router, type Routing } from './routing/router.js';
 import { CheckedCodec } from './schema/checked-codec.js';
 import type { ValueSchema } from './schema/topic-schema.js';
-import type { StorageRooms } from './storage-room.js';
 import type { TopicShapes } from './topic-shape.js';
 
 /** What of a topic the registry cannot keep, or may be given anew. */
@@ -32,14 +31,13 @@ export class TopicOpener {
   constructor(
     private readonly options: ResolvedTopicsOptions,
     environment: SharedEnvironment,
-    rooms: StorageRooms,
     private readonly shapes: TopicShapes,
     private readonly meta: MetaStore,
     private readonly offsets: GroupOffsets,
     events: TopicsEvents,
   ) {
     this.bookmarks = new IdBookmarks(meta);
-    this.partitions = new PartitionOpener(environment, rooms, events);
+    this.partitions = new PartitionOpener(environment, events);
   }
 
   load(snapshot: MetaSnapshot): void {

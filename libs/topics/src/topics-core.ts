@@ -55,14 +55,13 @@ export class TopicsCore {
     const budget = (this.budget = new PublishBudget(options.maxPendingBytes));
     const scratch = new ScratchPool(maxBatchBytes + BATCH_HEADER_BYTES);
     const { clock } = options;
-    const environment = { cache, budget, turn, scratch, maxMessageBytes, maxBatchBytes, clock };
-    this.rooms = new StorageRooms(clock, events);
+    const rooms = (this.rooms = new StorageRooms(clock, events));
+    const environment = { cache, budget, turn, scratch, maxMessageBytes, maxBatchBytes, clock, rooms };
     this.offsets = new GroupOffsets(meta, options.maxGroups);
     this.manager = new TopicManager(
       adapters,
       options,
       environment,
-      this.rooms,
       meta,
       this.offsets,
       events,

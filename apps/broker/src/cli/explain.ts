@@ -1,11 +1,11 @@
 import { InvalidConfigError, isGenRocksError } from '@genrocks/storage';
-import { explainOpenFiles } from './open-files.js';
 import type { BrokerConfig } from '../config/broker-config.js';
+import { explainOpenFiles } from './open-files.js';
+import { describeError } from './output.js';
 
 /** Why the broker did not start, in lines for people: no stack, one line per mistake. */
 export function explainStartFailure(error: unknown, config: BrokerConfig | undefined): string[] {
-  const openFiles = explainOpenFiles(error);
-  if (openFiles !== undefined) return [`genrocks: TOO_MANY_FILES: ${openFiles}`];
+  if (explainOpenFiles(error) !== undefined) return [describeError(error, false)];
   if (error instanceof InvalidConfigError) return error.problems.map((problem) => `genrocks: ${problem}`);
   if (isGenRocksError(error, 'LISTEN_FAILED') && codeOf(error.cause) === 'EADDRINUSE') {
     const { host, port } = error.details as { host: string; port: number };

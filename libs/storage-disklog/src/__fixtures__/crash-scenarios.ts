@@ -1,8 +1,26 @@
 import type { DiskLogOptions } from '../index.js';
-import type { Recorder } from './crash-recorder.js';
+import { Recorder, type Recording } from './crash-recorder.js';
+import type { Scratch } from './directories.js';
 import type { Limits, Operation } from './expected-log.js';
+import type { Random } from './random.js';
 
-type Scenario = (recorder: Recorder) => Promise<void>;
+interface Scenario {
+  readonly name: string;
+  readonly options: Omit<DiskLogOptions, 'maxNoBytes'> & Limits;
+  readonly compacted?: boolean;
+  readonly run: (recorder: Recorder) => Promise<void>;
+}
+
+/** Runs a scenario, and answers every change of its files. */
+export async function record(
+  { name, options, compacted = false, run }: Scenario,
+  scratch: Scratch,
+  random: Random,
+): Promise<Recording> {
+  const recorder = await Recorder.start(scratch, options, random);
+  await run(recorder);
+  return recorder.finish(name, compacted);
+}
 
 const wrap = { logType: 'wrap', maxNoBytes: 700, maxNoFiles: 3 } as const;
 const halt = { logType: 'halt', maxNoBytes: 1 << 20, maxNoFiles: 1 } as const;
@@ -14,12 +32,7 @@ const segmentsOfLines = { ...segments, maxNoBytes: 1800, format: 'external' } as
 const compact = { logType: 'compact', maxNoBytes: 1 << 20, maxNoFiles: 1 } as const;
 
 /** What is recorded: every operation that changes files, crossed with kills and reopens. */
-export const scenarios: {
-  name: string;
-  options: Omit<DiskLogOptions, 'maxNoBytes'> & Limits;
-  compacted?: boolean;
-  run: Scenario;
-}[] = [
+export const scenarios: Scenario[] = [
   {
     name: 'halt: creation, groups of many writers, a large item, close, reopen',
     options: halt,

@@ -66,7 +66,10 @@ export class LogWriter {
     return this.failure.final;
   }
 
-  /** Appends one item; the buffers are copied before this returns, but for lent values. Resolves when it is as durable as `sync` says. */
+  /**
+   * Appends one item; the buffers are copied before this returns, but for lent values. Resolves when it is as durable as
+   * `sync` says.
+   */
   append(entries: readonly EntryWrite[], size = this.options.format.itemSize(entries)): Promise<void> {
     if (this.failed !== undefined) return Promise.reject(this.failed);
     const group = this.queue.groupFor(size);

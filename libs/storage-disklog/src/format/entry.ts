@@ -1,3 +1,4 @@
+import { keyStringAt } from '@genrocks/storage';
 import { putUint32, uint32 } from './big-endian.js';
 import { crc32 } from './crc32.js';
 import { Atom, type Term, TermError, TermReader, Tuple, VERSION_MAGIC, termToJson } from './term.js';
@@ -63,7 +64,7 @@ export function writeTerm(
   target[at++] = VERSION_MAGIC;
   const isList = entries.length !== 1;
   if (isList) {
-    target[at++] = 108;
+    target[at++] = LIST;
     at = putUint32(target, at, entries.length);
   }
   for (const entry of entries) at = writeTuple(entry, timestamp, target, at);
@@ -71,7 +72,10 @@ export function writeTerm(
   return at;
 }
 
-/** Writes the term of one entry without its value's bytes; answers where these belong, and where the term ends without them. */
+/**
+ * Writes the term of one entry without its value's bytes; answers where these belong, and where the term ends without
+ * them.
+ */
 export function writeTermAround(
   key: Buffer,
   valueLength: number,
@@ -80,22 +84,22 @@ export function writeTermAround(
   start: number,
 ): { valueAt: number; end: number } {
   target[start] = VERSION_MAGIC;
-  target[start + 1] = 104;
-  target[start + 2] = 3;
-  const headAt = writeBinary(key, target, start + 1 + TUPLE_HEAD);
-  target[headAt] = BINARY;
-  const valueAt = target.writeUInt32BE(valueLength, headAt + 1);
+  const valueAt = writeBinaryHead(valueLength, target, writeTupleStart(key, target, start + 1));
   return { valueAt, end: writeTimestamp(timestamp, target, valueAt) };
 }
 
 function writeTuple(entry: EntryWrite, timestamp: number, target: Buffer, start: number): number {
-  let at = start;
-  target[at++] = 104;
-  target[at++] = 3;
-  at = writeBinary(entry.key, target, at);
+  let at = writeTupleStart(entry.key, target, start);
   if (entry.value === undefined) at += TOMBSTONE_TERM.copy(target, at);
   else at = writeBinary(entry.value, target, at);
   return writeTimestamp(timestamp, target, at);
+}
+
+/** The tuple's head and its key. */
+function writeTupleStart(key: Buffer, target: Buffer, start: number): number {
+  target[start] = 104;
+  target[start + 1] = 3;
+  return writeBinary(key, target, start + TUPLE_HEAD);
 }
 
 function writeTimestamp(timestamp: number, target: Buffer, start: number): number {
@@ -114,8 +118,7 @@ function writeTimestamp(timestamp: number, target: Buffer, start: number): numbe
 }
 
 function writeBinary(bytes: Buffer, target: Buffer, start: number): number {
-  target[start] = 109;
-  const at = putUint32(target, start + 1, bytes.length);
+  const at = writeBinaryHead(bytes.length, target, start);
   // Short copies are cheaper byte by byte than through the native call.
   if (bytes.length > 32) {
     target.set(bytes, at);
@@ -123,6 +126,11 @@ function writeBinary(bytes: Buffer, target: Buffer, start: number): number {
   }
   for (let i = 0; i < bytes.length; i++) target[at + i] = bytes[i]!;
   return at + bytes.length;
+}
+
+function writeBinaryHead(length: number, target: Buffer, start: number): number {
+  target[start] = BINARY;
+  return putUint32(target, start + 1, length);
 }
 
 /** Where an entry stands in a log file. */
@@ -179,7 +187,7 @@ export function placeEntries(
   if (buffer[termStart + 1] !== LIST) {
     if (!readLayout(buffer, termStart + 1, start + length, layout)) return false;
     slot.deleted = layout.deleted;
-    onPlaced(keyAt(buffer, layout.keyStart, layout.keyEnd), slot);
+    onPlaced(keyStringAt(buffer, layout.keyStart, layout.keyEnd), slot);
     return true;
   }
   const count = uint32(buffer, termStart + 2);
@@ -191,26 +199,10 @@ export function placeEntries(
     slot.inner = from - start;
     slot.innerLength = end - from;
     slot.crc = crc32(buffer.subarray(from, end));
-    onPlaced(keyAt(buffer, layout.keyStart, layout.keyEnd), slot);
+    onPlaced(keyStringAt(buffer, layout.keyStart, layout.keyEnd), slot);
     from = end;
   }
   return true;
-}
-
-/** The form of keys in memory, as `keyToString` has it. */
-function keyAt(bytes: Buffer, start: number, end: number): string {
-  // Offsets, as topics write them, and most numbers are eight bytes: the native call costs more than these.
-  if (end - start !== 8) return bytes.toString('latin1', start, end);
-  return String.fromCharCode(
-    bytes[start]!,
-    bytes[start + 1]!,
-    bytes[start + 2]!,
-    bytes[start + 3]!,
-    bytes[start + 4]!,
-    bytes[start + 5]!,
-    bytes[start + 6]!,
-    bytes[start + 7]!,
-  );
 }
 
 export interface Layout {

@@ -72,7 +72,6 @@ export class MetaStore {
   private store: PartitionStore | undefined;
   private queue: Pending[] = [];
   private writing: Promise<void> | undefined;
-
   private room: StorageRoom | undefined;
 
   /** @param room hears of every write and every failure */

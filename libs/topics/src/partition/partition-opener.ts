@@ -2,7 +2,6 @@ import { type StorageAdapter, type StoreEvent } from '@genrocks/storage';
 import type { TopicsEvents } from '../events.js';
 import { forEachLimited } from '../keyed-mutex.js';
 import type { TopicRecord } from '../meta/topic-record.js';
-import type { StorageRooms } from '../storage-room.js';
 import { Partition } from './partition.js';
 import type { PartitionOwner, SharedEnvironment } from './partition.types.js';
 
@@ -19,7 +18,6 @@ export interface LogFloor {
 export class PartitionOpener {
   constructor(
     private readonly environment: SharedEnvironment,
-    private readonly rooms: StorageRooms,
     private readonly events: TopicsEvents,
   ) {}
 
@@ -35,7 +33,7 @@ export class PartitionOpener {
     strict: boolean,
     first = 0,
   ): Promise<Partition[]> {
-    const environment = { ...this.environment, room: this.rooms.of(adapter.name) };
+    const environment = { ...this.environment, room: this.environment.rooms.of(adapter.name) };
     const partitions = Array.from(
       { length: record.partitions - first },
       (_, i) => new Partition(owner, first + i, environment),

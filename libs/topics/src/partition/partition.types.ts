@@ -1,6 +1,6 @@
 import type { Codec } from '@genrocks/storage';
 import type { AppenderEnvironment, AppenderSettings } from './appender.types.js';
-import type { StorageRoom } from '../storage-room.js';
+import type { StorageRoom, StorageRooms } from '../storage-room.js';
 import type { TailCache } from './tail-cache.js';
 
 /** What partitions share within one service. */
@@ -12,7 +12,9 @@ export interface PartitionEnvironment extends AppenderEnvironment {
 }
 
 /** What all partitions share, whatever adapter they are on. */
-export type SharedEnvironment = Omit<PartitionEnvironment, 'room'>;
+export interface SharedEnvironment extends Omit<PartitionEnvironment, 'room'> {
+  readonly rooms: StorageRooms;
+}
 
 /** Hears what happens in the partitions of a topic, in the order in which it happens. */
 export interface PartitionWatcher {
