@@ -51,6 +51,14 @@ export class FrameReader {
     return this.length !== undefined && this.body === undefined;
   }
 
+  /** The bytes of a whole request are there, though it may still wait for room. */
+  get hasWhole(): boolean {
+    const { length, body, received } = this;
+    if (length !== undefined) return (body === undefined ? 0 : this.filled) + received.length >= length;
+    const next = received.peekInt32();
+    return next !== undefined && received.length >= 4 + next;
+  }
+
   /** The request that was begun is there. */
   get isWhole(): boolean {
     return this.body !== undefined && this.filled === this.length;

@@ -1,0 +1,110 @@
+import { Module } from '@nestjs/common';
+import { StorageAdapter } from '@genrocks/storage';
+import { MemoryAdapter } from '@genrocks/topics/testing';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { makeBatch } from '../__fixtures__/batch.js';
+import { type Embedded, embed } from '../__fixtures__/embedded.js';
+import { encodeRequest, RawClient } from '../__fixtures__/raw-client.js';
+import { writeMessageSet } from '../message-sets/message-set-writer.js';
+import { heartbeat } from '../protocol/apis/heartbeat.js';
+import { produce } from '../protocol/apis/produce.js';
+
+@Module({})
+class Memory {}
+
+/** More than are served at once. */
+const MANY = 300;
+
+describe('requests of a client that is gone', () => {
+  let adapter: MemoryAdapter;
+  let embedded: Embedded;
+  let client: RawClient;
+  let batch: Buffer;
+  /** Writes to the topic go on from here. */
+  let release: () => void;
+
+  beforeEach(async () => {
+    adapter = new MemoryAdapter();
+    const storage = {
+      module: Memory,
+      providers: [{ provide: StorageAdapter, useValue: adapter }],
+      exports: [StorageAdapter],
+    };
+    embedded = await embed({}, { storage, topics: [{ name: 't' }] });
+    batch = await makeBatch(embedded.topics, 1);
+    client = await RawClient.connect(embedded.port);
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    adapter.onWrite = (topic) => (topic === 't' ? gate : undefined);
+  });
+  afterEach(async () => {
+    release();
+    client.end();
+    await embedded.app.close();
+  });
+
+  const partition = () => embedded.topics.topic('t').partition(0);
+  const written = async () => (await partition().info()).pendingBytes;
+  const append = (records = batch, acks = 0, version = 9) =>
+    encodeRequest(produce, version, 1, {
+      acks,
+      timeoutMs: 1000,
+      topics: [{ name: 't', partitions: [{ index: 0, records }] }],
+    });
+  /** Of a time when requests were served one at a time. */
+  const old = () => append(writeMessageSet([batch], 1, 0, 1_000), 0, 2);
+  const half = () => append(Buffer.alloc(100_000)).subarray(0, 10_000);
+  /** Sends all of it and waits until the other end has closed too. */
+  const sendAndLeave = async (...requests: Buffer[]) => {
+    client.socket.end(Buffer.concat(requests));
+    await client.closed;
+  };
+  const nothing = { connections: 0, requestBytes: 0, answerBytes: 0 };
+
+  it('are served if they came as a whole; half a one is dropped, with its memory', async () => {
+    await sendAndLeave(old(), ...Array.from({ length: MANY }, () => append()), half());
+    expect(embedded.listener.status().connections).toBe(1);
+    release();
+    await expect.poll(() => partition().endOffset).toBe(1 + MANY);
+    await expect.poll(() => embedded.listener.status()).toEqual(nothing);
+  });
+
+  it('are served one after the other where they may not overlap', async () => {
+    const beat = encodeRequest(heartbeat, 3, 1, {
+      groupId: 'g',
+      generationId: 1,
+      memberId: 'm',
+      groupInstanceId: null,
+    });
+    await sendAndLeave(old(), beat, append(), beat, old(), append(batch, -1));
+    release();
+    await expect.poll(() => partition().endOffset).toBe(4);
+    await expect.poll(() => embedded.listener.status()).toEqual(nothing);
+  });
+
+  it('are served when it went without a goodbye', async () => {
+    client.socket.write(Buffer.concat([old(), ...Array.from({ length: MANY }, () => append())]));
+    await expect.poll(written).toBe(batch.length);
+    client.socket.resetAndDestroy();
+    await client.closed;
+    release();
+    await expect.poll(() => partition().endOffset).toBe(1 + MANY);
+    await expect.poll(() => embedded.listener.status()).toEqual(nothing);
+  });
+
+  it('behind one that had its connection closed are not', async () => {
+    const wrong = append();
+    wrong.writeInt16BE(999, 4);
+    await sendAndLeave(old(), append(), wrong, append());
+    release();
+    await expect.poll(() => embedded.listener.status()).toEqual(nothing);
+    expect(partition().endOffset).toBe(2);
+  });
+
+  it('do not keep the listener from closing', async () => {
+    await sendAndLeave(old(), append());
+    const closing = embedded.app.close();
+    release();
+    await closing;
+    expect(embedded.listener.status()).toEqual(nothing);
+  });
+});
