@@ -123,6 +123,17 @@ export const scenarios: Scenario[] = [
     },
   },
   {
+    name: 'wrap, sync: os: rotations and closings of files that no sync had reached',
+    options: { ...wrap, maxNoBytes: 4000, sync: 'os' },
+    async run(recorder) {
+      for (let i = 0; i < 4; i++) await recorder.run(...recorder.writes(4, 900));
+      await recorder.reopen();
+      await recorder.run(...recorder.writes(4, 900));
+      await recorder.reopen();
+      await recorder.run(...recorder.writes(4, 900));
+    },
+  },
+  {
     name: 'JSON lines: halt, groups of many writers, large items, closings and kills',
     options: lines,
     async run(recorder) {

@@ -99,10 +99,14 @@ export class CurrentFile {
 
   /** Cuts the zeros, marks the file closed and makes it durable. Its items stay readable. */
   async leave(): Promise<void> {
-    // Zeros in a file that is marked closed are damage, so the mark must not reach the device before the cut.
-    if (await this.cutZeros()) await this.sync();
+    // What is missing in a file that is marked closed, and zeros that stand there, are damage: the mark must not reach
+    // the device before the items, nor before the cut.
+    const hasUnsynced = (await this.cutZeros()) || !this.durable;
     const head = this.file.format.fileHead('closed');
-    if (head.length > 0) await this.handles.write([head], 0);
+    if (head.length > 0) {
+      if (hasUnsynced) await this.sync();
+      await this.handles.write([head], 0);
+    }
     await this.sync();
     await this.abandon();
   }
