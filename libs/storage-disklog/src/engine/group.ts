@@ -37,7 +37,7 @@ export interface Place {
 
 /**
  * Writes that wait together and go out as one. Items are encoded as they come, for the place the group is going to
- * take; only if another group failed meanwhile does the place change, and the trailers are written again.
+ * take; only if another group failed meanwhile, or a task ran, does the place change, and the trailers are written again.
  *
  * All writes of a group share its fate and so its promise.
  */
@@ -116,8 +116,10 @@ export class Group {
 
   /** The bytes to write at this place, in pieces. */
   bytesFor(place: Place): readonly Buffer[] {
-    const { start, generation, sequence } = this.place;
-    if (place.start !== start || place.generation !== generation || place.sequence !== sequence) {
+    const { start, generation, sequence, synced } = this.place;
+    const isMoved = place.start !== start || place.generation !== generation || place.sequence !== sequence;
+    // An item that says too much is on stable storage makes a torn write before it look like rot; too little does not.
+    if (isMoved || place.synced < synced) {
       this.place = place;
       this.reseal();
     }

@@ -79,9 +79,13 @@ afterEach(async () => {
   await adapter.close();
 });
 
-const batch = (prefix: string) =>
+const batch = (prefix: string, bytes = 1) =>
   store.batch(
-    Array.from({ length: 8 }, (_, i) => ({ type: 'put' as const, key: `${prefix}${i}`, value: 'v' })),
+    Array.from({ length: 8 }, (_, i) => ({
+      type: 'put' as const,
+      key: `${prefix}${i}`,
+      value: 'v'.repeat(bytes),
+    })),
   );
 const outcome = (promise: Promise<unknown>) =>
   promise.then(
@@ -182,6 +186,25 @@ describe('two groups on their way at once', () => {
     expect(state.damaged).toBe(false);
     const found = ['c', 'first', 'second', 'waiting', 'later'].map(state.has);
     expect(found).toEqual([true, false, false, true, true]);
+  });
+
+  it('claim nothing of the place that a group before them was to have until there was no room', async () => {
+    const { first, second } = await overlapped();
+    // As much as a group takes, so that what comes later makes another one.
+    const full = outcome(batch('full', 520 << 10));
+    const behind = first.then(() => outcome(batch('behind', 300 << 10)));
+    files.isHolding = true;
+    const [a, b] = files.held.splice(0);
+    await b!.make();
+    a!.fail('ENOSPC');
+    expect([await first, await second]).toEqual(['NO_SPACE', 'NO_SPACE']);
+    await vi.waitFor(() => expect(files.held).toHaveLength(2));
+    await files.held[1]!.make();
+    const state = await afterKill();
+    expect([state.has('c'), state.has('full'), state.has('behind')]).toEqual([true, false, false]);
+    expect(state.damaged).toBe(false);
+    await files.held[0]!.make();
+    expect([await full, await behind]).toEqual(['ok', 'ok']);
   });
 
   it('are cut back to the end of the first when there is no room for the second', async () => {
