@@ -271,10 +271,10 @@ export const mutants = [
     suites: ['recovery-crash'],
   },
   {
-    name: 'a file is marked closed before the cut of its zeros is stored',
+    name: 'a file is marked closed before its items and the cut of its zeros are stored',
     file: `${ENGINE}current-file.ts`,
-    from: /if \(await this\.cutZeros\(\)\) await this\.sync\(\);/,
-    to: 'await this.cutZeros();',
+    from: /if \(hasUnsynced\) await this\.sync\(\);/,
+    to: '',
     suites: ['crash-states'],
   },
   {
