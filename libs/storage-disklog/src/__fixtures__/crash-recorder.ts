@@ -1,6 +1,8 @@
-import { rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PartitionStore, StoreEvent } from '@genrocks/storage';
+import { segmentNumber } from '../engine/names.js';
+import { readSegmentList } from '../engine/segment-list.js';
 import { type DiskLogOptions, DiskLogStorageAdapter } from '../index.js';
 import { crashState, type Policy, writeState } from './crash-states.js';
 import { copyOpenLog, partitionOf, type Scratch } from './directories.js';
@@ -147,15 +149,30 @@ export async function stateProblem(
     const second = await open(options, copy, later);
     const { live } = await contentsOf(second.store);
     await second.close();
+    const leftover = await leftoverOf(partitionOf(copy));
     await rm(copy, { recursive: true, force: true });
     if (later.some((event) => event.type === 'damaged' || (event.type === 'recovered' && event.badBytes > 0)))
       return 'the recovery left something behind';
+    if (leftover !== undefined) return `${leftover} was not removed`;
     return live.at(-1)?.[0] === '~after' ? undefined : 'what was written after the crash is gone';
   } catch (error) {
     return `${String(error)}\n${(error as Error).stack}`;
   } finally {
     await rm(join(logDir, 't'), { recursive: true, force: true });
   }
+}
+
+/** A file that belongs to no log: an interrupted step has left it, and the next open should have removed it. */
+export async function leftoverOf(directory: string): Promise<string | undefined> {
+  const names = await readdir(directory);
+  const list = await readFile(join(directory, 'log.segments')).catch(() => undefined);
+  const segments = list === undefined ? undefined : readSegmentList(list)?.map(({ number }) => number);
+  return names.find((name) => {
+    if (/\.new$|^log\.(compacted|truncating)$/.test(name)) return true;
+    if (name.endsWith('.keys')) return !names.includes(name.slice(0, -'.keys'.length));
+    const number = segmentNumber(name);
+    return segments !== undefined && number !== undefined && !segments.includes(number);
+  });
 }
 
 async function open(options: DiskLogOptions, logDir: string, events: StoreEvent[]) {

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { StoreEvent } from '@genrocks/storage';
 import { writeIndexFile } from '../format/headers.js';
 import type { LogFormat } from '../format/log-format.js';
@@ -7,7 +8,7 @@ import { CurrentFile, type FileDoors } from './current-file.js';
 import { replaceFile } from './durable-files.js';
 import { LogFile } from './log-file.js';
 import { MemoryKeys } from './memory-keys.js';
-import { type LogNames, segmentNumber, wrapNumber } from './names.js';
+import { type LogNames, segmentNumber, withoutIndex, wrapNumber } from './names.js';
 
 export interface DirectoryOptions {
   readonly type: 'halt' | 'wrap' | 'compact';
@@ -83,11 +84,9 @@ export class FileMaker {
     await fs.unlink(names.segments);
     await fs.unlink(names.halt);
     const numberOf = this.options.type === 'compact' ? segmentNumber : wrapNumber;
+    // Generations may begin anew, so an index that lost its file must not wait here for another file of its number.
     for (const { name } of await fs.readdir(names.directory)) {
-      const number = numberOf(name);
-      if (number === undefined) continue;
-      await fs.unlink(names.file(number));
-      await fs.unlink(names.keyIndex(number));
+      if (numberOf(withoutIndex(name)) !== undefined) await fs.unlink(join(names.directory, name));
     }
     await fs.syncDirectory(names.directory);
   }

@@ -72,3 +72,8 @@ export function segmentNumber(name: string): number | undefined {
   const match = /^log(?:\.c([1-9]\d{0,9}))?$/.exec(name);
   return match === null ? undefined : Number(match[1] ?? 0);
 }
+
+/** The log file to which a key index belongs, be it finished or not, by their names; any other name as it is. */
+export function withoutIndex(name: string): string {
+  return name.replace(/\.keys(?:\.new)?$/, '');
+}

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { LogCorruptError } from '@genrocks/storage';
 import type { LogFormat } from '../format/log-format.js';
 import { IndexedKeys } from '../index/indexed-keys.js';
@@ -5,7 +6,7 @@ import { type FileSystem, isErrno } from '../io/file-system.js';
 import { PooledFile } from '../io/handle-pool.js';
 import { replaceFile } from './durable-files.js';
 import type { DirectoryOptions } from './file-maker.js';
-import { type LogNames, segmentNumber } from './names.js';
+import { type LogNames, segmentNumber, withoutIndex } from './names.js';
 import { recoverFile } from './recovery.js';
 import { readSegmentList, type SegmentRecord, writeSegmentList } from './segment-list.js';
 
@@ -25,45 +26,42 @@ export async function findSegments(
   names: LogNames,
   options: Pick<DirectoryOptions, 'format' | 'onEvent'>,
 ): Promise<readonly FoundSegment[] | undefined> {
-  const numbers = await numbersOf(fs, names);
+  const found = await filesIn(fs, names);
+  const numbers = found.flatMap((name) => segmentNumber(name) ?? []);
   const bytes = await fs.readFile(names.segments).catch((error: unknown) => {
     if (isErrno(error, 'ENOENT')) return undefined;
     throw error;
   });
   const list = bytes === undefined ? undefined : readSegmentList(bytes);
-  if (list !== undefined) return settle(fs, names, numbers, list);
-  if (bytes === undefined && numbers.every((number) => number === 0)) return undefined;
-  const found = await findSegmentOrder(fs, names, numbers, options.format);
+  if (list !== undefined) return settle(fs, names, found, list);
+  const isOne = bytes === undefined && numbers.every((number) => number === 0);
+  const order = isOne ? [] : await findSegmentOrder(fs, names, numbers, options.format);
   // Nothing but a file that was being made beside the first one: the log has not come to a list yet.
-  if (bytes === undefined && found.every(({ number, lastSequence }) => number === 0 || lastSequence === 0)) {
-    await removeOthers(fs, names, numbers, [0]);
+  if (bytes === undefined && order.every(({ number, lastSequence }) => number === 0 || lastSequence === 0)) {
+    await removeOthers(fs, names, found, [0]);
     return undefined;
   }
   const [file, length] = [names.segments, bytes?.length ?? 0];
   const reason = 'the list of segments is missing or damaged; it is made anew out of the files';
   options.onEvent({ type: 'damaged', file, offset: 0, length, reason });
-  await replaceFile(fs, names.segments, writeSegmentList(found), names.unfinishedSegments, names.directory);
-  return settle(fs, names, numbers, found);
+  await replaceFile(fs, names.segments, writeSegmentList(order), names.unfinishedSegments, names.directory);
+  return settle(fs, names, found, order);
 }
 
 async function settle(
   fs: FileSystem,
   names: LogNames,
-  numbers: readonly number[],
+  found: readonly string[],
   list: readonly SegmentRecord[],
 ): Promise<readonly FoundSegment[]> {
-  await removeOthers(
-    fs,
-    names,
-    numbers,
-    list.map(({ number }) => number),
-  );
+  const kept = list.map(({ number }) => number);
+  await removeOthers(fs, names, found, kept);
   return Promise.all(list.map(async (record) => ({ ...record, size: await sizeOf(fs, names, record) })));
 }
 
-async function numbersOf(fs: FileSystem, names: LogNames): Promise<readonly number[]> {
+async function filesIn(fs: FileSystem, names: LogNames): Promise<readonly string[]> {
   const entries = await fs.readdir(names.directory);
-  return entries.flatMap(({ name, directory }) => (directory ? [] : (segmentNumber(name) ?? [])));
+  return entries.filter(({ directory }) => !directory).map(({ name }) => name);
 }
 
 /**
@@ -100,16 +98,21 @@ export async function findSegmentOrder(
   return records.sort((a, b) => (rank(a) === rank(b) ? a.number - b.number : rank(a) - rank(b)));
 }
 
+/**
+ * Removes the segments that are not kept, and indexes that are unfinished or have lost their segment: numbers are given
+ * again after an opening, and such an index could pass for that of the next segment of its number.
+ */
 async function removeOthers(
   fs: FileSystem,
   names: LogNames,
-  numbers: readonly number[],
+  found: readonly string[],
   kept: readonly number[],
 ): Promise<void> {
-  for (const number of numbers) {
-    if (kept.includes(number)) continue;
-    await fs.unlink(names.file(number));
-    await fs.unlink(names.keyIndex(number));
+  const isKept = new Set(kept);
+  for (const name of found) {
+    const number = segmentNumber(withoutIndex(name));
+    if (number === undefined || (isKept.has(number) && !name.endsWith('.new'))) continue;
+    await fs.unlink(join(names.directory, name));
   }
 }
 

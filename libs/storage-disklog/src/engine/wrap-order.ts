@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { LogCorruptError } from '@genrocks/storage';
 import { type FileStatus, readIndexFile, type WrapIndex } from '../format/headers.js';
 import { MAX_FRAME_HEAD, parseTrailer, readFrame, readTrailer, TRAILER_SIZE } from '../format/item.js';
@@ -5,7 +6,7 @@ import type { LogFormat } from '../format/log-format.js';
 import type { IndexFooter } from '../index/index-file.js';
 import { IndexedKeys } from '../index/indexed-keys.js';
 import { type FileHandle, type FileSystem, isErrno } from '../io/file-system.js';
-import { type LogNames, wrapNumber } from './names.js';
+import { type LogNames, withoutIndex, wrapNumber } from './names.js';
 import { TimeSlices } from './time-slices.js';
 import { Window } from './window.js';
 
@@ -78,6 +79,10 @@ function nextIfCreated(files: readonly FileSummary[], current: FileSummary): Fil
 async function summarise(fs: FileSystem, names: LogNames, format: LogFormat): Promise<FileSummary[]> {
   const entries = await fs.readdir(names.directory);
   const numbers = entries.flatMap(({ name, directory }) => (directory ? [] : (wrapNumber(name) ?? [])));
+  for (const { name } of entries) {
+    const isUnfinishedIndex = name.endsWith('.new') && wrapNumber(withoutIndex(name)) !== undefined;
+    if (isUnfinishedIndex) await fs.unlink(join(names.directory, name));
+  }
   const files: FileSummary[] = [];
   const slices = new TimeSlices();
   for (const number of numbers) {
