@@ -99,6 +99,9 @@ try {
   if (step('install the tarballs into an empty project', () => run('npm', install, consumer))) {
     const tsc = join('node_modules', 'typescript', 'bin', 'tsc');
     step('compile a consumer (NodeNext, strict)', () => run(process.execPath, [tsc, '-p', '.'], consumer));
+    step('compile its imports (CommonJS, resolved without exports)', () =>
+      run(process.execPath, [tsc, '-p', 'tsconfig.node10.json'], consumer),
+    );
     step('run it, by import', () => run(process.execPath, ['dist/main.js'], consumer));
     step('load every entry, by require', () => run(process.execPath, ['require.cjs'], consumer));
   }

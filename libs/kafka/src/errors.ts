@@ -1,4 +1,4 @@
-import { GenRocksError } from '@genrocks/storage';
+import { GenRocksError, isError } from '@genrocks/storage';
 
 /** Every error of the Kafka listener; errors of topics and storage pass through as they are. */
 export class KafkaListenerError extends GenRocksError {}
@@ -20,7 +20,7 @@ export class UnencodableError extends KafkaListenerError {
 /** `LISTEN_FAILED`: the address cannot be listened on; the cause says why. */
 export class ListenFailedError extends KafkaListenerError {
   constructor(host: string, port: number, cause: unknown) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = isError(cause) ? cause.message : String(cause);
     super(
       'LISTEN_FAILED',
       `the Kafka listener cannot listen on ${host}:${port}: ${reason}; ` +

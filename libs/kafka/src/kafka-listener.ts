@@ -6,7 +6,7 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import { isGenRocksError } from '@genrocks/storage';
+import { isError, isGenRocksError } from '@genrocks/storage';
 import {
   TOPICS_ADAPTERS,
   TOPICS_OPTIONS,
@@ -153,9 +153,9 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
 
   /** What a client sends wrong is its own affair; what fails here is ours. */
   private report(error: unknown, from: string): void {
-    const message = `${from}: ${error instanceof Error ? error.message : String(error)}`;
+    const message = `${from}: ${isError(error) ? error.message : String(error)}`;
     if (isGenRocksError(error, 'MALFORMED_REQUEST')) this.logger.debug(message);
-    else this.logger.error(message, error instanceof Error ? error.stack : undefined);
+    else this.logger.error(message, isError(error) ? error.stack : undefined);
   }
 }
 

@@ -3,6 +3,7 @@ import {
   type BatchOperation,
   type BytesLike,
   checkLimit,
+  isError,
   keyToString,
   type LogEntry,
   LogFullError,
@@ -293,5 +294,5 @@ function fileBytes({ logType, maxNoBytes }: ResolvedSettings): number {
 }
 
 function rejected(error: unknown): Promise<never> {
-  return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+  return Promise.reject(isError(error) ? error : new Error(String(error)));
 }

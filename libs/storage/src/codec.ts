@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { deserialize, serialize } from 'node:v8';
 import { toBuffer } from './bytes.js';
-import { CodecError } from './errors.js';
+import { CodecError, isError } from './errors.js';
 import type { BytesLike } from './partition-store.js';
 
 /**
@@ -71,9 +71,6 @@ function attempt<T>(what: string, action: () => T): T {
     return action();
   } catch (error) {
     if (error instanceof CodecError) throw error;
-    throw new CodecError(
-      `could not ${what}: ${error instanceof Error ? error.message : String(error)}`,
-      error,
-    );
+    throw new CodecError(`could not ${what}: ${isError(error) ? error.message : String(error)}`, error);
   }
 }

@@ -1,6 +1,7 @@
+import vm from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import * as storage from './index.js';
-import { GenRocksError, isGenRocksError, StorageError } from './index.js';
+import { GenRocksError, isError, isGenRocksError, StorageError } from './index.js';
 
 const cause = new Error('the disk said no');
 
@@ -75,4 +76,15 @@ describe('isGenRocksError', () => {
       expect(isGenRocksError(other)).toBe(false);
     }
   });
+});
+
+it('knows an error of another realm, such as that in which Jest runs a test', () => {
+  const foreign: unknown = vm.runInNewContext('new RangeError("far away")');
+  expect(foreign).not.toBeInstanceOf(Error);
+  expect([foreign, new TypeError(), new DOMException('aborted', 'AbortError')].map(isError)).toEqual([
+    true,
+    true,
+    true,
+  ]);
+  expect([{ message: 'no', stack: '' }, 'no', null, undefined].map(isError)).not.toContain(true);
 });

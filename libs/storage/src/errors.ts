@@ -1,3 +1,13 @@
+import { types } from 'node:util';
+
+/**
+ * Is this an error, of this realm or another? Jest runs tests in a realm of their own, where what Node itself throws is
+ * no `instanceof Error`.
+ */
+export function isError(value: unknown): value is Error {
+  return value instanceof Error || types.isNativeError(value) || value instanceof DOMException;
+}
+
 /** What a GenRocks error carries besides its message. */
 export interface ErrorOptions {
   cause?: unknown;
@@ -29,7 +39,7 @@ export class GenRocksError extends Error {
 
 /** Is this an error of ours, with this code (or any, where none is given)? Works across copies of the package. */
 export function isGenRocksError(error: unknown, code?: string): error is GenRocksError {
-  if (!(error instanceof Error) || typeof (error as GenRocksError).code !== 'string') return false;
+  if (!isError(error) || typeof (error as GenRocksError).code !== 'string') return false;
   if (typeof (error as GenRocksError).retriable !== 'boolean') return false;
   return code === undefined || (error as GenRocksError).code === code;
 }

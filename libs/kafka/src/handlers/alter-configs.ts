@@ -1,3 +1,4 @@
+import { isError } from '@genrocks/storage';
 import { alterConfigs } from '../protocol/apis/alter-configs.js';
 import { incrementalAlterConfigs } from '../protocol/apis/incremental-alter-configs.js';
 import { ErrorCode } from '../protocol/error-codes.js';
@@ -86,7 +87,7 @@ async function alter(
   } catch (error) {
     return answer({
       errorCode: errorCodeOf(error),
-      errorMessage: error instanceof Error ? error.message : null,
+      errorMessage: isError(error) ? error.message : null,
     });
   }
 }

@@ -6,6 +6,7 @@ import {
   readBatchHeader,
   type Topic,
 } from '@genrocks/topics';
+import { isError } from '@genrocks/storage';
 import { LEADER_EPOCH } from '../cluster/virtual-cluster.js';
 import { BatchMaker } from '../message-sets/batch-maker.js';
 import { produce } from '../protocol/apis/produce.js';
@@ -100,7 +101,7 @@ async function answerFor(
     const batch = version < BATCHES_FROM ? await batches.make(records!) : records!;
     return await append(broker, topic, partition, batch, refuse);
   } catch (error) {
-    return refuse(errorCodeOf(error), error instanceof Error ? error.message : null);
+    return refuse(errorCodeOf(error), isError(error) ? error.message : null);
   }
 }
 

@@ -1,3 +1,4 @@
+import { isError } from '@genrocks/storage';
 import { createPartitions } from '../protocol/apis/create-partitions.js';
 import { deleteRecords } from '../protocol/apis/delete-records.js';
 import { ErrorCode } from '../protocol/error-codes.js';
@@ -57,7 +58,7 @@ export function createPartitionsRoute(broker: BrokerContext): Route {
             if (!validateOnly) await broker.topics.addPartitions(name, count);
             return { name, errorCode: ErrorCode.NONE, errorMessage: null };
           } catch (error) {
-            const errorMessage = error instanceof Error ? error.message : null;
+            const errorMessage = isError(error) ? error.message : null;
             return { name, errorCode: errorCodeOf(error), errorMessage };
           }
         }),

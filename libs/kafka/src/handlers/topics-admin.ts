@@ -1,3 +1,4 @@
+import { isError } from '@genrocks/storage';
 import { createTopics } from '../protocol/apis/create-topics.js';
 import { deleteTopics } from '../protocol/apis/delete-topics.js';
 import { ErrorCode } from '../protocol/error-codes.js';
@@ -27,7 +28,7 @@ export function createTopicsRoute(broker: BrokerContext): Route {
           try {
             return await create(broker, topic, validateOnly);
           } catch (error) {
-            const errorMessage = error instanceof Error ? error.message : null;
+            const errorMessage = isError(error) ? error.message : null;
             return { name: topic.name, errorCode: errorCodeOf(error), errorMessage };
           }
         }),
@@ -94,7 +95,7 @@ export function deleteTopicsRoute(broker: BrokerContext): Route {
       await broker.producers.forgetTopic(topic.id);
       return { ...found, errorCode: ErrorCode.NONE };
     } catch (error) {
-      const errorMessage = error instanceof Error ? error.message : null;
+      const errorMessage = isError(error) ? error.message : null;
       return { ...found, errorCode: errorCodeOf(error), errorMessage };
     }
   };

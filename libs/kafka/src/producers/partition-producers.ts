@@ -1,3 +1,4 @@
+import { isError } from '@genrocks/storage';
 import { errorCodeOf } from '../handlers/error-mapping.js';
 import { OutOfOrderError } from '../errors.js';
 import { ErrorCode } from '../protocol/error-codes.js';
@@ -191,6 +192,6 @@ function remember(producer: Producer, epoch: number, batch: StoredBatch): void {
 
 /** What the batches behind one that failed with `error` are refused with. */
 function reasonFor(error: unknown): Error {
-  const isRetried = error instanceof Error && RETRIED_AS_THEY_ARE.has(errorCodeOf(error));
+  const isRetried = isError(error) && RETRIED_AS_THEY_ARE.has(errorCodeOf(error));
   return isRetried ? error : new OutOfOrderError();
 }

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
+import { isError } from '@genrocks/storage';
 
 /**
  * The file calls the log makes, and no others: the seam where tests put faults, and where crash states are recorded.
@@ -197,7 +198,7 @@ export const nodeFileSystem: FileSystem = {
 
 /** Is this a system error with one of these codes? */
 export function isErrno(error: unknown, ...codes: string[]): boolean {
-  return error instanceof Error && codes.includes((error as NodeJS.ErrnoException).code ?? '');
+  return isError(error) && codes.includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
 async function syncNames(path: string, base: string): Promise<void> {

@@ -1,5 +1,6 @@
 import {
   GenRocksError,
+  isError,
   LockedError,
   LogCorruptError,
   NoSpaceError,
@@ -45,6 +46,6 @@ export function isSharingViolation(error: unknown): boolean {
 
 /** A batch that was refused wraps the reason. */
 function rootOf(error: unknown): Error {
-  const reason = error instanceof Error ? error : new Error(String(error));
-  return reason.cause instanceof Error ? reason.cause : reason;
+  const reason = isError(error) ? error : new Error(String(error));
+  return isError(reason.cause) ? reason.cause : reason;
 }

@@ -1,4 +1,4 @@
-import { isGenRocksError } from '@genrocks/storage';
+import { isError, isGenRocksError } from '@genrocks/storage';
 import { messageOf } from '../errors.js';
 import type { RecordHeaderInput } from '../records/batch-writer.js';
 
@@ -53,5 +53,5 @@ export function isoTime(ms: number): string {
 
 function nameOf(error: unknown): string {
   if (isGenRocksError(error)) return error.code;
-  return error instanceof Error ? String(error.name) : typeof error;
+  return isError(error) ? String(error.name) : typeof error;
 }

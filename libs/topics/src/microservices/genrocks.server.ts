@@ -1,4 +1,4 @@
-import { InvalidConfigError } from '@genrocks/storage';
+import { InvalidConfigError, isError } from '@genrocks/storage';
 import {
   type CustomTransportStrategy,
   type MessageHandler as RpcHandler,
@@ -257,7 +257,7 @@ export class GenRocksServer
 
 /** The error a group is to judge: that of a filter where it is one, otherwise that of the handler itself. */
 function causeOf(error: unknown, { failure }: GenRocksContext): Error {
-  if (error instanceof Error) return error;
-  if (failure?.error instanceof Error) return failure.error;
+  if (isError(error)) return error;
+  if (isError(failure?.error)) return failure.error;
   return new HandlerFailedError(failure === undefined ? error : failure.error);
 }

@@ -1,3 +1,4 @@
+import { isError } from '@genrocks/storage';
 import { TopicsError } from '../errors.js';
 
 /** `REQUEST_TIMEOUT`: no answer came in time. The request may have been handled all the same. @publicApi */
@@ -44,7 +45,7 @@ function textOf(error: unknown): string {
 /** An error as text for a header: what a filter made of it, or the message of an Error. */
 export function errorToText(error: unknown): string {
   if (typeof error === 'string') return error;
-  if (!(error instanceof Error)) return jsonOf(error);
+  if (!isError(error)) return jsonOf(error);
   const { name, message, code } = error as Error & { code?: unknown };
   return jsonOf({ status: 'error', name, message, ...(typeof code === 'string' ? { code } : {}) });
 }

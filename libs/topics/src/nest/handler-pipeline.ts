@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { Injectable } from '@nestjs/common';
 import { ExternalContextCreator } from '@nestjs/core';
 import { isObservable, lastValueFrom, type Observable } from 'rxjs';
+import { isError } from '@genrocks/storage';
 import type { HandlerContext } from '../groups/group.types.js';
 import type { Message } from '../message.js';
 import { MESSAGE_PARAMS_METADATA, messageParams } from './message-params.decorator.js';
@@ -16,7 +17,7 @@ async function outcome(answer: Observable<unknown>, error: unknown): Promise<voi
     await lastValueFrom(answer, { defaultValue: undefined });
   } catch (thrown) {
     // Nest makes plain objects of errors for clients of theirs, which tell a retry policy nothing.
-    throw thrown instanceof Error ? thrown : error;
+    throw isError(thrown) ? thrown : error;
   }
 }
 

@@ -1,4 +1,4 @@
-import { type StorageAdapter, type StoreEvent } from '@genrocks/storage';
+import { isError, type StorageAdapter, type StoreEvent } from '@genrocks/storage';
 import type { TopicsEvents } from '../events.js';
 import { forEachLimited } from '../keyed-mutex.js';
 import type { TopicRecord } from '../meta/topic-record.js';
@@ -83,7 +83,7 @@ export class PartitionOpener {
   }
 
   private report(topic: string, partition: number, error: unknown): void {
-    const reason = error instanceof Error ? error : new Error(String(error));
+    const reason = isError(error) ? error : new Error(String(error));
     this.events.send('partition-failed', { topic, partition, error: reason });
   }
 }

@@ -1,3 +1,4 @@
+import { isError } from '@genrocks/storage';
 import { TopicsError } from '../errors.js';
 import type { Message } from '../message.js';
 
@@ -63,7 +64,7 @@ export class MessageSpy<T = unknown> {
           }
         } catch (error) {
           end();
-          reject(error instanceof Error ? error : new Error(String(error)));
+          reject(isError(error) ? error : new Error(String(error)));
           return;
         }
         if (found.length < count) return;

@@ -10,7 +10,7 @@ import {
   trace,
   type Tracer,
 } from '@opentelemetry/api';
-import { isGenRocksError } from '@genrocks/storage';
+import { isError, isGenRocksError } from '@genrocks/storage';
 import { messageOf } from '../errors.js';
 import { type HandlerCall, type Instrumentation, whenHandled } from '../instrumentation.js';
 import type { Message, PublishMessage } from '../message.js';
@@ -126,7 +126,7 @@ function linksOf(messages: readonly Message[]) {
 
 function failed(span: Span, error: unknown): void {
   span.setStatus({ code: SpanStatusCode.ERROR, message: messageOf(error) });
-  if (error instanceof Error) span.recordException(error);
-  const type = isGenRocksError(error) ? error.code : error instanceof Error ? error.name : typeof error;
+  if (isError(error)) span.recordException(error);
+  const type = isGenRocksError(error) ? error.code : isError(error) ? error.name : typeof error;
   span.setAttribute('error.type', type);
 }

@@ -1,3 +1,4 @@
+import { isError } from '@genrocks/storage';
 import type { TopicPartition } from '../assignment.js';
 import type { MemberProtocol } from './membership.types.js';
 
@@ -90,7 +91,7 @@ function attempt<T>(decode: () => T): T | undefined {
   try {
     return decode();
   } catch (error) {
-    if (error instanceof RangeError) return undefined;
+    if (isError(error) && error.name === 'RangeError') return undefined;
     throw error;
   }
 }
