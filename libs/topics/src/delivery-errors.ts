@@ -41,6 +41,24 @@ export class PartitionNotAssignedError extends TopicsError {
   }
 }
 
+/** `DELIVERY_INTERRUPTED`: why a message is a dead letter that its handler never failed with, and never finished. */
+export class DeliveryInterruptedError extends TopicsError {
+  constructor(
+    group: string,
+    message: { readonly topic: string; readonly partition: number; readonly offset: number },
+    interruptions: number,
+  ) {
+    const { topic, partition, offset } = message;
+    super(
+      'DELIVERY_INTERRUPTED',
+      `the process ended, or the handler hung, each of the last ${interruptions} times group ${group} handled ` +
+        `${topic}/${partition} at offset ${offset}; find out what the handler does with it, then redrive it`,
+      false,
+      { details: { group, topic, partition, offset, interruptions } },
+    );
+  }
+}
+
 /** `HANDLER_TIMEOUT`: a handler did not return in `handlerTimeoutMs`. The reason of its signal. */
 export class HandlerTimeoutError extends TopicsError {
   constructor(group: string, topic: string, partition: number, offset: number, timeoutMs: number) {

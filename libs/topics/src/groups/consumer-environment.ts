@@ -4,6 +4,7 @@ import type { TopicsEvents } from '../events.js';
 import type { Partition } from '../partition/partition.js';
 import type { Turn } from '../turn.js';
 import type { TopicPartition } from './assignment.js';
+import type { StartPlace } from './delivery-history.js';
 import type { FlightLimiter } from './flight-limiter.js';
 import type { HandlerWatch } from './handler-watch.js';
 import type { ResolvedGroupOptions } from './group-options.js';
@@ -24,7 +25,7 @@ export interface ConsumerEnvironment {
   fetchLimit(): number;
   fetchBytes(): number;
   /** Where to begin. */
-  startAt(partition: Partition): Promise<number>;
+  startAt(partition: Partition): Promise<StartPlace>;
   /** A new offset to commit when it is time. */
   done(place: TopicPartition, offset: number): void;
   /** Commits now; rejects where that fails. */

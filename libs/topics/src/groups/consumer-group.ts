@@ -7,11 +7,18 @@ import type { Turn } from '../turn.js';
 import type { TopicPartition } from './assignment.js';
 import type { ConsumerEnvironment } from './consumer-environment.js';
 import type { GroupCoordinator } from './coordinator/group-coordinator.js';
+import type { StartPlace } from './delivery-history.js';
 import { FlightLimiter } from './flight-limiter.js';
 import { HandlerLimit } from './handler-limit.js';
 import type { GroupOffsets } from './group-offsets.js';
 import type { ResolvedGroupOptions } from './group-options.js';
-import type { ConsumerGroupState, ConsumerGroupStats, OffsetCommit, StartFrom } from './group.types.js';
+import type {
+  ConsumerGroupState,
+  ConsumerGroupStats,
+  MemberCommit,
+  OffsetCommit,
+  StartFrom,
+} from './group.types.js';
 import type { LocalMembers } from './local-members.js';
 import { MemberPartitions } from './member-partitions.js';
 import { MemberSession } from './member-session.js';
@@ -69,7 +76,8 @@ export class ConsumerGroup {
     const { offsets, events, drainTimeoutMs } = environment;
     this.group = group;
     this.limit = options.handlerTimeoutMs === 0 ? undefined : this.limitOf(options.handlerTimeoutMs);
-    const commit = (commits: readonly OffsetCommit[]) => this.commitOffsets(commits);
+    const commit = (commits: readonly OffsetCommit[]) =>
+      this.commitOffsets(commits.map((one) => ({ ...one, deliveries: this.partitions.deliveriesOf(one) })));
     const committer = (this.committer = new OffsetCommitter(group, commit, events, autoCommitIntervalMs));
     const partitions = (this.partitions = new MemberPartitions({
       committer,
@@ -77,7 +85,7 @@ export class ConsumerGroup {
       consuming: this.consuming(),
       partition: (place) => environment.partition(place),
       committed: ({ topic, partition }) => offsets.get(group, topic, partition)?.offset ?? null,
-      commitAt: (place, offset) => this.commitOffsets([{ ...place, offset }]),
+      commitAt: (place, offset, deliveries) => this.commitOffsets([{ ...place, offset, deliveries }]),
     }));
     this.session = new MemberSession(options, environment, {
       topics: () => this.topics,
@@ -185,7 +193,7 @@ export class ConsumerGroup {
   }
 
   /** Only a member may: what it owned may be another's as soon as it is none. */
-  private async commitOffsets(commits: readonly OffsetCommit[]): Promise<void> {
+  private async commitOffsets(commits: readonly MemberCommit[]): Promise<void> {
     this.session.assertMayCommit();
     await this.environment.offsets.commit(this.group, commits);
   }
@@ -197,8 +205,8 @@ export class ConsumerGroup {
       memberId: () => this.memberId,
       groupSize: () => coordinator.memberCount(group),
       withdraw: (hanging, error) => {
-        this.partitions.abandonOne(hanging);
-        return this.session.withdraw(error);
+        const counted = this.partitions.abandonOne(hanging);
+        return this.session.withdraw(error, counted);
       },
       comeBack: () => this.session.comeBack(),
     });
@@ -225,13 +233,16 @@ export class ConsumerGroup {
     };
   }
 
-  private async startAt(partition: Partition): Promise<number> {
+  private async startAt(partition: Partition): Promise<StartPlace> {
     const { topic, index } = partition;
     const committed = this.environment.offsets.get(this.group, topic, index);
-    if (committed !== null) return Math.min(committed.offset, partition.endOffset);
+    if (committed !== null) {
+      const { deliveries } = committed;
+      return { offset: Math.min(committed.offset, partition.endOffset), deliveries };
+    }
     const offset = await offsetOf(partition, this.options.from);
     // Kept at once: after a crash `latest` must not mean a later place, which would skip messages.
     await this.commitOffsets([{ topic, partition: index, offset }]);
-    return offset;
+    return { offset };
   }
 }

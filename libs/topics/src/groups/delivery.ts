@@ -35,7 +35,7 @@ export class Delivery implements HandlerContext {
     let attempts = 0;
     for (const entry of entries) {
       entry.current = this;
-      if (entry.attempts > attempts) attempts = entry.attempts;
+      attempts = Math.max(attempts, entry.attempts + entry.interrupted);
     }
     this.attempt = attempts + 1;
   }
@@ -86,6 +86,11 @@ export class Delivery implements HandlerContext {
 
   get commit(): () => Promise<void> {
     return () => this.owner.commit();
+  }
+
+  /** What this call still has to answer for. @internal */
+  get unanswered(): Entry[] {
+    return this.open(undefined);
   }
 
   /** The handler has returned. @internal */

@@ -30,8 +30,8 @@ export class Failures {
     for (const entry of entries) {
       entry.attempts++;
       entry.current = undefined;
-      if (entry.attempts === 1) entry.firstFailedAt = clock.now();
-      const pause = retries.next(errorOf(entry), entry.attempts, (broken) =>
+      if (entry.firstFailedAt === 0) entry.firstFailedAt = clock.now();
+      const pause = retries.next(errorOf(entry), triesOf(entry), (broken) =>
         this.report('retry.retryIf', broken),
       );
       if (pause === null) over.push(entry);
@@ -42,7 +42,7 @@ export class Failures {
       group: options.group,
       ...this.place,
       offset: first.message.offset,
-      attempt: first.attempts,
+      attempt: triesOf(first),
       retryInMs: over.length === entries.length ? null : pauseMs,
       error: errorOf(first),
     });
@@ -50,8 +50,10 @@ export class Failures {
   }
 
   /** Resolves true once the message is safe in its dead-letter topic, false if the consumer stopped before that. */
-  bury({ message, attempts, firstFailedAt }: Entry, error: unknown): Promise<boolean> {
+  bury(entry: Entry, error: unknown): Promise<boolean> {
     const { deadLetters } = this.environment;
+    const { message, firstFailedAt } = entry;
+    const attempts = triesOf(entry);
     return this.giveUp(message.offset, attempts, error, (to, burial) =>
       deadLetters.message(to, burial, message, attempts, firstFailedAt),
     );
@@ -109,4 +111,8 @@ export class Failures {
       }
     }
   }
+}
+
+function triesOf({ attempts, interrupted }: Entry): number {
+  return attempts + interrupted;
 }

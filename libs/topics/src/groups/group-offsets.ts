@@ -1,7 +1,7 @@
 import { LimitReachedError } from '../errors.js';
 import { type MetaChange, type MetaSnapshot, type MetaStore, offsetKeyOf } from '../meta/meta-store.js';
 import type { TopicPartition } from './assignment.js';
-import type { CommittedOffset, OffsetCommit } from './group.types.js';
+import type { CommittedOffset, MemberCommit, OffsetCommit } from './group.types.js';
 
 /** Told which partitions' committed offsets changed, so that stores can learn what is still needed. */
 export type OffsetsListener = (topic: string, partition: number) => void;
@@ -72,7 +72,7 @@ export class GroupOffsets {
    */
   async commit(
     group: string,
-    commits: readonly OffsetCommit[],
+    commits: readonly MemberCommit[],
     beyondEnd: ReadonlySet<OffsetCommit> = NONE,
   ): Promise<void> {
     if (!this.byGroup.has(group) && this.byGroup.size >= this.maxGroups) {
@@ -80,8 +80,8 @@ export class GroupOffsets {
     }
     const timestamp = Date.now();
     const entries = commits.map((commit) => {
-      const { topic, partition, offset, metadata = '' } = commit;
-      const committed: CommittedOffset = { offset, metadata, timestamp };
+      const { topic, partition, offset, metadata = '', deliveries } = commit;
+      const committed: CommittedOffset = { offset, metadata, timestamp, ...(deliveries && { deliveries }) };
       return beyondEnd.has(commit)
         ? { topic, partition, committed: { ...committed, isBeyondEnd: true as const } }
         : { topic, partition, committed };

@@ -62,7 +62,15 @@ const KNOWN: Record<keyof ConsumerGroupOptions, true> = {
   retryBackoff: true,
   deadLetter: true,
 };
-const KNOWN_RETRY = new Set(['attempts', 'initialMs', 'maxMs', 'factor', 'jitter', 'retryIf']);
+const KNOWN_RETRY = new Set([
+  'attempts',
+  'interruptions',
+  'initialMs',
+  'maxMs',
+  'factor',
+  'jitter',
+  'retryIf',
+]);
 const HOUR_MS = 3_600_000;
 export const MAX_HANDLER_TIMEOUT_MS = 24 * HOUR_MS;
 
@@ -156,7 +164,8 @@ function resolveRetry({
   if (!(factor >= 1 && factor <= 100)) throw new InvalidGroupError('retry.factor must be from 1 to 100');
   if (!(jitter >= 0 && jitter <= 1)) throw new InvalidGroupError('retry.jitter must be from 0 to 1');
   return {
-    attempts: attempts === Infinity ? attempts : inRange('retry.attempts', attempts, 1, 1_000_000),
+    attempts: countOrInfinity('retry.attempts', attempts),
+    interruptions: countOrInfinity('retry.interruptions', given.interruptions ?? Math.max(3, attempts)),
     initialMs,
     maxMs: inRange('retry.maxMs', pauses.maxMs ?? Math.max(30_000, initialMs), initialMs, HOUR_MS),
     factor,
@@ -213,6 +222,10 @@ function startFrom(from: unknown): StartFrom {
 function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]): T {
   if (allowed.includes(value)) return value;
   throw new InvalidGroupError(`${name} must be ${allowed.join(' or ')}, not ${String(value)}`);
+}
+
+function countOrInfinity(name: string, value: number): number {
+  return value === Infinity ? value : inRange(name, value, 1, 1_000_000);
 }
 
 function inRange(name: string, value: number, least: number, most: number): number {

@@ -38,8 +38,17 @@ export type BatchHandler<T = unknown> = (messages: Message<T>[], context: Handle
 
 /** How failed messages are tried again. Other keys of the partition go on meanwhile. */
 export interface RetryOptions {
-  /** Tries in all, the first one included; `Infinity` for ever. Tries before a restart do not count. Default 5. */
+  /**
+   * Tries in all, the first one included; `Infinity` for ever. Those before a restart count as far as they were kept, which
+   * is done with every commit. Default 5.
+   */
   attempts?: number;
+  /**
+   * A message is given up once it has been in its handler this many times when the process ended (an exit, a crash, out of
+   * memory, `kill -9`), or when the handler hung past `handlerTimeoutMs`. The first end of a process does not count:
+   * who caused it is not known. 1 to 1,000,000; `Infinity`: never. Default: `attempts`, but at least 3.
+   */
+  interruptions?: number;
   /** Pause before the second try, in milliseconds. Default 100. */
   initialMs?: number;
   /** Longest pause, in milliseconds. Default 30,000. */
@@ -211,6 +220,31 @@ export interface CommittedOffset {
   readonly timestamp: number;
   /** The partition did not reach that far when it was committed: it proves nothing about the log. */
   readonly isBeyondEnd?: true;
+  /** @internal */
+  readonly deliveries?: DeliveryRecord;
+}
+
+/** A message that was tried and is not done. @internal */
+export interface TriedMessage {
+  readonly offset: number;
+  /** Tries that failed. */
+  readonly failed: number;
+  /** Tries that ended with their process, or hung. */
+  readonly interrupted: number;
+  /** Milliseconds since 1970. */
+  readonly firstFailedAt: number;
+}
+
+/** What is known of the deliveries behind a committed offset. @internal */
+export interface DeliveryRecord {
+  /** A member handles the partition. Where nobody does, one ended without letting go of it. */
+  readonly inHand?: boolean;
+  readonly tries?: readonly TriedMessage[];
+}
+
+/** What a member of this process commits. @internal */
+export interface MemberCommit extends OffsetCommit {
+  readonly deliveries?: DeliveryRecord | undefined;
 }
 
 export interface CommitOffsetsOptions {

@@ -1,7 +1,6 @@
 import type { Clock } from '../clock.js';
 import { HandlerTimeoutError } from '../delivery-errors.js';
 import type { TopicsEvents } from '../events.js';
-import type { TopicPartition } from './assignment.js';
 import type { Delivery } from './delivery.js';
 import { HandlerWatch, type OverdueListener } from './handler-watch.js';
 
@@ -15,8 +14,8 @@ export interface LimitedMember {
   memberId(): string;
   /** Members of the group, others included. */
   groupSize(): number;
-  /** Lets go of everything, of one partition without waiting for its handlers, and leaves the group. */
-  withdraw(hanging: TopicPartition, error: HandlerTimeoutError): Promise<void>;
+  /** Lets go of everything, of the call's partition without waiting for its handlers, and leaves the group. */
+  withdraw(hanging: Delivery, error: HandlerTimeoutError): Promise<void>;
   comeBack(): void;
 }
 
@@ -65,7 +64,7 @@ export class HandlerLimit implements OverdueListener {
 
   private async leave(call: Delivery): Promise<void> {
     const { signal } = this.ending;
-    await this.member.withdraw(call.owner.place, this.errorOf(call));
+    await this.member.withdraw(call, this.errorOf(call));
     while (!this.mayComeBack() && !signal.aborted) {
       await this.clock.sleep(RETURN_MS, signal, { deadline: true });
     }

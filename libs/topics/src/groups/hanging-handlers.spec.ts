@@ -211,7 +211,11 @@ describe('a handler that hangs', () => {
 
   it('again and again: after ten calls that hang the member stays away, until they end', async () => {
     const { release, calls, handler } = hanging();
-    const group = await orders.consume({ handlerTimeoutMs: LIMIT_MS, handler });
+    const group = await orders.consume({
+      handlerTimeoutMs: LIMIT_MS,
+      handler,
+      retry: { interruptions: Infinity },
+    });
     await orders.publish(['a', 1]);
     for (let round = 1; round <= 10; round++) {
       await calls.atLeast(round);
@@ -226,6 +230,29 @@ describe('a handler that hangs', () => {
     await calls.atLeast(11);
     await settled();
     expect(group.stats().lag).toBe(0);
+  });
+
+  it('again and again with one message: it is given up, and others go on', async () => {
+    const { release, calls, handler } = hanging();
+    const letters = orders.watch('dead-letter');
+    const group = await orders.consume({
+      handlerTimeoutMs: LIMIT_MS,
+      retry: { interruptions: 2 },
+      handler: (message, context) => (message.value === 'bad' ? handler(message, context) : undefined),
+    });
+    await orders.publish(['a', 'bad'], ['a', 'good']);
+    for (let round = 1; round <= 2; round++) {
+      await calls.atLeast(round);
+      await orders.clock.advance(LIMIT_MS);
+      await orders.clock.advance(HANDLER_GRACE_MS);
+    }
+    const [letter] = await letters.atLeast(1);
+    await settled();
+    expect(letter).toMatchObject({ offset: 0, attempts: 2, error: { code: 'DELIVERY_INTERRUPTED' } });
+    expect(calls.items.map(({ attempt }) => attempt)).toEqual([1, 2]);
+    expect(orders.committed()).toBe(2);
+    release();
+    await group.stop();
   });
 
   it('where nobody else is left in the group, its member does not stay away', async () => {

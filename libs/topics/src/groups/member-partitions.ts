@@ -2,7 +2,8 @@ import { PartitionNotAssignedError } from '../delivery-errors.js';
 import type { Partition } from '../partition/partition.js';
 import { partitionId, type TopicPartition } from './assignment.js';
 import type { ConsumerCounters, ConsumerEnvironment } from './consumer-environment.js';
-import type { GroupPartitionStats, StartFrom } from './group.types.js';
+import type { Delivery } from './delivery.js';
+import type { DeliveryRecord, GroupPartitionStats, StartFrom } from './group.types.js';
 import { offsetOf } from './offset-target.js';
 import type { OffsetCommitter } from './offset-committer.js';
 import { PartitionConsumer } from './partition-consumer.js';
@@ -18,7 +19,7 @@ export interface PartitionsEnvironment {
   /** The committed offset, null where there is none. */
   committed(place: TopicPartition): number | null;
   /** Commits one offset now, in the member's name. */
-  commitAt(place: TopicPartition, offset: number): Promise<void>;
+  commitAt(place: TopicPartition, offset: number, deliveries?: DeliveryRecord): Promise<void>;
 }
 
 const COUNTERS = ['received', 'handled', 'failed', 'deadLettered'] as const;
@@ -57,16 +58,32 @@ export class MemberPartitions {
       await Promise.all(places.flatMap((place) => this.seeking.get(partitionId(place)) ?? []));
     const consumers = places.flatMap((place) => this.consumers.get(partitionId(place)) ?? []);
     await Promise.all(consumers.map((consumer) => consumer.stop(this.environment.drainTimeoutMs)));
+    for (const consumer of consumers) {
+      const { place, progress } = consumer;
+      if (progress.history.isNoted) this.environment.committer.done(place, progress.position);
+    }
     // Before another member begins, or it would begin too early.
     if (consumers.length > 0) await this.environment.committer.flush();
     for (const consumer of consumers) this.forget(consumer);
   }
 
   /** Lets go of one partition at once: a handler of it hangs, and what it still does must not count. */
-  abandonOne(place: TopicPartition): void {
-    const consumer = this.consumers.get(partitionId(place));
-    consumer?.abandon();
-    if (consumer !== undefined) this.forget(consumer);
+  async abandonOne(call: Delivery): Promise<void> {
+    const consumer = this.consumers.get(partitionId(call.owner.place));
+    if (consumer === undefined) return;
+    const { place, progress } = consumer;
+    consumer.abandon(call.unanswered);
+    this.forget(consumer);
+    try {
+      await this.environment.commitAt(place, progress.position, progress.deliveries());
+    } catch {
+      // One interruption less is known; the message comes again even so, and others will be counted.
+    }
+  }
+
+  /** What is to be kept beside an offset that is committed. */
+  deliveriesOf(place: TopicPartition): DeliveryRecord | undefined {
+    return this.consumers.get(partitionId(place))?.progress.deliveries();
   }
 
   /** Lets go at once: the partitions may be another's, and what still runs must not count. */

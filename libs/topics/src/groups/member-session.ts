@@ -97,11 +97,15 @@ export class MemberSession implements LocalMember {
     else if (this.isMember()) coordinator.leave(group, this.identity());
   }
 
-  /** Leaves, after it has let go of everything, and joins no round until {@link comeBack}. */
-  async withdraw(error: TopicsError): Promise<void> {
+  /**
+   * Leaves, after it has let go of everything, and joins no round until {@link comeBack}.
+   * @param before what is to be written by then, too
+   */
+  async withdraw(error: TopicsError, before: Promise<void>): Promise<void> {
     const memberId = this.id;
     this.isAway = true;
-    if (!(await endsWithin(this.owner.letGo(this.owner.owned()), this.roundMs))) this.owner.abandon();
+    const letGo = this.owner.letGo(this.owner.owned()).then(() => before);
+    if (!(await endsWithin(letGo, this.roundMs))) this.owner.abandon();
     // The group has gone on without it by itself, or it is stopping.
     if (this.id !== memberId || this.isClosed) return;
     if (this.isMember()) this.environment.coordinator.leave(this.group, this.identity());

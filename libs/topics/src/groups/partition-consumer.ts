@@ -8,11 +8,14 @@ import type { ConsumerCounters, ConsumerEnvironment } from './consumer-environme
 import { Delivery, type DeliveryOwner } from './delivery.js';
 import { DeliveryQueue, Job, KEY_OF } from './delivery-queue.js';
 import { endsWithin } from './ends-within.js';
+import type { StartPlace } from './delivery-history.js';
+import { FailedJobs, type FailureOwner } from './failed-jobs.js';
 import { Failures } from './failures.js';
 import { HandlerCalls } from './handler-calls.js';
 import { type FeedSink, PartitionFeed } from './partition-feed.js';
+import { PartitionProgress } from './partition-progress.js';
 import { TaskSet } from './task-set.js';
-import { type Entry, Unfinished } from './unfinished.js';
+import type { Entry } from './unfinished.js';
 
 /** Time for handlers to end after their signal aborted. */
 const GRACE_MS = 500;
@@ -21,7 +24,8 @@ const GRACE_MS = 500;
  * Fetches and handles the messages of one partition. A message whose handler fails is tried again, and given up in
  * the end; messages of its key wait for it, others go on. What is committed never passes a message that is not done.
  */
-export class PartitionConsumer implements DeliveryOwner, FeedSink {
+export class PartitionConsumer implements DeliveryOwner, FeedSink, FailureOwner {
+  readonly progress: PartitionProgress;
   readonly counters: ConsumerCounters = { received: 0, handled: 0, failed: 0, deadLettered: 0 };
   /** Ends waits and pauses at once; handlers go on. */
   private readonly stopping = new AbortController();
@@ -29,17 +33,12 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink {
   private readonly giveUp = new AbortController();
   private readonly feed: PartitionFeed;
   private readonly queue: DeliveryQueue;
-  private readonly failures: Failures;
+  private readonly failedJobs: FailedJobs;
   private readonly calls: HandlerCalls;
-  private readonly unfinished = new Unfinished();
   private readonly work = new Signal();
   private readonly tasks = new TaskSet();
   /** Handlers running, where several may. */
   private active = 0;
-  /** What is to be committed: all below it is done. */
-  private position = -1;
-  /** All has ended, or what has not is left to itself: nothing it still does counts. */
-  private ended = false;
   private running: Promise<void> | undefined;
 
   constructor(
@@ -49,12 +48,14 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink {
   ) {
     this.calls = new HandlerCalls(environment, partition.checksValues);
     const { order, concurrency } = environment.options;
+    this.progress = new PartitionProgress(place, partition, environment);
     this.queue = new DeliveryQueue(KEY_OF[order], concurrency > 1);
     const { signal } = this.stopping;
     // Every message that waits for its next try listens to it.
     setMaxListeners(0, signal);
-    this.failures = new Failures(environment, place, signal, this.counters);
-    this.feed = new PartitionFeed(place, partition, environment, this.failures, this.counters, signal, this);
+    const failures = new Failures(environment, place, signal, this.counters);
+    this.failedJobs = new FailedJobs(environment, this.queue, failures, this.tasks, signal, this);
+    this.feed = new PartitionFeed(place, partition, environment, failures, this.counters, signal, this);
   }
 
   get group(): string {
@@ -67,6 +68,10 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink {
 
   get hasTimeLimit(): boolean {
     return this.environment.watch !== undefined;
+  }
+
+  get hasEnded(): boolean {
+    return this.progress.hasEnded;
   }
 
   get paused(): boolean {
@@ -101,25 +106,31 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink {
     this.end();
   }
 
-  /** Stops at once: the handlers in flight are told to give up, and nothing they still do is committed. */
-  abandon(): void {
+  /**
+   * Stops at once: the handlers in flight are told to give up, and nothing they still do is committed.
+   * @param hanging why: their handler hangs, which counts as a try
+   */
+  abandon(hanging: readonly Entry[] = []): void {
+    this.progress.history.interrupted(hanging);
     this.endWaits();
     this.tellToGiveUp();
     this.end();
   }
 
   /** @internal */
+  begins(at: StartPlace): void {
+    this.progress.begin(at);
+  }
+
+  /** @internal */
   received(messages: readonly Message[]): void {
-    for (const message of messages) this.queue.push(this.unfinished.add(message));
+    for (const message of messages) this.queue.push(this.progress.add(message));
     this.work.notify();
   }
 
   /** @internal */
   moved(): void {
-    const offset = this.unfinished.lowest ?? this.feed.position;
-    if (this.ended || offset === this.position) return;
-    this.position = offset;
-    this.environment.done(this.place, offset);
+    this.progress.moved(this.feed.position);
   }
 
   /** @internal */
@@ -129,12 +140,12 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink {
 
   /** @internal */
   failedLate(entries: Entry[], error: unknown): void {
-    if (!this.ended) void this.failed(new Job(entries), entries, () => error);
+    if (!this.hasEnded) void this.failed(new Job(entries), entries, () => error);
   }
 
   /** @internal */
   async commit(): Promise<void> {
-    if (this.ended) throw new PartitionNotAssignedError(this.group, this.place, 'its messages come again');
+    if (this.hasEnded) throw new PartitionNotAssignedError(this.group, this.place, 'its messages come again');
     await this.environment.commit();
   }
 
@@ -150,8 +161,8 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink {
   }
 
   private end(): void {
-    if (this.ended) return;
-    this.ended = true;
+    if (this.hasEnded) return;
+    this.progress.end();
     this.feed.end();
   }
 
@@ -167,19 +178,33 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink {
   private async delivering(): Promise<void> {
     const { turn, options } = this.environment;
     const { concurrency } = options;
+    const { history } = this.progress;
     const size = options.batchHandler === undefined ? 1 : options.batchSize;
     while (!this.stopped) {
-      const job = this.paused || this.active >= concurrency ? undefined : this.queue.take(size);
+      const limit = history.isSuspicious ? 1 : size;
+      const job = this.paused || this.active >= concurrency ? undefined : this.queue.take(limit);
       if (job === undefined) {
         await this.work.wait();
         continue;
       }
-      const pending = this.deliver(job);
-      if (pending !== undefined && concurrency === 1) await pending;
+      if (history.mustNote) await this.progress.takeInHand();
+      const isSuspect = history.suspects(job.entries[0]!);
+      const pending = isSuspect ? this.deliverNoted(job) : this.deliver(job);
+      if (pending !== undefined && (isSuspect || concurrency === 1)) await pending;
       else if (pending !== undefined) this.overlap(pending);
       const over = turn.over();
       if (over !== undefined) await over;
     }
+  }
+
+  /** Handles a message by which a process may have ended, noted as the one that is in its handler. */
+  private async deliverNoted(job: Job): Promise<void> {
+    const entry = job.entries[0]!;
+    const { progress } = this;
+    if (progress.history.isGivenUp(entry)) return this.failedJobs.interrupted(job, entry);
+    await progress.begun(entry);
+    if (!this.stopped) await this.deliver(job);
+    progress.returned();
   }
 
   private overlap(pending: Promise<void>): void {
@@ -227,77 +252,48 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink {
     return this.failed(job, failed, (entry) => failures.get(entry), true);
   }
 
-  /**
-   * @param named the handler told which messages failed; otherwise any of a batch may be the one
-   * @returns undefined where the handler's place is free at once
-   */
+  /** @returns undefined where the handler's place is free at once */
   private failed(
     job: Job,
     entries: Entry[],
     errorOf: (entry: Entry) => unknown,
     named = false,
   ): Promise<void> | undefined {
-    if (this.ended) return undefined;
+    if (this.hasEnded) return undefined;
     const left = entries.filter(({ done }) => !done);
-    this.queue.narrow(job, left);
-    if (left.length === 0) return undefined;
-    this.queue.hold(job);
-    const { pauseMs, over } = this.failures.judge(left, errorOf);
-    if (over.length > 1 && !named) return this.oneByOne(job);
-    this.tasks.add(this.after(job, pauseMs, over, errorOf));
-    return undefined;
+    this.progress.history.failed(left);
+    const held = this.failedJobs.failed(job, left, errorOf, named);
+    if (left.length > 0) this.progress.tried();
+    return held;
   }
 
-  /** Gives up what is over, and has the rest handled again after its pause. */
-  private async after(
-    job: Job,
-    pauseMs: number,
-    over: readonly Entry[],
-    errorOf: (entry: Entry) => unknown,
-  ): Promise<void> {
-    for (const entry of over) await this.bury(entry, errorOf(entry));
-    this.queue.narrow(
-      job,
-      job.entries.filter((entry) => !over.includes(entry)),
-    );
-    if (job.entries.length > 0) {
-      await this.environment.clock.sleep(pauseMs, this.stopping.signal);
-      this.queue.retry(job);
-    }
+  /** @internal */
+  async handleAlone(entry: Entry): Promise<void> {
+    const delivery = new Delivery(this, new Job([entry]));
+    await this.calls.call([entry], delivery);
+    delivery.end();
+    if (delivery.failures !== undefined) throw delivery.failures.get(entry);
+    if (this.environment.options.commit === 'auto') this.finish(entry, 'handled');
+  }
+
+  /** @internal */
+  givenUp(entry: Entry): void {
+    this.finish(entry, 'deadLettered');
+  }
+
+  /** @internal */
+  wake(): void {
     this.work.notify();
   }
 
-  /** A batch has no tries left: every message gets one of its own, so that only the bad ones are given up. */
-  private async oneByOne(job: Job): Promise<void> {
-    for (const entry of job.entries) {
-      if (this.stopped) return;
-      const delivery = new Delivery(this, new Job([entry]));
-      try {
-        await this.calls.call([entry], delivery);
-        delivery.end();
-        if (delivery.failures !== undefined) throw delivery.failures.get(entry);
-        if (this.environment.options.commit === 'auto') this.finish(entry, 'handled');
-      } catch (error) {
-        if (entry.done || this.ended) continue;
-        this.failures.judge([entry], () => error);
-        await this.bury(entry, error);
-      }
-    }
-    this.queue.release(job);
-  }
-
-  private async bury(entry: Entry, error: unknown): Promise<void> {
-    if (await this.failures.bury(entry, error)) this.finish(entry, 'deadLettered');
-  }
-
   private finish(entry: Entry, as: 'handled' | 'deadLettered'): void {
-    if (this.ended || entry.done) return;
+    if (this.hasEnded || entry.done) return;
     this.counters[as]++;
     const { events, options } = this.environment;
     if (as === 'handled' && events.listenerCount('handled') > 0) {
       events.send('handled', { group: options.group, message: entry.message });
     }
-    if (this.unfinished.finish(entry)) this.moved();
+    if (this.progress.finish(entry)) this.moved();
     this.feed.release();
   }
 }

@@ -6,6 +6,7 @@ import type { Partition } from '../partition/partition.js';
 import { Signal } from '../signal.js';
 import type { TopicPartition } from './assignment.js';
 import type { ConsumerCounters, ConsumerEnvironment } from './consumer-environment.js';
+import type { StartPlace } from './delivery-history.js';
 import type { Failures } from './failures.js';
 
 /** Pause after a read that failed. */
@@ -16,6 +17,8 @@ const UNREADABLE = new Set(['CORRUPT_BATCH', 'UNSUPPORTED_COMPRESSION', 'LOG_COR
 
 /** Takes what was read. */
 export interface FeedSink {
+  /** Reading begins, or begins anew. */
+  begins(at: StartPlace): void;
   received(messages: readonly Message[]): void;
   /** The position moved without a message: over a gap, or past what is gone or unreadable. */
   moved(): void;
@@ -64,7 +67,7 @@ export class PartitionFeed {
     // A partition that could not be opened has no offsets to begin with; the topic's next start assigns it again.
     while (!signal.aborted && this.partition.state === 'open') {
       try {
-        if (this.cursor === undefined) this.moveTo(await this.environment.startAt(this.partition));
+        if (this.cursor === undefined) await this.begin();
         if (!this.isDue) await this.changed.wait();
         else if (!this.fetchCached()) await this.fetch();
       } catch (error) {
@@ -91,6 +94,12 @@ export class PartitionFeed {
   end(): void {
     this.ended = true;
     this.environment.flight.release(this.held);
+  }
+
+  private async begin(): Promise<void> {
+    const place = await this.environment.startAt(this.partition);
+    this.sink.begins(place);
+    this.moveTo(place.offset);
   }
 
   private moveTo(offset: number): void {

@@ -4,6 +4,8 @@ import type { Message } from '../message.js';
 export class Entry {
   /** Tries that have failed. */
   attempts = 0;
+  /** Tries that ended with their process, or were left to themselves because they hung. */
+  interrupted = 0;
   /** When the first try failed, ms since 1970. */
   firstFailedAt = 0;
   done = false;
