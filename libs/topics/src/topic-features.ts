@@ -21,6 +21,7 @@ export class TopicFeatures {
   }
 }
 
-function isNameOnly(feature: TopicDefinition): boolean {
+/** Is nothing said of it but its name? */
+export function isNameOnly(feature: TopicDefinition): boolean {
   return Object.keys(feature).length === 1;
 }

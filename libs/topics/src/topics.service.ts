@@ -34,7 +34,7 @@ import {
 import type { SystemStatus } from './status.types.js';
 import { systemStatus } from './system-status.js';
 import type { Topic } from './topic.js';
-import { TopicFeatures } from './topic-features.js';
+import { isNameOnly, TopicFeatures } from './topic-features.js';
 import type { TopicManager } from './topic-manager.js';
 import { TopicResolver } from './topic-resolver.js';
 import type { TopicDescription } from './topic.types.js';
@@ -282,11 +282,17 @@ export class TopicsService
     });
   }
 
-  /** A topic to inject before storage is open; the topic itself is there from onModuleInit on. @internal */
-  feature(definition: TopicDefinition): Topic {
-    const topic = this.manager.handle(definition.name);
+  /**
+   * A topic to inject before storage is open; the topic itself is there from onModuleInit on. For a module that is
+   * loaded after that it is started at once. @internal
+   */
+  feature(definition: TopicDefinition): Topic | Promise<Topic> {
+    const { name, ...options } = definition;
+    if (this.phase !== 'created') {
+      return isNameOnly(definition) ? this.resolveTopic(name) : this.startTopic(name, options);
+    }
     this.features.add(definition);
-    return topic;
+    return this.manager.handle(name);
   }
 
   private isConfigured(topic: string): boolean {

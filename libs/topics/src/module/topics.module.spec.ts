@@ -1,4 +1,5 @@
 import { Injectable, Module, type OnModuleInit } from '@nestjs/common';
+import { LazyModuleLoader } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { StorageAdapter } from '@genrocks/storage';
 import { EtsModule, EtsStorageAdapter } from '@genrocks/storage-ets';
@@ -165,6 +166,42 @@ describe('TopicsModule', () => {
     ]);
     expect(module.get(EtsStorageAdapter, { strict: false })).toBeInstanceOf(EtsStorageAdapter);
     await expect(service.publish('d', { value: 1 })).rejects.toThrowError(coded('TOPIC_NOT_FOUND'));
+    await module.close();
+  });
+
+  it.each(['reference', 'deep-hash'] as const)(
+    'creates a topic as defined, whoever else only names it (modules told apart by %s)',
+    async (moduleIdGeneratorAlgorithm) => {
+      const named = TopicsModule.forFeature(['orders']);
+      const defined = TopicsModule.forFeature([{ name: 'orders', partitions: 3 }]);
+      for (const features of [
+        [named, defined],
+        [defined, named],
+      ]) {
+        const module = await Test.createTestingModule(
+          { imports: [TopicsModule.forRoot({ storage: EtsModule.forRoot() }), ...features] },
+          { moduleIdGeneratorAlgorithm },
+        ).compile();
+        await module.init();
+        expect(module.get(TopicsService).topic('orders').describe().partitionCount).toBe(3);
+        await module.close();
+      }
+    },
+  );
+
+  it('starts the topics of a module that is loaded later', async () => {
+    @Module({ imports: [TopicsModule.forFeature([{ name: 'late', partitions: 2 }])] })
+    class LateModule {
+      constructor(@InjectTopic('late') readonly late: Topic) {}
+    }
+    const module = await Test.createTestingModule({
+      imports: [TopicsModule.forRoot({ storage: EtsModule.forRoot() })],
+    }).compile();
+    await module.init();
+    const loaded = await module.get(LazyModuleLoader).load(() => LateModule);
+    const { late } = loaded.get(LateModule);
+    await late.publish({ value: 1 });
+    expect(late.describe()).toMatchObject({ state: 'running', partitionCount: 2 });
     await module.close();
   });
 

@@ -26,23 +26,31 @@ import { TopicsModuleBase } from './topics.module-definition.js';
 export class TopicsModule extends TopicsModuleBase {
   /**
    * Provides topics for `@InjectTopic`. They are created on start where they are missing: with their definition, or
-   * by name alone where `autoCreateTopics` allows it.
+   * by name alone where `autoCreateTopics` allows it. In a module that is loaded later (`LazyModuleLoader`) they are when
+   * it is.
    */
   static forFeature(topics: readonly (string | TopicDefinition)[]): DynamicModule {
     const definitions = topics.map((topic) => (typeof topic === 'string' ? { name: topic } : topic));
     return {
       module: TopicsFeatureModule,
-      providers: definitions.map((definition) => ({
-        provide: getTopicToken(definition.name),
-        inject: [{ token: TopicsService, optional: true }],
-        useFactory: (service: TopicsService | undefined) => topicOf(service, definition),
-      })),
+      providers: definitions.flatMap((definition) => {
+        // A value, because `deep-hash` tells modules apart by what can be seen of them, not by what functions hold.
+        const asked = `GENROCKS_TOPIC_DEFINITION_${definition.name}`;
+        return [
+          { provide: asked, useValue: definition },
+          {
+            provide: getTopicToken(definition.name),
+            inject: [{ token: TopicsService, optional: true }, asked],
+            useFactory: topicOf,
+          },
+        ];
+      }),
       exports: definitions.map(({ name }) => getTopicToken(name)),
     };
   }
 }
 
-function topicOf(service: TopicsService | undefined, definition: TopicDefinition): Topic {
+function topicOf(service: TopicsService | undefined, definition: TopicDefinition): Topic | Promise<Topic> {
   if (service !== undefined) return service.feature(definition);
   throw new InvalidConfigError([
     `topics.${definition.name}: no module of this application imports TopicsModule.forRoot(), or one does with ` +
