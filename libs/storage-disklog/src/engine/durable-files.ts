@@ -1,4 +1,5 @@
 import type { FileSystem } from '../io/file-system.js';
+import { writeAll } from '../io/write-all.js';
 
 /**
  * A step that changes several files failed behind its first change. The directory opens as before the step or as after
@@ -23,11 +24,7 @@ export async function withoutReturn<T>(action: () => Promise<T>): Promise<T> {
 export async function writeFresh(fs: FileSystem, path: string, bytes: Buffer): Promise<void> {
   const handle = await fs.open(path, { write: true, create: true });
   try {
-    for (let at = 0; at < bytes.length;) {
-      const count = await handle.write(bytes, at, bytes.length - at, at);
-      if (count === 0) throw Object.assign(new Error(`no room for ${path}`), { code: 'ENOSPC' });
-      at += count;
-    }
+    await writeAll(handle, bytes, 0);
     await handle.sync();
   } finally {
     await handle.close();
@@ -43,12 +40,6 @@ export async function copyDurably(
 ): Promise<void> {
   const temporary = `${to}.new`;
   await fs.copyFile(from, temporary);
-  const handle = await fs.open(temporary, { write: true });
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
   await fs.rename(temporary, to);
   await fs.syncDirectory(directory);
 }

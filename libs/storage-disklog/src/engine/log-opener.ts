@@ -2,6 +2,7 @@ import { NeedRepairError } from '@genrocks/storage';
 import type { LogFormat } from '../format/log-format.js';
 import type { FileHandle, FileSystem } from '../io/file-system.js';
 import { PooledFile } from '../io/handle-pool.js';
+import { writeAll } from '../io/write-all.js';
 import type { CurrentFile } from './current-file.js';
 import type { DirectoryOptions, FileMaker } from './file-maker.js';
 import { endIsMissing, type KnownEnd, type LogEnd, storedWhenClosed, writeLogEnd } from './log-end.js';
@@ -154,7 +155,7 @@ export class LogOpener {
   private async markOpened(file: LogFile, writer: FileHandle, size: number): Promise<void> {
     const head = this.format.fileHead('opened');
     if (head.length > 0) {
-      await writer.write(head, 0, head.length, 0);
+      await writeAll(writer, head, 0);
       return;
     }
     // Zeros that a crash has left are no harm among items with a head, but others read this file.
@@ -163,7 +164,7 @@ export class LogOpener {
     const last = Buffer.alloc(1);
     if (file.end > 0) await file.handle.read(last, 0, 1, file.end - 1);
     if (file.end > 0 && last.toString() !== '\n') {
-      await writer.write(Buffer.from('\n'), 0, 1, file.end);
+      await writeAll(writer, Buffer.from('\n'), file.end);
       file.end++;
     }
   }

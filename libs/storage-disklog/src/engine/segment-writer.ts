@@ -1,6 +1,7 @@
 import type { Entry, OnPlaced } from '../format/entry.js';
 import type { LogFormat } from '../format/log-format.js';
 import type { FileHandle, FileSystem } from '../io/file-system.js';
+import { writeAll } from '../io/write-all.js';
 import { MemoryKeys } from './memory-keys.js';
 
 /** Bytes gathered before they are written. */
@@ -36,7 +37,7 @@ export class SegmentWriter {
     const writer = new SegmentWriter(handle, format, generation, format.headBytes);
     const head = format.fileHead(status);
     try {
-      if (head.length > 0) await writer.write(head, 0);
+      await writeAll(handle, head, 0);
       return writer;
     } catch (error) {
       await writer.close();
@@ -80,7 +81,7 @@ export class SegmentWriter {
   async flush(): Promise<void> {
     if (this.buffered === 0) return;
     const bytes = Buffer.concat(this.chunks, this.buffered);
-    await this.write(bytes, this.position - this.buffered);
+    await writeAll(this.handle, bytes, this.position - this.buffered);
     this.chunks = [];
     this.buffered = 0;
   }
@@ -95,13 +96,5 @@ export class SegmentWriter {
     if (this.closed) return;
     this.closed = true;
     await this.handle.close();
-  }
-
-  private async write(bytes: Buffer, position: number): Promise<void> {
-    for (let at = 0; at < bytes.length;) {
-      const count = await this.handle.write(bytes, at, bytes.length - at, position + at);
-      if (count === 0) throw Object.assign(new Error('no room for compaction'), { code: 'ENOSPC' });
-      at += count;
-    }
   }
 }

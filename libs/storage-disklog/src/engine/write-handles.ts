@@ -1,4 +1,5 @@
 import type { FileHandle } from '../io/file-system.js';
+import { taken } from '../io/write-all.js';
 
 const NOTHING: readonly Buffer[] = [];
 
@@ -99,9 +100,4 @@ function behind(pieces: readonly Buffer[], bytes: number): readonly Buffer[] {
   while (done < pieces.length && bytes >= pieces[done]!.length) bytes -= pieces[done++]!.length;
   if (done === pieces.length) return NOTHING;
   return [pieces[done]!.subarray(bytes), ...pieces.slice(done + 1)];
-}
-
-function taken(count: number): number {
-  if (count === 0) throw Object.assign(new Error('write took no bytes'), { code: 'ENOSPC' });
-  return count;
 }

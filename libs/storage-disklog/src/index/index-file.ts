@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib';
 import type { MemoryKeys } from '../engine/memory-keys.js';
 import { hashKey } from '../engine/key-probe.js';
 import type { FileHandle, FileSystem } from '../io/file-system.js';
+import { writeAll } from '../io/write-all.js';
 import type { BlockPlace } from './block.js';
 import { LeafBuilder, NodeBuilder } from './block-builder.js';
 import { addToBloom, BLOOM_PAGE_BYTES, bloomPages, sealBloom } from './bloom.js';
@@ -94,13 +95,19 @@ export async function writeIndex(
   facts: LogFacts,
 ): Promise<void> {
   const temporary = `${path}.new`;
-  const handle = await fs.open(temporary, { write: true, create: true });
   try {
-    await new IndexWriter(handle).write(keys, facts);
-  } finally {
-    await handle.close();
+    const handle = await fs.open(temporary, { write: true, create: true });
+    try {
+      await new IndexWriter(handle).write(keys, facts);
+    } finally {
+      await handle.close();
+    }
+    await fs.rename(temporary, path);
+  } catch (error) {
+    // Most likely there was no room, and what was written takes some of it.
+    await fs.unlink(temporary).catch(() => undefined);
+    throw error;
   }
-  await fs.rename(temporary, path);
 }
 
 class IndexWriter {
@@ -176,11 +183,7 @@ class IndexWriter {
 
   private async flush(): Promise<void> {
     const bytes = Buffer.concat(this.pending, this.pendingBytes);
-    for (let at = 0; at < bytes.length;) {
-      const count = await this.handle.write(bytes, at, bytes.length - at, this.position + at);
-      if (count === 0) throw Object.assign(new Error('no room for a key index'), { code: 'ENOSPC' });
-      at += count;
-    }
+    await writeAll(this.handle, bytes, this.position);
     this.position += bytes.length;
     this.pending = [];
     this.pendingBytes = 0;

@@ -1,0 +1,116 @@
+import { readdirSync } from 'node:fs';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { partitionOf, Scratch, withStore } from './__fixtures__/directories.js';
+import { FaultyFileSystem } from './__fixtures__/faulty-file-system.js';
+import { type DiskLogOptions, DiskLogStorageAdapter } from './index.js';
+
+Logger.overrideLogger(false);
+
+const scratch = new Scratch();
+afterAll(() => scratch.clear());
+
+let fs: FaultyFileSystem;
+let logDir: string;
+beforeEach(async () => {
+  fs = new FaultyFileSystem();
+  logDir = await scratch.directory();
+});
+
+async function open(options: DiskLogOptions) {
+  const adapter = new DiskLogStorageAdapter({ ...options, logDir }, fs);
+  return { adapter, store: await adapter.open('t', 0) };
+}
+
+describe('a compact log on a full device', () => {
+  const segments: DiskLogOptions = { logType: 'compact', maxNoBytes: 4000, sync: 'os' };
+
+  it('leaves nothing of the key indexes that had no room', async () => {
+    const { adapter, store } = await open(segments);
+    fs.fault = ({ name, file }) => (name === 'write' && file.endsWith('.keys.new') ? 'ENOSPC' : undefined);
+    for (let i = 0; i < 300; i++) await store.put(`k${i % 100}`, 'v'.repeat(40));
+    await expect(store.optimize()).rejects.toMatchObject({ code: 'NO_SPACE' });
+    await adapter.close();
+    const names = readdirSync(partitionOf(logDir));
+    expect(names).toContain('log.segments');
+    expect(names.filter((name) => name.endsWith('.new'))).toEqual([]);
+  });
+
+  it('does not try to compact itself at every write, and does so later', async () => {
+    const { adapter, store } = await open({ logType: 'compact', sync: 'os' });
+    const attempts = () =>
+      fs.calls.filter(({ name, file }) => name === 'open' && file === 'log.compacted').length;
+    const write = async (times: number) => {
+      for (let i = 0; i < times; i++) {
+        await store.put(`k${i % 10}`, 'v'.repeat(1000));
+        await turn();
+      }
+    };
+    await write(1050);
+    fs.fault = ({ name, file }) => (name === 'write' && file === 'log.compacted' ? 'ENOSPC' : undefined);
+    await write(1000);
+    expect(attempts()).toBe(1);
+    fs.fault = () => undefined;
+    await write(1100);
+    expect((await store.info()).bytes).toBeLessThan(1 << 20);
+    await adapter.close();
+  });
+});
+
+it('a log is not opened where its head cannot be marked so: a crash would leave a closed file with a torn tail', async () => {
+  const first = await open({ logType: 'halt' });
+  await first.store.put('a', '1');
+  await first.adapter.close();
+  // A write that takes nothing, without an error.
+  fs.fault = ({ name, file }) => (name === 'write' && file === 'log' ? 0 : undefined);
+  await expect(open({ logType: 'halt' })).rejects.toMatchObject({ code: 'NO_SPACE' });
+});
+
+it('overflow: reject is not stopped by a damaged key index, which is built again', async () => {
+  const options: DiskLogOptions = { maxNoBytes: 2000, maxNoFiles: 3, overflow: 'reject', sync: 'os' };
+  const key = (i: number) => `k${String(i).padStart(3, '0')}`;
+  await withStore({ ...options, logDir }, async (store) => {
+    for (let i = 0; i < 40; i++) await store.put(key(i), 'v'.repeat(60));
+  });
+  const index = join(partitionOf(logDir), 'log.1.keys');
+  const bytes = await readFile(index);
+  bytes[100]! ^= 1;
+  await writeFile(index, bytes);
+  await withStore({ ...options, logDir }, async (store) => {
+    store.retainFrom(key(0));
+    const fill = async () => {
+      for (let i = 40; i < 90; i++) await store.put(key(i), 'v'.repeat(60));
+    };
+    await expect(fill()).rejects.toMatchObject({ code: 'RETENTION_FULL' });
+    store.retainFrom(null);
+    await fill();
+  });
+});
+
+it('what is left of a destroyed store and cannot be removed keeps no other from opening', async () => {
+  await mkdir(join(logDir, '~destroyed-1-2-3'));
+  const { removeTree } = fs;
+  fs.removeTree = () => Promise.reject(Object.assign(new Error('busy'), { code: 'EBUSY' }));
+  const { adapter } = await open({});
+  expect(await readdir(logDir)).toContain('~destroyed-1-2-3');
+  fs.removeTree = removeTree;
+  await adapter.open('t', 1);
+  expect(await readdir(logDir)).toEqual(['t']);
+  await adapter.close();
+});
+
+it('a store that was being truncated when its process ended is still listed', async () => {
+  const { adapter, store } = await open({});
+  await store.put('a', '1');
+  fs.fault = ({ name, file }) => (name === 'open' && file === 'log.idx.new' ? 'EIO' : undefined);
+  await expect(store.truncate()).rejects.toMatchObject({ code: 'SYNC_FAILED' });
+  await adapter.close();
+  fs.fault = () => undefined;
+  const later = new DiskLogStorageAdapter({ logDir }, fs);
+  expect(await later.list()).toEqual([{ topic: 't', partition: 0 }]);
+  expect(await (await later.open('t', 0)).exists('a')).toBe(false);
+  await later.close();
+});
