@@ -139,6 +139,20 @@ describe('a compact log in segments', () => {
     expect(await liveIn({ ...small, logDir })).toEqual(expected);
   });
 
+  it('has everything compacted that came before a call of optimize, also while an earlier one is under way', async () => {
+    const { adapter, store } = await open({ ...small, logDir: await scratch.directory() });
+    const expected = sorted(await fill(store));
+    await store.optimize();
+    for (let round = 0; round < 5; round++) {
+      for (const entry of expected.slice(0, 100)) await store.put(...entry);
+      const first = store.optimize();
+      await Promise.resolve();
+      await Promise.all([first, store.put(...expected[0]!), store.optimize()]);
+      expect(await logEntries(store)).toHaveLength(expected.length);
+    }
+    await adapter.close();
+  });
+
   it('does not let compaction disturb a scan that began before', async () => {
     const { logDir, expected } = await filled(scratch);
     const { adapter, store } = await open({ ...small, logDir });

@@ -1,5 +1,6 @@
 import { compact, worthCompacting } from './compaction.js';
 import type { LogDirectory } from './log-directory.js';
+import type { LogFile } from './log-file.js';
 import type { LogWriter } from './log-writer.js';
 import { SegmentCompaction } from './segment-compaction.js';
 
@@ -10,10 +11,15 @@ export interface CompactorOptions {
   readonly segmentBytes: number;
 }
 
+/** A log of one file that could not be compacted is left alone until so many more bytes are in it. */
+const RETRY_BYTES = 1 << 20;
+
 /** Decides when a log is compacted, and in which way; one compaction at a time. */
 export class Compactor {
   private running: Promise<void> | undefined;
   private isStopped = false;
+  /** Where the file ended when it could last not be compacted. */
+  private failed: { readonly file: LogFile; readonly end: number } | undefined;
 
   constructor(
     private readonly log: LogDirectory,
@@ -25,7 +31,8 @@ export class Compactor {
   wrote(): void {
     if (!this.options.bySelf || this.isBusy) return;
     const { files, current } = this.log;
-    if (files.length === 1 && worthCompacting(current.file)) this.runInBackground();
+    if (files.length === 1 && worthCompacting(current.file) && this.mayTry(current.file))
+      this.runInBackground();
   }
 
   /** A file was left. */
@@ -36,9 +43,9 @@ export class Compactor {
 
   /** Compacts everything that was written before the call. */
   async all(): Promise<void> {
-    // One that is under way began without what was written since.
-    await this.running?.catch(() => undefined);
     await this.leaveSegment();
+    // One that is under way began without what was written, or left, since.
+    await this.running?.catch(() => undefined);
     await this.run();
   }
 
@@ -52,9 +59,18 @@ export class Compactor {
     return this.running !== undefined || this.isStopped;
   }
 
-  /** A failure is not lost: the next write or segment tries again, and {@link all} tells the caller. */
+  /** Damage and a full device stay for long: each attempt reads the log and writes up to where it fails. */
+  private mayTry(file: LogFile): boolean {
+    return this.failed?.file !== file || file.end >= this.failed.end + RETRY_BYTES;
+  }
+
+  /** A failure is not lost: a later write or segment tries again, and {@link all} tells the caller. */
   private runInBackground(): void {
-    if (!this.isBusy) this.run().catch(() => undefined);
+    if (this.isBusy) return;
+    this.run().catch(() => {
+      const { file } = this.log.current;
+      this.failed = { file, end: file.end };
+    });
   }
 
   private run(): Promise<void> {
