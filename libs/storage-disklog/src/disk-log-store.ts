@@ -254,7 +254,7 @@ export class DiskLogStore extends PartitionStore {
     const { overflow, logType } = this.context.settings;
     if (overflow === 'reject' && logType === 'wrap') {
       for (const file of this.log.nextEvicted()) {
-        const highest = file.keys.page('', undefined, true, 1)[0]?.[0];
+        const highest = await this.view.highestKey(file);
         const needed =
           this.neededFrom === undefined || (this.neededFrom !== null && (highest ?? '') >= this.neededFrom);
         if (highest !== undefined && needed) throw new RetentionFullError(this.context.names.directory);

@@ -53,6 +53,12 @@ export class LogView {
     return (await this.healing(undefined, () => this.find(probe, skipDamaged))) !== undefined;
   }
 
+  /** Of a file of the log, deleted or not. */
+  async highestKey(file: LogFile): Promise<string | undefined> {
+    const [last] = await this.healing([file], () => file.keys.page('', undefined, true, 1));
+    return last?.[0];
+  }
+
   /** Live entries of a range; `check` runs before every page and ends the scan by throwing. */
   async *scan(
     range: KeyRange,
