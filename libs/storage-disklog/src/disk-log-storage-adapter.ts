@@ -16,7 +16,7 @@ import { DEFAULT_LOG_DIR, DiskLogOptions, resolveSettings } from './disk-log-opt
 import { DiskLogStore } from './disk-log-store.js';
 import { MAX_KEY_BYTES, MAX_VALUE_BYTES } from './entry-writes.js';
 import { DISK_LOG_OPTIONS } from './disk-log.module-definition.js';
-import { LogNames, segmentNumber, wrapNumber } from './engine/names.js';
+import { LogNames, tellsOfLog } from './engine/names.js';
 import { makeDirectories } from './io/directories.js';
 import { type FileSystem, isErrno, nodeFileSystem } from './io/file-system.js';
 import { type DirectoryLock, lockDirectory } from './io/lock.js';
@@ -125,14 +125,20 @@ export class DiskLogStorageAdapter extends ExclusiveStorageAdapter {
     await this.removeDestroyed();
   }
 
-  /** Finishes, once, what a crash interrupted. */
+  /** Finishes, once, what a crash interrupted. Nobody's data is in there, so no store waits for it to succeed. */
   private removeDestroyed(): Promise<void> {
-    this.cleaned ??= (async () => {
-      for (const { name } of await this.entries(this.logDir)) {
-        if (DESTROYED.test(name)) await this.fileSystem.removeTree(join(this.logDir, name));
-      }
-    })();
+    this.cleaned ??= this.removeLeftovers().catch((error: unknown) => {
+      this.cleaned = undefined;
+      const message = 'what is left of destroyed stores cannot be removed; the next open tries again';
+      this.logger.warn({ message, directory: this.logDir, error: String(error) });
+    });
     return this.cleaned;
+  }
+
+  private async removeLeftovers(): Promise<void> {
+    for (const { name } of await this.entries(this.logDir)) {
+      if (DESTROYED.test(name)) await this.fileSystem.removeTree(join(this.logDir, name));
+    }
   }
 
   private onEvent(event: StoreEvent, directory: string, listener: OpenStoreOptions['onEvent']): void {
@@ -175,7 +181,7 @@ export class DiskLogStorageAdapter extends ExclusiveStorageAdapter {
 
   private async holdsLog(directory: string): Promise<boolean> {
     const entries = await this.entries(directory);
-    return entries.some(({ name }) => segmentNumber(name) !== undefined || wrapNumber(name) !== undefined);
+    return entries.some(({ name, directory: isDirectory }) => !isDirectory && tellsOfLog(name));
   }
 
   private async entries(directory: string): Promise<{ name: string; directory: boolean }[]> {

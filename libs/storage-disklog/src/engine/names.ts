@@ -77,3 +77,12 @@ export function segmentNumber(name: string): number | undefined {
 export function withoutIndex(name: string): string {
   return name.replace(/\.keys(?:\.new)?$/, '');
 }
+
+/**
+ * Does a directory hold a log if it holds a file of this name? A truncation under way may have removed every file but
+ * its marker; `log.end` alone tells of a log that is gone.
+ */
+export function tellsOfLog(name: string): boolean {
+  const isMarker = name === 'log.truncating' || name === 'log.end';
+  return isMarker || segmentNumber(name) !== undefined || wrapNumber(name) !== undefined;
+}

@@ -31,12 +31,6 @@ export class DurableWriter {
     if (this.pendingBytes >= COPY_BYTES) await this.flush();
   }
 
-  /** Overwrites bytes at the beginning. */
-  async writeHead(bytes: Buffer): Promise<void> {
-    await this.flush();
-    await this.handle.write(bytes, 0, bytes.length, 0);
-  }
-
   async finish(): Promise<void> {
     try {
       await this.flush();

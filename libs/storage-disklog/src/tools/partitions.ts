@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
-import { segmentNumber, wrapNumber } from '../engine/names.js';
+import { tellsOfLog } from '../engine/names.js';
 import { isErrno } from '../io/file-system.js';
 import { NotALogError } from './errors.js';
 
@@ -66,10 +66,6 @@ async function list(directory: string): Promise<Name[] | undefined> {
   }
 }
 
-/** A truncation under way may have removed every file but its marker; `log.end` alone tells of a log that is gone. */
 function holdsLog(names: readonly Name[]): boolean {
-  const tells = ['log.truncating', 'log.end'];
-  const isLog = (name: string) =>
-    tells.includes(name) || segmentNumber(name) !== undefined || wrapNumber(name) !== undefined;
-  return names.some(({ name, isDirectory }) => !isDirectory && isLog(name));
+  return names.some(({ name, isDirectory }) => !isDirectory && tellsOfLog(name));
 }
