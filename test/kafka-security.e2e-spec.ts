@@ -1,12 +1,9 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Kafka, type KafkaConfig, logLevel, type SASLOptions } from 'kafkajs';
 import { type KafkaOptions, scramCredential } from '@genrocks/kafka';
-import { type RunningKafka, startKafka, temporaryDirectory } from './kafka-harness.js';
+import { hasOpenssl, makeCertificate } from './certificates.js';
+import { type RunningKafka, startKafka } from './kafka-harness.js';
 
-const hasOpenssl = spawnSync('openssl', ['version']).error === undefined;
 const users = { alice: 'wonder,land=1', bob: 'builder' };
 const alice = { username: 'alice', password: users.alice };
 
@@ -81,19 +78,6 @@ describe('security', () => {
     ).rejects.toThrow(/mechanism/i);
     expect(await listTopics({ sasl: { mechanism: 'plain', ...alice } })).toEqual(['t']);
   });
-
-  /** A certificate that signs itself, so that it serves as an authority too. */
-  function makeCertificate() {
-    const directory = temporaryDirectory();
-    const [key, cert] = [join(directory.path, 'key.pem'), join(directory.path, 'cert.pem')];
-    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'];
-    const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'];
-    const request = ['req', '-x509', ...curve, '-nodes', '-days', '2'];
-    execFileSync('openssl', [...request, '-keyout', key, '-out', cert, ...subject], { stdio: 'ignore' });
-    const made = { key: readFileSync(key), cert: readFileSync(cert) };
-    directory.remove();
-    return made;
-  }
 
   it.runIf(hasOpenssl)('speaks TLS', async () => {
     const tls = makeCertificate();

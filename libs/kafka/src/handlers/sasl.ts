@@ -28,12 +28,17 @@ export class SaslGate {
   /** Attempts under way, and the names of those who are in. Gone with the connection. */
   private readonly attempts = new WeakMap<Session, Attempt>();
   private readonly names = new WeakMap<Session, string>();
+  private readonly refused = new WeakSet<Session>();
 
   constructor(private readonly users: Users) {}
 
   /** May this connection use the API? */
   allows(session: Session, apiKey: number): boolean {
     return OPEN_TO_ALL.has(apiKey) || this.names.has(session);
+  }
+
+  isRefused(session: Session): boolean {
+    return this.refused.has(session);
   }
 
   accessOf(session: Session): Access {
@@ -88,6 +93,7 @@ export class SaslGate {
     if (step === undefined || step.kind === 'continue') return step;
     this.attempts.delete(session);
     if (step.kind === 'done') this.names.set(session, step.user);
+    else this.refused.add(session);
     return step;
   }
 }

@@ -1,7 +1,8 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Embedded, embed } from '../__fixtures__/embedded.js';
 import { RawClient } from '../__fixtures__/raw-client.js';
 import { metadata } from '../protocol/apis/metadata.js';
+import { saslAuthenticate } from '../protocol/apis/sasl-authenticate.js';
 import { saslHandshake } from '../protocol/apis/sasl-handshake.js';
 import { type KafkaClientAuth, resolveKafkaOptions } from '../options.js';
 import { UserAccess } from './rights.js';
@@ -83,6 +84,52 @@ describe('certificates of clients', () => {
   it('are asked for in no other way', () => {
     const clientAuth = 'maybe' as KafkaClientAuth;
     expect(() => resolveKafkaOptions({ tls: { ...tls, clientAuth } })).toThrowError(/kafka.tls.clientAuth/);
+  });
+});
+
+describe('a connection that authenticates', () => {
+  let embedded: Embedded;
+  let client: RawClient;
+  beforeEach(async () => {
+    const users = { al: 'pw', bo: 'bp' };
+    const rights = [{ topics: ['t'], allow: ['read'] as const }];
+    embedded = await embed(
+      {
+        users: [
+          { name: 'al', password: users.al },
+          { name: 'bo', password: users.bo, rights },
+        ],
+      },
+      { topics: [{ name: 't' }, { name: 'u' }] },
+    );
+    client = await RawClient.connect(embedded.port);
+  });
+  afterEach(async () => {
+    client.end();
+    await embedded.app.close();
+  });
+
+  const login = async (name: string, password: string) => {
+    expect((await client.call(saslHandshake, 1, { mechanism: 'PLAIN' })).errorCode).toBe(0);
+    const authBytes = Buffer.from(`\0${name}\0${password}`);
+    return client.call(saslAuthenticate, 2, { authBytes });
+  };
+  const topics = async () =>
+    (await client.call(metadata, 1, { topics: null })).topics.map(({ name }) => name);
+
+  it('may do so again, as the same user or another; no session ends by itself', async () => {
+    expect(await login('al', 'pw')).toMatchObject({ errorCode: 0, sessionLifetimeMs: 0 });
+    expect(await topics()).toEqual(['t', 'u']);
+    expect(await login('al', 'pw')).toMatchObject({ errorCode: 0 });
+    expect(await topics()).toEqual(['t', 'u']);
+    expect(await login('bo', 'bp')).toMatchObject({ errorCode: 0 });
+    expect(await topics()).toEqual(['t']);
+  });
+
+  it('is told that it has failed, and closed; also when it was in before', async () => {
+    expect(await login('al', 'pw')).toMatchObject({ errorCode: 0 });
+    expect(await login('al', 'no')).toMatchObject({ errorCode: 58, errorMessage: 'authentication failed' });
+    await client.closed;
   });
 });
 

@@ -221,7 +221,10 @@ export class Connection implements Receiver {
   /** The client has the first answers. */
   private answered(): void {
     if (this.answers.length === 0) {
-      if (this.draining) return void this.socket.end();
+      if (this.draining || this.environment.dispatcher.isRefused(this.session)) {
+        this.isGivenUp = true;
+        return void this.socket.end();
+      }
       const { transferTimeoutMs, idleTimeoutMs } = this.environment.limits;
       if (!this.reader.isBlocked) this.expect(this.reading ? transferTimeoutMs : idleTimeoutMs);
     }

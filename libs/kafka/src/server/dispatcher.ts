@@ -29,6 +29,8 @@ export interface Gate {
   /** May the connection use this API? */
   allows(session: Session, apiKey: number): boolean;
   accessOf(session: Session): Access;
+  /** Has the connection failed to authenticate? It has its last answer then. */
+  isRefused(session: Session): boolean;
   /** Is the next message of the connection one of SASL alone, without a header? */
   expectsToken(session: Session): boolean;
   answerToken(session: Session, token: Buffer): Promise<Buffer | typeof CLOSE>;
@@ -65,6 +67,11 @@ export class Dispatcher {
   /** May the connection use more than it takes to authenticate? */
   isAuthenticated(session: Session): boolean {
     return this.gate?.allows(session, metadata.key) ?? true;
+  }
+
+  /** May the connection do nothing any more but read its answer? */
+  isRefused(session: Session): boolean {
+    return this.gate?.isRefused(session) ?? false;
   }
 
   /** Bytes of the shortest message the connection may send now. */
