@@ -117,6 +117,26 @@ describe.each(ADAPTERS)('event streams on %s', (adapter) => {
     expect(client.events.map(({ id }) => id).toSorted()).toEqual(['0:1', '1:1', '2:1']);
   });
 
+  it('waits on more partitions than Node takes abort listeners for a leak, without a warning', async () => {
+    await broker.http.post('/v1/topics').send({ name: 'many', partitions: 12 }).expect(201);
+    const warnings: string[] = [];
+    const onWarning = ({ message }: Error) => warnings.push(message);
+    process.on('warning', onWarning);
+    const client = await EventClient.open(`${broker.url}/v1/topics/many/stream`);
+    clients.push(client);
+    await client.until(({ comments }) => comments.includes(': heartbeat'));
+    process.off('warning', onWarning);
+    expect(warnings).toEqual([]);
+  });
+
+  it('are refused while the topic is stopped, as are its offsets', async () => {
+    await broker.http.post('/v1/topics/orders/stop').expect(200);
+    for (const path of ['stream', 'offsets']) {
+      const answer = await broker.http.get(`/v1/topics/orders/${path}`).timeout(5_000).expect(409);
+      expect(answer.body).toMatchObject({ code: 'TOPIC_STOPPED' });
+    }
+  });
+
   it('begins at the earliest message where asked to, and tells all in order', async () => {
     await publish(Array.from({ length: 1000 }, (_, value) => ({ partition: 1, value })));
     const client = await open('?from=earliest');

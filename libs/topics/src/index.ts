@@ -55,6 +55,7 @@ export { messagesOfBatch } from './partition/batch-messages.js';
 export { Partition } from './partition/partition.js';
 export { patientTimeout } from './patient-timeout.js';
 export * from './partition/read.types.js';
+export { type AwaitedData, waitForAnyData } from './partition/wait-for-any.js';
 export type { Routing, RoutingName, RoutedMessage, RoutingFunction } from './routing/router.js';
 export * from './status.types.js';
 export type { SchemaIssue, SchemaValue, TopicSchema } from './schema/topic-schema.js';

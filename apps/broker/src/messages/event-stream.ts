@@ -1,5 +1,11 @@
 import { isGenRocksError } from '@genrocks/storage';
-import { type Message, type Partition, type ReadMessagesResult, TopicStoppedError } from '@genrocks/topics';
+import {
+  type Message,
+  type Partition,
+  type ReadMessagesResult,
+  TopicStoppedError,
+  waitForAnyData,
+} from '@genrocks/topics';
 import { viewMessage } from './message.view.js';
 
 export interface EventStreamOptions {
@@ -36,7 +42,7 @@ export async function* eventStream(cursors: Cursor[], options: EventStreamOption
       yield text;
       if (options.signal.aborted) return;
     }
-    if (idle && !(await waitForAny(cursors, options))) {
+    if (idle && !(await waitForAnyData(cursors, { waitMs: options.heartbeatMs, signal: options.signal }))) {
       if (options.signal.aborted) return;
       yield ': heartbeat\n\n';
     }
@@ -79,19 +85,4 @@ async function readPage({ partition, offset }: Cursor): Promise<ReadMessagesResu
 
 function toEvent(message: Message): string {
   return `id: ${message.partition}:${message.offset}\ndata: ${JSON.stringify(viewMessage(message))}\n\n`;
-}
-
-/** True as soon as one of the partitions has more, false after the heartbeat interval or when the stream ends. */
-async function waitForAny(cursors: readonly Cursor[], options: EventStreamOptions): Promise<boolean> {
-  const others = new AbortController();
-  const signal = AbortSignal.any([options.signal, others.signal]);
-  const waits = cursors.map(({ partition, offset }) =>
-    partition.waitForData(offset, { waitMs: options.heartbeatMs, signal }),
-  );
-  try {
-    return await Promise.race(waits);
-  } finally {
-    others.abort();
-    await Promise.allSettled(waits);
-  }
 }

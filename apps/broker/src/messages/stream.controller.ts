@@ -11,6 +11,7 @@ import { HttpRuntime } from '../http/http-runtime.js';
 import { toProblem } from '../http/problem.js';
 import { ApiProblems } from '../http/problem.dto.js';
 import { BrokerMetrics } from '../metrics/broker-metrics.js';
+import { runningPartitions } from '../topics/running-partitions.js';
 import { eventStream } from './event-stream.js';
 import { StreamQuery } from './messages.dto.js';
 import { toOffset } from './read.controller.js';
@@ -50,7 +51,7 @@ export class StreamController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): StreamableFile {
     const seen = parseEventId(lastEventId);
-    const cursors = this.topics.topic(name).partitions.map((partition) => ({
+    const cursors = runningPartitions(this.topics.topic(name)).map((partition) => ({
       partition,
       offset: seen?.partition === partition.index ? seen.offset + 1 : this.startOf(partition, query),
     }));

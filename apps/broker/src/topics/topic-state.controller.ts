@@ -4,6 +4,7 @@ import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '../docs/api.deco
 import { CheckPipe } from '../http/check.pipe.js';
 import { requirePlace } from '../http/place.js';
 import { ApiProblems } from '../http/problem.dto.js';
+import { runningPartitions } from './running-partitions.js';
 import { viewTopic } from './topic.view.js';
 import { AddPartitionsDto, OffsetsDto, OffsetsQuery } from './topic-state.dto.js';
 import { TopicDto } from './topics.dto.js';
@@ -53,8 +54,7 @@ export class TopicStateController {
     @Query(new CheckPipe(OffsetsQuery)) { at }: OffsetsQuery,
   ): Promise<OffsetsDto> {
     const place = requirePlace('at', at);
-    const { partitions } = this.topics.topic(topic);
-    const offsets = partitions.map(async (partition) => ({
+    const offsets = runningPartitions(this.topics.topic(topic)).map(async (partition) => ({
       partition: partition.index,
       offset: await offsetOf(partition, place),
     }));

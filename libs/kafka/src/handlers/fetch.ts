@@ -1,6 +1,5 @@
 import { LEADER_EPOCH } from '../cluster/virtual-cluster.js';
-import { setMaxListeners } from 'node:events';
-import type { Partition } from '@genrocks/topics';
+import { type AwaitedData, type Partition, waitForAnyData } from '@genrocks/topics';
 import { fetch } from '../protocol/apis/fetch.js';
 import { ErrorCode } from '../protocol/error-codes.js';
 import type { RequestOf } from '../protocol/schema/api.js';
@@ -71,14 +70,14 @@ export function fetchRoute(broker: BrokerContext): Route {
         };
       }
       context.memory.release();
-      await growth(pass.waitFor, left, context.signal);
+      await waitForAnyData(pass.waitFor, { waitMs: left, signal: context.signal });
     }
   });
 }
 
 /** Reads what one answer holds, within its limits. */
 class FetchPass {
-  readonly waitFor: { partition: Partition; from: number }[] = [];
+  readonly waitFor: AwaitedData[] = [];
   private bytes = 0;
   private failed = false;
   /** Nothing else fits: what is left is not even read. */
@@ -117,7 +116,7 @@ class FetchPass {
       this.isFull ||= isTooLarge && maxBytes === room;
       this.hasMore ||= isTooLarge || read.nextOffset < read.endOffset;
       for (const batch of batches) this.bytes += batch.length;
-      this.waitFor.push({ partition, from: read.endOffset });
+      this.waitFor.push({ partition, offset: read.endOffset });
       return this.answer(index, ErrorCode.NONE, read.endOffset, read.startOffset, batches);
     } catch (error) {
       return this.fail(index, errorCodeOf(error), partition);
@@ -190,23 +189,4 @@ function answerLimit(broker: BrokerContext, request: FetchRequest): number {
 /** Would a read from here find an answer that is no error? */
 function isReadable({ state, startOffset, endOffset }: Partition, offset: number): boolean {
   return state === 'open' && offset >= startOffset && offset <= endOffset;
-}
-
-/** Resolves when one of the partitions has grown, the time is over, or the client is gone. */
-async function growth(
-  waits: readonly { partition: Partition; from: number }[],
-  waitMs: number,
-  signal: AbortSignal,
-): Promise<void> {
-  const ended = new AbortController();
-  setMaxListeners(0, ended.signal);
-  const end = () => ended.abort();
-  signal.addEventListener('abort', end, { once: true });
-  try {
-    const options = { waitMs, signal: ended.signal };
-    await Promise.race(waits.map(({ partition, from }) => partition.waitForData(from, options)));
-  } finally {
-    signal.removeEventListener('abort', end);
-    end();
-  }
 }

@@ -4,6 +4,7 @@ import type { StartFrom } from '../groups/group.types.js';
 import type { Message } from '../message.js';
 import { MessageCursor } from '../partition/message-cursor.js';
 import type { Partition } from '../partition/partition.js';
+import { waitForAnyData } from '../partition/wait-for-any.js';
 import { ProcessHold } from '../process-hold.js';
 import { Turn } from '../turn.js';
 
@@ -87,19 +88,11 @@ async function anyData(
   readings: readonly Reading<unknown>[],
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const waiting = new AbortController();
-  const stop = () => waiting.abort();
-  signal?.addEventListener('abort', stop, { once: true });
   const hold = new ProcessHold();
+  const places = readings.map(({ partition, cursor }) => ({ partition, offset: cursor.nextOffset }));
   try {
-    await Promise.race(
-      readings.map(({ partition, cursor }) =>
-        partition.waitForData(cursor.nextOffset, { signal: waiting.signal }),
-      ),
-    );
+    await waitForAnyData(places, signal === undefined ? {} : { signal });
   } finally {
     hold.release();
-    waiting.abort();
-    signal?.removeEventListener('abort', stop);
   }
 }
