@@ -1,10 +1,17 @@
+import { randomInt } from 'node:crypto';
 import type { KafkaState } from '../state/kafka-state.js';
 
 /** Ids taken out of the store at once, so that not every producer costs a durable write. */
 const BLOCK = 1_000;
 const KEY = 'producer-ids';
+/** Where the first block of a state without one may lie. */
+const FIRST_BLOCKS = 2 ** 40;
 
-/** Gives every producer an id that was never given before, over restarts too. */
+/**
+ * Gives every producer an id that was never given before, over restarts too. Logs may outlive the state in which that is
+ * written down (topics on another adapter, a directory taken in): the first message of a new producer must not pass
+ * for that of an old one which they still tell of, and be answered without being stored. So the ids begin anywhere.
+ */
 export class ProducerIds {
   private next = 0;
   private end = 0;
@@ -19,7 +26,7 @@ export class ProducerIds {
 
   private async takeBlock(): Promise<void> {
     try {
-      const start = (await this.state.get<{ next: number }>(KEY))?.next ?? 0;
+      const start = (await this.state.get<{ next: number }>(KEY))?.next ?? randomInt(FIRST_BLOCKS) * BLOCK;
       await this.state.put(KEY, { next: start + BLOCK });
       this.next = start;
       this.end = start + BLOCK;
