@@ -53,6 +53,9 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
   private readonly state = new KafkaState();
   private readonly producers = new ProducerRegistry(this.state);
   private server: KafkaServer | undefined;
+  private readonly onTopicDeleted = ({ id }: { readonly id: string }): void => {
+    this.producers.forgetTopic(id).catch((error: unknown) => this.report(error, 'a deleted topic'));
+  };
 
   /** @throws `INVALID_CONFIG` */
   constructor(
@@ -97,6 +100,7 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
     const adapters = this.moduleRef.get<TopicsAdapters>(TOPICS_ADAPTERS, { strict: false });
     const topicsOptions = this.moduleRef.get<TopicsOptions>(TOPICS_OPTIONS, { strict: false });
     await this.state.open(adapters.default);
+    await this.producers.forgetAllBut(new Set(this.topics.listTopics().map(({ id }) => id)));
     const broker: BrokerContext = {
       clusterId: await this.state.clusterId(),
       options: this.options,
@@ -122,6 +126,7 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
       throw error;
     }
     this.server = server;
+    this.topics.events.on('topic-deleted', this.onTopicDeleted);
     this.logger.log(`listens on ${this.addresses.map(hostAndPort).join(', ')}`);
     if (
       this.options.users !== undefined &&
@@ -136,6 +141,7 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
     const { server } = this;
     if (server === undefined) return;
     this.server = undefined;
+    this.topics.events.off('topic-deleted', this.onTopicDeleted);
     this.topics.coordinator.disconnectRemote();
     await server.close();
     await this.producers.saveAll().catch((error: unknown) => this.report(error, 'shutdown'));

@@ -111,6 +111,6 @@ it('tells of topics and members as they come and go', async () => {
     ['partitions-added', { topic: 'orders', partitions: 3 }],
     ['group-started', { group: 'g', memberId }],
     ['group-stopped', { group: 'g', memberId }],
-    ['topic-deleted', { topic: 'orders' }],
+    ['topic-deleted', { topic: 'orders', id: expect.any(String) as string }],
   ]);
 });

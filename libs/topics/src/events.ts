@@ -21,8 +21,8 @@ export interface TopicsEventMap {
   'topic-started': [{ topic: string }];
   /** A topic was closed by `stopTopic`; its data stay. */
   'topic-stopped': [{ topic: string }];
-  /** A topic is gone with its data. */
-  'topic-deleted': [{ topic: string }];
+  /** A topic is gone with its data; `id` was its UUID. */
+  'topic-deleted': [{ topic: string; id: string }];
   /** A topic has this many partitions now. */
   'partitions-added': [{ topic: string; partitions: number }];
   /** A partition could not be opened; the others of its topic go on. */

@@ -185,7 +185,7 @@ export class TopicManager {
       await this.transitions.save(managed, { ...managed.record, state: 'deleting' });
       await this.transitions.close(managed, 'deleted');
       await this.transitions.finishDeletion(managed);
-      this.events.send('topic-deleted', { topic: name });
+      this.events.send('topic-deleted', { topic: name, id: managed.record.id });
     });
   }
 

@@ -92,7 +92,6 @@ export function deleteTopicsRoute(broker: BrokerContext): Route {
     const found = { name: topic.name, topicId: topic.id };
     try {
       await broker.topics.deleteTopic(topic.name);
-      await broker.producers.forgetTopic(topic.id);
       return { ...found, errorCode: ErrorCode.NONE };
     } catch (error) {
       const errorMessage = isError(error) ? error.message : null;

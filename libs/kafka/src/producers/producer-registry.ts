@@ -94,6 +94,13 @@ export class ProducerRegistry {
     for (const key of await this.state.keys(prefix)) await this.state.delete(key);
   }
 
+  /** Forgets the producers of all topics but these: what was deleted while nobody listened. */
+  async forgetAllBut(topicIds: ReadonlySet<string>): Promise<void> {
+    for (const key of await this.state.keys(PREFIX)) {
+      if (!topicIds.has(topicOf(key))) await this.state.delete(key);
+    }
+  }
+
   private async useLater<T>(
     topic: Topic,
     partition: Partition,
@@ -175,8 +182,14 @@ export class ProducerRegistry {
   }
 }
 
+const PREFIX = 'producers\0';
+
 function prefixOf(topicId: string): string {
-  return `producers\0${topicId}\0`;
+  return `${PREFIX}${topicId}\0`;
+}
+
+function topicOf(key: string): string {
+  return key.slice(PREFIX.length, key.lastIndexOf('\0'));
 }
 
 function keyOf(topic: Topic, partition: Partition): string {

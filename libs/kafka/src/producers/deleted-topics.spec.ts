@@ -1,0 +1,59 @@
+import { Module } from '@nestjs/common';
+import { StorageAdapter } from '@genrocks/storage';
+import { MemoryAdapter, type MemoryDisk } from '@genrocks/topics/testing';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { makeBatch } from '../__fixtures__/batch.js';
+import { embed } from '../__fixtures__/embedded.js';
+import { RawClient } from '../__fixtures__/raw-client.js';
+import { produce } from '../protocol/apis/produce.js';
+
+@Module({})
+class Disk {}
+
+describe('producers of a topic that was deleted', () => {
+  const disk: MemoryDisk = new Map();
+  const start = () => {
+    const storage = {
+      module: Disk,
+      providers: [{ provide: StorageAdapter, useValue: new MemoryAdapter(disk) }],
+      exports: [StorageAdapter],
+    };
+    return embed({}, { storage });
+  };
+  /** What the listener keeps of producers, as keys of its store. */
+  const kept = () => {
+    const keys = disk.get('__genrocks_kafka:0')!.page('', undefined, false, undefined);
+    return keys.map(([key]) => key).filter((key) => key.startsWith('producers\0'));
+  };
+
+  beforeEach(async () => {
+    disk.clear();
+    const { app, topics, port } = await start();
+    const records = await makeBatch(topics, 1, { producerId: 7, epoch: 0, sequence: 0 });
+    await topics.startTopic('t');
+    const client = await RawClient.connect(port);
+    await client.call(produce, 9, {
+      transactionalId: null,
+      acks: -1,
+      timeoutMs: 1_000,
+      topics: [{ name: 't', partitions: [{ index: 0, records }] }],
+    });
+    client.end();
+    await app.close();
+    expect(kept()).toHaveLength(1);
+  });
+
+  it('are forgotten, whoever deletes it', async () => {
+    const { app, topics } = await start();
+    await topics.deleteTopic('t');
+    await app.close();
+    expect(kept()).toEqual([]);
+  });
+
+  it('are forgotten at the next start, where the listener did not hear of it', async () => {
+    disk.delete('__genrocks:0');
+    const { app } = await start();
+    expect(kept()).toEqual([]);
+    await app.close();
+  });
+});
