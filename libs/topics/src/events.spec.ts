@@ -72,7 +72,7 @@ describe('TopicsEvents', () => {
     events.on('topic-created', () => rejects() as unknown as void);
     events.once('topic-created', ({ topic }) => seen.push(`once ${topic}`));
     events.on('topic-created', ({ topic }) => seen.push(topic));
-    for (const topic of ['a', 'b']) events.send('topic-created', { topic });
+    for (const topic of ['a', 'b']) events.send('topic-created', { topic, id: '' });
     await settled();
     await settled();
     expect(seen).toEqual(['once a', 'a', 'b']);
@@ -103,14 +103,15 @@ it('tells of topics and members as they come and go', async () => {
   await service.addPartitions('orders', 3);
   const group = await service.startConsumerGroup({ group: 'g', topics: ['orders'], handler: () => {} });
   const { memberId } = group;
+  const { id } = service.topic('orders');
   await group.stop();
   await service.deleteTopic('orders');
   expect(memberId).not.toBe('');
   expect(log).toEqual([
-    ['topic-started', { topic: 'orders' }],
+    ['topic-started', { topic: 'orders', id }],
     ['partitions-added', { topic: 'orders', partitions: 3 }],
     ['group-started', { group: 'g', memberId }],
     ['group-stopped', { group: 'g', memberId }],
-    ['topic-deleted', { topic: 'orders', id: expect.any(String) as string }],
+    ['topic-deleted', { topic: 'orders', id }],
   ]);
 });

@@ -13,16 +13,23 @@ export interface DeadLetterEvent {
   readonly error: unknown;
 }
 
+/** A topic came, went, or changed its state. */
+export interface TopicEvent {
+  readonly topic: string;
+  /** Its UUID. */
+  readonly id: string;
+}
+
 /** What the service tells of, by event name. */
 export interface TopicsEventMap {
   /** A topic was created, and is open. */
-  'topic-created': [{ topic: string }];
+  'topic-created': [TopicEvent];
   /** A topic is open: after its creation, at the start of the service, or by `startTopic`. */
-  'topic-started': [{ topic: string }];
+  'topic-started': [TopicEvent];
   /** A topic was closed by `stopTopic`; its data stay. */
-  'topic-stopped': [{ topic: string }];
-  /** A topic is gone with its data; `id` was its UUID. */
-  'topic-deleted': [{ topic: string; id: string }];
+  'topic-stopped': [TopicEvent];
+  /** A topic is gone with its data. */
+  'topic-deleted': [TopicEvent];
   /** A topic has this many partitions now. */
   'partitions-added': [{ topic: string; partitions: number }];
   /** A partition could not be opened; the others of its topic go on. */

@@ -175,7 +175,7 @@ export class TopicManager {
       if (managed.record.state === 'stopped') return;
       await this.transitions.save(managed, { ...managed.record, state: 'stopped' });
       await this.transitions.close(managed, 'stopped');
-      this.events.send('topic-stopped', { topic: name });
+      this.events.send('topic-stopped', { topic: name, id: managed.record.id });
     });
   }
 
@@ -220,7 +220,7 @@ export class TopicManager {
       this.creating--;
     }
     this.inventory.adopt(record);
-    this.events.send('topic-created', { topic: name });
+    this.events.send('topic-created', { topic: name, id: record.id });
     return managed.topic;
   }
 }

@@ -69,7 +69,7 @@ export class TopicTransitions {
     };
     topic.attach(this.factsOf(record, parts.schema?.name), await this.opener.open(record, parts, strict));
     this.topics.set(record.name, managed);
-    this.events.send('topic-started', { topic: record.name });
+    this.events.send('topic-started', { topic: record.name, id: record.id });
     this.hooks.afterOpen(topic);
   }
 

@@ -22,7 +22,7 @@ describe('producers of a topic that was deleted', () => {
   };
   /** What the listener keeps of producers, as keys of its store. */
   const kept = () => {
-    const keys = disk.get('__genrocks_kafka:0')!.page('', undefined, false, undefined);
+    const keys = disk.get('__genrocks_kafka:0')!.page('', undefined, false, 1_000);
     return keys.map(([key]) => key).filter((key) => key.startsWith('producers\0'));
   };
 
