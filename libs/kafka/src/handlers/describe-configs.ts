@@ -1,13 +1,14 @@
 import { describeConfigs } from '../protocol/apis/describe-configs.js';
 import { ErrorCode } from '../protocol/error-codes.js';
-import { route, type Route, type Session } from '../server/request.types.js';
+import { type HandlerOf, route, type Route, type Session } from '../server/request.types.js';
 import type { BrokerContext } from './broker-context.js';
 import { ResourceType } from './config-resources.js';
 import { type ConfigEntry, ConfigSource, configsOf, ConfigType, entry } from './topic-configs.js';
+import { withoutRepeats } from './without-repeats.js';
 
 /** Tells what holds for topics and for the broker that is asked. */
 export function describeConfigsRoute(broker: BrokerContext): Route {
-  return route(describeConfigs, async ({ resources, includeSynonyms }, { session }) => ({
+  const serve: HandlerOf<typeof describeConfigs> = async ({ resources, includeSynonyms }, { session }) => ({
     results: await Promise.all(
       resources.map(async ({ type, name, keys }) => {
         const found = await find(broker, session, type, name);
@@ -25,7 +26,13 @@ export function describeConfigsRoute(broker: BrokerContext): Route {
         return { errorCode: ErrorCode.NONE, errorMessage: null, type, name, configs };
       }),
     ),
-  }));
+  });
+  return route(describeConfigs, serve, {
+    distinct: (request) => ({
+      ...request,
+      resources: withoutRepeats(request.resources, ({ type, name }) => `${type} ${name}`),
+    }),
+  });
 }
 
 async function find(

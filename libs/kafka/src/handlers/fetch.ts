@@ -5,9 +5,10 @@ import { ErrorCode } from '../protocol/error-codes.js';
 import type { RequestOf } from '../protocol/schema/api.js';
 import { type MessageMagic, writeMessageSet } from '../message-sets/message-set-writer.js';
 import type { AnswerMemory } from '../server/answer-memory.js';
-import { route, type Route } from '../server/request.types.js';
+import { type HandlerOf, route, type Route } from '../server/request.types.js';
 import type { BrokerContext } from './broker-context.js';
 import { errorCodeOf } from './error-mapping.js';
+import { withoutRepeatedPartitions } from './without-repeats.js';
 
 /** From these versions on messages have timestamps, and consumers read batches. */
 const TIMESTAMPS_FROM = 2;
@@ -41,7 +42,7 @@ interface PartitionAnswer {
 
 /** Serves batches as they are stored. Waits where there is too little, and answers at once where there is an error. */
 export function fetchRoute(broker: BrokerContext): Route {
-  return route(fetch, async (request, context) => {
+  const serve: HandlerOf<typeof fetch> = async (request, context) => {
     // Sessions are refused with id 0; whoever names one got it from another broker.
     if (request.sessionId !== 0) return { errorCode: ErrorCode.FETCH_SESSION_ID_NOT_FOUND, topics: [] };
     const wanted = request.topics.map((topic) =>
@@ -72,6 +73,16 @@ export function fetchRoute(broker: BrokerContext): Route {
       context.memory.release();
       await waitForAnyData(pass.waitFor, { waitMs: left, signal: context.signal });
     }
+  };
+  return route(fetch, serve, {
+    distinct: (request) => ({
+      ...request,
+      topics: withoutRepeatedPartitions(
+        request.topics,
+        ({ name, topicId }) => `${name} ${topicId}`,
+        ({ index }: { readonly index: number }) => index,
+      ),
+    }),
   });
 }
 

@@ -2,9 +2,11 @@ import type { OffsetCommit } from '@genrocks/topics';
 import { offsetCommit } from '../protocol/apis/offset-commit.js';
 import { offsetFetch } from '../protocol/apis/offset-fetch.js';
 import { ErrorCode } from '../protocol/error-codes.js';
-import { route, type Route } from '../server/request.types.js';
+import type { RequestOf } from '../protocol/schema/api.js';
+import { type HandlerOf, route, type Route } from '../server/request.types.js';
 import type { BrokerContext } from './broker-context.js';
 import { errorCodeOf, outcomeOf } from './error-mapping.js';
+import { withoutRepeatedPartitions, withoutRepeats } from './without-repeats.js';
 
 const MAX_METADATA_BYTES = 4096;
 /** From this version on a request asks for several groups. */
@@ -86,7 +88,7 @@ export function offsetFetchRoute(broker: BrokerContext): Route {
   });
 
   const all = async (groupId: string): Promise<Wanted> => {
-    if (!broker.topics.groups.list().some(({ group }) => group === groupId)) return [];
+    if (!broker.topics.groups.has(groupId)) return [];
     const { offsets } = await broker.topics.groups.describe(groupId);
     const partitions = new Map<string, number[]>();
     for (const { topic, partition, committed: offset } of offsets) {
@@ -98,7 +100,7 @@ export function offsetFetchRoute(broker: BrokerContext): Route {
   const find = async (groupId: string, topics: Wanted | null): Promise<TopicOffsets[]> =>
     (topics ?? (await all(groupId))).map((topic) => committed(groupId, topic));
 
-  return route(offsetFetch, async ({ groupId, topics, groups }, { version }) => {
+  const serve: HandlerOf<typeof offsetFetch> = async ({ groupId, topics, groups }, { version }) => {
     if (version < MANY_GROUPS_FROM) return { topics: await find(groupId, topics) };
     return {
       groups: await Promise.all(
@@ -108,5 +110,22 @@ export function offsetFetchRoute(broker: BrokerContext): Route {
         })),
       ),
     };
+  };
+  const once = (topics: RequestOf<typeof offsetFetch>['topics']) =>
+    topics &&
+    withoutRepeatedPartitions(
+      topics,
+      ({ name }) => name,
+      (index: number) => index,
+    );
+  return route(offsetFetch, serve, {
+    distinct: (request) => ({
+      ...request,
+      topics: once(request.topics),
+      groups: withoutRepeats(request.groups, ({ groupId }) => groupId).map((group) => ({
+        ...group,
+        topics: once(group.topics),
+      })),
+    }),
   });
 }

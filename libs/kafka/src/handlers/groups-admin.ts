@@ -34,14 +34,18 @@ export function listGroupsRoute(broker: BrokerContext): Route {
 }
 
 export function describeGroupsRoute(broker: BrokerContext): Route {
-  return route(describeGroups, ({ groups, includeAuthorizedOperations }, { access }) => ({
-    groups: groups.map((groupId) => ({
-      errorCode: ErrorCode.NONE,
-      groupId,
-      ...describe(broker, groupId),
-      ...(includeAuthorizedOperations ? { authorizedOperations: groupOperations(access, groupId) } : {}),
-    })),
-  }));
+  return route(
+    describeGroups,
+    ({ groups, includeAuthorizedOperations }, { access }) => ({
+      groups: groups.map((groupId) => ({
+        errorCode: ErrorCode.NONE,
+        groupId,
+        ...describe(broker, groupId),
+        ...(includeAuthorizedOperations ? { authorizedOperations: groupOperations(access, groupId) } : {}),
+      })),
+    }),
+    { distinct: (request) => ({ ...request, groups: [...new Set(request.groups)] }) },
+  );
 }
 
 export function deleteGroupsRoute(broker: BrokerContext): Route {
@@ -65,8 +69,7 @@ export function deleteGroupsRoute(broker: BrokerContext): Route {
 function describe({ coordinator, topics }: BrokerContext, groupId: string) {
   const view = coordinator.describe(groupId);
   if (view === undefined) {
-    const isKnown = topics.groups.list().some(({ group }) => group === groupId);
-    return { ...(isKnown ? OFFSETS_ONLY : UNKNOWN), protocolData: '', members: [] };
+    return { ...(topics.groups.has(groupId) ? OFFSETS_ONLY : UNKNOWN), protocolData: '', members: [] };
   }
   const { state, protocolType, protocolName } = view;
   const members = view.members.map(({ metadata, assignment, ...member }) => ({

@@ -2,9 +2,11 @@ import { LEADER_EPOCH } from '../cluster/virtual-cluster.js';
 import type { Partition } from '@genrocks/topics';
 import { listOffsets } from '../protocol/apis/list-offsets.js';
 import { ErrorCode } from '../protocol/error-codes.js';
-import { route, type Route } from '../server/request.types.js';
+import type { RequestOf } from '../protocol/schema/api.js';
+import { type HandlerOf, route, type Route } from '../server/request.types.js';
 import type { BrokerContext } from './broker-context.js';
 import { errorCodeOf } from './error-mapping.js';
+import { withoutRepeatedPartitions } from './without-repeats.js';
 
 const LATEST = -1;
 const EARLIEST = -2;
@@ -18,34 +20,57 @@ interface Found {
   readonly timestamp: number;
 }
 
+type Asked = RequestOf<typeof listOffsets>['topics'][number]['partitions'][number];
+
+interface Answer extends Partial<Found> {
+  readonly index: number;
+  readonly errorCode: ErrorCode;
+  readonly leaderEpoch?: number;
+  readonly oldStyleOffsets?: number[];
+}
+
 const NOTHING: Found = { offset: -1, timestamp: -1 };
 
-/** Finds offsets by the ends of a partition or by time. */
+/** Finds offsets by the ends of a partition or by time. One after the other: each search reads batches. */
 export function listOffsetsRoute(broker: BrokerContext): Route {
-  return route(listOffsets, async ({ topics }, { version }) => ({
-    topics: await Promise.all(
-      topics.map(async ({ name, partitions }) => ({
-        name,
-        partitions: await Promise.all(
-          partitions.map(async ({ index, timestamp, currentLeaderEpoch, maxNumOffsets }) => {
-            const partition = broker.directory.partition(name, index);
-            if (typeof partition === 'number') return { index, errorCode: partition };
-            if (currentLeaderEpoch > LEADER_EPOCH)
-              return { index, errorCode: ErrorCode.UNKNOWN_LEADER_EPOCH };
-            try {
-              const found = await find(partition, timestamp);
-              const leaderEpoch = found.offset < 0 ? -1 : LEADER_EPOCH;
-              const oldStyleOffsets =
-                version === 0 && maxNumOffsets > 0 && found.offset >= 0 ? [found.offset] : [];
-              return { index, errorCode: ErrorCode.NONE, ...found, leaderEpoch, oldStyleOffsets };
-            } catch (error) {
-              return { index, errorCode: errorCodeOf(error) };
-            }
-          }),
-        ),
-      })),
-    ),
-  }));
+  const serve: HandlerOf<typeof listOffsets> = async (request, { version }) => {
+    const topics: { name: string; partitions: Answer[] }[] = [];
+    for (const { name, partitions } of request.topics) {
+      const answers: Answer[] = [];
+      for (const one of partitions) answers.push(await answerFor(broker, name, one, version));
+      topics.push({ name, partitions: answers });
+    }
+    return { topics };
+  };
+  return route(listOffsets, serve, {
+    distinct: (request) => ({
+      ...request,
+      topics: withoutRepeatedPartitions(
+        request.topics,
+        ({ name }) => name,
+        ({ index }: Asked) => index,
+      ),
+    }),
+  });
+}
+
+async function answerFor(
+  { directory }: BrokerContext,
+  topic: string,
+  { index, timestamp, currentLeaderEpoch, maxNumOffsets }: Asked,
+  version: number,
+): Promise<Answer> {
+  const partition = directory.partition(topic, index);
+  if (typeof partition === 'number') return { index, errorCode: partition };
+  if (currentLeaderEpoch > LEADER_EPOCH) return { index, errorCode: ErrorCode.UNKNOWN_LEADER_EPOCH };
+  try {
+    const found = await find(partition, timestamp);
+    const leaderEpoch = found.offset < 0 ? -1 : LEADER_EPOCH;
+    const oldStyleOffsets = version === 0 && maxNumOffsets > 0 && found.offset >= 0 ? [found.offset] : [];
+    return { index, errorCode: ErrorCode.NONE, ...found, leaderEpoch, oldStyleOffsets };
+  } catch (error) {
+    return { index, errorCode: errorCodeOf(error) };
+  }
 }
 
 async function find(partition: Partition, timestamp: number): Promise<Found> {

@@ -3,10 +3,11 @@ import type { Topic } from '@genrocks/topics';
 import { metadata } from '../protocol/apis/metadata.js';
 import { ErrorCode } from '../protocol/error-codes.js';
 import { clusterOperations, topicOperations } from '../security/access.js';
-import { route, type Route } from '../server/request.types.js';
+import { type HandlerOf, route, type Route } from '../server/request.types.js';
 import type { BrokerContext } from './broker-context.js';
 import { errorCodeOf } from './error-mapping.js';
 import { isCreatableName } from './topic-directory.js';
+import { withoutRepeats } from './without-repeats.js';
 
 const NO_ID = '00000000-0000-0000-0000-000000000000';
 
@@ -31,7 +32,7 @@ export function metadataRoute(broker: BrokerContext): Route {
     return topic === undefined ? unknown(null, id, ErrorCode.UNKNOWN_TOPIC_ID) : describe(topic, cluster);
   };
 
-  return route(metadata, async (request, { version, session, access }) => {
+  const serve: HandlerOf<typeof metadata> = async (request, { version, session, access }) => {
     const wantsAll = request.topics === null || (version === 0 && request.topics.length === 0);
     const mayCreate = request.allowAutoTopicCreation && options.autoCreateTopics;
     const answers = wantsAll
@@ -50,6 +51,12 @@ export function metadataRoute(broker: BrokerContext): Route {
         : answers,
       ...(request.includeClusterOperations ? { clusterOperations: clusterOperations(access) } : {}),
     };
+  };
+  return route(metadata, serve, {
+    distinct: (request) => ({
+      ...request,
+      topics: request.topics && withoutRepeats(request.topics, ({ name, topicId }) => name ?? `${topicId}/`),
+    }),
   });
 }
 

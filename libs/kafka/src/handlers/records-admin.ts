@@ -7,6 +7,7 @@ import { route, type Route } from '../server/request.types.js';
 import type { BrokerContext } from './broker-context.js';
 import { errorCodeOf } from './error-mapping.js';
 import { type Refusal, refuse } from './refusal.js';
+import { repeatedOf } from './without-repeats.js';
 
 /** Stands for the end of the partition. */
 const END = -1;
@@ -44,13 +45,12 @@ type MorePartitions = RequestOf<typeof createPartitions>['topics'][number];
 /** Adds partitions to topics. Keys may go to other partitions from then on. */
 export function createPartitionsRoute(broker: BrokerContext): Route {
   return route(createPartitions, async ({ topics, validateOnly }) => {
-    const names = topics.map(({ name }) => name);
+    const repeated = repeatedOf(topics.map(({ name }) => name));
     return {
       results: await Promise.all(
         topics.map(async (topic) => {
           const { name, count } = topic;
-          const isTwice = names.indexOf(name) !== names.lastIndexOf(name);
-          const refusal = isTwice
+          const refusal = repeated.has(name)
             ? refuse(ErrorCode.INVALID_REQUEST, 'named twice')
             : problemOf(broker, topic);
           if (refusal !== undefined) return { name, ...refusal };

@@ -10,18 +10,18 @@ import { assignmentProblem } from './records-admin.js';
 import { type Refusal, refuse } from './refusal.js';
 import { sizesFrom } from './topic-configs.js';
 import { isCreatableName } from './topic-directory.js';
+import { repeatedOf } from './without-repeats.js';
 
 type NewTopic = RequestOf<typeof createTopics>['topics'][number];
 
 /** Creates topics; each is there, with its leader, when the answer comes. */
 export function createTopicsRoute(broker: BrokerContext): Route {
   return route(createTopics, async ({ topics, validateOnly }) => {
-    const names = topics.map(({ name }) => name);
+    const repeated = repeatedOf(topics.map(({ name }) => name));
     return {
       topics: await Promise.all(
         topics.map(async (topic) => {
-          const isTwice = names.indexOf(topic.name) !== names.lastIndexOf(topic.name);
-          const refusal = isTwice
+          const refusal = repeated.has(topic.name)
             ? refuse(ErrorCode.INVALID_REQUEST, 'named twice')
             : problemOf(broker, topic);
           if (refusal !== undefined) return { name: topic.name, ...refusal };

@@ -100,7 +100,8 @@ export class Dispatcher {
       throw new MalformedRequestError(`${api.name} came before authentication`);
     }
     const clientId = readClientId(reader, api.isFlexible(version)) ?? '';
-    const request = api.requestCodec(version).decode(reader);
+    const decoded = api.requestCodec(version).decode(reader);
+    const request = route.distinct?.(decoded) ?? decoded;
     const access = this.gate?.accessOf(session) ?? FULL_ACCESS;
     return {
       overlaps: route.overlaps?.(request, version) ?? false,

@@ -46,6 +46,9 @@ export type Handler<Request extends Fields, Response extends Fields> = (
   context: RequestContext,
 ) => Answer<Response> | Promise<Answer<Response>>;
 
+/** What serves an API. */
+export type HandlerOf<A> = A extends Api<infer Request, infer Response> ? Handler<Request, Response> : never;
+
 /** One API with what serves it. */
 export interface Route {
   readonly api: Api;
@@ -60,11 +63,14 @@ export interface Route {
    * in: their memory is used for other requests then. Default: no.
    */
   readonly keepsNoBytes?: boolean;
+  /** The request without what it names again, for which guards and handler would only do the same again. */
+  readonly distinct?: ((request: unknown) => unknown) | undefined;
 }
 
 export interface RouteTraits<Request extends Fields> {
   readonly overlaps?: (request: Decoded<Request>, version: number) => boolean;
   readonly keepsNoBytes?: boolean;
+  readonly distinct?: (request: Decoded<Request>) => Decoded<Request>;
 }
 
 export function route<Request extends Fields, Response extends Fields>(

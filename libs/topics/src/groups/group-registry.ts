@@ -59,6 +59,11 @@ export class GroupRegistry {
     return [...names].sort().map((group) => this.summary(group));
   }
 
+  /** Has it members, or committed offsets? */
+  has(group: string): boolean {
+    return this.coordinator.memberCount(group) > 0 || this.offsets.has(group);
+  }
+
   /** @throws `GROUP_NOT_FOUND` */
   async describe(group: string): Promise<GroupDescription> {
     this.assertExists(group);
@@ -211,8 +216,7 @@ export class GroupRegistry {
   }
 
   private assertExists(group: string): void {
-    if (this.coordinator.memberCount(group) === 0 && !this.offsets.has(group))
-      throw new GroupNotFoundError(group);
+    if (!this.has(group)) throw new GroupNotFoundError(group);
   }
 
   private assertEmpty(group: string): void {
