@@ -10,6 +10,8 @@ export class LogBounds {
   private first = 0;
   private next = 0;
   private startIsStale = false;
+  /** Finds the start again. Who reads meanwhile waits for it, or would read over the hole without a word. */
+  private refreshing: Promise<void> | undefined;
   /** The lowest offset some group still needs, as the store was told last. */
   private neededFrom: number | null = null;
 
@@ -30,9 +32,9 @@ export class LogBounds {
     return this.next;
   }
 
-  /** Batches were dropped since the start was found last. */
+  /** Batches were dropped, and it is not known yet what is the first. */
   get isStale(): boolean {
-    return this.startIsStale;
+    return this.startIsStale || this.refreshing !== undefined;
   }
 
   /** Takes the bounds from the store; the end is never below `floor`, whatever it holds. */
@@ -55,10 +57,21 @@ export class LogBounds {
 
   /** Finds the start again where batches were dropped. */
   async refresh(): Promise<void> {
-    if (!this.startIsStale) return;
+    while (this.isStale) {
+      this.refreshing ??= this.findStart().finally(() => (this.refreshing = undefined));
+      await this.refreshing;
+    }
+  }
+
+  private async findStart(): Promise<void> {
     this.startIsStale = false;
-    const first = await this.life.opened().reader.firstBase();
-    if (first !== undefined && first > this.first) this.first = first;
+    try {
+      const first = await this.life.opened().reader.firstBase();
+      if (first !== undefined && first > this.first) this.first = first;
+    } catch (error) {
+      this.startIsStale = true;
+      throw error;
+    }
   }
 
   async truncate(): Promise<void> {

@@ -1,5 +1,5 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { GenRocksError } from '@genrocks/storage';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type GenRocksError, StorageIoError } from '@genrocks/storage';
 import type { DeadLetterEvent } from '../events.js';
 import { type Running, startService } from '../__fixtures__/service.js';
 import { Collector, coded, settled } from '../__fixtures__/waiting.js';
@@ -119,6 +119,27 @@ describe('retention', () => {
     });
     expect((await partition.readMessages({ offset: 12 })).messages).toHaveLength(18);
     expect((await partition.info()).backlog).toBe(18);
+  });
+
+  it('is noticed by all who read at the same time: what is gone is no gap to read over', async () => {
+    await fill(40, 3);
+    running.adapter.opened.get('orders:0')!.evict(4);
+    const reads = [0, 3, 6].map((offset) => partition.readMessages({ offset }));
+    for (const read of await Promise.allSettled(reads)) {
+      expect(read).toEqual({ status: 'rejected', reason: coded('OFFSET_OUT_OF_RANGE') });
+    }
+  });
+
+  it('is noticed after a look at the store that failed, too', async () => {
+    await fill(40, 3);
+    const store = running.adapter.opened.get('orders:0')!;
+    store.evict(4);
+    const scan = vi.spyOn(store, 'scanPages').mockImplementationOnce(() => {
+      throw new StorageIoError('not now');
+    });
+    await expect(partition.readMessages({ offset: 0 })).rejects.toThrowError(coded('IO_ERROR'));
+    scan.mockRestore();
+    await expect(partition.readMessages({ offset: 0 })).rejects.toThrowError(coded('OFFSET_OUT_OF_RANGE'));
   });
 });
 
