@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { InvalidConfigError } from '@genrocks/storage';
+import { DrainFirst } from '../nest/drain-first.js';
 import { HandlerPipeline } from '../nest/handler-pipeline.js';
 import { NameResolver } from '../nest/name-resolver.js';
 import { SubscriptionExplorer } from '../nest/subscription.explorer.js';
@@ -20,7 +21,7 @@ import { TopicsModuleBase } from './topics.module-definition.js';
  */
 @Module({
   imports: [DiscoveryModule],
-  providers: [TopicsService, NameResolver, HandlerPipeline, SubscriptionExplorer],
+  providers: [TopicsService, DrainFirst, NameResolver, HandlerPipeline, SubscriptionExplorer],
   exports: [TopicsService, SubscriptionExplorer],
 })
 export class TopicsModule extends TopicsModuleBase {

@@ -1,4 +1,4 @@
-import { Injectable, Module, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, Module, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { EtsModule } from '@genrocks/storage-ets';
 import { expect, it } from 'vitest';
@@ -25,39 +25,63 @@ class Beside extends Resource {}
 @Module({ providers: [Imported], exports: [Imported] })
 class ImportedModule {}
 
-it('a handler in flight ends before anything it injects is destroyed', async () => {
-  const begun = deferred();
-  const release = deferred();
-  @Injectable()
-  class Handlers implements OnModuleDestroy {
-    constructor(
-      private readonly imported: Imported,
-      private readonly beside: Beside,
-    ) {}
+it.each([false, true])(
+  'a handler in flight ends before anything it injects is destroyed (started by hand: %s)',
+  async (isByHand) => {
+    log.length = 0;
+    const begun = deferred();
+    const release = deferred();
+    @Injectable()
+    class Handlers implements OnModuleInit, OnModuleDestroy {
+      constructor(
+        private readonly imported: Imported,
+        private readonly beside: Beside,
+        private readonly topics: TopicsService,
+      ) {}
 
-    @Subscribe('orders', { group: 'g' })
-    async handle(): Promise<void> {
-      begun.resolve();
-      await release.promise;
-      log.push(`handled: ${this.imported.isOpen} ${this.beside.isOpen}`);
-    }
+      async onModuleInit(): Promise<void> {
+        if (isByHand) {
+          await this.topics.startConsumerGroup({
+            group: 'h',
+            topics: ['orders'],
+            handler: () => this.work(),
+          });
+        }
+      }
 
-    onModuleDestroy(): void {
-      log.push('Handlers destroyed');
+      @Subscribe('orders', { group: 'g' })
+      async handle(): Promise<void> {
+        if (!isByHand) await this.work();
+      }
+
+      private async work(): Promise<void> {
+        begun.resolve();
+        await release.promise;
+        log.push(`handled: ${this.imported.isOpen} ${this.beside.isOpen}`);
+      }
+
+      onModuleDestroy(): void {
+        log.push('Handlers destroyed');
+      }
     }
-  }
-  @Module({ imports: [ImportedModule], providers: [Beside, Handlers] })
-  class FeatureModule {}
-  const app = await Test.createTestingModule({
-    imports: [TopicsModule.forRoot({ storage: EtsModule.forRoot() }), FeatureModule],
-  }).compile();
-  await app.init();
-  await app.get(TopicsService).publish('orders', { value: 1 });
-  await begun.promise;
-  const closed = app.close();
-  await settled();
-  expect(log).toEqual([]);
-  release.resolve();
-  await closed;
-  expect(log).toEqual(['handled: true true', 'Handlers destroyed', 'Beside destroyed', 'Imported destroyed']);
-});
+    @Module({ imports: [ImportedModule], providers: [Beside, Handlers] })
+    class FeatureModule {}
+    const app = await Test.createTestingModule({
+      imports: [TopicsModule.forRoot({ storage: EtsModule.forRoot() }), FeatureModule],
+    }).compile();
+    await app.init();
+    await app.get(TopicsService).publish('orders', { value: 1 });
+    await begun.promise;
+    const closed = app.close();
+    await settled();
+    expect(log).toEqual([]);
+    release.resolve();
+    await closed;
+    expect(log).toEqual([
+      'handled: true true',
+      'Handlers destroyed',
+      'Beside destroyed',
+      'Imported destroyed',
+    ]);
+  },
+);

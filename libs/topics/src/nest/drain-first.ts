@@ -1,18 +1,27 @@
-import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
-import type { ConsumerGroup } from '../groups/consumer-group.js';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
+import { TopicsService } from '../topics.service.js';
+
+const TOKEN = Symbol('GENROCKS_DRAIN_FIRST');
 
 /**
- * Has the groups of a provider drained before anything it depends on is destroyed. Nest destroys modules before those
- * they import, and within a module providers before those they inject; the service itself, of a global module, comes
- * last, when the connections that handlers in flight need are closed already.
+ * Has all groups drained before anything of the application is destroyed: those of `@Subscribe`, of the microservice
+ * transport, and those that were started by hand. Nest destroys modules before those they import, and within a module
+ * providers before those they inject; the service itself, of a global module, comes last, when the connections that
+ * handlers in flight need are closed already. So this stands in the module that Nest destroys first, before all else in it.
  */
-export function drainFirst(wrapper: InstanceWrapper, groups: readonly ConsumerGroup[]): void {
-  const { host } = wrapper;
-  if (host === undefined || groups.length === 0) return;
-  const token = Symbol(`GENROCKS_GROUPS_OF_${wrapper.name}`);
-  const onModuleDestroy = async (): Promise<void> => {
-    await Promise.all(groups.map((group) => group.stop()));
-  };
-  host.addProvider({ provide: token, useValue: { onModuleDestroy } });
-  host.providers.get(token)!.hierarchyLevel = wrapper.hierarchyLevel + 1;
+@Injectable()
+export class DrainFirst implements OnModuleInit {
+  constructor(
+    private readonly topics: TopicsService,
+    private readonly modules: ModulesContainer,
+  ) {}
+
+  onModuleInit(): void {
+    // As Nest sorts them, modules of the same distance included.
+    const [first] = [...this.modules.values()].sort((a, b) => b.distance - a.distance).reverse();
+    if (first === undefined || first.providers.has(TOKEN)) return;
+    first.addProvider({ provide: TOKEN, useValue: { onModuleDestroy: () => this.topics.onModuleDestroy() } });
+    first.providers.get(TOKEN)!.hierarchyLevel = Number.MAX_SAFE_INTEGER;
+  }
 }

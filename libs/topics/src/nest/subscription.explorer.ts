@@ -6,7 +6,6 @@ import type { ConsumerGroup } from '../groups/consumer-group.js';
 import type { ConsumerGroupOptions, TopicPattern } from '../groups/group.types.js';
 import { TopicsService } from '../topics.service.js';
 import { MANUAL_REGISTRATION } from '../topics.tokens.js';
-import { drainFirst } from './drain-first.js';
 import { HandlerPipeline } from './handler-pipeline.js';
 import { NameResolver } from './name-resolver.js';
 import { assertMessageParams } from './message-params.decorator.js';
@@ -52,7 +51,6 @@ export class SubscriptionExplorer implements OnModuleInit {
     for (const wrapper of [...this.discovery.getProviders(), ...this.discovery.getControllers()]) {
       const prototype = prototypeOf(wrapper);
       if (prototype === undefined) continue;
-      const own: ConsumerGroup[] = [];
       for (const name of this.scanner.getAllMethodNames(prototype)) {
         const subscriptions = subscriptionsOf(prototype, name);
         if (subscriptions.length === 0 || this.bound.has(`${wrapper.id}.${name}`)) continue;
@@ -63,11 +61,9 @@ export class SubscriptionExplorer implements OnModuleInit {
         this.bound.add(`${wrapper.id}.${name}`);
         const handler = this.pipeline.handler(wrapper.instance as object, name, wrapper.id);
         for (const subscription of subscriptions) {
-          own.push(await this.topics.startConsumerGroup(this.options(subscription, handler, where)));
+          groups.push(await this.topics.startConsumerGroup(this.options(subscription, handler, where)));
         }
       }
-      drainFirst(wrapper, own);
-      groups.push(...own);
     }
     return groups;
   }
