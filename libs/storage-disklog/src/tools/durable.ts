@@ -1,6 +1,7 @@
 import { type FileHandle, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { nodeFileSystem } from '../io/file-system.js';
+import { type DirectoryLock, lockDirectory } from '../io/lock.js';
 import { TargetNotEmptyError } from './errors.js';
 
 /** Bytes copied at a time. */
@@ -67,18 +68,23 @@ export async function writeDurably(path: string, bytes: Buffer): Promise<void> {
 
 /**
  * A directory that is filled under another name and takes its own in one step, so that it is there whole or not at
- * all. What an earlier attempt has left under that name is removed.
+ * all. What an earlier attempt has left under that name is removed, unless it is still at work: two that fill one
+ * directory would give its name to what neither has finished.
  */
 export class StagedDirectory {
   private constructor(
     readonly path: string,
     private readonly target: string,
     private readonly mayReplace: boolean,
+    private readonly lock: DirectoryLock,
+    /** The topmost directory that was made for it. */
+    private readonly base: string,
   ) {}
 
   /**
    * @param mayReplace move away what has the name, at the end
    * @throws {TargetNotEmptyError} `TARGET_NOT_EMPTY`
+   * @throws {LockedError} `LOCKED` while another process fills it
    */
   static async create(
     target: string,
@@ -88,15 +94,21 @@ export class StagedDirectory {
     const { mayReplace, remedy } = options;
     if (!mayReplace && !(await isMissingOrEmpty(target))) throw new TargetNotEmptyError(target, remedy);
     const path = `${target}.${suffix}`;
-    await rm(path, { recursive: true, force: true });
-    await mkdir(path, { recursive: true });
-    return new StagedDirectory(path, target, mayReplace);
+    const base = (await mkdir(dirname(path), { recursive: true })) ?? path;
+    const lock = lockDirectory(lockOf(path), path);
+    try {
+      await rm(path, { recursive: true, force: true });
+      await mkdir(path);
+      return new StagedDirectory(path, target, mayReplace, lock, base);
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
   }
 
   /** Gives the directory its name. Answers where the one before it is now, if there was one: under its name and a suffix. */
   async publish(suffix = 'replaced'): Promise<string | undefined> {
     await syncTree(this.path);
-    const parent = dirname(this.target);
     let replaced: string | undefined;
     if (!(await isMissingOrEmpty(this.target))) {
       if (!this.mayReplace) throw new TargetNotEmptyError(this.target, 'it came to be meanwhile');
@@ -105,14 +117,33 @@ export class StagedDirectory {
       await rename(this.target, replaced);
     } else await rm(this.target, { recursive: true, force: true });
     await rename(this.path, this.target);
-    await nodeFileSystem.syncDirectory(parent);
+    await nodeFileSystem.syncNames(this.target, this.base);
+    await this.unlock();
     return replaced;
   }
 
   /** Removes what was made so far. */
   async abandon(): Promise<void> {
-    await rm(this.path, { recursive: true, force: true });
+    try {
+      await rm(this.path, { recursive: true, force: true });
+    } finally {
+      await this.unlock();
+    }
   }
+
+  /** The lock's file goes while it is held, so it is not that of the next one. */
+  private async unlock(): Promise<void> {
+    try {
+      await rm(lockOf(this.path), { force: true });
+    } finally {
+      this.lock.release();
+    }
+  }
+}
+
+/** Beside the directory, which goes away and comes back under the lock. */
+function lockOf(path: string): string {
+  return `${path}.lock`;
 }
 
 export async function exists(path: string): Promise<boolean> {

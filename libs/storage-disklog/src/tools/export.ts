@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileHead, writeIndexFile, writeSizeFile } from '../format/headers.js';
 import { termSize, writeTerm } from '../format/entry.js';
@@ -6,7 +7,8 @@ import { TRAILER_SIZE } from '../format/item.js';
 import type { LogFormat } from '../format/log-format.js';
 import { DurableWriter, StagedDirectory, writeDurably } from './durable.js';
 import { type FileStep, extentOf, stepsOf } from './file-steps.js';
-import type { LogSnapshot } from './log-snapshot.js';
+import { LogSnapshot } from './log-snapshot.js';
+import { findPartitions, type PartitionDirectory } from './partitions.js';
 import type { SnapshotFile } from './snapshot-file.js';
 import { limitsOf } from './repair.js';
 import type { Damage } from '../engine/log-file.js';
@@ -31,14 +33,59 @@ export interface ExportReport {
  * @throws {TargetNotEmptyError} `TARGET_NOT_EMPTY`, the system's error
  */
 export async function exportLog(snapshot: LogSnapshot, target: string): Promise<ExportReport> {
+  const directory = resolve(target);
+  return staged(directory, async (path) => ({ ...(await new Export(snapshot, path).run()), directory }));
+}
+
+export interface ExportedPartition extends ExportReport {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+/**
+ * Exports every partition at or below a directory, each as {@link exportLog} does, into the same place below `target`.
+ * All of it is there at the end, or nothing.
+ *
+ * @param onOwner told of a partition that another process has open; what that writes from now on is left out
+ * @throws {NotALogError} `NOT_A_LOG`
+ * @throws {TargetNotEmptyError} `TARGET_NOT_EMPTY`, `LOCKED` where another export to `target` is at work, the system's error
+ */
+export async function exportLogs(
+  directory: string,
+  target: string,
+  onOwner: (partition: PartitionDirectory, pid: number) => void = () => undefined,
+): Promise<ExportedPartition[]> {
+  const found = await findPartitions(directory);
+  const to = resolve(target);
+  return staged(to, async (path) => {
+    const reports: ExportedPartition[] = [];
+    for (const source of found) {
+      const snapshot = await LogSnapshot.open(source.directory);
+      try {
+        if (snapshot.owner !== undefined) onOwner(source, snapshot.owner);
+        const own = join(path, source.path);
+        await mkdir(own, { recursive: true });
+        const report = await new Export(snapshot, own).run();
+        const { topic, partition } = source;
+        reports.push({ topic, partition, ...report, directory: join(to, source.path) });
+      } finally {
+        await snapshot.close();
+      }
+    }
+    return reports;
+  });
+}
+
+/** Runs what fills a directory, and gives that its name. */
+async function staged<T>(target: string, fill: (path: string) => Promise<T>): Promise<T> {
   const remedy = 'name a new directory';
-  const staged = await StagedDirectory.create(resolve(target), 'exporting', { mayReplace: false, remedy });
+  const directory = await StagedDirectory.create(target, 'exporting', { mayReplace: false, remedy });
   try {
-    const report = await new Export(snapshot, staged.path).run();
-    await staged.publish();
-    return { ...report, directory: resolve(target) };
+    const result = await fill(directory.path);
+    await directory.publish();
+    return result;
   } catch (error) {
-    await staged.abandon();
+    await directory.abandon();
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 export { type DumpOptions, type DumpStep, dumpLog } from './dump.js';
 export { type EntryJson, entryToJson } from './entry-json.js';
 export { BackupInvalidError, LogChangingError, NotALogError, TargetNotEmptyError } from './errors.js';
-export { type ExportReport, exportLog } from './export.js';
+export { type ExportedPartition, type ExportReport, exportLog, exportLogs } from './export.js';
 export { LogSnapshot } from './log-snapshot.js';
 export type { SnapshotFile, SnapshotRemark } from './snapshot-file.js';
 export { findPartitions, type PartitionDirectory } from './partitions.js';

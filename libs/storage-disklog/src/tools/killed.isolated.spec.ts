@@ -1,12 +1,13 @@
 import { appendFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isGenRocksError } from '@genrocks/storage';
 import { Logger } from '@nestjs/common';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { logEntries, partitionOf, Scratch, snapshot, withStore } from '../__fixtures__/directories.js';
 import { entryText } from '../__fixtures__/expected-log.js';
 import { newSeed, Random } from '../__fixtures__/random.js';
 import type { DiskLogOptions } from '../index.js';
-import { backupLogs, repairLog, restoreBackup, LogSnapshot, verifyLog } from './index.js';
+import { backupLogs, exportLogs, repairLog, restoreBackup, LogSnapshot, verifyLog } from './index.js';
 
 Logger.overrideLogger(false);
 
@@ -190,5 +191,43 @@ describe('a backup and a restore that are killed and run again', () => {
         Object.keys(await snapshot(at(directory, 'target.replaced'))),
       ],
     );
+  });
+});
+
+describe('an export that is killed and run again', () => {
+  it('has all partitions whole, and leaves nothing else behind', async () => {
+    const origin = await filled(wrap);
+    await cp(partitionOf(origin), join(origin, 'u/partition_0'), { recursive: true });
+    await killedEverywhere(
+      async () => join(await scratch.directory(), 'new/erlang'),
+      // Killed behind its last step it has left all of it, and is refused the second time.
+      (target) =>
+        exportLogs(origin, target).catch((error: unknown) => {
+          if (!isGenRocksError(error, 'TARGET_NOT_EMPTY')) throw error;
+        }),
+      async (target) => {
+        const logs = [];
+        for (const topic of ['t', 'u']) {
+          const files = await snapshot(join(target, topic, 'partition_0'));
+          logs.push(Object.entries(files).map(([name, bytes]) => [name, bytes.toString('hex')]));
+        }
+        const beside = await readdir(join(target, '..'));
+        return { logs, beside: beside.filter((name) => name !== 'erlang.exporting.lock') };
+      },
+    );
+  });
+
+  it('refuses to begin while another one is at work', async () => {
+    const origin = await filled(wrap);
+    const target = join(await scratch.directory(), 'erlang');
+    const [first, second] = await Promise.allSettled([
+      exportLogs(origin, target),
+      exportLogs(origin, target),
+    ]);
+    expect([first, second].filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    expect([first, second].find(({ status }) => status === 'rejected')).toMatchObject({
+      reason: { code: 'LOCKED' },
+    });
+    await expect(exportLogs(origin, target)).rejects.toMatchObject({ code: 'TARGET_NOT_EMPTY' });
   });
 });

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { exportLog } from '@genrocks/storage-disklog/tools';
+import { type ExportedPartition, exportLogs } from '@genrocks/storage-disklog/tools';
 import { CommandRunner, Option, SubCommand } from 'nest-commander';
 import { EXIT } from '../exit-codes.js';
 import { run, warn } from '../output.js';
-import { forEachLog, nameOf } from './partition-names.js';
+import { nameOf, warnOfOwner } from './partition-names.js';
 
 interface Options {
   json?: boolean;
@@ -25,20 +25,21 @@ export class ExportCommand extends CommandRunner {
   override async run([directory, target]: string[], { json }: Options): Promise<void> {
     await run(async (out) => {
       let isDamaged = false;
-      await forEachLog(directory!, async (log, partition) => {
-        const report = await exportLog(log, join(target!, partition.path));
-        const { topic, partition: number } = partition;
+      const exported = await exportLogs(directory!, target!, warnOfOwner);
+      for (const report of exported) {
         for (const { file, start, end, reason } of report.damage) {
           isDamaged = true;
           warn(`damaged, left out: ${file}: offset ${start}, length ${end - start}: ${reason}`);
         }
-        if (json === true)
-          return void (await out.line(JSON.stringify({ topic, partition: number, ...report })));
-        const size = report.limits && `, {size, {${report.limits.maxNoBytes}, ${report.limits.maxNoFiles}}}`;
-        const open = `disk_log:open([{name, x}, {file, "${join(report.directory, 'log')}"}, {type, ${report.type}}${size ?? ''}])`;
-        await out.line(`${nameOf(partition)}: ${report.entries} entries in ${report.files} file(s); ${open}`);
-      });
+        await out.line(json === true ? JSON.stringify(report) : describe(report));
+      }
       return isDamaged ? EXIT.damaged : EXIT.ok;
     });
   }
+}
+
+function describe(report: ExportedPartition): string {
+  const size = report.limits && `, {size, {${report.limits.maxNoBytes}, ${report.limits.maxNoFiles}}}`;
+  const open = `disk_log:open([{name, x}, {file, "${join(report.directory, 'log')}"}, {type, ${report.type}}${size ?? ''}])`;
+  return `${nameOf(report)}: ${report.entries} entries in ${report.files} file(s); ${open}`;
 }

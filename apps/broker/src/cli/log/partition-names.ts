@@ -6,6 +6,10 @@ export function nameOf({ topic, partition }: Pick<PartitionDirectory, 'topic' | 
   return `${topic}/${partition}`;
 }
 
+export function warnOfOwner(partition: Pick<PartitionDirectory, 'topic' | 'partition'>, pid: number): void {
+  warn(`${nameOf(partition)} is open in process ${pid}; what it writes from now on is left out`);
+}
+
 /** Runs `look` on every log at or below a directory, each opened for reading; `isOne` tells whether it is only one. */
 export async function forEachLog(
   directory: string,
@@ -16,8 +20,7 @@ export async function forEachLog(
   for (const partition of partitions) {
     const log = await LogSnapshot.open(partition.directory);
     try {
-      if (log.owner !== undefined)
-        warn(`${nameOf(partition)} is open in process ${log.owner}; what it writes from now on is left out`);
+      if (log.owner !== undefined) warnOfOwner(partition, log.owner);
       await look(log, partition, isOne);
     } finally {
       await log.close();
