@@ -18,6 +18,8 @@ interface KernelLocks {
 }
 
 const kernelLocks = loadKernelLocks();
+/** What this process writes into its lock files. */
+const OWN_TEXT = `${process.pid}\n${birthOf(process.pid) ?? ''}\n`;
 
 /** Takes the lock, or throws `LOCKED` with the owner's pid. */
 export function lockDirectory(path: string, what: string): DirectoryLock {
@@ -28,10 +30,10 @@ function lockByKernel(locks: KernelLocks, path: string, what: string): Directory
   const fd = fs.openSync(path, 'a+');
   if (!locks.tryLock(fd)) {
     fs.closeSync(fd);
-    throw new LockedError(what, readOwner(path));
+    throw new LockedError(what, ownerIn(readText(path) ?? ''));
   }
   fs.ftruncateSync(fd, 0);
-  fs.writeSync(fd, `${process.pid}\n`);
+  fs.writeSync(fd, OWN_TEXT);
   return { release: () => fs.closeSync(fd) };
 }
 
@@ -40,30 +42,80 @@ function lockByKernel(locks: KernelLocks, path: string, what: string): Directory
  * away under a name of its own first, so that of several starters only one can take its place.
  */
 function lockByPid(path: string, what: string): DirectoryLock {
+  const own = `${path}.${process.pid}`;
   for (;;) {
+    // Under its name it is there whole or not at all: an empty one would pass for that of a dead process.
+    fs.writeFileSync(own, OWN_TEXT);
     try {
-      fs.writeFileSync(path, `${process.pid}\n`, { flag: 'wx' });
+      fs.linkSync(own, path);
       return { release: () => fs.rmSync(path, { force: true }) };
     } catch (error) {
       if (!isErrno(error, 'EEXIST')) throw error;
+    } finally {
+      fs.rmSync(own, { force: true });
     }
-    const owner = readOwner(path);
-    if (owner !== undefined && isAlive(owner)) throw new LockedError(what, owner);
-    const stale = `${path}.${process.pid}`;
-    fs.renameSync(path, stale);
-    const moved = readOwner(stale);
-    if (moved !== owner) {
+    const text = readText(path);
+    if (text === undefined) continue;
+    const owner = liveOwnerIn(text);
+    if (owner !== undefined) throw new LockedError(what, owner);
+    if (!moveAway(path, own)) continue;
+    const moved = readText(own);
+    if (moved !== text) {
       // Another starter was faster and this is its lock: put it back.
-      fs.renameSync(stale, path);
-      throw new LockedError(what, moved);
+      fs.renameSync(own, path);
+      throw new LockedError(what, ownerIn(moved ?? ''));
     }
-    fs.rmSync(stale, { force: true });
+    fs.rmSync(own, { force: true });
   }
 }
 
-function readOwner(path: string): number | undefined {
-  const pid = Number.parseInt(fs.readFileSync(path, 'utf8'), 10);
-  return Number.isInteger(pid) ? pid : undefined;
+/** The process that wrote this into a lock file, if it is alive. */
+export function liveOwnerIn(text: string): number | undefined {
+  const owner = ownerIn(text);
+  if (owner === undefined || !isAlive(owner)) return undefined;
+  const written = text.split('\n')[1];
+  const birth = birthOf(owner);
+  return !written || birth === undefined || written === birth ? owner : undefined;
+}
+
+/**
+ * Tells a process from all others that have its pid at other times: in a container the next start mostly has the same
+ * one. Undefined where the system does not tell.
+ */
+function birthOf(pid: number): string | undefined {
+  try {
+    const boot = fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The 20th field behind the process's name, which may hold anything, is its start in ticks since the boot.
+    return `${boot} ${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`;
+  } catch {
+    return undefined;
+  }
+}
+
+/** False where the file is gone already. */
+function moveAway(path: string, to: string): boolean {
+  try {
+    fs.renameSync(path, to);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return fs.readFileSync(path, 'utf8');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+function ownerIn(text: string): number | undefined {
+  const pid = Number.parseInt(text, 10);
+  return pid > 0 ? pid : undefined;
 }
 
 function isAlive(pid: number): boolean {
