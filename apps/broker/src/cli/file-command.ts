@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from '@genrocks/storage';
 import { Option } from 'nest-commander';
 import { BrokerCommand, type BrokerOptions } from './broker-command.js';
 
@@ -29,5 +30,13 @@ export abstract class FileCommand<O extends FileOptions> extends BrokerCommand<O
   @Option({ flags: '-q, --quiet', description: 'no progress' })
   parseQuiet(): boolean {
     return true;
+  }
+
+  /** @throws `INVALID_ARGUMENT` where one of these options is given, which mean nothing without another */
+  protected assertLeftOut(options: O, names: readonly (keyof O & string)[], needed: string): void {
+    const given = names.find((name) => options[name] !== undefined);
+    if (given === undefined) return;
+    const flag = given.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    throw new InvalidArgumentError(`--${flag}: means nothing without ${needed}`);
   }
 }

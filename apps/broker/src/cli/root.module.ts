@@ -1,13 +1,20 @@
-import { type DynamicModule, Module, type Type } from '@nestjs/common';
+import { type DynamicModule, Inject, Module, type OnApplicationBootstrap, type Type } from '@nestjs/common';
+import { InvalidArgumentError } from '@genrocks/storage';
 import { InjectCommander } from 'nest-commander';
+import { describeError } from './output.js';
 import { Terminal } from './terminal.js';
 
 /** The part of commander's `Command` that is used here; the package itself belongs to nest-commander. */
 interface Program {
+  readonly commands: readonly Program[];
   name(name: string): this;
   description(text: string): this;
-  showHelpAfterError(): this;
+  showHelpAfterError(show: boolean): this;
+  allowExcessArguments(allow: boolean): this;
+  configureOutput(configuration: { outputError(text: string, write: (text: string) => void): void }): this;
 }
+
+const AS_JSON = Symbol('GENROCKS_ERRORS_AS_JSON');
 
 /**
  * The commands of `genrocks`, each with its sub-commands. One is loaded when it is the one to be run: what looks at
@@ -26,7 +33,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<readonly Type[]>>> = {
 
 /** `genrocks`, with the command that its arguments name, or with all of them. */
 @Module({})
-export class RootModule {
+export class RootModule implements OnApplicationBootstrap {
   /** @param args of the command line, behind the program's name */
   static async on(terminal: Terminal, args: readonly string[]): Promise<DynamicModule> {
     const name = args[0] ?? '';
@@ -35,14 +42,39 @@ export class RootModule {
     const commands = await Promise.all(wanted.map((one) => COMMANDS[one]!()));
     return {
       module: RootModule,
-      providers: [{ provide: Terminal, useValue: terminal }, ...commands.flat()],
+      providers: [
+        { provide: Terminal, useValue: terminal },
+        { provide: AS_JSON, useValue: args.includes('--json') },
+        ...commands.flat(),
+      ],
     };
   }
 
-  constructor(@InjectCommander() program: Program) {
+  constructor(
+    @InjectCommander() private readonly program: Program,
+    @Inject(AS_JSON) private readonly asJson: boolean,
+  ) {
     program
       .name('genrocks')
       .description('A durable message log: topics, partitions and consumer groups')
-      .showHelpAfterError();
+      .showHelpAfterError(!asJson);
   }
+
+  /** All commands are known now. */
+  onApplicationBootstrap(): void {
+    this.configure(this.program);
+  }
+
+  private configure(command: Program): void {
+    // What has commands below it says itself which of them it does not know.
+    if (command.commands.length === 0) command.allowExcessArguments(false);
+    if (this.asJson) command.configureOutput({ outputError });
+    for (const one of command.commands) this.configure(one);
+  }
+}
+
+/** What the parser says of the arguments, in the form of all other errors. */
+function outputError(text: string, write: (text: string) => void): void {
+  const error = new InvalidArgumentError(text.replace(/^error: /, '').trim());
+  write(`${describeError(error, true)}\n`);
 }

@@ -22,6 +22,8 @@ interface Options extends FileOptions {
   follow?: boolean;
 }
 
+const OF_FILES = ['format', 'columns', 'positionFile', 'restart'] as const;
+
 /** `genrocks consume`: prints messages, or writes them to a file. */
 @Command({
   name: 'consume',
@@ -99,6 +101,8 @@ export class ConsumeCommand extends FileCommand<Options> {
       throw new InvalidArgumentError(
         '--follow: nothing can come while this command has the directory open; follow a broker, with --url',
       );
+    if (path === undefined) this.assertLeftOut(options, OF_FILES, '--out');
+    else if ((options.format ?? formatOf(path)) !== 'csv') this.assertLeftOut(options, ['columns'], 'CSV');
     const { Consumer } = await import('./consumer.js');
     const { OutFile } = await import('./out-file.js');
     const { fileSink, outputSink } = await import('./sink.js');

@@ -1,4 +1,5 @@
-import { Command, CommandRunner } from 'nest-commander';
+import { Command } from 'nest-commander';
+import { CommandGroup } from '../command-group.js';
 import { GroupDeadLettersCommand, GroupRedriveCommand } from './dead-letters.commands.js';
 import { GroupDescribeCommand, GroupLagCommand, GroupListCommand } from './look.commands.js';
 import { GroupCommitCommand, GroupDeleteCommand, GroupResetCommand } from './offsets.commands.js';
@@ -20,11 +21,7 @@ const SUB_COMMANDS = [
   description: 'Look at consumer groups, move their offsets, put back their dead letters',
   subCommands: SUB_COMMANDS,
 })
-export class GroupCommand extends CommandRunner {
-  override run(): Promise<void> {
-    this.command.help({ error: true });
-  }
-}
+export class GroupCommand extends CommandGroup {}
 
 /** The command and its sub-commands, for a module's providers. */
 export const GROUP_COMMANDS = [GroupCommand, ...SUB_COMMANDS];

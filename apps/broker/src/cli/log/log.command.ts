@@ -1,4 +1,5 @@
-import { Command, CommandRunner } from 'nest-commander';
+import { Command } from 'nest-commander';
+import { CommandGroup } from '../command-group.js';
 import { BackupCommand } from './backup.command.js';
 import { DumpCommand } from './dump.command.js';
 import { ExportCommand } from './export.command.js';
@@ -23,11 +24,7 @@ const SUB_COMMANDS = [
   description: 'Look at, check, repair, copy and convert log directories, without a broker',
   subCommands: SUB_COMMANDS,
 })
-export class LogCommand extends CommandRunner {
-  override run(): Promise<void> {
-    this.command.help({ error: true });
-  }
-}
+export class LogCommand extends CommandGroup {}
 
 /** The command and its sub-commands, for a module's providers. */
 export const LOG_COMMANDS = [LogCommand, ...SUB_COMMANDS];

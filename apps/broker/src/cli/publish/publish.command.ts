@@ -23,6 +23,8 @@ interface Options extends FileOptions {
   partition?: number;
 }
 
+const OF_FILES = ['format', 'keyField', 'idField', 'positionFile', 'restart'] as const;
+
 /** `genrocks publish`: one message, or all records of a file or of standard input. */
 @Command({
   name: 'publish',
@@ -115,6 +117,7 @@ export class PublishCommand extends FileCommand<Options> {
     if (given !== 1) throw new InvalidArgumentError('give one of --value, --text, --tombstone and --file');
     if (file !== undefined && options.id !== undefined)
       throw new InvalidArgumentError('--id is for one message; name a field of the records with --id-field');
+    if (file === undefined) this.assertLeftOut(options, OF_FILES, '--file');
     return file === undefined
       ? this.publishOne(client, topic!, options, out)
       : this.publishFile(client, topic!, { ...options, file }, out);

@@ -1,4 +1,5 @@
-import { Command, CommandRunner } from 'nest-commander';
+import { Command } from 'nest-commander';
+import { CommandGroup } from '../command-group.js';
 import { TopicCreateCommand } from './create.command.js';
 import { TopicDescribeCommand } from './describe.command.js';
 import { TopicListCommand } from './list.command.js';
@@ -22,11 +23,7 @@ const SUB_COMMANDS = [
   description: 'List, create, describe and change topics',
   subCommands: SUB_COMMANDS,
 })
-export class TopicCommand extends CommandRunner {
-  override run(): Promise<void> {
-    this.command.help({ error: true });
-  }
-}
+export class TopicCommand extends CommandGroup {}
 
 /** The command and its sub-commands, for a module's providers. */
 export const TOPIC_COMMANDS = [TopicCommand, ...SUB_COMMANDS];
