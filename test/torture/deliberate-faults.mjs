@@ -247,7 +247,7 @@ export const mutants = [
     file: `${ENGINE}log-directory.ts`,
     from: /await fs\.unlink\(names\.keyIndex\(number\)\);\s+await fs\.syncDirectory\(names\.directory\);\s+\}/,
     to: '}',
-    suites: ['crash-states'],
+    suites: ['crash-table', 'crash-states'],
   },
   {
     name: 'a failed sync is forgotten',

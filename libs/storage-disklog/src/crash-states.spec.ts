@@ -29,9 +29,10 @@ describe('every state that a power cut can leave opens, with all that was acknow
       for (let moment = random.int(stride); moment <= recording.changes.length; moment += stride) {
         for (const policy of POLICIES) await check(moment, policy);
       }
-      const overtaken: Policy[] = recording.options.sync === 'os' ? ['last kept', 'random'] : ['last kept'];
+      const atNames: Policy[] = ['all kept', 'last kept'];
+      if (recording.options.sync === 'os') atNames.push('random');
       for (const moment of momentsOfNames(recording.changes)) {
-        for (const policy of overtaken) await check(moment, policy);
+        for (const policy of atNames) await check(moment, policy);
       }
       for (const moment of momentsOfWrites(recording.changes)) await check(moment, 'last torn');
     });

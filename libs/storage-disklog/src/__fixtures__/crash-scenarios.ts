@@ -162,6 +162,17 @@ export const scenarios: Scenario[] = [
     },
   },
   {
+    name: 'JSON lines: halt, a smaller file in the place of the one that was closed',
+    options: lines,
+    compacted: true,
+    async run(recorder) {
+      await recorder.run(...recorder.writes(20, 2000));
+      await recorder.reopen();
+      await recorder.run({ type: 'optimize' });
+      for (let i = 0; i < 3; i++) await recorder.run(...recorder.writes(2, 900));
+    },
+  },
+  {
     name: 'JSON lines: compactions among writes',
     options: compactLines,
     compacted: true,
@@ -171,7 +182,6 @@ export const scenarios: Scenario[] = [
       await recorder.run(...recorder.writes(4), { type: 'optimize' }, ...recorder.writes(4));
       await recorder.kill();
       await recorder.run(...recorder.writes(4));
-      // A smaller file is in the place of the one that was closed.
       await recorder.reopen();
       await recorder.run({ type: 'optimize' });
       for (let i = 0; i < 3; i++) await recorder.run(...recorder.writes(2, 900));

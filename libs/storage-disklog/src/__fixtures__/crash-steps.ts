@@ -64,6 +64,8 @@ export class Steps {
     const adapter = new DiskLogStorageAdapter({ ...options, logDir }, fastFileSystem);
     try {
       const store = await adapter.open('t', 0, { onEvent: (event) => events.push(event) });
+      const damaged = events.find(({ type }) => type === 'damaged');
+      if (damaged !== undefined) throw new Error(`a crash was taken for damage: ${JSON.stringify(damaged)}`);
       const leftover = await leftoverOf(partitionOf(logDir));
       if (leftover !== undefined) throw new Error(`${leftover} was not removed`);
       const { log } = await contentsOf(store);
