@@ -61,6 +61,27 @@ export const mutants = [
     suites: ['crash-states'],
   },
   {
+    name: 'the summary of left files counts for whatever has a file’s name',
+    file: `${ENGINE}left-summary.ts`,
+    from: /if \(!isSame \|\| !isExact\(stamp\)\) return undefined;/,
+    to: '',
+    suites: ['left-summary'],
+  },
+  {
+    name: 'a key index is taken for the one of the summary, whatever it is',
+    file: 'libs/storage-disklog/src/index/indexed-keys.ts',
+    from: /if \(found === undefined \|\| !writeFooter\(found\)\.equals\(writeFooter\(this\.footer\)\)\) return false;/,
+    to: '',
+    suites: ['left-summary'],
+  },
+  {
+    name: 'what was opened by the summary is never looked at',
+    file: `${ENGINE}late-look.ts`,
+    from: /if \(this\.isStopped\) return;/,
+    to: 'return;',
+    suites: ['left-summary'],
+  },
+  {
     name: 'a torn tail is not cut',
     file: `${ENGINE}log-opener.ts`,
     from: /if \(badBytes > 0\) await writer\.truncate\(end\);/,

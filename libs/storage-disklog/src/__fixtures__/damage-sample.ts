@@ -6,6 +6,7 @@ import { sealItem, TRAILER_SIZE, writeItem } from '../format/item.js';
 import { type DiskLogOptions, DiskLogStorageAdapter } from '../index.js';
 import { partitionOf, type Scratch, snapshot } from './directories.js';
 import { entryText, sizeOf } from './expected-log.js';
+import type { FileSystem } from '../io/file-system.js';
 import { fastFileSystem } from './recording-file-system.js';
 
 /** Bytes that are whole items: of this very log by all they say, with a trailer that fits, and without one. */
@@ -58,10 +59,10 @@ function codeOf(error: unknown): string {
   return `!${error.code}`;
 }
 
-async function readAll(options: DiskLogOptions, logDir: string): Promise<Outcome> {
+async function readAll(options: DiskLogOptions, logDir: string, fs: FileSystem): Promise<Outcome> {
   const events: StoreEvent[] = [];
   const values = new Map<string, string>();
-  const adapter = new DiskLogStorageAdapter({ ...options, logDir }, fastFileSystem);
+  const adapter = new DiskLogStorageAdapter({ ...options, logDir }, fs);
   const outcome: Outcome = { log: undefined, values, scanFailed: false, reported: false, copies: false };
   try {
     const store = await adapter.open('t', 0, { onEvent: (event) => events.push(event) });
@@ -103,6 +104,7 @@ async function readAll(options: DiskLogOptions, logDir: string): Promise<Outcome
 
 export interface Sample {
   readonly options: DiskLogOptions;
+  readonly fs: FileSystem;
   readonly files: Record<string, Buffer>;
   readonly log: string[];
   readonly values: Map<string, string>;
@@ -114,10 +116,11 @@ export async function makeSample(
   options: DiskLogOptions,
   closed: boolean,
   big: boolean,
+  fs = fastFileSystem,
 ): Promise<Sample> {
   const logDir = await scratch.directory();
   const copy = await scratch.directory();
-  const adapter = new DiskLogStorageAdapter({ ...options, logDir }, fastFileSystem);
+  const adapter = new DiskLogStorageAdapter({ ...options, logDir }, fs);
   const store = await adapter.open('t', 0);
   await fill(store);
   if (big) await store.put('big', 'B'.repeat(66_000));
@@ -126,8 +129,8 @@ export async function makeSample(
   if (!closed) await adapter.close();
   const files = await snapshot(partitionOf(copy));
   delete files['log.lock'];
-  const { log, values } = await readAll(options, copy);
-  return { options, files, log: log!, values };
+  const { log, values } = await readAll(options, copy, fs);
+  return { options, fs, files, log: log!, values };
 }
 
 /** Opens a sample with one file changed (undefined: removed). */
@@ -144,7 +147,7 @@ export async function withChange(
     const changed = file === name ? bytes : content;
     if (changed !== undefined) await writeFile(join(directory, file), changed);
   }
-  return readAll(sample.options, logDir);
+  return readAll(sample.options, logDir, sample.fs);
 }
 
 /**

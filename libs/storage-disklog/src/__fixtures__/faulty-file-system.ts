@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { type FileHandle, type FileSystem, nodeFileSystem } from '../io/file-system.js';
+import { type FileHandle, type FileStamp, type FileSystem, nodeFileSystem } from '../io/file-system.js';
 
 /** A call that is about to be made. */
 export interface Call {
@@ -80,6 +80,11 @@ export class FaultyFileSystem implements FileSystem {
   async size(path: string): Promise<number | undefined> {
     this.check('size', path);
     return nodeFileSystem.size(path);
+  }
+
+  stampSync(path: string): FileStamp {
+    this.check('size', path);
+    return nodeFileSystem.stampSync(path);
   }
 
   syncNames = async () => {};

@@ -60,6 +60,7 @@ export class FileMaker {
     const end = format.headBytes;
     const { onEvent } = this.options;
     const file = new LogFile(path, number, generation, format, handle, keys, end, 0, 0, [], onEvent);
+    file.isOurs = true;
     return this.makeCurrent(file, keys, writer, end);
   }
 
@@ -81,6 +82,7 @@ export class FileMaker {
   async removeFiles(): Promise<void> {
     const { fs, names } = this;
     await fs.unlink(names.end);
+    await fs.unlink(names.left);
     await fs.unlink(names.segments);
     await fs.unlink(names.halt);
     const numberOf = this.options.type === 'compact' ? segmentNumber : wrapNumber;

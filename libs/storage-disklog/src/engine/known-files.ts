@@ -1,15 +1,17 @@
 import { NeedRepairError } from '@genrocks/storage';
 import { writeIndexFile, writeSizeFile } from '../format/headers.js';
 import type { LogFormat } from '../format/log-format.js';
-import { type FileSystem, isErrno } from '../io/file-system.js';
+import type { IndexFooter } from '../index/index-file.js';
+import { type FileStamp, type FileSystem, isErrno } from '../io/file-system.js';
 import type { DirectoryOptions, FileMaker } from './file-maker.js';
+import { LeftSummary } from './left-summary.js';
 import { type LogEnd, readLogEnd } from './log-end.js';
 import type { LogNames } from './names.js';
 import { readBeginning } from './other-log.js';
 import type { SegmentRecord } from './segment-list.js';
 import { findSegments } from './segment-order.js';
 import { newGapsBetween } from './wrap-gaps.js';
-import { findWrapOrder } from './wrap-order.js';
+import { findWrapOrder, type WrapOrder } from './wrap-order.js';
 
 /** A file of the log as the directory knows it before the file is opened. */
 export interface KnownFile {
@@ -18,6 +20,10 @@ export interface KnownFile {
   readonly size: number;
   /** What the list of segments says. */
   readonly facts?: SegmentRecord;
+  /** Of a wrap log's file, taken before it was looked at. */
+  readonly stamp?: FileStamp;
+  /** Of its index, where the summary of left files tells. */
+  readonly footer?: IndexFooter;
 }
 
 /** Finds the files of a log and their order, and tells of those that are missing. */
@@ -26,6 +32,8 @@ export class KnownFiles {
   private readonly names: LogNames;
   private readonly options: DirectoryOptions;
   private readonly format: LogFormat;
+  /** Of a wrap log's left files. */
+  summary = LeftSummary.empty();
 
   constructor(private readonly maker: FileMaker) {
     this.fs = maker.fs;
@@ -58,7 +66,13 @@ export class KnownFiles {
 
   private async wrapFiles(): Promise<readonly KnownFile[]> {
     const { names } = this;
-    const order = await findWrapOrder(this.fs, names, this.format);
+    this.summary = await LeftSummary.read(this.fs, names);
+    let { order, gaps } = await this.wrapOrder();
+    if (order.indexIsStale || gaps.length > 0) {
+      // Where anything is odd, every file is asked itself.
+      this.summary = LeftSummary.empty();
+      ({ order, gaps } = await this.wrapOrder());
+    }
     const current = order.files.at(-1);
     // A file gets its name before the index names it.
     const missing = order.index?.current;
@@ -77,11 +91,17 @@ export class KnownFiles {
         );
       }
     }
-    for (const reason of await newGapsBetween(this.fs, names, order.files)) {
+    for (const reason of gaps) {
       this.options.onEvent({ type: 'damaged', file: names.directory, offset: 0, length: 0, reason });
     }
     await this.writeLimits();
     return order.files;
+  }
+
+  private async wrapOrder(): Promise<{ order: WrapOrder; gaps: readonly string[] }> {
+    const { fs, names } = this;
+    const order = await findWrapOrder(fs, names, this.format, this.summary);
+    return { order, gaps: await newGapsBetween(fs, names, order.files) };
   }
 
   private async refuseUnclosed(number: number): Promise<void> {

@@ -1,10 +1,11 @@
 import type { StoreEvent } from '@genrocks/storage';
 import type { LogFormat } from '../format/log-format.js';
 import { IndexedKeys } from '../index/indexed-keys.js';
-import { type LogFacts, writeIndex } from '../index/index-file.js';
+import { type IndexFooter, type LogFacts, writeIndex } from '../index/index-file.js';
 import type { FileSystem } from '../io/file-system.js';
 import { PooledFile } from '../io/handle-pool.js';
 import type { KnownEnd } from './log-end.js';
+import { type LeftSummary, noRecord, writeRecord, writeRecords } from './left-summary.js';
 import { LogFile } from './log-file.js';
 import { MemoryKeys } from './memory-keys.js';
 import type { LogNames } from './names.js';
@@ -24,33 +25,45 @@ export class LeftFiles {
     private readonly names: LogNames,
     private readonly format: LogFormat,
     private readonly onEvent: (event: StoreEvent) => void,
+    /** A compact log's segments have numbers without end, and no summary. */
+    private readonly summarises: boolean,
   ) {}
 
-  /** Opens a left file by its index. Undefined: the file has to be read. */
-  open(number: number, generation: number | undefined, size: number): OpenedFile | undefined {
+  /**
+   * Opens a left file by its index. Undefined: the file has to be read.
+   * @param footer of the index, where it is known without a look at it
+   */
+  open(
+    number: number,
+    generation: number | undefined,
+    size: number,
+    footer?: IndexFooter,
+  ): OpenedFile | undefined {
     // Without a generation of ours in the file, nothing tells whether Erlang wrote it anew since it was indexed.
     if (generation === undefined) return undefined;
-    const keys = IndexedKeys.open(this.fs, this.names.keyIndex(number), { generation, logEnd: size });
+    const index = this.names.keyIndex(number);
+    const keys =
+      footer === undefined
+        ? IndexedKeys.open(this.fs, index, { generation, logEnd: size })
+        : IndexedKeys.trusted(this.fs, index, footer);
     if (keys === undefined) return undefined;
     const path = this.names.file(number);
-    const { logEnd, items, entries, lastSequence } = keys.footer;
+    const { logEnd, items, entries } = keys.footer;
     const handle = new PooledFile(this.fs, path);
-    return {
-      file: new LogFile(
-        path,
-        number,
-        generation,
-        this.format,
-        handle,
-        keys,
-        logEnd,
-        items,
-        entries,
-        [],
-        this.onEvent,
-      ),
-      lastSequence,
-    };
+    const counts = [logEnd, items, entries] as const;
+    const file = new LogFile(
+      path,
+      number,
+      generation,
+      this.format,
+      handle,
+      keys,
+      ...counts,
+      [],
+      this.onEvent,
+    );
+    file.isOurs = true;
+    return { file, footer: keys.footer };
   }
 
   /** Opens a left file of known length by its index, or, where that is not to be had, by reading it. */
@@ -111,14 +124,40 @@ export class LeftFiles {
 
   /** Builds the index of an open file again, out of the file itself; an evicted file has no name to put it under. */
   async repair(file: LogFile, isStored: boolean): Promise<void> {
-    const recovered = await recoverFile(file.handle, file.path, file.end, { format: this.format });
+    const known = { format: this.format, knownOurs: file.isOurs };
+    const recovered = await recoverFile(file.handle, file.path, file.end, known);
     const damaged = file.keys;
     file.keys = recovered.keys;
     this.repairs++;
     // The keys of what cannot be read are gone with the index that knew them.
     for (const damage of recovered.damage) file.addDamage(damage);
     await damaged.close();
-    if (isStored) await this.rebuild(file, recovered);
+    if (!isStored) return;
+    if (file.damage.length > 0) await this.forget(file);
+    else await this.rebuild(file, recovered);
+  }
+
+  /** Records what was found out about files that no summary told of, behind the opening. */
+  keepSummary({ renewed }: LeftSummary): void {
+    if (renewed.size === 0) return;
+    // Without it the next open looks at the files again.
+    const written = () => writeRecords(this.fs, this.names, renewed).catch(() => undefined);
+    this.indexing = this.indexing.then(written);
+  }
+
+  /** The next open looks at the file itself, and tells of its damage. */
+  private async forget({ number }: LogFile): Promise<void> {
+    if (!this.summarises) return;
+    await writeRecords(this.fs, this.names, new Map([[number, noRecord()]])).catch(() => undefined);
+  }
+
+  private async note(file: LogFile, footer: IndexFooter): Promise<void> {
+    const { number, path, end } = file;
+    const stamp = this.fs.stampSync(path);
+    // The name goes to another file as soon as this one is dropped.
+    if (stamp.size !== end) return;
+    const record = writeRecord(number, footer, stamp);
+    await writeRecords(this.fs, this.names, new Map([[number, record]]));
   }
 
   private async index(file: LogFile, keys: MemoryKeys, lastSequence: number): Promise<void> {
@@ -132,8 +171,9 @@ export class LeftFiles {
       const indexed = IndexedKeys.open(this.fs, path, facts);
       if (indexed === undefined) return;
       // Scans that are under way go on with the keys in memory that they hold.
-      if (file.isReleased) await indexed.close();
-      else file.keys = indexed;
+      if (file.isReleased) return await indexed.close();
+      file.keys = indexed;
+      if (this.summarises) await this.note(file, indexed.footer);
     } catch {
       // No room, most likely. The keys stay in memory, and the next open builds the index.
     }
@@ -142,5 +182,5 @@ export class LeftFiles {
 
 export interface OpenedFile {
   readonly file: LogFile;
-  readonly lastSequence: number;
+  readonly footer: IndexFooter;
 }

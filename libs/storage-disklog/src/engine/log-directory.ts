@@ -4,13 +4,14 @@ import { PooledFile } from '../io/handle-pool.js';
 import type { CurrentFile } from './current-file.js';
 import { withoutReturn, writeFresh } from './durable-files.js';
 import { type DirectoryOptions, FileMaker } from './file-maker.js';
+import { LateLook } from './late-look.js';
 import { writeLogEnd } from './log-end.js';
 import { LeftFiles } from './left-files.js';
 import { LogFile } from './log-file.js';
 import { LogOpener, type Recovery } from './log-opener.js';
 import type { MemoryKeys } from './memory-keys.js';
 import type { LogNames } from './names.js';
-import { type LeftFacts, Segments } from './segments.js';
+import { Segments } from './segments.js';
 
 /**
  * The files of one log: which there are, in which order, and every step that changes it. Each step is made so that a
@@ -22,6 +23,7 @@ export class LogDirectory {
   private readonly options: DirectoryOptions;
   /** Of a compact log. */
   readonly segments: Segments | undefined;
+  private readonly lateLook: LateLook;
 
   private constructor(
     readonly maker: FileMaker,
@@ -32,21 +34,22 @@ export class LogDirectory {
     /** The items' next sequence number, as of the opening. */
     readonly sequence: number,
     readonly recovery: Recovery,
-    leftFacts: Map<LogFile, LeftFacts>,
+    { leftFacts, unseen }: LogOpener,
   ) {
     this.fs = maker.fs;
     this.options = maker.options;
     if (this.options.type === 'compact') this.segments = new Segments(this, maker, leftFacts);
+    this.lateLook = new LateLook(this, unseen);
   }
 
   static async open(fs: FileSystem, names: LogNames, options: DirectoryOptions): Promise<LogDirectory> {
     const maker = new FileMaker(fs, names, options);
-    const left = new LeftFiles(fs, names, options.format, options.onEvent);
+    const left = new LeftFiles(fs, names, options.format, options.onEvent, options.type === 'wrap');
     const opener = new LogOpener(maker, left);
     try {
       await opener.open();
-      const { current, files, sequence, recovery, leftFacts } = opener;
-      return new LogDirectory(maker, left, current!, files, sequence, recovery, leftFacts);
+      const { current, files, sequence, recovery } = opener;
+      return new LogDirectory(maker, left, current!, files, sequence, recovery, opener);
     } catch (error) {
       await opener.abandon();
       throw error;
@@ -201,6 +204,7 @@ export class LogDirectory {
 
   /** Lets go of all files as they are. */
   async abandon(): Promise<void> {
+    await this.lateLook.stop();
     await this.left.settled();
     await this.current.abandon();
     await this.release();

@@ -22,6 +22,8 @@ export interface Damage extends Pick<Gap, 'start' | 'end' | 'reason' | 'sequence
  */
 export class LogFile {
   private holders = 1;
+  /** Its first item has a trailer: behind damage, nothing without one may pass for an item. */
+  isOurs = false;
   /** What proved unreadable since the file was opened, by position. */
   private readonly found = new Map<number, Damage>();
 

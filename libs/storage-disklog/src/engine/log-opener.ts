@@ -38,6 +38,8 @@ export class LogOpener {
   recovery!: Recovery;
   /** Of a compact log's segments but the current one. */
   readonly leftFacts = new Map<LogFile, LeftFacts>();
+  /** Files that were opened without a look at them. */
+  readonly unseen: LogFile[] = [];
   private readonly fs: FileSystem;
   private readonly names: LogNames;
   private readonly options: DirectoryOptions;
@@ -70,6 +72,7 @@ export class LogOpener {
     const current = known.at(-1);
     if (current === undefined) return this.create(started);
     await this.openLeft(known.slice(0, -1));
+    this.left.keepSummary(this.found.summary);
     const { badBytes, status } = await this.openCurrent(current);
     const items = this.files.reduce((sum, file) => sum + file.entries, 0);
     // Names may be in the page cache only, if the last process died before it synced them.
@@ -98,13 +101,15 @@ export class LogOpener {
     const slices = new TimeSlices();
     for (const left of known) {
       if (slices.isOver) await slices.pause();
-      const opened = this.left.open(left.number, left.generation, left.size);
-      const { facts } = left;
+      const { number, generation, size, stamp, footer, facts } = left;
+      const opened = this.left.open(number, generation, size, footer);
       if (opened !== undefined) {
         this.files.push(opened.file);
-        this.sequence = Math.max(this.sequence, opened.lastSequence + 1);
+        this.sequence = Math.max(this.sequence, opened.footer.lastSequence + 1);
+        if (footer !== undefined) this.unseen.push(opened.file);
+        else if (stamp !== undefined) this.found.summary.renew(number, opened.footer, stamp);
       } else {
-        const knownEnd = left.facts ?? this.left.knownEnd(left.number);
+        const knownEnd = facts ?? this.left.knownEnd(number);
         const { file, recovered } = await this.recover(left, false, knownEnd);
         await this.left.rebuild(file, recovered);
       }

@@ -48,7 +48,7 @@ async function* readEntries<T>(
   pick: Pick<T>,
 ): AsyncGenerator<T[]> {
   const to = window.size;
-  const line = new Line(to);
+  const line = new Line(to, file.isOurs);
   let page: T[] = [];
   let pageStart = from;
   let passing = false;

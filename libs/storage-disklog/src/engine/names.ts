@@ -16,6 +16,8 @@ export class LogNames {
   readonly unfinishedSegments: string;
   /** Stands while a truncation is under way. */
   readonly truncation: string;
+  /** What is known of the files that were left. */
+  readonly left: string;
   /** Where the log ended when it was closed. */
   readonly end: string;
   /** What repairs could not bring back. */
@@ -32,6 +34,7 @@ export class LogNames {
     this.lock = join(directory, 'log.lock');
     this.unfinished = join(directory, 'log.new');
     this.unfinishedIndex = join(directory, 'log.idx.new');
+    this.left = join(directory, 'log.left');
     this.end = join(directory, 'log.end');
     this.compacted = join(directory, 'log.compacted');
     this.segments = join(directory, 'log.segments');

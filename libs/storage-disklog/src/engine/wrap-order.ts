@@ -5,7 +5,8 @@ import { MAX_FRAME_HEAD, parseTrailer, readFrame, readTrailer, TRAILER_SIZE } fr
 import type { LogFormat } from '../format/log-format.js';
 import type { IndexFooter } from '../index/index-file.js';
 import { IndexedKeys } from '../index/indexed-keys.js';
-import { type FileHandle, type FileSystem, isErrno } from '../io/file-system.js';
+import { type FileHandle, type FileStamp, type FileSystem, isErrno } from '../io/file-system.js';
+import type { LeftSummary } from './left-summary.js';
 import { type LogNames, withoutIndex, wrapNumber } from './names.js';
 import { TimeSlices } from './time-slices.js';
 import { Window } from './window.js';
@@ -19,6 +20,10 @@ export interface FileSummary {
   /** Of its first item; undefined where that is Erlang's, or cannot be read. */
   readonly generation: number | undefined;
   readonly empty: boolean;
+  /** Taken before the file was looked at, where there is a summary of left files to put it in. */
+  readonly stamp?: FileStamp;
+  /** Of its key index, where the summary of left files spared a look at the file. */
+  readonly footer?: IndexFooter;
 }
 
 /** The files of a wrap log in the order they were written, the current one last. */
@@ -33,8 +38,13 @@ export interface WrapOrder {
  * Finds out which file is current. `log.idx` says it, and has no checksum, so the generations in the items must agree;
  * where they do not, they win. Files whose creation was never finished are removed.
  */
-export async function findWrapOrder(fs: FileSystem, names: LogNames, format: LogFormat): Promise<WrapOrder> {
-  const found = await summarise(fs, names, format);
+export async function findWrapOrder(
+  fs: FileSystem,
+  names: LogNames,
+  format: LogFormat,
+  summary?: LeftSummary,
+): Promise<WrapOrder> {
+  const found = await lookAtFiles(fs, names, format, summary);
   const index = await readIndex(fs, names);
   if (found.length === 0) return { files: [], indexIsStale: true, index };
   const current = currentNumber(found, index, names);
@@ -76,22 +86,39 @@ function nextIfCreated(files: readonly FileSummary[], current: FileSummary): Fil
   return created && !current.empty ? following : current;
 }
 
-async function summarise(fs: FileSystem, names: LogNames, format: LogFormat): Promise<FileSummary[]> {
+async function lookAtFiles(
+  fs: FileSystem,
+  names: LogNames,
+  format: LogFormat,
+  summary: LeftSummary | undefined,
+): Promise<FileSummary[]> {
   const entries = await fs.readdir(names.directory);
-  const numbers = entries.flatMap(({ name, directory }) => (directory ? [] : (wrapNumber(name) ?? [])));
   for (const { name } of entries) {
     const isUnfinishedIndex = name.endsWith('.new') && wrapNumber(withoutIndex(name)) !== undefined;
     if (isUnfinishedIndex) await fs.unlink(join(names.directory, name));
   }
+  const found = entries.flatMap(({ name, directory }) => (directory ? [] : [name]));
+  const present = new Set(found);
   const files: FileSummary[] = [];
   const slices = new TimeSlices();
-  for (const number of numbers) {
+  for (const name of found) {
+    const number = wrapNumber(name);
+    if (number === undefined) continue;
     if (slices.isOver) await slices.pause();
-    const summary = await summariseFile(fs, names, format, number);
-    if (await isUnfinished(fs, names, format, summary)) await fs.unlink(names.file(summary.number));
-    else files.push(summary);
+    const stamp = summary && fs.stampSync(names.file(number));
+    const footer = present.has(`${name}.keys`) ? stamp && summary.footerOf(number, stamp) : undefined;
+    const file =
+      footer === undefined ? await lookAtFile(fs, names, format, number, stamp) : known(number, footer);
+    if (await isUnfinished(fs, names, format, file)) await fs.unlink(names.file(number));
+    else files.push(file);
   }
   return files.sort((a, b) => a.number - b.number);
+}
+
+/** A file that was left, and has not changed since its index was made. */
+function known(number: number, footer: IndexFooter): FileSummary {
+  const { generation, logEnd: size } = footer;
+  return { number, size, status: 'closed', generation, empty: false, footer };
 }
 
 /** A file that has nothing yet, not even its head. One that was indexed was complete once, so it is damaged. */
@@ -109,11 +136,12 @@ async function isUnfinished(
  * Reads on this thread: a log may have a thousand files, a short read of each takes microseconds, and a trip through
  * the thread pool ten times that.
  */
-async function summariseFile(
+export async function lookAtFile(
   fs: FileSystem,
   names: LogNames,
   format: LogFormat,
   number: number,
+  stamp?: FileStamp,
 ): Promise<FileSummary> {
   const handle = fs.openSync(names.file(number));
   try {
@@ -130,7 +158,8 @@ async function summariseFile(
     const empty =
       size < headBytes ||
       (generation === undefined && (await isZero(handle, stated === undefined ? 0 : headBytes, size)));
-    return { number, size, status: await statusOf(fs, names, number, stated, empty), generation, empty };
+    const status = await statusOf(fs, names, number, stated, empty);
+    return { number, size, status, generation, empty, stamp };
   } finally {
     handle.closeSync();
   }

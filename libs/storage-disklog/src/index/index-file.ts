@@ -39,7 +39,7 @@ export interface IndexFooter {
 /** What the index says of its log file. */
 export type LogFacts = Pick<IndexFooter, 'generation' | 'logEnd' | 'items' | 'entries' | 'lastSequence'>;
 
-function writeFooter(footer: IndexFooter): Buffer {
+export function writeFooter(footer: IndexFooter): Buffer {
   const bytes = Buffer.alloc(FOOTER_BYTES);
   bytes.writeUInt32BE(FOOTER_MAGIC, 0);
   bytes.writeUInt32BE(footer.generation, 4);

@@ -18,7 +18,7 @@ import {
 } from './block.js';
 import { sharedBlockCache } from './block-cache.js';
 import { BLOOM_PAGE_BYTES, bloomPageOf, mayHold } from './bloom.js';
-import { FOOTER_BYTES, type IndexFooter, readFooter } from './index-file.js';
+import { FOOTER_BYTES, type IndexFooter, readFooter, writeFooter } from './index-file.js';
 
 /** A key index fails its checks. It is a cache: whoever meets this builds it again and goes on. */
 export class IndexDamagedError extends Error {
@@ -44,6 +44,8 @@ export class IndexedKeys implements FileKeys {
     private readonly path: string,
     private readonly file: PooledFile,
     readonly footer: IndexFooter,
+    /** Until the file itself was seen to be what it is taken for. */
+    private untried: FileSystem | undefined,
   ) {}
 
   /**
@@ -56,7 +58,12 @@ export class IndexedKeys implements FileKeys {
   ): IndexedKeys | undefined {
     const footer = IndexedKeys.footer(fs, path);
     if (footer?.generation !== expected.generation || footer.logEnd !== expected.logEnd) return undefined;
-    return new IndexedKeys(path, new PooledFile(fs, path), footer);
+    return new IndexedKeys(path, new PooledFile(fs, path), footer, undefined);
+  }
+
+  /** An index that is said to end with this footer. The file is looked at when it is read first. */
+  static trusted(fs: FileSystem, path: string, footer: IndexFooter): IndexedKeys {
+    return new IndexedKeys(path, new PooledFile(fs, path), footer, fs);
   }
 
   /** What an index says of its log file; undefined where there is none, or none that is sound. */
@@ -149,7 +156,8 @@ export class IndexedKeys implements FileKeys {
 
   /** Keeps the index readable although its name goes away. */
   pin(): void {
-    this.file.pin();
+    // One that is not what it was taken for is of no use under any name: the next read finds that out.
+    if (this.isOurs()) this.file.pin();
   }
 
   async close(): Promise<void> {
@@ -280,8 +288,18 @@ export class IndexedKeys implements FileKeys {
     if (run.length > 0) yield run;
   }
 
+  /** Its blocks have checksums, but so have those of an index that the file has had in an earlier use. */
+  private isOurs(): boolean {
+    if (this.untried === undefined) return true;
+    const found = IndexedKeys.footer(this.untried, this.path);
+    if (found === undefined || !writeFooter(found).equals(writeFooter(this.footer))) return false;
+    this.untried = undefined;
+    return true;
+  }
+
   /** Reads blocks that lie one behind the other, past the cache. */
   private async readRun(run: readonly BlockPlace[]): Promise<readonly Buffer[]> {
+    if (!this.isOurs()) throw new IndexDamagedError(this.path, 0);
     const start = run[0]!.offset;
     const last = run.at(-1)!;
     const bytes = Buffer.allocUnsafe(last.offset + last.length - start);
@@ -304,6 +322,7 @@ export class IndexedKeys implements FileKeys {
   private block({ offset, length }: BlockPlace): Buffer {
     const cached = this.cache.get(offset);
     if (cached !== undefined) return cached;
+    if (!this.isOurs()) throw new IndexDamagedError(this.path, 0);
     // A block must not keep a whole pool slab alive in the cache.
     const block = Buffer.allocUnsafeSlow(length);
     const count = this.file.readSync(block, 0, length, offset);

@@ -14,6 +14,8 @@ export interface FileSystem {
   openSync(path: string): FileHandle;
   readFile(path: string): Promise<Buffer>;
   readdir(path: string): Promise<{ name: string; directory: boolean }[]>;
+  /** What tells whether a file was changed meanwhile, at once. */
+  stampSync(path: string): FileStamp;
   /** Size in bytes, undefined where there is no such file. */
   size(path: string): Promise<number | undefined>;
   /**
@@ -32,6 +34,15 @@ export interface FileSystem {
   copyFile(from: string, to: string): Promise<void>;
   /** Makes names created, renamed and removed in a directory durable. */
   syncDirectory(path: string): Promise<void>;
+}
+
+/** Of a file that somebody changes through the file system, or puts another one in the place of, one of these changes. */
+export interface FileStamp {
+  readonly size: number;
+  readonly inode: number;
+  /** When the file or what the system keeps about it was changed last, in ms since 1970, as exactly as the system says. */
+  readonly changed: number;
+  readonly modified: number;
 }
 
 export interface FileHandle {
@@ -156,6 +167,10 @@ export const nodeFileSystem: FileSystem = {
   async readdir(path) {
     const entries = await fs.promises.readdir(path, { withFileTypes: true });
     return entries.map((entry) => ({ name: entry.name, directory: entry.isDirectory() }));
+  },
+  stampSync(path) {
+    const { size, ino, ctimeMs, mtimeMs } = fs.statSync(path);
+    return { size, inode: ino, changed: ctimeMs, modified: mtimeMs };
   },
   async size(path) {
     try {

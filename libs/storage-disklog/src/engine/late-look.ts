@@ -1,0 +1,63 @@
+import { IndexedKeys } from '../index/indexed-keys.js';
+import type { LogDirectory } from './log-directory.js';
+import type { LogFile } from './log-file.js';
+import { quarantine } from './quarantine.js';
+import { TimeSlices } from './time-slices.js';
+import { lookAtFile } from './wrap-order.js';
+
+/**
+ * Looks at the files that were opened by the summary of left files alone, behind the opening: at what the opening looks
+ * at in all others, the first item and the footer of the index. What decayed without the file system's knowing is found
+ * here, read, and told of.
+ */
+export class LateLook {
+  private isStopped = false;
+  private readonly looking: Promise<void>;
+
+  constructor(
+    private readonly log: LogDirectory,
+    files: readonly LogFile[],
+  ) {
+    this.looking = this.lookAt(files);
+  }
+
+  /** Resolves when no file of the log is being looked at any more. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    await this.looking;
+  }
+
+  private async lookAt(files: readonly LogFile[]): Promise<void> {
+    const slices = new TimeSlices();
+    for (const file of files) {
+      if (slices.isOver) await slices.pause();
+      if (this.isStopped) return;
+      if (file.isReleased) continue;
+      // What cannot be looked at now is met by who reads it.
+      await this.settle(file).catch(() => undefined);
+    }
+  }
+
+  private async settle(file: LogFile): Promise<void> {
+    const { left, maker } = this.log;
+    const isOfLog = () => this.log.files.includes(file);
+    // A file that was dropped meanwhile has no name any more, or another one has it.
+    if ((await this.isAsKnown(file)) || this.isStopped || !isOfLog()) return;
+    file.hold();
+    try {
+      await left.repair(file, true);
+      const isDamaged = file.damage.length > 0 && isOfLog();
+      await quarantine(maker.fs, maker.names, file.number, isDamaged, false);
+    } finally {
+      await file.release();
+    }
+  }
+
+  private async isAsKnown({ number, generation, end }: LogFile): Promise<boolean> {
+    const { fs, names, options } = this.log.maker;
+    const index = IndexedKeys.footer(fs, names.keyIndex(number));
+    const { generation: found, size } = await lookAtFile(fs, names, options.format, number);
+    const isSound = found === generation && size === end;
+    return isSound && index?.generation === generation && index.logEnd === end;
+  }
+}
