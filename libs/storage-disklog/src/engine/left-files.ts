@@ -19,6 +19,7 @@ export class LeftFiles {
   /** How often the keys of a file were replaced by what the file itself says. */
   repairs = 0;
   private indexing: Promise<void> = Promise.resolve();
+  private readonly repairing = new Map<LogFile, Promise<void>>();
 
   constructor(
     private readonly fs: FileSystem,
@@ -122,8 +123,19 @@ export class LeftFiles {
     return this.indexing;
   }
 
-  /** Builds the index of an open file again, out of the file itself; an evicted file has no name to put it under. */
-  async repair(file: LogFile, isStored: boolean): Promise<void> {
+  /**
+   * Builds the index of an open file again, out of the file itself; an evicted file has no name to put it under. All who
+   * ask for it meanwhile wait for the same repair, which tells of damage once.
+   */
+  repair(file: LogFile, isStored: boolean): Promise<void> {
+    const running = this.repairing.get(file);
+    if (running !== undefined) return running;
+    const repair = this.repairNow(file, isStored).finally(() => this.repairing.delete(file));
+    this.repairing.set(file, repair);
+    return repair;
+  }
+
+  private async repairNow(file: LogFile, isStored: boolean): Promise<void> {
     const known = { format: this.format, knownOurs: file.isOurs };
     const recovered = await recoverFile(file.handle, file.path, file.end, known);
     const damaged = file.keys;
