@@ -34,7 +34,7 @@ const platformatic: ListTopics = async (bootstrap, { mechanism, password, tls, s
   try {
     return await admin.listTopics();
   } catch (error) {
-    throw new Error(inspect(error), { cause: error });
+    throw new Error(inspect(error, { depth: 9 }), { cause: error });
   } finally {
     await admin.close();
   }
