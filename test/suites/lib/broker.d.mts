@@ -8,6 +8,9 @@ export interface SuiteBroker {
   stop(): Promise<void>;
   /** Ends it with SIGKILL; the directory stays. */
   kill(): Promise<void>;
+  /** Its process stands still until it is thawed. */
+  freeze(): void;
+  thaw(): void;
 }
 
 /**

@@ -45,6 +45,8 @@ export async function startBroker(env = {}, given = undefined) {
       child.kill('SIGKILL');
       await exit;
     },
+    freeze: () => child.kill('SIGSTOP'),
+    thaw: () => child.kill('SIGCONT'),
   };
 }
 
