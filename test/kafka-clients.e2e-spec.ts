@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { Controller } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import {
@@ -45,6 +46,22 @@ describe('@platformatic/kafka', () => {
     expect(seen.sort()).toEqual(messages.map(({ value }) => value).sort());
     stream.destroy();
     await Promise.all([consumer.close(), producer.close(), admin.close()]);
+  });
+
+  it('is told at once that there is no consumer protocol of KIP-848', async () => {
+    running = await startKafka({ topics: { topics: [{ name: 'events' }] } });
+    const consumer = new Consumer({
+      clientId: 'test',
+      bootstrapBrokers: [running.bootstrap],
+      groupId: 'readers',
+      groupProtocol: 'consumer',
+      retries: 0,
+    });
+    const refused = await Promise.resolve(consumer.consume({ topics: ['events'] })).catch(
+      (error: unknown) => error,
+    );
+    expect(inspect(refused, { depth: 9 })).toMatch(/UNSUPPORTED_VERSION/);
+    await Promise.resolve(consumer.close(true)).catch(() => {});
   });
 });
 

@@ -16,6 +16,7 @@ const OPEN = [
   apis.saslHandshake.key,
   apis.saslAuthenticate.key,
   apis.describeCluster.key,
+  apis.consumerGroupHeartbeat.key,
 ];
 /** What it does not show is tested on its own. */
 const FILTERED = [apis.listGroups.key];

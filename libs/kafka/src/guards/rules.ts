@@ -1,5 +1,6 @@
 import { UnguardedApiError } from '../errors.js';
 import { apiVersions } from '../protocol/apis/api-versions.js';
+import { consumerGroupHeartbeat } from '../protocol/apis/consumer-group-heartbeat.js';
 import { describeCluster } from '../protocol/apis/describe-cluster.js';
 import { saslAuthenticate } from '../protocol/apis/sasl-authenticate.js';
 import { saslHandshake } from '../protocol/apis/sasl-handshake.js';
@@ -20,6 +21,8 @@ export const RULES: ReadonlyMap<number, Rule> = new Map(
     open(saslAuthenticate),
     // Who is connected knows the cluster; what may be done with it is in the answer.
     open(describeCluster),
+    // It is refused to all alike.
+    open(consumerGroupHeartbeat),
   ].map((rule) => [rule.key, rule]),
 );
 

@@ -1,7 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Embedded, embed } from '../__fixtures__/embedded.js';
 import { RawClient } from '../__fixtures__/raw-client.js';
+import { apiVersions } from '../protocol/apis/api-versions.js';
+import { consumerGroupHeartbeat } from '../protocol/apis/consumer-group-heartbeat.js';
 import { joinGroup } from '../protocol/apis/join-group.js';
+import { ErrorCode } from '../protocol/error-codes.js';
 
 /** The last version in which a member joins without having been told its id first. */
 const JOINS_AT_ONCE = 3;
@@ -45,5 +48,29 @@ describe('the first members of a group', () => {
     const { answers, first } = await joinTogether();
     expect(first).toMatchObject({ generationId: 1, members: [{ memberId: first.memberId }] });
     answers[1]!.catch(() => {}); // waits for the first to join again
+  });
+});
+
+describe('the consumer protocol of KIP-848', () => {
+  it.each([0, 1])('is refused for good, with what to do instead, in version %i', async (version) => {
+    const embedded = await embed();
+    const client = await RawClient.connect(embedded.port);
+    const { apiKeys } = await client.call(apiVersions, 0, {});
+    // librdkafka says nothing at all where it is not among them.
+    expect(apiKeys).toContainEqual({ apiKey: consumerGroupHeartbeat.key, minVersion: 0, maxVersion: 1 });
+    const answer = await client.call(consumerGroupHeartbeat, version, {
+      groupId: 'g',
+      memberId: 'm',
+      memberEpoch: 0,
+      rebalanceTimeoutMs: 45_000,
+      subscribedTopicNames: ['t'],
+      topicPartitions: [],
+    });
+    expect(answer).toMatchObject({
+      errorCode: ErrorCode.UNSUPPORTED_VERSION,
+      errorMessage: expect.stringContaining('group.protocol') as string,
+    });
+    client.end();
+    await embedded.app.close();
   });
 });

@@ -1,4 +1,5 @@
 import { MemberIdRequiredError } from '@genrocks/topics';
+import { consumerGroupHeartbeat } from '../protocol/apis/consumer-group-heartbeat.js';
 import { heartbeat } from '../protocol/apis/heartbeat.js';
 import { joinGroup } from '../protocol/apis/join-group.js';
 import { leaveGroup } from '../protocol/apis/leave-group.js';
@@ -68,6 +69,17 @@ export function leaveGroupRoute({ coordinator }: BrokerContext): Route {
     }));
     return { errorCode: ErrorCode.NONE, members: results };
   });
+}
+
+/**
+ * The consumer protocol of KIP-848 is refused as Kafka refuses it where it is switched off. If it were not served at all,
+ * librdkafka would look for another coordinator for ever, and say nothing.
+ */
+export function consumerGroupHeartbeatRoute(): Route {
+  return route(consumerGroupHeartbeat, () => ({
+    errorCode: ErrorCode.UNSUPPORTED_VERSION,
+    errorMessage: "only the classic group protocol is served: set the consumer's group.protocol to classic",
+  }));
 }
 
 function refusedJoin(errorCode: ErrorCode, memberId: string, version: number) {

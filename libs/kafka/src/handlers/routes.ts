@@ -9,7 +9,13 @@ import {
 } from './cluster.js';
 import { describeConfigsRoute } from './describe-configs.js';
 import { fetchRoute } from './fetch.js';
-import { heartbeatRoute, joinGroupRoute, leaveGroupRoute, syncGroupRoute } from './group-membership.js';
+import {
+  consumerGroupHeartbeatRoute,
+  heartbeatRoute,
+  joinGroupRoute,
+  leaveGroupRoute,
+  syncGroupRoute,
+} from './group-membership.js';
 import { offsetCommitRoute, offsetFetchRoute } from './group-offsets.js';
 import { deleteGroupsRoute, describeGroupsRoute, listGroupsRoute } from './groups-admin.js';
 import { listOffsetsRoute } from './list-offsets.js';
@@ -47,5 +53,6 @@ export function routesOf(broker: BrokerContext): Route[] {
     incrementalAlterConfigsRoute(broker),
     offsetDeleteRoute(broker),
     describeClusterRoute(broker),
+    consumerGroupHeartbeatRoute(),
   ];
 }

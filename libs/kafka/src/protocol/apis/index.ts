@@ -1,5 +1,6 @@
 export * from './alter-configs.js';
 export * from './api-versions.js';
+export * from './consumer-group-heartbeat.js';
 export * from './create-partitions.js';
 export * from './create-topics.js';
 export * from './delete-groups.js';
