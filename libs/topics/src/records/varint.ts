@@ -46,6 +46,12 @@ export class VarintReader {
       return (byte >>> 1) ^ -(byte & 1);
     }
     let value = byte & 0x7f;
+    // Lengths of most records take two bytes.
+    if (position < this.end && (byte = buffer[position]!) < 0x80) {
+      this.position = position + 1;
+      value |= byte << 7;
+      return (value >>> 1) ^ -(value & 1);
+    }
     let scale = 0x80;
     do {
       if (position >= this.end) throw new CorruptBatchError('a record ends inside a number');
@@ -58,5 +64,19 @@ export class VarintReader {
     } while (byte >= 0x80);
     this.position = position;
     return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+  }
+
+  /**
+   * Passes over a field: its length and as many bytes. Behind it, {@link position} less the length is where they began.
+   * @returns the length, -1 for null
+   * @throws {CorruptBatchError} where it does not fit into the window
+   */
+  field(): number {
+    const length = this.varint();
+    const behind = this.position + length;
+    if (length < -1 || behind > this.end)
+      throw new CorruptBatchError(`a record has a field of ${length} bytes`);
+    if (length > 0) this.position = behind;
+    return length;
   }
 }

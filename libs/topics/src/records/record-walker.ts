@@ -1,0 +1,100 @@
+import { CorruptBatchError } from '../errors.js';
+import { VarintReader } from './varint.js';
+
+/** Shortest possible record: length, attributes, two deltas, key, value and header count of one byte each. */
+export const MIN_RECORD_BYTES = 7;
+
+/**
+ * Goes over records that lie one behind the other, and never past their end. It tells where the parts of one record are,
+ * and makes nothing of them.
+ *
+ * ```
+ * record => length attributes timestamp_delta offset_delta key value header_count [name value]
+ * ```
+ * Attributes are one byte, unused in version 2. Everything else is a zigzag varint, or bytes behind a length that is one;
+ * a length of -1 is null.
+ */
+export class RecordWalker {
+  timestampDelta = 0;
+  offsetDelta = 0;
+  keyAt = 0;
+  keyLength = 0;
+  valueAt = 0;
+  valueLength = 0;
+  /** The header count and the headers behind it. */
+  headersAt = 0;
+  /** Where the record ends, and the next one begins. */
+  end: number;
+  private readonly varints: VarintReader;
+  private walked = 0;
+
+  /** @param begin of the first record; the last ends with the buffer */
+  constructor(
+    readonly buffer: Buffer,
+    begin: number,
+  ) {
+    this.varints = new VarintReader(buffer);
+    this.end = begin;
+  }
+
+  /** Is there nothing behind the record? */
+  get isAtEnd(): boolean {
+    return this.end === this.buffer.length;
+  }
+
+  /** @throws {CorruptBatchError} `CORRUPT_BATCH` where the next record is not within the buffer, or its parts not within it */
+  next(): void {
+    const { varints, buffer } = this;
+    varints.position = this.end;
+    varints.end = buffer.length;
+    const length = varints.varint();
+    const end = varints.position + length;
+    if (length < MIN_RECORD_BYTES - 1 || end > buffer.length) {
+      throw new CorruptBatchError(`record ${this.walked} says it has ${length} bytes`);
+    }
+    varints.end = end;
+    varints.position++; // attributes
+    this.timestampDelta = varints.varint();
+    this.offsetDelta = varints.varint();
+    this.keyLength = varints.field();
+    this.keyAt = startOf(varints, this.keyLength);
+    this.valueLength = varints.field();
+    this.valueAt = startOf(varints, this.valueLength);
+    this.headersAt = varints.position;
+    this.end = end;
+    this.walked++;
+  }
+
+  /** @throws {CorruptBatchError} `CORRUPT_BATCH` where the headers are not what the record has behind its value */
+  checkHeaders(): void {
+    walkHeaders(this.varints);
+  }
+}
+
+/** Told of each header; the value behind `valueAt` may be null. */
+type HeaderVisitor = (nameAt: number, nameLength: number, valueAt: number, valueLength: number) => void;
+
+/**
+ * Goes over the headers of one record, which end where the window does.
+ * @throws {CorruptBatchError} `CORRUPT_BATCH`
+ */
+export function walkHeaders(varints: VarintReader, visit?: HeaderVisitor): void {
+  const count = varints.varint();
+  // Two bytes are the least a header takes; a hostile count must not make us allocate.
+  if (count < 0 || count * 2 > varints.end - varints.position) {
+    throw new CorruptBatchError(`a record says it has ${count} headers`);
+  }
+  for (let i = 0; i < count; i++) {
+    const nameLength = varints.field();
+    if (nameLength < 0) throw new CorruptBatchError('a header has no name');
+    const nameAt = varints.position - nameLength;
+    const valueLength = varints.field();
+    if (visit !== undefined) visit(nameAt, nameLength, startOf(varints, valueLength), valueLength);
+  }
+  if (varints.position !== varints.end) throw new CorruptBatchError('there are bytes behind the last header');
+}
+
+/** Where the field began that was just passed. */
+function startOf(varints: VarintReader, length: number): number {
+  return length > 0 ? varints.position - length : varints.position;
+}
