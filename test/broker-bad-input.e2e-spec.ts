@@ -4,7 +4,7 @@ import { request as httpRequest } from 'node:http';
 import { dirname } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ADAPTERS, type RunningBroker, startBroker } from './broker-harness.js';
-import { post, rawConnection, readToEnd } from './broker-raw.js';
+import { post, rawConnection, readToEnd, readUntil } from './broker-raw.js';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 const MB = 1024 * 1024;
@@ -269,6 +269,31 @@ describe.each(ADAPTERS)('bad input to a broker on %s', (adapter) => {
         expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/);
         expect(answer.body).toMatchObject({ code: 'NOT_FOUND', retriable: false });
       }
+    });
+
+    it.each([
+      ['no host', 'GET /v1/topics HTTP/1.1\r\n\r\n', 400, 'INVALID_REQUEST'],
+      [
+        'an unknown expectation',
+        'GET /v1/topics HTTP/1.1\r\nhost: x\r\nexpect: tea\r\n\r\n',
+        417,
+        'EXPECTATION_FAILED',
+      ],
+    ])('answers a request with %s with a problem', async (_what, text, status, code) => {
+      const socket = await rawConnection(broker.port);
+      const answer = readUntil(socket, /\}$/);
+      socket.write(text);
+      expect(await answer).toMatch(
+        new RegExp(`^HTTP/1.1 ${status} [^]*application/problem\\+json[^]*"code":"${code}"`),
+      );
+      socket.destroy();
+    });
+
+    it('asks for no host where HTTP/1.0 is spoken', async () => {
+      const socket = await rawConnection(broker.port);
+      const answer = readToEnd(socket);
+      socket.write('GET /health/live HTTP/1.0\r\n\r\n');
+      expect(await answer).toMatch(/^HTTP\/1.1 200 /);
     });
 
     it('names the methods of a path that is there', async () => {

@@ -1,7 +1,9 @@
 import { explainOpenFiles } from './cli/open-files.js';
+import { enableCompileCache } from './compile-cache.js';
 
 try {
-  // Loaded here, so that what goes wrong with that already can be told in plain words.
+  enableCompileCache();
+  // Loaded here, so that what goes wrong with that already can be told in plain words, and comes from the cache.
   const { run } = await import('./cli/run.js');
   await run();
 } catch (error) {

@@ -1,12 +1,12 @@
 import { setMaxListeners } from 'node:events';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyError, FastifyReply } from 'fastify';
 import type { HttpConfig } from '../config/http.config.js';
 import { registerBodyParsers, rememberResponse } from './body-parsers.js';
 import { LateHeaders } from './late-headers.js';
-import { MethodNotAllowedError, ShuttingDownError } from './http.errors.js';
+import { InvalidRequestError, MethodNotAllowedError, ShuttingDownError } from './http.errors.js';
 import { InflightBudget } from './inflight-budget.js';
 import { createProblem, type Problem, PROBLEM_CONTENT_TYPE, toProblem } from './problem.js';
 import { RouteMethods } from './route-methods.js';
@@ -55,7 +55,12 @@ export class BrokerHttpAdapter extends FastifyAdapter {
       connectionTimeout: idleTimeoutMs(config),
       // Bodies have time limits of their own: a bulk upload may last as long as it makes progress.
       requestTimeout: 0,
-      http: { headersTimeout: config.headersTimeoutMs, connectionsCheckingInterval: CHECK_INTERVAL_MS },
+      http: {
+        headersTimeout: config.headersTimeoutMs,
+        connectionsCheckingInterval: CHECK_INTERVAL_MS,
+        // Node refuses those without one by an answer that is no problem; a hook does it here.
+        requireHostHeader: false,
+      },
       routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
       schemaController: { compilersFactory: NO_SCHEMAS },
       clientErrorHandler: (error, socket) => {
@@ -101,10 +106,13 @@ export class BrokerHttpAdapter extends FastifyAdapter {
       this.unused.delete(socket);
       this.late.requestCame(socket);
     });
+    // Other expectations than 100-continue; such a request gets no further.
+    this.instance.server.on('checkExpectation', refuseExpectation);
     this.instance.addHook('onRoute', ({ method, url }) => this.routes.add(method, url));
     this.instance.addHook('onRequest', (request, reply, done) => {
       rememberResponse(request.raw, reply.raw);
       if (this.ending.signal.aborted) return done(new ShuttingDownError());
+      if (lacksHost(request.raw)) return done(new InvalidRequestError(['the header host is missing']));
       const allowed = request.is404 ? this.routes.of(request.url) : [];
       if (allowed.length === 0) return done();
       reply.header('allow', allowed.join(', '));
@@ -135,6 +143,22 @@ export class BrokerHttpAdapter extends FastifyAdapter {
 function idleTimeoutMs(config: HttpConfig): number {
   const { bodyTimeoutMs, heartbeatMs, keepAliveTimeoutMs, maxWaitMs } = config;
   return Math.max(bodyTimeoutMs, heartbeatMs, keepAliveTimeoutMs, maxWaitMs) + 30_000;
+}
+
+/** HTTP/1.1 demands the header, HTTP/1.0 does not. */
+function lacksHost({ httpVersion, headers }: IncomingMessage): boolean {
+  return httpVersion === '1.1' && headers.host === undefined;
+}
+
+function refuseExpectation({ headers }: IncomingMessage, response: ServerResponse): void {
+  const problem = createProblem('EXPECTATION_FAILED', `expect: ${headers.expect} is not known; leave it out`);
+  const body = Buffer.from(JSON.stringify(problem));
+  response.writeHead(problem.status, {
+    'content-type': PROBLEM_CONTENT_TYPE,
+    'content-length': body.length,
+    connection: 'close',
+  });
+  response.end(body);
 }
 
 /** Sends a problem as the answer to a request. */
