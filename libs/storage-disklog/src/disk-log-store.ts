@@ -89,12 +89,15 @@ export class DiskLogStore extends PartitionStore {
       base: context.logDir,
       onEvent,
     });
-    // The writer needs the log and its rotation asks the store, so the store comes last and is reached through this.
+    // The writer needs the log and its rotation asks the store, so the store comes last.
     let store: DiskLogStore | undefined = undefined;
     let compactor: Compactor | undefined = undefined;
     const host = {
       get current() {
         return log.current;
+      },
+      get isHeldUp() {
+        return compactor!.isOutrun;
       },
       rotate: (lastSequence: number) => store!.rotate(lastSequence),
     };
@@ -197,8 +200,8 @@ export class DiskLogStore extends PartitionStore {
 
   /**
    * Rewrites a halt or compact log so that only the newest value of every key is left; of a log in segments what is
-   * written meanwhile excepted. A wrap log reclaims by wrapping;
-   * it is read from end to end, so that rot is reported before somebody needs what it hit.
+   * written meanwhile excepted. A wrap log reclaims by wrapping; it is read from end to end, so that rot is reported
+   * before somebody needs what it hit.
    */
   async optimize(): Promise<void> {
     this.assertOpen();

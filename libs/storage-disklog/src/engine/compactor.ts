@@ -18,6 +18,7 @@ const RETRY_BYTES = 1 << 20;
 export class Compactor {
   private running: Promise<void> | undefined;
   private isStopped = false;
+  private hasFailed = false;
   /** Where the file ended when it could last not be compacted. */
   private failed: { readonly file: LogFile; readonly end: number } | undefined;
 
@@ -39,6 +40,15 @@ export class Compactor {
   left(): void {
     // Waits for the write that made this necessary.
     if (this.log.segments?.isDue === true) setImmediate(() => this.runInBackground());
+  }
+
+  /**
+   * Writers outrun the compaction that is under way, and had better wait for it, or the log would grow without bound. For
+   * one that fails nobody waits: the log grows then.
+   */
+  get isOutrun(): boolean {
+    if (this.running === undefined || this.isStopped || this.hasFailed) return false;
+    return this.log.segments?.isOutrun(this.options.segmentBytes) === true;
   }
 
   /** Compacts everything that was written before the call. */
@@ -75,10 +85,17 @@ export class Compactor {
 
   private run(): Promise<void> {
     this.running ??= this.runNow()
-      .catch((error: unknown) => {
-        throw this.writer.explain(error);
-      })
-      .finally(() => (this.running = undefined));
+      .then(
+        () => void (this.hasFailed = false),
+        (error: unknown) => {
+          this.hasFailed = true;
+          throw this.writer.explain(error);
+        },
+      )
+      .finally(() => {
+        this.running = undefined;
+        this.writer.wake();
+      });
     return this.running;
   }
 
@@ -87,7 +104,8 @@ export class Compactor {
     if (log.files.length === 1) return compact(log.maker.fs, log, writer);
     const { segmentBytes } = this.options;
     const isStopped = () => this.isStopped || writer.failed !== undefined;
-    await new SegmentCompaction(log, log.maker, log.segments!, writer, { segmentBytes, isStopped }).run();
+    const options = { segmentBytes, isStopped, onStep: () => writer.wake() };
+    await new SegmentCompaction(log, log.maker, log.segments!, writer, options).run();
   }
 
   /** Compaction takes in what was left, so what is being written has to be. */

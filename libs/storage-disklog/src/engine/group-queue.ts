@@ -67,6 +67,11 @@ export class GroupQueue {
     this.waiting.push(task);
   }
 
+  /** Puts a task before all that waits. */
+  pushFirst(task: Task): void {
+    this.waiting.unshift(task);
+  }
+
   /** Takes the head; nothing joins it any more. */
   take(): void {
     if (this.waiting.shift() === this.gathering) this.gathering = undefined;

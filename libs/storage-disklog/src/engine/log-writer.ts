@@ -17,6 +17,8 @@ export interface WriterHost {
   readonly current: CurrentFile;
   /** Leaves the current file and makes a next one current. May reject with `RETENTION_FULL`. */
   rotate(lastSequence: number): Promise<void>;
+  /** What goes to a next file has to wait until {@link LogWriter.wake}; {@link LogWriter.between} goes on. */
+  readonly isHeldUp?: boolean;
 }
 
 /**
@@ -81,14 +83,17 @@ export class LogWriter {
 
   /** Runs alone, after everything that was queued before it. */
   exclusive<T>(action: () => Promise<T>): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      let result: T;
-      const run = async () => {
-        result = await action();
-      };
-      this.queue.push({ run, settle: (error) => (error === undefined ? resolve(result) : reject(error)) });
-      this.schedule();
-    });
+    return this.enqueue(action, (task) => this.queue.push(task));
+  }
+
+  /** Runs alone, behind what is on its way and before what waits: for changes that no writer sees. */
+  between<T>(action: () => Promise<T>): Promise<T> {
+    return this.enqueue(action, (task) => this.queue.pushFirst(task));
+  }
+
+  /** What held up the log may be over. */
+  wake(): void {
+    this.schedule();
   }
 
   /** Makes everything written so far durable, whatever the sync mode. */
@@ -107,6 +112,17 @@ export class LogWriter {
   /** Every error that a caller gets has a code. */
   explain(error: unknown): GenRocksError {
     return this.failure.explain(error);
+  }
+
+  private enqueue<T>(action: () => Promise<T>, push: (task: Task) => void): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      let result: T;
+      const run = async () => {
+        result = await action();
+      };
+      push({ run, settle: (error) => (error === undefined ? resolve(result) : reject(error)) });
+      this.schedule();
+    });
   }
 
   /** Under `always` a group is written when all before it is durable but the one group before. */
@@ -146,6 +162,7 @@ export class LogWriter {
         this.flights.send(next);
       } else {
         if (!this.flights.isIdle) return;
+        if (next instanceof Group && this.failed === undefined && this.host.isHeldUp === true) return;
         void this.runAlone(next);
       }
     }

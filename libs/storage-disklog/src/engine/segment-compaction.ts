@@ -22,6 +22,8 @@ export interface SegmentCompactionOptions {
   /** A merged segment is closed at this size. */
   readonly segmentBytes: number;
   readonly isStopped: () => boolean;
+  /** Told of each step. */
+  readonly onStep?: () => void;
   /** Keys that one join finds out about; of more, there is one join after the other. */
   readonly keysAtOnce?: number;
 }
@@ -93,6 +95,7 @@ export class SegmentCompaction {
         await file.release();
       }
       from += group.length;
+      this.options.onStep?.();
       started = performance.now();
     }
   }
@@ -150,7 +153,8 @@ export class SegmentCompaction {
     try {
       for (const { number, end, lastSequence } of merged)
         files.push({ file: await this.log.left.openOrRead(number, number, end), lastSequence });
-      await this.writer.exclusive(async () => {
+      // Ahead of writers, who may be waiting for this.
+      await this.writer.between(async () => {
         if (this.writer.failed !== undefined) throw this.writer.failed;
         isReplaced = await this.segments.replace(group, files).catch((error: unknown) => {
           // The list may name them already; the next open decides what stays.

@@ -29,13 +29,25 @@ export class Segments {
 
   /** Is as much new in the log as the last compaction left there? Then another one is due. */
   get isDue(): boolean {
+    const { clean, dirty } = this.bytes;
+    return dirty > 0 && dirty >= clean;
+  }
+
+  /** Is twice as much new in the log, and two segments? Then writers outrun the compaction that is under way. */
+  isOutrun(segmentBytes: number): boolean {
+    const { clean, dirty } = this.bytes;
+    return dirty > 2 * (clean + segmentBytes);
+  }
+
+  /** What the last compaction left, and what came since. */
+  private get bytes(): { clean: number; dirty: number } {
     let clean = 0;
     let dirty = 0;
     for (const file of this.left) {
-      if (this.facts.get(file)?.clean === true) clean += file.end;
+      if (this.isClean(file)) clean += file.end;
       else dirty += file.end;
     }
-    return dirty > 0 && dirty >= clean;
+    return { clean, dirty };
   }
 
   /** Files that are no longer written, oldest first. */

@@ -1,0 +1,88 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { afterAll, expect, it } from 'vitest';
+import { scanText, Scratch } from './__fixtures__/directories.js';
+import { fastFileSystem } from './__fixtures__/recording-file-system.js';
+import { DiskLogStorageAdapter } from './index.js';
+import type { FileHandle, FileSystem } from './io/file-system.js';
+
+const scratch = new Scratch();
+afterAll(() => scratch.clear());
+
+const SEGMENT = 2000;
+const KEYS = 20;
+const VALUE = 'x'.repeat(60);
+
+/** Writers that never wait, and a merge that cannot read until the gate opens, or may not read at all. */
+async function outrun(gate: { isOpen: Promise<void>; error?: Error }) {
+  const gated = (handle: FileHandle): FileHandle =>
+    Object.assign(Object.create(handle) as FileHandle, {
+      read: async (...args: Parameters<FileHandle['read']>) => {
+        await gate.isOpen;
+        if (gate.error !== undefined) throw gate.error;
+        return handle.read(...args);
+      },
+    });
+  const fs: FileSystem = {
+    ...fastFileSystem,
+    openSync: (path) => {
+      const handle = fastFileSystem.openSync(path);
+      return /log(\.c\d+)?$/.test(path) ? gated(handle) : handle;
+    },
+  };
+  const logDir = await scratch.directory();
+  const adapter = new DiskLogStorageAdapter(
+    { logDir, logType: 'compact', maxNoBytes: SEGMENT, sync: 'os' },
+    fs,
+  );
+  const seen = { writes: 0 };
+  const onEvent = ({ type }: { type: string }) => void (type === 'write' && seen.writes++);
+  const store = await adapter.open('t', 0, { onEvent });
+  let most = 0;
+  const put = async (i: number) => {
+    await store.put(`k${i % KEYS}`, `${i} ${VALUE}`);
+    // It may have been closed meanwhile.
+    const info = await store.info().catch(() => undefined);
+    most = Math.max(most, info?.bytes ?? 0);
+  };
+  const puts = Promise.all(Array.from({ length: 3000 }, (_, i) => put(i)));
+  return { adapter, store, puts, seen, most: () => most };
+}
+
+/** Waits until nothing has been written for some turns of the event loop. */
+async function untilIdle(seen: { writes: number }): Promise<void> {
+  for (let idle = 0, writes = -1; idle < 50; idle++) {
+    if (writes !== seen.writes) idle = 0;
+    writes = seen.writes;
+    await turn();
+  }
+}
+
+it('writers that outrun the merging of a compact log wait for it', async () => {
+  let open!: () => void;
+  const { adapter, store, puts, seen, most } = await outrun({ isOpen: new Promise((done) => (open = done)) });
+  await untilIdle(seen);
+  open();
+  await puts;
+  const live = Object.entries(await scanText(store));
+  expect(live).toHaveLength(KEYS);
+  for (const [, value] of live) expect(Number(value.split(' ')[0])).toBeGreaterThanOrEqual(3000 - KEYS);
+  // Two of the last merge and two segments, that and one that was just left, and the one being written.
+  const lastMerge = KEYS * 130;
+  expect(most()).toBeLessThan(3 * lastMerge + 4 * SEGMENT);
+  await adapter.close();
+});
+
+it('nobody waits for a merge that fails, nor for one that is no longer wanted', async () => {
+  const error = Object.assign(new Error('injected'), { code: 'EIO' });
+  const failing = await outrun({ isOpen: Promise.resolve(), error });
+  await failing.puts;
+  expect(failing.most()).toBeGreaterThan(100_000);
+  await failing.adapter.close();
+  let open!: () => void;
+  const closing = await outrun({ isOpen: new Promise((done) => (open = done)) });
+  await untilIdle(closing.seen);
+  const closed = closing.adapter.close();
+  open();
+  await closing.puts;
+  await closed;
+});
