@@ -244,6 +244,38 @@ describe('a group in the classic protocol', () => {
     expect(groups.names()).toEqual(['g', 'second']);
   });
 
+  it('bounds what all members tell about themselves together, however little each does', async () => {
+    groups = new GroupCoordinator({ maxGroups: 10_000, maxGroupMembers: 1_000 });
+    const protocols = [{ name: 'range', metadata: Buffer.alloc(16_000) }];
+    const joining = async () => {
+      for (let i = 0; i < 10_000; i++) await join({ protocols }, `g${i}`);
+    };
+    await expect(joining()).rejects.toThrowError(coded('GROUP_FULL'));
+    // 128 MiB of them.
+    expect(groups.names().length).toBeGreaterThan(8_000);
+    expect(groups.names().length).toBeLessThan(8_400);
+  });
+
+  it('bounds what leaders share out', async () => {
+    groups = new GroupCoordinator({ maxGroups: 10_000, maxGroupMembers: 1_000 });
+    const share = async (bytes: number, group: string) => {
+      const { memberId, generationId } = await join({}, group);
+      return groups.sync(group, {
+        ...identity(memberId, generationId),
+        protocolType: null,
+        protocolName: null,
+        assignments: [{ memberId, assignment: Buffer.alloc(bytes) }],
+      });
+    };
+    await expect(share(2 * 1024 * 1024, 'large')).rejects.toThrowError(coded('GROUP_FULL'));
+    const sharing = async () => {
+      for (let i = 0; i < 200; i++) await share(1_000_000, `g${i}`);
+    };
+    await expect(sharing()).rejects.toThrowError(coded('GROUP_FULL'));
+    expect(groups.describe('g100')!.members[0]!.assignment).toHaveLength(1_000_000);
+    expect(groups.describe('g150')).toBeUndefined();
+  });
+
   it('waits for further members of an empty group, where it is told to', async () => {
     const joins = [join({ initialDelayMs: 500 }), join({ initialDelayMs: 500 })];
     vi.advanceTimersByTime(499);

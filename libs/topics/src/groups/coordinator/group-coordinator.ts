@@ -10,9 +10,9 @@ import type {
   SyncResult,
 } from './membership.types.js';
 
-/** Memory all members together may take with what they tell about themselves. */
+/** Memory all members together may take with what they tell about themselves, and with their shares. */
 const MAX_BYTES = 128 * 1024 * 1024;
-/** What one member may tell about itself. */
+/** What one member may tell about itself, and what its share may be. */
 const MAX_MEMBER_BYTES = 1024 * 1024;
 
 export interface CoordinatorLimits {
@@ -35,6 +35,8 @@ export class GroupCoordinator {
   private readonly past = new Map<string, number>();
   private isClosed = false;
   private takesRemote = true;
+  /** Bytes that members take, or more: what went since is counted until there seems to be no room. */
+  private bytesAtMost = 0;
 
   /** @param onShared told when the members of a group all have their share */
   constructor(
@@ -71,7 +73,8 @@ export class GroupCoordinator {
       throw new CoordinatorStoppedError();
     }
     assertGroupName(name);
-    this.assertRoomFor(request);
+    const { protocols } = request;
+    this.assertRoomFor(protocols.reduce((sum, one) => sum + one.name.length + one.metadata.length, 0));
     let group = this.groups.get(name);
     if (group === undefined) {
       if (request.memberId !== '' && request.local === undefined) {
@@ -89,10 +92,12 @@ export class GroupCoordinator {
   /**
    * Resolves with the member's share, when the leader has shared out.
    * @throws `UNKNOWN_MEMBER`, `STALE_GENERATION`, `FENCED_MEMBER`, `INCONSISTENT_GROUP_PROTOCOL`,
-   *   `REBALANCE_IN_PROGRESS` (join again), `COORDINATOR_STOPPED`
+   *   `REBALANCE_IN_PROGRESS` (join again), `GROUP_FULL` for shares that are too large, `COORDINATOR_STOPPED`
    */
   async sync(name: string, request: SyncRequest): Promise<SyncResult> {
-    return this.existing(name).sync(request);
+    const group = this.existing(name);
+    for (const { assignment } of request.assignments) this.assertRoomFor(assignment.length);
+    return group.sync(request);
   }
 
   /** @throws `UNKNOWN_MEMBER`, `STALE_GENERATION`, `FENCED_MEMBER`, `REBALANCE_IN_PROGRESS`, `COORDINATOR_STOPPED` */
@@ -166,15 +171,14 @@ export class GroupCoordinator {
     if (this.past.size > this.limits.maxGroups) this.past.delete(this.past.keys().next().value!);
   }
 
-  private assertRoomFor({ protocols }: JoinRequest): void {
-    let wanted = 0;
-    for (const { name, metadata } of protocols) wanted += name.length + metadata.length;
-    if (wanted > MAX_MEMBER_BYTES) throw new GroupFullError('the member tells too much about itself');
-    // Summed up only for members that tell a lot: small ones are bounded by their number.
-    if (wanted <= 16 * 1024) return;
-    let bytes = 0;
-    for (const group of this.groups.values()) bytes += group.bytes;
-    if (bytes + wanted > MAX_BYTES)
+  /** @param wanted bytes of what one member tells, or of its share */
+  private assertRoomFor(wanted: number): void {
+    if (wanted > MAX_MEMBER_BYTES) throw new GroupFullError('what is said of one member is too much');
+    this.bytesAtMost += wanted;
+    if (this.bytesAtMost <= MAX_BYTES) return;
+    this.bytesAtMost = wanted;
+    for (const group of this.groups.values()) this.bytesAtMost += group.bytes;
+    if (this.bytesAtMost > MAX_BYTES)
       throw new GroupFullError('the members of all groups take too much memory');
   }
 }
