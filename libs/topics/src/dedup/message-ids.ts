@@ -3,6 +3,9 @@ import { DuplicatesWaitingError } from '../errors.js';
 import { Fifo } from '../fifo.js';
 import type { ResolvedDedupOptions } from './dedup-options.js';
 
+/** Entries that were replaced and still stand in the order, besides as many as there are ids. */
+const MAX_REPLACED = 1_000;
+
 /** Where the first message of an id is. */
 export interface KnownId {
   readonly id: string;
@@ -89,6 +92,7 @@ export class MessageIds {
     this.known.set(first.id, first);
     this.order.push(first);
     this.trim();
+    if (this.order.length > 2 * this.known.size + MAX_REPLACED) this.compact();
   }
 
   /** The messages of a partition are gone, and their ids with them. */
@@ -109,6 +113,15 @@ export class MessageIds {
       if (inWindow) this.forgotten++;
       if (counts) known.delete(oldest.id);
       order.shift();
+    }
+  }
+
+  /** Whoever stores one id again and again would otherwise fill the memory behind the oldest one that counts. */
+  private compact(): void {
+    const { known, order } = this;
+    for (let left = order.length; left > 0; left--) {
+      const one = order.shift()!;
+      if (known.get(one.id) === one) order.push(one);
     }
   }
 
