@@ -127,9 +127,9 @@ export class MemberSession implements LocalMember {
 
   /** The partitions of a topic are others than before: they are to be shared out anew. */
   outdated(): void {
-    if (this.generation < 0) return;
     this.isOutdated = true;
-    this.go();
+    // While it waits to try again, that try will see them.
+    if (this.generation >= 0) this.go();
   }
 
   /** Ends work on a topic that closes. */
