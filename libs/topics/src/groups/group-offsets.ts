@@ -98,9 +98,9 @@ export class GroupOffsets {
     }
   }
 
+  /** Forgets a group, but for what is committed meanwhile. */
   async deleteGroup(group: string): Promise<void> {
     await this.delete(group, [...this.partitionsOf(group)]);
-    this.byGroup.delete(group);
   }
 
   /** Forgets single offsets; a group of which none is left is gone. */

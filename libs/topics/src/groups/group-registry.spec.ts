@@ -49,6 +49,19 @@ describe('the group registry', () => {
     await expect(orders.service.groups.delete('g')).rejects.toThrowError(coded('GROUP_NOT_EMPTY'));
   });
 
+  it('keeps a group together whose offsets are committed while it is deleted', async () => {
+    await orders.withPartitions(2);
+    const { groups } = orders.service;
+    const at = (partition: number) => [{ topic: 'orders', partition, offset: 0 }];
+    await groups.commitOffsets('g', at(0));
+    await Promise.all([groups.commitOffsets('g', at(1)), groups.delete('g')]);
+    expect(orders.committed(0)).toBeNull();
+    expect(orders.committed(1)).toBe(0);
+    expect(groups.list().map(({ group }) => group)).toEqual(['g']);
+    await groups.delete('g');
+    expect(orders.committed(1)).toBeNull();
+  });
+
   it('takes offsets past the end where it is told to, and the log does not follow them', async () => {
     await orders.topic.publish({ value: 1 });
     const commit = { topic: 'orders', partition: 0, offset: 1000 };
