@@ -1,4 +1,5 @@
 /* eslint-disable @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-call, @typescript-eslint/no-unsafe-argument, @typescript-eslint/no-unsafe-assignment -- supertest gives bodies as any */
+import type { BrokerHttpAdapter } from '@genrocks/broker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ADAPTERS, type RunningBroker, startBroker } from './broker-harness.js';
 
@@ -270,6 +271,19 @@ describe.each(ADAPTERS)('broker over HTTP on %s', (adapter) => {
       const rest = await broker.http.get(`${path}?limit=2&skip=2`).expect(200);
       expect(rest.body).toMatchObject({ next_skip: null });
       expect(rest.body.entries).toHaveLength(1);
+    });
+
+    it('makes no answer with messages while others fill the memory there is for them', async () => {
+      const name = newName();
+      await publish(name, [{ value: 1 }]);
+      const { answers } = broker.app.getHttpAdapter() as unknown as BrokerHttpAdapter;
+      const release = await answers.reserve(answers.limit, 1);
+      const waiting = ['messages', 'log'].map((what) =>
+        broker.http.get(`/v1/topics/${name}/partitions/0/${what}`).then((answer) => answer.status),
+      );
+      await expect.poll(() => answers.queued).toBe(waiting.length);
+      release();
+      expect(await Promise.all(waiting)).toEqual([200, 200]);
     });
   });
 

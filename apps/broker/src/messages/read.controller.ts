@@ -69,8 +69,11 @@ export class ReadController {
     @Param('topic') name: string,
     @Param('partition', PartitionPipe) index: number,
     @Query(new CheckPipe(LogQuery)) { limit, skip }: LogQuery,
+    @Req() request: FastifyRequest,
   ): Promise<LogPageDto> {
     const partition = this.topics.topic(name).partition(index);
+    const { maxReadBytes, bodyTimeoutMs } = this.config.http;
+    await reserve(request, this.runtime.adapter.answers, maxReadBytes, bodyTimeoutMs);
     const entries: LogPageDto['entries'] = [];
     let position = 0;
     let bytes = 0;
@@ -78,7 +81,7 @@ export class ReadController {
     for await (const page of partition.readLog({ limit: skip + limit + 1 })) {
       for (const entry of page) {
         if (position++ < skip) continue;
-        more = entries.length >= limit || bytes >= this.config.http.maxReadBytes;
+        more = entries.length >= limit || bytes >= maxReadBytes;
         if (more) break;
         entries.push(viewLogEntry(entry));
         bytes += entry.key.length + (entry.type === 'put' ? entry.value.length : 0);

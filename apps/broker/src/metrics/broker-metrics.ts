@@ -1,6 +1,10 @@
 import type { Message } from '@genrocks/topics';
+import { LabelBudget } from '@genrocks/topics/metrics';
 import { Injectable } from '@nestjs/common';
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
+
+/** Topics that have series of their own, as in the metrics of topics. */
+const MAX_TOPICS = 1_000;
 
 const REQUEST_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
@@ -9,6 +13,7 @@ const REQUEST_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 export class BrokerMetrics {
   readonly registry = new Registry();
   private readonly registers = [this.registry];
+  private readonly topicLabels = new LabelBudget(MAX_TOPICS);
 
   private readonly requests = new Histogram({
     name: 'genrocks_http_request_duration_seconds',
@@ -51,8 +56,9 @@ export class BrokerMetrics {
     this.errors.inc({ code });
   }
 
-  countConsumed(topic: string, messages: readonly Message[]): void {
+  countConsumed(name: string, messages: readonly Message[]): void {
     if (messages.length === 0) return;
+    const topic = this.topicLabels.label(name);
     const bytes = messages.reduce(
       (sum, { keyBytes, valueBytes }) => sum + (keyBytes?.length ?? 0) + (valueBytes?.length ?? 0),
       0,
