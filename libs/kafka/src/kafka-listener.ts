@@ -103,7 +103,10 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
     await this.producers.forgetAllBut(new Set(this.topics.listTopics().map(({ id }) => id)));
     const broker: BrokerContext = {
       clusterId: await this.state.clusterId(),
-      options: this.options,
+      options: {
+        ...this.options,
+        autoCreateTopics: this.options.autoCreateTopics && topicsOptions.autoCreateTopics !== false,
+      },
       cluster: new VirtualCluster(this.options, () => this.addresses.map(({ port }) => port)),
       maxMessageBytes: Math.max(
         topicsOptions.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES,
@@ -151,7 +154,7 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
   private async dispatcher(broker: BrokerContext): Promise<Dispatcher> {
     const { users, brokers } = this.options;
     const routes = routesOf(broker);
-    const desk = new Desk(broker.directory, broker.cluster);
+    const desk = new Desk(broker.directory, broker.cluster, broker.options.autoCreateTopics);
     if (users === undefined) return new Dispatcher(brokers === 1 ? routes : guarded(routes, desk));
     const gate = new SaslGate(new Users(usersOf(users), await this.state.secret()));
     return new Dispatcher(guarded([...routes, ...gate.routes()], desk), gate);

@@ -46,7 +46,7 @@ export const metadataRule = rule(metadata, (handle, desk) => async (request, con
       return isHidden ? refuse(null, topicId, ErrorCode.UNKNOWN_TOPIC_ID) : undefined;
     }
     const isMissing = desk.directory.byName(name) === undefined;
-    const right = isMissing && allowAutoTopicCreation ? 'admin' : 'see';
+    const right = isMissing && allowAutoTopicCreation && desk.createsTopics ? 'admin' : 'see';
     return access.topic(right, name) ? undefined : refuse(name, NO_ID, ErrorCode.TOPIC_AUTHORIZATION_FAILED);
   };
   return serveAllowed(topics, refusalOf, 'topics', (allowed) =>

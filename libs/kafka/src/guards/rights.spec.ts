@@ -132,6 +132,19 @@ describe('rights', () => {
     expect(await create(await login(OWNER), 'open-new')).toBe(0);
   });
 
+  it('tell of a topic that is missing as such, where asking creates none', async () => {
+    await embedded.app.close();
+    embedded = await embed({ users: [READER, OWNER] }, { autoCreateTopics: false });
+    const reader = await login(READER);
+    const { topics } = await reader.call(apis.metadata, 12, {
+      topics: [{ name: 'open-new' }, { name: 'closed-new' }],
+    });
+    expect(topics.map(({ errorCode }) => errorCode)).toEqual([3, TOPIC]);
+    const resources = [{ type: 4, name: '', keys: ['auto.create.topics.enable'] }];
+    const { results } = await (await login(OWNER)).call(apis.describeConfigs, 1, { resources });
+    expect(results[0]!.configs[0]!.value).toBe('false');
+  });
+
   it('close the connection of whoever wants no answer to what is refused', async () => {
     const reader = await login(READER);
     const partitions = [{ index: 0, records }];

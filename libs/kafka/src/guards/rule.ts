@@ -17,6 +17,8 @@ export class Desk {
   constructor(
     readonly directory: TopicDirectory,
     private readonly brokers: VirtualCluster,
+    /** Asking for a topic that is missing may create it. */
+    readonly createsTopics: boolean,
   ) {}
 
   topic({ access }: RequestContext, right: Right | 'see', name: string): ErrorCode {

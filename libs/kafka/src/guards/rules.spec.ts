@@ -30,13 +30,21 @@ describe('the rules', () => {
   });
 
   it('let no API in that has none', () => {
-    const desk = new Desk(new TopicDirectory({} as never), new VirtualCluster({ brokers: 1 }, () => []));
+    const desk = new Desk(
+      new TopicDirectory({} as never),
+      new VirtualCluster({ brokers: 1 }, () => []),
+      true,
+    );
     const api = { key: 999, name: 'New' } as Api;
     expect(() => guarded([{ api, handle: () => ({}) }], desk)).toThrowError(/no rule says who may use New/);
   });
 
   it('leave everything else that is said of an API as it was', () => {
-    const desk = new Desk(new TopicDirectory({} as never), new VirtualCluster({ brokers: 1 }, () => []));
+    const desk = new Desk(
+      new TopicDirectory({} as never),
+      new VirtualCluster({ brokers: 1 }, () => []),
+      true,
+    );
     const produce = {
       api: apis.produce as Api,
       handle: () => ({}),
