@@ -170,7 +170,16 @@ function recordOf(packet: ReadPacket, headers: Record<string, string>): PublishM
   return { ...options, value, headers: { ...options.headers, ...headers }, ...metadata };
 }
 
+/** One that cannot be read ends the answer: whoever serves the request may write in a format of its own. */
 function replyOf(message: Message): WritePacket {
+  try {
+    return readReply(message);
+  } catch (err) {
+    return { err, isDisposed: true };
+  }
+}
+
+function readReply(message: Message): WritePacket {
   const { headers } = message;
   const error = headers[RpcHeader.error];
   if (error !== undefined) return { err: errorFromText(error), isDisposed: true };

@@ -16,6 +16,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { app, ask, client, OrderDto, start } from '../__fixtures__/transport-app.js';
 import { coded, Collector, deferred, settled } from '../__fixtures__/waiting.js';
 import { MemoryAdapter, type MemoryDisk, TopicsTester } from '../testing/index.js';
+import { RpcHeader } from './transport.js';
 
 const seen = new Collector<unknown>();
 beforeEach(() => void seen.items.splice(0));
@@ -112,6 +113,24 @@ describe('@MessagePattern over topics', () => {
     await start([Silence], { client: { timeoutMs: 40 }, drainTimeoutMs: 0 });
     await expect(ask('silent', {})).rejects.toThrowError(coded('REQUEST_TIMEOUT'));
     await expect(ask('nobody.there', {})).rejects.toThrowError(coded('REQUEST_TIMEOUT'));
+  });
+
+  it('a reply that cannot be read fails its request, and no other', async () => {
+    const { topics } = await start([Calculator], { client: { timeoutMs: 5_000 } });
+    // Served by a Kafka client, say, that answers in a format of its own.
+    const foreign = ask('foreign', {});
+    await expect
+      .poll(() => topics.hasTopic('foreign') && topics.topic('foreign').partition(0).endOffset)
+      .toBe(1);
+    const { messages } = await topics.topic('foreign').partition(0).readMessages({ offset: 0 });
+    const { headers } = messages[0]!;
+    await topics.publish(headers[RpcHeader.replyTopic]!, {
+      value: Buffer.from('no JSON'),
+      partition: Number(headers[RpcHeader.replyPartition]),
+      headers: { [RpcHeader.correlationId]: headers[RpcHeader.correlationId]! },
+    });
+    await expect(foreign).rejects.toThrowError(coded('CODEC_FAILED'));
+    expect(await ask('sum', [1, 2])).toBe(3);
   });
 
   it('does not handle a request again whose client has gone with a restart', async () => {
