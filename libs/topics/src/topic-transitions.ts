@@ -80,10 +80,14 @@ export class TopicTransitions {
       await adapter.destroy(record.name, partition);
       changes.push({ key: redrivenKey(record.id, partition), value: null });
     }
-    changes.push(...this.opener.forget(record), ...this.offsets.removalOf(record.name));
+    changes.push(...this.opener.forget(record));
     await this.meta.write(changes);
-    // Last, so that a crash before it only means doing the rest again.
-    await this.meta.write([{ key: topicKey(record.name), value: null }]);
+    // Offsets whose commit was under way as the topic closed are known by now. The topic itself goes last, so that a crash
+    // before it only means doing the rest again.
+    await this.meta.write([
+      ...this.offsets.removalOf(record.name),
+      { key: topicKey(record.name), value: null },
+    ]);
     this.offsets.forgetTopic(record.name);
     topic.detach('deleted', this.factsOf(record));
     this.topics.delete(record.name);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { useServices } from '../__fixtures__/service.js';
-import { settled } from '../__fixtures__/waiting.js';
+import type { MapDisk } from '../__fixtures__/map-adapter.js';
+import { startService, useServices } from '../__fixtures__/service.js';
+import { deferred, settled } from '../__fixtures__/waiting.js';
 import { CONSUMER_PROTOCOL, encodeSubscription } from './coordinator/consumer-protocol.js';
 
 const start = useServices();
@@ -34,5 +35,39 @@ describe('a member with a pattern, whose first round waits for others', () => {
     await settled();
     const [member] = (await service.groups.describe('g')).members;
     expect(member!.assignment.map(({ topic }) => topic).sort()).toEqual(['orders.a', 'orders.b']);
+  });
+});
+
+describe('offsets that are committed while their topic is deleted', () => {
+  it('are gone with it, over a restart too', async () => {
+    const disk: MapDisk = new Map();
+    const { service, adapter, stop } = await startService({}, disk);
+    const topic = await service.startTopic('orders');
+    const [entered, leave, gate] = [deferred(), deferred(), deferred()];
+    const handler = () => {
+      entered.resolve();
+      return leave.promise;
+    };
+    await service.startConsumerGroup({ group: 'g', topics: ['orders'], commit: 'manual', handler });
+    await topic.publish({ value: 1 });
+    await entered.promise;
+    const deleting = service.deleteTopic('orders');
+    await settled();
+    // The last commit of `g` ends the wait for it; that of `h` comes before the topic closes, and takes long.
+    let committing: Promise<void> | undefined;
+    adapter.onWrite = (name) => {
+      if (name !== '__genrocks') return undefined;
+      if (committing !== undefined) return gate.promise;
+      committing = service.groups.commitOffsets('h', [{ topic: 'orders', partition: 0, offset: 0 }]);
+      return undefined;
+    };
+    leave.resolve();
+    await expect.poll(() => topic.state).toBe('deleted');
+    await settled();
+    gate.resolve();
+    await Promise.all([deleting, committing]);
+    await stop();
+    const again = await start({}, disk);
+    expect(again.service.groups.list()).toEqual([]);
   });
 });
