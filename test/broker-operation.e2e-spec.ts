@@ -52,6 +52,22 @@ describe.each(ADAPTERS)('operating a broker on %s', (adapter) => {
     for (const line of text.matchAll(/^# HELP \S+ ?(.*)$/gm)) expect(line[1]).not.toBe('');
   });
 
+  it('describes bodies and queries by the names that are taken', async () => {
+    const { body } = await broker.http.get('/docs-json').expect(200);
+    const schemas = Object.values(body.components.schemas) as { properties?: object }[];
+    const operations = Object.values(body.paths).flatMap((path) => Object.values(path as object)) as {
+      parameters?: { name: string; in: string }[];
+    }[];
+    const names = [
+      ...schemas.flatMap(({ properties = {} }) => Object.keys(properties)),
+      ...operations.flatMap(({ parameters = [] }) =>
+        parameters.filter((one) => one.in === 'query').map(({ name }) => name),
+      ),
+    ];
+    expect(names).toContain('dry_run');
+    expect(names.filter((name) => /[A-Z]/.test(name))).toEqual([]);
+  });
+
   it('describes itself at /docs', async () => {
     await broker.http.get('/docs').expect(200);
     const { body } = await broker.http.get('/docs-json').expect(200);

@@ -52,7 +52,7 @@ export class RedriveDto extends DeadLetterFilterDto {
   @IsString()
   to?: string;
 
-  @ApiPropertyOptional({ default: false, description: 'Only count' })
+  @ApiPropertyOptional({ name: 'dry_run', default: false, description: 'Only count' })
   @IsBoolean()
   dryRun: boolean = false;
 }

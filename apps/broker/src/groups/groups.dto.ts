@@ -74,7 +74,7 @@ export class ResetOffsetsDto {
   @Min(0)
   partition?: number;
 
-  @ApiPropertyOptional({ default: false, description: 'Only tell what would be committed' })
+  @ApiPropertyOptional({ name: 'dry_run', default: false, description: 'Only tell what would be committed' })
   @IsBoolean()
   dryRun: boolean = false;
 }
