@@ -9,6 +9,9 @@ import { RpcHeader } from './transport.js';
 /** Replies that a partition may gather before it is left, and emptied once nobody waits for one there. */
 const KEEP_REPLIES = 1_000;
 
+/** Pause after a read that failed. */
+const READ_RETRY_MS = 200;
+
 /** One gathers replies while the other is emptied. */
 const PARTITIONS = 2;
 
@@ -137,15 +140,15 @@ export class ReplyInbox {
 
   private async follow(partition: Partition, signal: AbortSignal): Promise<void> {
     let offset = partition.endOffset;
-    while (await partition.waitForData(offset, { signal })) {
+    while (partition.state === 'open' && (await partition.waitForData(offset, { signal }))) {
       try {
         const { messages, nextOffset } = await partition.readMessages({ offset });
         for (const message of messages) this.received(message);
         offset = nextOffset;
       } catch (error) {
-        // Other errors come again for every reader; the requests run into their timeouts.
-        if (!isGenRocksError(error, 'OFFSET_OUT_OF_RANGE')) return;
-        offset = partition.startOffset;
+        if (isGenRocksError(error, 'OFFSET_OUT_OF_RANGE')) offset = partition.startOffset;
+        // It may pass; the requests have their timeouts.
+        else await this.topics.clock.sleep(READ_RETRY_MS, signal, { deadline: true });
       }
     }
   }

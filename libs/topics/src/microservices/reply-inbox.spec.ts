@@ -1,0 +1,25 @@
+import { StorageIoError } from '@genrocks/storage';
+import { expect, it, vi } from 'vitest';
+import { useServices } from '../__fixtures__/service.js';
+import { Collector } from '../__fixtures__/waiting.js';
+import { ReplyInbox } from './reply-inbox.js';
+import { RpcHeader } from './transport.js';
+
+const start = useServices();
+
+it('a read of replies that fails is tried again: the requests of a client do not end with it', async () => {
+  const { service, adapter } = await start({ tailCacheBytes: 0 });
+  const inbox = ReplyInbox.of(service, 'replies');
+  await inbox.open(undefined);
+  const replies = new Collector<unknown>();
+  const partition = inbox.expect('7', ({ value }) => replies.push(value));
+  const scan = vi.spyOn(adapter.opened.get(`replies:${partition}`)!, 'scanPages');
+  scan.mockImplementationOnce(() => {
+    throw new StorageIoError('not now');
+  });
+  const headers = { [RpcHeader.correlationId]: '7' };
+  await service.publish('replies', { value: 1, partition, headers });
+  await service.publish('replies', { value: 2, partition, headers });
+  expect(await replies.atLeast(2)).toEqual([1, 2]);
+  inbox.close();
+});
