@@ -41,7 +41,8 @@ describe('a member with a pattern, whose first round waits for others', () => {
 describe('offsets that are committed while their topic is deleted', () => {
   it('are gone with it, over a restart too', async () => {
     const disk: MapDisk = new Map();
-    const { service, adapter, stop } = await startService({}, disk);
+    const running = await startService({}, disk);
+    const { service, adapter } = running;
     const topic = await service.startTopic('orders');
     const [entered, leave, gate] = [deferred(), deferred(), deferred()];
     const handler = () => {
@@ -66,7 +67,7 @@ describe('offsets that are committed while their topic is deleted', () => {
     await settled();
     gate.resolve();
     await Promise.all([deleting, committing]);
-    await stop();
+    await running.stop();
     const again = await start({}, disk);
     expect(again.service.groups.list()).toEqual([]);
   });
