@@ -88,12 +88,12 @@ describe('hostile clients', () => {
   });
 
   it('that ask much and read nothing are answered no further, and closed', async () => {
-    embedded = await embed({ transferTimeoutMs: 300 }, { topics: [{ name: 't', partitions: 100 }] });
+    const topics = Array.from({ length: 10 }, (_, i) => ({ name: `t${i}`, partitions: 200 }));
+    embedded = await embed({ transferTimeoutMs: 300 }, { topics });
     const [client] = await connect(1);
     client!.socket.pause();
-    const topics = Array.from({ length: 1_000 }, () => ({ name: 't' }));
-    const request = encodeRequest(metadata, 1, 1, { topics });
-    for (let i = 0; i < 20; i++) client!.socket.write(request);
+    const request = encodeRequest(metadata, 1, 1, { topics: null });
+    for (let i = 0; i < 1_000; i++) client!.socket.write(request);
     await expect.poll(() => embedded.listener.status().answerBytes).toBeGreaterThan(0);
     await expect
       .poll(() => embedded.listener.status(), { timeout: 10_000 })
