@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { FOOTER_BYTES, type IndexFooter, readFooter, writeFooter } from '../index/index-file.js';
 import { type FileHandle, type FileStamp, type FileSystem, isErrno } from '../io/file-system.js';
+import { writeAll } from '../io/write-all.js';
 import type { LogNames } from './names.js';
 
 /**
@@ -97,7 +98,7 @@ export async function writeRecords(
       const from = numbers[first]!;
       while (next < numbers.length && numbers[next] === from + next - first && next - first < MAX_RUN) next++;
       const bytes = Buffer.concat(numbers.slice(first, next).map((number) => records.get(number)!));
-      await handle.write(bytes, 0, bytes.length, (from - 1) * RECORD_BYTES);
+      await writeAll(handle, bytes, (from - 1) * RECORD_BYTES);
     }
   } finally {
     await handle.close();

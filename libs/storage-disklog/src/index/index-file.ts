@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import type { MemoryKeys } from '../engine/memory-keys.js';
 import { hashKey } from '../engine/key-probe.js';
+import { uint32 } from '../format/big-endian.js';
 import type { FileHandle, FileSystem } from '../io/file-system.js';
 import { writeAll } from '../io/write-all.js';
 import type { BlockPlace } from './block.js';
@@ -65,7 +66,8 @@ export function writeFooter(footer: IndexFooter): Buffer {
 export function readFooter(bytes: Buffer): IndexFooter | undefined {
   if (bytes.length !== FOOTER_BYTES || bytes.readUInt32BE(0) !== FOOTER_MAGIC) return undefined;
   if (crc32(bytes.subarray(0, FOOTER_BYTES - 4)) !== bytes.readUInt32BE(FOOTER_BYTES - 4)) return undefined;
-  const wide = (i: number) => Number(bytes.readBigUInt64BE(8 + 8 * i));
+  // Not by way of a bigint: an open reads a thousand of these.
+  const wide = (i: number) => uint32(bytes, 8 + 8 * i) * 0x1_0000_0000 + uint32(bytes, 12 + 8 * i);
   return {
     generation: bytes.readUInt32BE(4),
     logEnd: wide(0),
