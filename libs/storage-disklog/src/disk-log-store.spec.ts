@@ -187,7 +187,8 @@ describe('the key index of left files', () => {
       const adapter = new DiskLogStorageAdapter({ logDir, ...options });
       const store = await adapter.open('t', 0, { onEvent: (event) => events.push(event) });
       // One that is there is looked at behind the opening.
-      await vi.waitFor(() => expect(events.filter(({ type }) => type === 'indexed')).toHaveLength(1));
+      const indexed = () => events.filter(({ type }) => type === 'indexed');
+      await vi.waitFor(() => expect(indexed()).toHaveLength(1), { timeout: 20_000 });
       expect(await scanText(store)).toEqual(expected);
       await adapter.close();
       expect((await readFile(index(logDir))).equals(bytes)).toBe(true);

@@ -17,6 +17,8 @@ const scratch = new Scratch();
 afterAll(() => scratch.clear());
 
 const RECORD_BYTES = 128;
+/** For what happens behind an opening, on a busy machine too. */
+const WAIT = { timeout: 20_000 };
 
 interface Opened {
   readonly store: PartitionStore;
@@ -156,7 +158,7 @@ describe.each(['internal', 'external'] as const)('the summary of left files, for
       vi.waitFor(async () => {
         expect(damageIn(events)).toMatchObject([{ file: path('log.4') }]);
         expect(await readdir(partitionOf(options.logDir))).toContain('log.4.corrupt');
-      });
+      }, WAIT);
     await opened(options, find, unseeingFileSystem);
     // From then on by the opening itself.
     await opened(
