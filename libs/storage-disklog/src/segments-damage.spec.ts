@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { isGenRocksError } from '@genrocks/storage';
 import { Logger } from '@nestjs/common';
 import { afterAll, describe, expect, it } from 'vitest';
-import { partitionOf, Scratch, snapshot } from './__fixtures__/directories.js';
+import { copyOpenLog, partitionOf, Scratch, snapshot } from './__fixtures__/directories.js';
 import { contentsOf, entryText } from './__fixtures__/expected-log.js';
 import { liveIn, filled, open, small, sorted } from './__fixtures__/segmented-log.js';
 import { readSegmentList } from './engine/segment-list.js';
@@ -15,6 +15,27 @@ const scratch = new Scratch();
 afterAll(() => scratch.clear());
 
 describe('the segments of a compact log', () => {
+  it.each(['log.segments', undefined])(
+    'leaves an unclosed log alone under repair: false (%s is missing)',
+    async (missing) => {
+      const { logDir } = await filled(scratch);
+      const killed = await scratch.directory();
+      const { adapter } = await open({ ...small, logDir });
+      copyOpenLog(logDir, killed);
+      await adapter.close();
+      const directory = partitionOf(killed);
+      // Being made when the process died, by its name; and of no list.
+      await writeFile(join(directory, 'log.c999'), await readFile(join(directory, 'log')));
+      if (missing !== undefined) await rm(join(directory, missing));
+      await writeFile(join(directory, 'log.lock'), '');
+      const before = await snapshot(directory);
+      await expect(open({ ...small, logDir: killed, repair: false })).rejects.toMatchObject({
+        code: 'NEED_REPAIR',
+      });
+      expect({ ...(await snapshot(directory)), 'log.lock': before['log.lock'] }).toEqual(before);
+    },
+  );
+
   it('finds its segments without their list, or with a damaged one', async () => {
     const { logDir, expected } = await filled(scratch);
     const { adapter, store } = await open({ ...small, logDir });

@@ -46,9 +46,9 @@ export class KnownFiles {
   async all(): Promise<readonly KnownFile[]> {
     const { fs, names, options } = this;
     if (options.type === 'wrap') return this.wrapFiles();
-    const segments = options.type === 'compact' ? await findSegments(fs, names, options) : undefined;
+    const check = (current: number) => this.refuseUnclosed(current);
+    const segments = options.type === 'compact' ? await findSegments(fs, names, options, check) : undefined;
     if (segments === undefined) return this.haltFile();
-    if (options.repair === false) await this.refuseUnclosed(segments.at(-1)!.number);
     return segments.map((record) => ({ ...record, facts: record }));
   }
 
@@ -60,7 +60,7 @@ export class KnownFiles {
       await this.reportMissing(names.halt, await this.closedEnd());
       return [];
     }
-    if (this.options.repair === false) await this.refuseUnclosed(0);
+    await this.refuseUnclosed(0);
     return [{ number: 0, generation: undefined, size }];
   }
 
@@ -81,7 +81,7 @@ export class KnownFiles {
       if (current !== undefined || end !== undefined) await this.reportMissing(names.file(missing), end);
     }
     if (current !== undefined) {
-      if (this.options.repair === false) await this.refuseUnclosed(current.number);
+      await this.refuseUnclosed(current.number);
       if (order.indexIsStale) {
         const counts = order.index?.counts ?? [];
         await this.maker.put(
@@ -104,8 +104,10 @@ export class KnownFiles {
     return { order, gaps: await newGapsBetween(fs, names, order.files) };
   }
 
+  /** With `repair: false`, a log that was not closed. */
   private async refuseUnclosed(number: number): Promise<void> {
-    if (!(await this.isClosed(number))) throw new NeedRepairError(this.names.file(number));
+    if (this.options.repair === false && !(await this.isClosed(number)))
+      throw new NeedRepairError(this.names.file(number));
   }
 
   /** Was the log closed after the last write to this file, the current one? */

@@ -19,12 +19,14 @@ export interface FoundSegment extends SegmentRecord {
  * The segments of a compact log, oldest first, the current one last; undefined where the log is `log` alone. Files that
  * the list does not name are removed: they were being made, or are merged into others. A damaged or missing list is
  * made anew out of the files.
+ * @param check takes the number of the current segment before the list or a segment is changed, and may refuse it
  * @throws {LogCorruptError} `LOG_CORRUPT` where a file is missing
  */
 export async function findSegments(
   fs: FileSystem,
   names: LogNames,
   options: Pick<DirectoryOptions, 'format' | 'onEvent'>,
+  check: (current: number) => Promise<void>,
 ): Promise<readonly FoundSegment[] | undefined> {
   const found = await filesIn(fs, names);
   const numbers = found.flatMap((name) => segmentNumber(name) ?? []);
@@ -33,7 +35,7 @@ export async function findSegments(
     throw error;
   });
   const list = bytes === undefined ? undefined : readSegmentList(bytes);
-  if (list !== undefined) return settle(fs, names, found, list);
+  if (list !== undefined) return settle(fs, names, found, list, check);
   const isOne = bytes === undefined && numbers.every((number) => number === 0);
   const order = isOne ? [] : await findSegmentOrder(fs, names, numbers, options.format);
   // Nothing but a file that was being made beside the first one: the log has not come to a list yet.
@@ -41,11 +43,12 @@ export async function findSegments(
     await removeOthers(fs, names, found, [0]);
     return undefined;
   }
+  const segments = await settle(fs, names, found, order, check);
   const [file, length] = [names.segments, bytes?.length ?? 0];
   const reason = 'the list of segments is missing or damaged; it is made anew out of the files';
   options.onEvent({ type: 'damaged', file, offset: 0, length, reason });
   await replaceFile(fs, names.segments, writeSegmentList(order), names.unfinishedSegments, names.directory);
-  return settle(fs, names, found, order);
+  return segments;
 }
 
 async function settle(
@@ -53,10 +56,15 @@ async function settle(
   names: LogNames,
   found: readonly string[],
   list: readonly SegmentRecord[],
+  check: (current: number) => Promise<void>,
 ): Promise<readonly FoundSegment[]> {
+  const segments = await Promise.all(
+    list.map(async (record) => ({ ...record, size: await sizeOf(fs, names, record) })),
+  );
+  await check(list.at(-1)!.number);
   const kept = list.map(({ number }) => number);
   await removeOthers(fs, names, found, kept);
-  return Promise.all(list.map(async (record) => ({ ...record, size: await sizeOf(fs, names, record) })));
+  return segments;
 }
 
 async function filesIn(fs: FileSystem, names: LogNames): Promise<readonly string[]> {
