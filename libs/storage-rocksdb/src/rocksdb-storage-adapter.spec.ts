@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { StoreEvent } from '@genrocks/storage';
+import { Logger } from '@nestjs/common';
 import RocksDB from 'rocksdb-native';
 import { describe, expect, it, vi } from 'vitest';
 import { collect } from './__fixtures__/collect.js';
@@ -25,6 +26,19 @@ describe('RocksDbStorageAdapter', () => {
     }
     expect(await stores[500]!.exists('key')).toBe(false);
     expect(await adapter.list()).toHaveLength(1000);
+  });
+
+  it('goes on, with all its stores, where the listener of one throws', async () => {
+    Logger.overrideLogger(false);
+    const adapter = await create({ sync: 'os' });
+    const onEvent = () => {
+      throw new Error('listener');
+    };
+    const [store, other] = [await adapter.open('t', 0, { onEvent }), await adapter.open('t', 1)];
+    await store.put('a', '1');
+    await Promise.all([store.put('b', '2'), other.put('c', '3')]);
+    expect([await store.exists('b'), await other.exists('c')]).toEqual([true, true]);
+    Logger.overrideLogger(['log', 'warn', 'error', 'fatal']);
   });
 
   it('counts entries and bytes exactly, over overwrites, deletions and a reopen', async () => {

@@ -5,7 +5,7 @@ import {
   type StorageSupports,
   type StoreId,
 } from '@genrocks/storage';
-import { Inject, Injectable, type OnModuleInit, Optional } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnModuleInit, Optional } from '@nestjs/common';
 import { Database } from './database/database.js';
 import { checkSettings, type ResolvedOptions, resolveOptions, RocksDbOptions } from './rocksdb-options.js';
 import { MAX_KEY_BYTES, MAX_VALUE_BYTES, RocksDbPartitionStore } from './rocksdb-partition-store.js';
@@ -30,6 +30,7 @@ export class RocksDbStorageAdapter extends ExclusiveStorageAdapter implements On
     maxValueBytes: MAX_VALUE_BYTES,
   };
 
+  private readonly logger = new Logger(RocksDbStorageAdapter.name);
   private readonly options: ResolvedOptions;
   private opening: Promise<Database> | undefined;
 
@@ -57,7 +58,7 @@ export class RocksDbStorageAdapter extends ExclusiveStorageAdapter implements On
     const database = await this.database();
     const state = await database.store(id);
     state.sync = settings.sync ?? this.options.sync;
-    state.onEvent = options.onEvent;
+    state.onEvent = this.guarded(options.onEvent, state.name);
     return new RocksDbPartitionStore(database, state, onClose);
   }
 
@@ -74,6 +75,18 @@ export class RocksDbStorageAdapter extends ExclusiveStorageAdapter implements On
   protected override async release(): Promise<void> {
     const database = await this.opening?.catch(() => undefined);
     await database?.close();
+  }
+
+  /** All stores share the commits, so the listener of one must not be able to stop them. */
+  private guarded(listener: OpenStoreOptions['onEvent'], store: string): OpenStoreOptions['onEvent'] {
+    if (listener === undefined) return undefined;
+    return (event) => {
+      try {
+        listener(event);
+      } catch (error) {
+        this.logger.error({ message: 'a store event listener threw', store, error: String(error) });
+      }
+    };
   }
 
   /** The database, opened on first use; a failure is not kept, so that the next call tries again. */
