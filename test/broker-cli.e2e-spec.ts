@@ -1,6 +1,6 @@
 /* eslint-disable @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-call -- supertest gives bodies as any */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -83,6 +83,18 @@ describe.skipIf(!BUILT)('the genrocks command', () => {
 
   const serve = (env: Record<string, string> = {}) =>
     run(['serve'], { GENROCKS_HTTP_PORT: '0', GENROCKS_KAFKA_PORT: '0', ...env });
+
+  it.skipIf(!existsSync('/dev/full'))('commits nothing that standard output did not take', async () => {
+    await run(['publish', 'orders', '--value', '1', '--log-dir', 'data']).exit;
+    const full = openSync('/dev/full', 'w');
+    const args = [BIN, 'consume', 'orders', '--group', 'billing', '--log-dir', 'data'];
+    const consume = spawnSync(process.execPath, args, { cwd, stdio: ['ignore', full, 'pipe'] });
+    closeSync(full);
+    expect(consume.status).toBe(1);
+    expect(consume.stderr.toString()).toMatch(/^genrocks: ENOSPC: .*\n$/);
+    const groups = run(['group', 'list', '--json', '--log-dir', 'data']);
+    expect([await groups.exit, groups.out]).toEqual([0, '']);
+  });
 
   it('shows help, and exits with an error for what it does not know', async () => {
     const help = run(['--help']);

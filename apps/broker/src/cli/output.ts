@@ -8,7 +8,10 @@ import type { Terminal } from './terminal.js';
 /** Bytes gathered before they are written. */
 const CHUNK = 64 << 10;
 
-/** Standard output in large writes, waiting for a reader that is slow, and ending in peace when it goes away (`| head`). */
+/**
+ * Standard output in large writes, waiting for a reader that is slow, and ending in peace when it goes away (`| head`).
+ * Where it takes no more (a full disk) the process ends at once: nothing more is done of what would have been printed.
+ */
 export class Output {
   private pending: string[] = [];
   private length = 0;
@@ -16,7 +19,8 @@ export class Output {
   constructor(private readonly stream: NodeJS.WritableStream = process.stdout) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') process.exit(process.exitCode ?? EXIT.ok);
-      throw error;
+      process.stderr.write(`${describeError(error, process.argv.includes('--json'))}\n`);
+      process.exit(EXIT.failed);
     });
   }
 

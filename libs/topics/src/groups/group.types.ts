@@ -78,6 +78,7 @@ export type TopicPattern = string | RegExp;
 export interface ConsumerGroupOptions<T = unknown> {
   /** Name of the group; offsets are kept under it. 1 to 255 characters, no control characters. */
   group: string;
+  /** By name, by a pattern such as `orders.*` (topics that come later included), or by a RegExp. */
   topics: readonly TopicPattern[];
   /** Called with one message; it is done, and its offset may be committed, after it returns or resolves. */
   handler?: MessageHandler<T>;
