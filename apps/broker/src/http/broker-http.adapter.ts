@@ -112,7 +112,11 @@ export class BrokerHttpAdapter extends FastifyAdapter {
     this.instance.addHook('onRequest', (request, reply, done) => {
       rememberResponse(request.raw, reply.raw);
       if (this.ending.signal.aborted) return done(new ShuttingDownError());
-      if (lacksHost(request.raw)) return done(new InvalidRequestError(['the header host is missing']));
+      if (lacksHost(request.raw)) {
+        // As Node does: what comes next from such a client is no better.
+        reply.header('connection', 'close');
+        return done(new InvalidRequestError(['the header host is missing']));
+      }
       const allowed = request.is404 ? this.routes.of(request.url) : [];
       if (allowed.length === 0) return done();
       reply.header('allow', allowed.join(', '));
