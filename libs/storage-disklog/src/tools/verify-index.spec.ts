@@ -1,0 +1,46 @@
+import { copyFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, expect, it, vi } from 'vitest';
+import { partitionOf, Scratch, withStore } from '../__fixtures__/directories.js';
+import { nodeFileSystem } from '../io/file-system.js';
+import { LogSnapshot, verifyLog } from './index.js';
+
+const scratch = new Scratch();
+afterAll(() => scratch.clear());
+afterEach(() => void vi.restoreAllMocks());
+
+/** A wrap log, and the indexes of two files that were left. */
+async function wrapLog() {
+  const logDir = await scratch.directory();
+  await withStore({ logDir, maxNoBytes: 1500, maxNoFiles: 3, sync: 'os' }, async (store) => {
+    for (let i = 1; i <= 70; i++) await store.put(`key${i}`, `value-${i}`);
+  });
+  const directory = partitionOf(logDir);
+  // The first file is being written again by now.
+  expect(readdirSync(directory)).toEqual(expect.arrayContaining(['log.2.keys', 'log.3.keys']));
+  return { directory, index: join(directory, 'log.2.keys'), other: join(directory, 'log.3.keys') };
+}
+
+/** What is found where the index of another file takes an index's place before it is opened the `at`-th time. */
+async function verifyReplacing(at: number) {
+  const { directory, index, other } = await wrapLog();
+  const openSync = nodeFileSystem.openSync.bind(nodeFileSystem);
+  let times = 0;
+  const spy = vi.spyOn(nodeFileSystem, 'openSync').mockImplementation((path) => {
+    if (path === index && ++times === at) copyFileSync(other, index);
+    return openSync(path);
+  });
+  const log = await LogSnapshot.open(directory);
+  const { findings } = await verifyLog(log);
+  await log.close();
+  spy.mockRestore();
+  return { damage: findings.filter(({ severity }) => severity === 'damage'), times };
+}
+
+it('an index that goes to the next use of its file while it is read is no damage', async () => {
+  const { damage, times } = await verifyReplacing(Infinity);
+  expect(damage).toEqual([]);
+  expect(times).toBeGreaterThan(2);
+  for (let at = 1; at <= times; at++)
+    expect((await verifyReplacing(at)).damage, `replaced before it is opened, ${at}`).toEqual([]);
+});
