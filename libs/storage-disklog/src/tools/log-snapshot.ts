@@ -14,8 +14,11 @@ import type { SnapshotFile, SnapshotRemark } from './snapshot-file.js';
 
 /** Attempts before a log that changes under way is given up. */
 const MAX_ATTEMPTS = 500;
-/** As often is a log seen closed that a living process has had open before it counts as closed. */
-const LOOKS_AT_CLOSED = 5;
+/**
+ * As often is a log seen closed that a living process has had open before it counts as closed: over half a second, which
+ * a device may well take to store that a file is closed.
+ */
+const LOOKS_AT_CLOSED = 40;
 
 /**
  * The files of a log at one moment, oldest first, each held open. Nothing is written and no lock is taken, so it works
