@@ -1,5 +1,6 @@
-import type { INestApplicationContext } from '@nestjs/common';
+import { type DynamicModule, type INestApplicationContext, Module } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
+import { StorageAdapter } from '@genrocks/storage';
 import { EtsModule } from '@genrocks/storage-ets';
 import { TopicsModule, type TopicsModuleOptions, TopicsService } from '@genrocks/topics';
 import { KafkaListener } from '../kafka-listener.js';
@@ -11,6 +12,18 @@ export interface Embedded {
   readonly listener: KafkaListener;
   readonly topics: TopicsService;
   readonly port: number;
+}
+
+@Module({})
+class GivenStorage {}
+
+/** Storage on an adapter that the test has in its hand. */
+export function storageOn(adapter: StorageAdapter): DynamicModule {
+  return {
+    module: GivenStorage,
+    providers: [{ provide: StorageAdapter, useValue: adapter }],
+    exports: [StorageAdapter],
+  };
 }
 
 /** An application in memory with a listener on any free port. */

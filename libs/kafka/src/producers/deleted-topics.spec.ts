@@ -1,24 +1,14 @@
-import { Module } from '@nestjs/common';
-import { StorageAdapter } from '@genrocks/storage';
 import { MemoryAdapter, type MemoryDisk } from '@genrocks/topics/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { makeBatch } from '../__fixtures__/batch.js';
-import { embed } from '../__fixtures__/embedded.js';
+import { embed, storageOn } from '../__fixtures__/embedded.js';
 import { RawClient } from '../__fixtures__/raw-client.js';
 import { produce } from '../protocol/apis/produce.js';
-
-@Module({})
-class Disk {}
 
 describe('producers of a topic that was deleted', () => {
   const disk: MemoryDisk = new Map();
   const start = () => {
-    const storage = {
-      module: Disk,
-      providers: [{ provide: StorageAdapter, useValue: new MemoryAdapter(disk) }],
-      exports: [StorageAdapter],
-    };
-    return embed({}, { storage });
+    return embed({}, { storage: storageOn(new MemoryAdapter(disk)) });
   };
   /** What the listener keeps of producers, as keys of its store. */
   const kept = () => {

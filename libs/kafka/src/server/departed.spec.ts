@@ -1,16 +1,11 @@
-import { Module } from '@nestjs/common';
-import { StorageAdapter } from '@genrocks/storage';
 import { MemoryAdapter } from '@genrocks/topics/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeBatch } from '../__fixtures__/batch.js';
-import { type Embedded, embed } from '../__fixtures__/embedded.js';
+import { type Embedded, embed, storageOn } from '../__fixtures__/embedded.js';
 import { encodeRequest, RawClient } from '../__fixtures__/raw-client.js';
 import { writeMessageSet } from '../message-sets/message-set-writer.js';
 import { heartbeat } from '../protocol/apis/heartbeat.js';
 import { produce } from '../protocol/apis/produce.js';
-
-@Module({})
-class Memory {}
 
 /** More than are served at once. */
 const MANY = 300;
@@ -25,12 +20,7 @@ describe('requests of a client that is gone', () => {
 
   beforeEach(async () => {
     adapter = new MemoryAdapter();
-    const storage = {
-      module: Memory,
-      providers: [{ provide: StorageAdapter, useValue: adapter }],
-      exports: [StorageAdapter],
-    };
-    embedded = await embed({}, { storage, topics: [{ name: 't' }] });
+    embedded = await embed({}, { storage: storageOn(adapter), topics: [{ name: 't' }] });
     batch = await makeBatch(embedded.topics, 1);
     client = await RawClient.connect(embedded.port);
     const gate = new Promise<void>((resolve) => (release = resolve));

@@ -1,15 +1,11 @@
-import { Module } from '@nestjs/common';
-import { NoSpaceError, StorageAdapter } from '@genrocks/storage';
+import { NoSpaceError } from '@genrocks/storage';
 import { MemoryAdapter } from '@genrocks/topics/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeBatch } from '../__fixtures__/batch.js';
-import { type Embedded, embed } from '../__fixtures__/embedded.js';
+import { type Embedded, embed, storageOn } from '../__fixtures__/embedded.js';
 import { RawClient } from '../__fixtures__/raw-client.js';
 import { apiVersions } from '../protocol/apis/api-versions.js';
 import { produce } from '../protocol/apis/produce.js';
-
-@Module({})
-class Memory {}
 
 describe('requests of one connection', () => {
   let adapter: MemoryAdapter;
@@ -21,12 +17,10 @@ describe('requests of one connection', () => {
 
   beforeEach(async () => {
     adapter = new MemoryAdapter();
-    const storage = {
-      module: Memory,
-      providers: [{ provide: StorageAdapter, useValue: adapter }],
-      exports: [StorageAdapter],
-    };
-    embedded = await embed({ transferTimeoutMs: 200 }, { storage, topics: [{ name: 't' }] });
+    embedded = await embed(
+      { transferTimeoutMs: 200 },
+      { storage: storageOn(adapter), topics: [{ name: 't' }] },
+    );
     client = await RawClient.connect(embedded.port);
     held = 0;
     const gate = new Promise<void>((resolve) => (release = resolve));
