@@ -7,7 +7,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { DiskLogStorageAdapter } from '@genrocks/storage-disklog';
 import { EtsStorageAdapter } from '@genrocks/storage-ets';
-import { messagesOfBatch, TopicsService } from '@genrocks/topics';
+import { TopicsService } from '@genrocks/topics';
+import { messagesOfBatch } from '@genrocks/topics/records';
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {

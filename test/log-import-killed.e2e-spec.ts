@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DiskLogStorageAdapter } from '@genrocks/storage-disklog';
-import { messagesOfBatch } from '@genrocks/topics';
+import { messagesOfBatch } from '@genrocks/topics/records';
 import { describe, expect, it } from 'vitest';
 import { BIN, BUILT, type Ended, ended, SLOW, useLogCommands } from './log-commands.js';
 

@@ -9,10 +9,7 @@ export { defineTopic, type TopicOf } from './define-topic.js';
 export * from './delivery-errors.js';
 export * from './errors.js';
 export * from './events.js';
-export { CONSUMER_PROTOCOL, decodeSubscription } from './groups/coordinator/consumer-protocol.js';
-export { GroupCoordinator } from './groups/coordinator/group-coordinator.js';
 export * from './groups/coordinator/membership-errors.js';
-export * from './groups/coordinator/membership.types.js';
 export * from './groups/group.types.js';
 export { ConsumerGroup } from './groups/consumer-group.js';
 export { GroupRegistry } from './groups/group-registry.js';
@@ -38,24 +35,10 @@ export {
 export { Subscribe, type SubscribeOptions, type SubscribeTopic } from './nest/subscribe.decorator.js';
 export { SubscriptionExplorer } from './nest/subscription.explorer.js';
 export * from './options.js';
-export {
-  baseOffsetOf,
-  type BatchHeader,
-  type Compression,
-  firstBatchBytes,
-  magicOf,
-  patchLeaderEpoch,
-  readBatchHeader,
-} from './records/batch-header.js';
-export { BatchReader, type RecordView } from './records/batch-reader.js';
-export { BatchWriter, recordBytes, type RecordInput } from './records/batch-writer.js';
-export { compressBatch, decompress } from './records/compression.js';
+export type { Compression } from './records/batch-header.js';
 export type * from './partition/append.types.js';
-export { messagesOfBatch } from './partition/batch-messages.js';
 export { Partition } from './partition/partition.js';
-export { patientTimeout } from './patient-timeout.js';
 export * from './partition/read.types.js';
-export { type AwaitedData, waitForAnyData } from './partition/wait-for-any.js';
 export type { Routing, RoutingName, RoutedMessage, RoutingFunction } from './routing/router.js';
 export * from './status.types.js';
 export type { SchemaIssue, SchemaValue, TopicSchema } from './schema/topic-schema.js';

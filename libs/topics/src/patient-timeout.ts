@@ -5,8 +5,8 @@ const SLICES = 4;
  * collection, a container that was frozen) hardly counts: what came meanwhile lies unread in the sockets, and timers
  * are served before sockets are. So the time passes in slices; one in which the process stood still begins anew, once,
  * and between the last one and the end the sockets are read once more. It does not keep the process alive.
+ * @param ms milliseconds, at least
  * @returns cancels it
- * @internal
  */
 export function patientTimeout(ms: number, expired: () => void): () => void {
   // Timers drop fractions of milliseconds, and the limit must not come early.

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { patientTimeout } from '@genrocks/topics';
+import { patientTimeout } from '@genrocks/topics/listener';
 import { BodyIncompleteError, BodyTimeoutError, BodyTooLargeError } from './http.errors.js';
 
 export interface BodyLimits {

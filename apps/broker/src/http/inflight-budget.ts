@@ -1,4 +1,4 @@
-import { patientTimeout } from '@genrocks/topics';
+import { patientTimeout } from '@genrocks/topics/listener';
 import { ServerBusyError } from './http.errors.js';
 
 /** Every request counts at least this much, so that the budget bounds their number too. */

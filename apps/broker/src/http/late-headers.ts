@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { patientTimeout } from '@genrocks/topics';
+import { patientTimeout } from '@genrocks/topics/listener';
 
 /** How long a connection is looked at once more. */
 const GRACE_MS = 200;

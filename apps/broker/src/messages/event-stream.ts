@@ -1,11 +1,6 @@
 import { isGenRocksError } from '@genrocks/storage';
-import {
-  type Message,
-  type Partition,
-  type ReadMessagesResult,
-  TopicStoppedError,
-  waitForAnyData,
-} from '@genrocks/topics';
+import { type Message, type Partition, type ReadMessagesResult, TopicStoppedError } from '@genrocks/topics';
+import { waitForAnyData } from '@genrocks/topics/listener';
 import { viewMessage } from './message.view.js';
 
 export interface EventStreamOptions {

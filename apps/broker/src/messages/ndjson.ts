@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { patientTimeout } from '@genrocks/topics';
+import { patientTimeout } from '@genrocks/topics/listener';
 import { BodyIncompleteError, BodyTimeoutError, BodyTooLargeError } from '../http/http.errors.js';
 
 /** One line of an NDJSON body, without its line end. Empty lines are left out. */

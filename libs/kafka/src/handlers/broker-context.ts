@@ -1,4 +1,5 @@
-import type { GroupCoordinator, TopicsService } from '@genrocks/topics';
+import type { TopicsService } from '@genrocks/topics';
+import type { GroupCoordinator } from '@genrocks/topics/listener';
 import type { VirtualCluster } from '../cluster/virtual-cluster.js';
 import type { ResolvedKafkaOptions } from '../options.js';
 import type { ProducerIds } from '../producers/producer-ids.js';

@@ -1,5 +1,6 @@
 import { LEADER_EPOCH } from '../cluster/virtual-cluster.js';
-import { type AwaitedData, type Partition, waitForAnyData } from '@genrocks/topics';
+import type { Partition } from '@genrocks/topics';
+import { type AwaitedData, waitForAnyData } from '@genrocks/topics/listener';
 import { fetch } from '../protocol/apis/fetch.js';
 import { ErrorCode } from '../protocol/error-codes.js';
 import type { RequestOf } from '../protocol/schema/api.js';

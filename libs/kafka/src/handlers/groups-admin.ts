@@ -1,4 +1,4 @@
-import type { MembershipView } from '@genrocks/topics';
+import type { MembershipView } from '@genrocks/topics/listener';
 import { deleteGroups } from '../protocol/apis/delete-groups.js';
 import { describeGroups } from '../protocol/apis/describe-groups.js';
 import { listGroups } from '../protocol/apis/list-groups.js';

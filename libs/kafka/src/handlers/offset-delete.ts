@@ -1,4 +1,4 @@
-import { CONSUMER_PROTOCOL, decodeSubscription, type MembershipView } from '@genrocks/topics';
+import { CONSUMER_PROTOCOL, decodeSubscription, type MembershipView } from '@genrocks/topics/listener';
 import { offsetDelete } from '../protocol/apis/offset-delete.js';
 import { ErrorCode } from '../protocol/error-codes.js';
 import { route, type Route } from '../server/request.types.js';

@@ -1,11 +1,5 @@
-import {
-  firstBatchBytes,
-  magicOf,
-  type Partition,
-  patchLeaderEpoch,
-  readBatchHeader,
-  type Topic,
-} from '@genrocks/topics';
+import type { Partition, Topic } from '@genrocks/topics';
+import { firstBatchBytes, magicOf, patchLeaderEpoch, readBatchHeader } from '@genrocks/topics/records';
 import { isError } from '@genrocks/storage';
 import { LEADER_EPOCH } from '../cluster/virtual-cluster.js';
 import { BatchMaker } from '../message-sets/batch-maker.js';

@@ -1,4 +1,4 @@
-import { BatchWriter, compressBatch, recordBytes } from '@genrocks/topics';
+import { BatchWriter, compressBatch, recordBytes } from '@genrocks/topics/records';
 import { readMessageSet } from './message-set-reader.js';
 
 /** The most that the compressed messages of one set may unpack to. */

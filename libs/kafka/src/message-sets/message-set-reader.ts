@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
-import { type Compression, CorruptBatchError, decompress, type RecordInput } from '@genrocks/topics';
+import { type Compression, CorruptBatchError } from '@genrocks/topics';
+import { decompress, type RecordInput } from '@genrocks/topics/records';
 
 // Message sets, versions 0 and 1: entries of an offset and a size, then a message. Version 1 has a timestamp.
 const SIZE = 8;

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { BatchReader, type RecordView } from '@genrocks/topics';
+import { BatchReader, type RecordView } from '@genrocks/topics/records';
 import { CRC_BYTES, FIELDS_BYTES, MESSAGE } from './message-set-reader.js';
 
 /** Version of the messages: 1 has timestamps. */

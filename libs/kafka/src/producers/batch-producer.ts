@@ -1,4 +1,4 @@
-import { readBatchHeader } from '@genrocks/topics';
+import { readBatchHeader } from '@genrocks/topics/records';
 
 /** Who wrote a batch, and as which of its batches. */
 export interface BatchProducer {

@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import fc from 'fast-check';
 import { NoSpaceError, SortedKeyMap, StorageAdapter, SyncFailedError } from '@genrocks/storage';
-import { readBatchHeader } from '@genrocks/topics';
+import { readBatchHeader } from '@genrocks/topics/records';
 import { MemoryAdapter, type MemoryDisk } from '@genrocks/topics/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { crc32c, makeBatch } from '../__fixtures__/batch.js';

@@ -1,4 +1,5 @@
-import { baseOffsetOf, type Partition, type Topic } from '@genrocks/topics';
+import type { Partition, Topic } from '@genrocks/topics';
+import { baseOffsetOf } from '@genrocks/topics/records';
 import type { KafkaState } from '../state/kafka-state.js';
 import { producerOf } from './batch-producer.js';
 import { PartitionProducers, type ProducerSnapshot } from './partition-producers.js';

@@ -1,4 +1,4 @@
-import { messagesOfBatch } from '@genrocks/topics';
+import { messagesOfBatch } from '@genrocks/topics/records';
 import { viewMessage } from '../../messages/message.view.js';
 import { type Output, warn } from '../output.js';
 import type { Entry, Printer } from './dump.command.js';
