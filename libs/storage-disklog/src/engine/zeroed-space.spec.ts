@@ -44,6 +44,16 @@ async function nextStep(pauseMs: number): Promise<number> {
   return zeroed - before;
 }
 
+async function writeSmall(count: number, pauseMs: number): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    vi.advanceTimersByTime(pauseMs);
+    end += 100;
+    expect(zeros.claim(end)).toBeUndefined();
+    zeros.fillBehind(end, 100);
+    await zeros.settled();
+  }
+}
+
 async function steps(count: number, pauseMs: number): Promise<number[]> {
   const sizes = [];
   while (sizes.length < count) sizes.push(await nextStep(pauseMs));
@@ -66,6 +76,21 @@ describe('zeros ahead of the end', () => {
     // 1 MiB in 96 ms.
     const sizes = await steps(6, 6);
     expect(new Set(sizes.slice(1))).toEqual(new Set([MIB]));
+  });
+
+  it('come in a small file once it is written often, and not where writes are rare', async () => {
+    end = KIB;
+    zeros = new ZeroedSpace(end, Infinity, () => Promise.resolve(filler));
+    await writeSmall(100, 1000);
+    expect(zeroed).toBe(0);
+    await writeSmall(1, 20_000);
+    await writeSmall(14, 100);
+    expect(zeroed).toBe(0);
+    await writeSmall(1, 100);
+    expect(zeroed).toBe(64 * KIB);
+    // Half of them used up.
+    await writeSmall(500, 100);
+    expect(zeroed).toBe(128 * KIB);
   });
 
   it('are no more when the file is closed', async () => {

@@ -8,8 +8,14 @@ const MIN_STEP = 256 << 10;
 const MAX_STEP = 4 << 20;
 /** A step used up sooner than this was too small, and one that lasted four times as long is larger than it need be. */
 const SHORT_MS = 50;
-/** A file smaller than this stays as it is: a thousand idle partitions must not cost a thousand times the step. */
+/**
+ * A file smaller than this stays as it is, since a thousand idle partitions must not cost a thousand times the step;
+ * unless so many writes come within this time. The offsets of groups are few bytes, and what their growing made the
+ * file system write would delay all that is published meanwhile.
+ */
 const MIN_SIZE = 64 << 10;
+const MIN_WRITES = 16;
+const MIN_WRITES_MS = 10_000;
 /** A write this large pays for the file's growth by itself, and would only wait for the zeros behind it. */
 const MAX_BYTES_OVER_ZEROS = 512 << 10;
 const ZEROS = Buffer.alloc(256 << 10);
@@ -26,6 +32,9 @@ export class ZeroedSpace {
   private claimed: number;
   private filler: FileHandle | undefined;
   private step = MIN_STEP;
+  /** Writes to a small file since then. */
+  private writes = 0;
+  private countedFrom = -Infinity;
   /** When the last stretch was begun. */
   private begun = -Infinity;
   /** No more zeros: the device had no room for some, or the file is closed. */
@@ -62,7 +71,8 @@ export class ZeroedSpace {
    * when that write is over: most likely the device has nothing else to do then.
    */
   fillBehind(end: number, length: number): void {
-    if (this.isOver || this.filling !== undefined || end < MIN_SIZE || length >= MAX_BYTES_OVER_ZEROS) return;
+    if (this.isOver || this.filling !== undefined || length >= MAX_BYTES_OVER_ZEROS) return;
+    if (end < MIN_SIZE && !this.isBusy()) return;
     const from = Math.max(this.end, this.claimed);
     if (from - end > Math.min(this.step, end) / 2) return;
     const to = Math.min(from + this.nextStep(end), this.maxBytes);
@@ -71,13 +81,23 @@ export class ZeroedSpace {
     this.filling = { from, done };
   }
 
+  /** Is a small file written often? Counts a write. */
+  private isBusy(): boolean {
+    const now = performance.now();
+    if (now - this.countedFrom > MIN_WRITES_MS) {
+      this.countedFrom = now;
+      this.writes = 0;
+    }
+    return ++this.writes >= MIN_WRITES;
+  }
+
   private nextStep(end: number): number {
     const now = performance.now();
     const ms = now - this.begun;
     this.begun = now;
     if (ms < SHORT_MS) this.step = Math.min(2 * this.step, MAX_STEP);
     else if (ms > 4 * SHORT_MS) this.step = Math.max(this.step / 2, MIN_STEP);
-    return Math.min(this.step, end);
+    return Math.min(this.step, Math.max(end, MIN_SIZE));
   }
 
   /**
