@@ -12,6 +12,8 @@ const NONE: ReadonlySet<OffsetCommit> = new Set();
 export class GroupOffsets {
   private readonly byPartition = new Map<string, Map<number, Map<string, CommittedOffset>>>();
   private readonly byGroup = new Map<string, Map<string, Set<number>>>();
+  /** Commits under way of groups that had none when they began: these groups count towards the limit already. */
+  private readonly beginning = new Map<string, number>();
   onChange: OffsetsListener = () => {};
 
   constructor(
@@ -75,9 +77,34 @@ export class GroupOffsets {
     commits: readonly MemberCommit[],
     beyondEnd: ReadonlySet<OffsetCommit> = NONE,
   ): Promise<void> {
-    if (!this.byGroup.has(group) && this.byGroup.size >= this.maxGroups) {
-      throw new LimitReachedError('maxGroups', this.maxGroups);
+    const begun = this.beginCommit(group);
+    try {
+      await this.write(group, commits, beyondEnd);
+    } finally {
+      begun?.();
     }
+  }
+
+  /** Counts a new group from its first commit on; the answer is to be called when that has ended. */
+  private beginCommit(group: string): (() => void) | undefined {
+    const { beginning, byGroup, maxGroups } = this;
+    if (byGroup.has(group)) return undefined;
+    if (!beginning.has(group) && byGroup.size + beginning.size >= maxGroups) {
+      throw new LimitReachedError('maxGroups', maxGroups);
+    }
+    beginning.set(group, (beginning.get(group) ?? 0) + 1);
+    return () => {
+      const left = (beginning.get(group) ?? 0) - 1;
+      if (left > 0) beginning.set(group, left);
+      else beginning.delete(group);
+    };
+  }
+
+  private async write(
+    group: string,
+    commits: readonly MemberCommit[],
+    beyondEnd: ReadonlySet<OffsetCommit>,
+  ): Promise<void> {
     const timestamp = Date.now();
     const entries = commits.map((commit) => {
       const { topic, partition, offset, metadata = '', deliveries } = commit;
@@ -96,6 +123,7 @@ export class GroupOffsets {
       this.remember(group, topic, partition, committed);
       this.onChange(topic, partition);
     }
+    if (entries.length > 0) this.beginning.delete(group);
   }
 
   /** Forgets a group, but for what is committed meanwhile. */

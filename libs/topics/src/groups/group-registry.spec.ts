@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { useOrders, values } from '../__fixtures__/orders.js';
-import { coded, settled } from '../__fixtures__/waiting.js';
+import { holdWrite } from '../__fixtures__/service.js';
+import { coded, deferred, settled } from '../__fixtures__/waiting.js';
+import { META_TOPIC } from '../meta/meta-store.js';
 
 const orders = useOrders();
 
@@ -97,6 +99,87 @@ describe('the group registry', () => {
       await orders.service.groups.resetOffsets('idle', { to });
       expect(offset()).toBe(expected);
     }
+  });
+
+  it('resets nothing where a member joined while it looked for the offsets', async () => {
+    await orders.publish([null, 0], [null, 1]);
+    const { groups } = orders.service;
+    await groups.commitOffsets('g', [{ topic: 'orders', partition: 0, offset: 1 }]);
+    const partition = orders.topic.partition(0);
+    const looking = deferred();
+    const found = deferred();
+    partition.offsetForTimestamp = async () => {
+      looking.resolve();
+      await found.promise;
+      return { offset: 0, timestamp: 0 };
+    };
+    const reset = groups.resetOffsets('g', { to: { timestamp: 0 } });
+    await looking.promise;
+    const { seen } = orders.collect();
+    await seen.atLeast(1);
+    found.resolve();
+    await expect(reset).rejects.toThrowError(coded('GROUP_NOT_EMPTY'));
+    await settled();
+    expect(orders.committed()).toBe(2);
+  });
+
+  it.each(['reset', 'commit', 'delete'])('has a member that joins wait for a %s', async (what) => {
+    await orders.publish([null, 0], [null, 1]);
+    const { groups, coordinator } = orders.service;
+    await groups.commitOffsets('g', [{ topic: 'orders', partition: 0, offset: 2 }]);
+    const held = holdWrite(orders.running, META_TOPIC);
+    const change = {
+      reset: () => groups.resetOffsets('g', { to: 'earliest' }),
+      commit: () => groups.commitOffsets('g', [{ topic: 'orders', partition: 0, offset: 0 }]),
+      delete: () => groups.delete('g'),
+    }[what]!();
+    await held.reached;
+    const { seen } = orders.collect();
+    await settled();
+    expect(coordinator.memberCount('g')).toBe(0);
+    held.release();
+    await change;
+    expect(values(await seen.atLeast(2))).toEqual([0, 1]);
+  });
+
+  it('joins no member that was stopped while it waited', async () => {
+    const { groups, coordinator } = orders.service;
+    const held = holdWrite(orders.running, META_TOPIC);
+    const commit = groups.commitOffsets('g', [{ topic: 'orders', partition: 0, offset: 0 }]);
+    await held.reached;
+    const { group } = orders.collect();
+    await settled();
+    const stopped = orders.service.consumerGroups[0]!.stop();
+    held.release();
+    await Promise.all([commit, group, stopped]);
+    await settled();
+    expect(coordinator.memberCount('g')).toBe(0);
+  });
+
+  it('are no more than allowed, however many begin at once', async () => {
+    await orders.running.stop();
+    await orders.boot({ maxGroups: 3 });
+    const { groups } = orders.service;
+    const commit = (group: string) =>
+      groups.commitOffsets(group, [{ topic: 'orders', partition: 0, offset: 0 }]);
+    const names = Array.from({ length: 10 }, (_, i) => `group-${i >> 1}`);
+    const results = await Promise.allSettled(names.map(commit));
+    expect(results.map(({ status }) => status)).toEqual([
+      ...Array<string>(6).fill('fulfilled'),
+      ...Array<string>(4).fill('rejected'),
+    ]);
+    expect(groups.list()).toHaveLength(3);
+    await groups.delete('group-0');
+    await commit('group-1');
+    // A commit that failed leaves no place taken.
+    const held = holdWrite(orders.running, META_TOPIC);
+    const failing = commit('group-8');
+    await held.reached;
+    await expect(commit('group-9')).rejects.toThrowError(coded('LIMIT_REACHED'));
+    held.fail(new Error('no'));
+    await expect(failing).rejects.toThrowError('no');
+    await commit('group-9');
+    expect(groups.list()).toHaveLength(3);
   });
 
   it('forgets deleted groups for good, and is limited in number', async () => {

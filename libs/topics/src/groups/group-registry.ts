@@ -100,7 +100,6 @@ export class GroupRegistry {
   ): Promise<void> {
     assertGroupName(group);
     if (member !== undefined) this.coordinator.assertMayCommit(group, member);
-    else this.assertEmpty(group);
     const beyondEnd = new Set<OffsetCommit>();
     for (const commit of commits) {
       const { topic, partition, offset, metadata = '' } = commit;
@@ -113,7 +112,9 @@ export class GroupRegistry {
         throw new InvalidGroupError(`offset metadata is limited to ${MAX_OFFSET_METADATA_BYTES} bytes`);
       }
     }
-    await this.offsets.commit(group, commits, beyondEnd);
+    const commit = () => this.offsets.commit(group, commits, beyondEnd);
+    const isMember = member !== undefined && (member.local !== undefined || member.generationId >= 0);
+    await (isMember ? commit() : this.coordinator.whileEmpty(group, commit));
   }
 
   /**
@@ -131,7 +132,8 @@ export class GroupRegistry {
 
   /**
    * Moves the committed offsets of a group without members; answers what was (or with `dryRun` would be) committed.
-   * An offset outside of a partition's range becomes the nearest end of it.
+   * An offset outside of a partition's range becomes the nearest end of it. Whoever joins while it is written waits, and
+   * begins at the new offsets; where somebody has joined before, nothing is written.
    * @throws `GROUP_NOT_FOUND`, `GROUP_NOT_EMPTY`, `TOPIC_NOT_FOUND`, `PARTITION_NOT_FOUND`
    */
   async resetOffsets(group: string, options: ResetOffsetsOptions): Promise<OffsetCommit[]> {
@@ -148,7 +150,10 @@ export class GroupRegistry {
         commits.push({ topic: name, partition: partition.index, offset });
       }
     }
-    if (options.dryRun !== true && commits.length > 0) await this.offsets.commit(group, commits);
+    // Members may have joined while the offsets were looked up.
+    if (options.dryRun !== true) {
+      await this.coordinator.whileEmpty(group, () => this.offsets.commit(group, commits));
+    }
     return commits;
   }
 
@@ -158,8 +163,7 @@ export class GroupRegistry {
    */
   async delete(group: string): Promise<void> {
     this.assertExists(group);
-    this.assertEmpty(group);
-    await this.offsets.deleteGroup(group);
+    await this.coordinator.whileEmpty(group, () => this.offsets.deleteGroup(group));
   }
 
   private summary(group: string): GroupSummary {

@@ -181,6 +181,8 @@ export class MemberSession implements LocalMember {
   private async joinRound(): Promise<void> {
     const { coordinator, partitionsOf } = this.environment;
     const { group } = this.options;
+    const held = coordinator.heldBack(group);
+    if (held !== undefined) return void (await held);
     if (this.isOutdated && this.generation >= 0) coordinator.rebalance(group);
     this.isOutdated = this.isCalled = false;
     const joined = await this.attempt(() => coordinator.join(group, this.request()));

@@ -1,5 +1,7 @@
+import { GroupNotEmptyError } from '../../errors.js';
 import { assertGroupName } from '../group-name.js';
 import { Group } from './group.js';
+import { GroupHolds } from './group-holds.js';
 import { CoordinatorStoppedError, GroupFullError, UnknownMemberError } from './membership-errors.js';
 import type {
   JoinRequest,
@@ -33,6 +35,7 @@ export class GroupCoordinator {
   private readonly groups = new Map<string, Group>();
   /** The last generation of groups whose members are all gone, so that none comes twice. */
   private readonly past = new Map<string, number>();
+  private readonly holds = new GroupHolds();
   private isClosed = false;
   private takesRemote = true;
   /** Bytes that members take, or more: what went since is counted until there seems to be no room. */
@@ -69,6 +72,8 @@ export class GroupCoordinator {
    *   `GROUP_FULL`, `REBALANCE_IN_PROGRESS` (join again), `COORDINATOR_STOPPED`
    */
   async join(name: string, request: JoinRequest): Promise<JoinResult> {
+    // A local member looks by itself, because it may be told to stop while it waits.
+    if (request.local === undefined) while (this.holds.of(name) !== undefined) await this.holds.of(name);
     if (this.isClosed || (request.local === undefined && !this.takesRemote)) {
       throw new CoordinatorStoppedError();
     }
@@ -119,6 +124,23 @@ export class GroupCoordinator {
     const group = this.groups.get(name);
     if (group !== undefined) return group.assertMayCommit(identity);
     if (identity.generationId >= 0) this.existing(name);
+  }
+
+  /**
+   * Has the offsets of a group without members written. Nobody joins until that is over: a member that read its
+   * offsets meanwhile would begin at those of before, and its next commit would undo the write.
+   * @throws {GroupNotEmptyError} `GROUP_NOT_EMPTY`, and then nothing is written
+   * @internal
+   */
+  async whileEmpty<T>(name: string, write: () => Promise<T>): Promise<T> {
+    const members = this.memberCount(name);
+    if (members > 0) throw new GroupNotEmptyError(name, members);
+    return this.holds.during(name, write);
+  }
+
+  /** What a local member has to await before it joins; undefined where it may now. @internal */
+  heldBack(name: string): Promise<unknown> | undefined {
+    return this.holds.of(name);
   }
 
   /** Has the members share out anew: there is something else to share. @internal */
