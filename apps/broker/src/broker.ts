@@ -53,7 +53,7 @@ export async function listen(app: NestFastifyApplication, config: BrokerConfig):
 }
 
 /** The active store, and where it is: what an operator must be able to see. */
-export function describeStorage({ storage }: BrokerConfig): string {
+function describeStorage({ storage }: BrokerConfig): string {
   const directory = storageDirectory(storage);
   if (directory === undefined) return 'storage ets (in memory: messages are lost when the process ends)';
   return `storage ${storage.adapter} in ${directory}`;

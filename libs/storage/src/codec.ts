@@ -9,8 +9,10 @@ import type { BytesLike } from './partition-store.js';
  * `encode` throws `CODEC_FAILED` for a value it cannot carry without loss, `decode` for bytes it cannot read.
  */
 export interface Codec<T> {
+  /** Short stable name, for messages. */
   readonly name: string;
   encode(value: T): Uint8Array;
+  /** The value may be a view of `bytes`. */
   decode(bytes: Buffer): T;
 }
 

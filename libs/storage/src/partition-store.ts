@@ -91,11 +91,15 @@ export interface StoreInfo {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
-/** What happens in a store by itself; see `OpenStoreOptions.onEvent`. */
+/** What happens inside a store; see `OpenStoreOptions.onEvent`. Sizes in bytes, durations (`ms`) in milliseconds. */
 export type StoreEvent =
+  /** Retention dropped the oldest entries. */
   | { readonly type: 'evicted'; readonly items: number; readonly bytes: number }
+  /** The key index of a file was missing or unusable, and was built from the file. */
   | { readonly type: 'indexed'; readonly file: string; readonly items: number; readonly ms: number }
+  /** The store had not been closed cleanly: `items` were found whole, `badBytes` were not. */
   | { readonly type: 'recovered'; readonly items: number; readonly badBytes: number; readonly ms: number }
+  /** Stored bytes failed their checks, from `offset` of the file on. */
   | {
       readonly type: 'damaged';
       readonly file: string;
@@ -111,7 +115,9 @@ export type StoreEvent =
       readonly bytes: number;
       readonly ms: number;
     }
+  /** A write was stored; `ms` includes its sync, where it waited for one. */
   | { readonly type: 'write'; readonly items: number; readonly bytes: number; readonly ms: number }
+  /** The store takes no more writes until it is opened again. */
   | { readonly type: 'failed'; readonly error: Error };
 
 /**
@@ -122,6 +128,8 @@ export type StoreEvent =
  *   caller take effect in the order of the calls.
  * - The store copies what it is given before the call returns, so a buffer may be reused at once; unless it is lent.
  * - Every method fails with `STORE_CLOSED` after `close`.
+ * - Every write may fail with `INVALID_ARGUMENT` or `TOO_LARGE` (nothing was stored), `NO_SPACE`, `LOG_FULL`,
+ *   `RETENTION_FULL`, `SYNC_FAILED`, `OWNERSHIP_LOST` or `IO_ERROR`; every read with `LOG_CORRUPT` or `IO_ERROR`.
  *
  * Adapters extend this class; `scan` and `readLogEntries` follow from their paged forms, and, unless there is a
  * cheaper way, `put` and `delete` from `batch` and `exists` from `get`.
@@ -163,12 +171,16 @@ export abstract class PartitionStore {
   /** What was written and is still stored, in the order of the writes, in pages (never empty). */
   abstract readLogPages(options?: ReadLogOptions): AsyncIterable<LogEntry[]>;
 
+  /** The store as it is now: sizes, losses, and the adapter's own facts. */
   abstract info(): Promise<StoreInfo>;
 
   /** Tidies up: reclaims space where the adapter can. Never changes what a reader sees. */
   abstract optimize(): Promise<void>;
 
-  /** Resolves when everything written before the call is on stable storage, as far as the adapter knows one. */
+  /**
+   * Resolves when everything written before the call is on stable storage; at once where the adapter has none.
+   * @throws `SYNC_FAILED`
+   */
   abstract sync(): Promise<void>;
 
   /** Removes everything. Resolves when that is as durable as a write. */

@@ -37,7 +37,7 @@ export interface OpenStoreOptions {
    * `INVALID_CONFIG`. The names are those of the adapter's module options.
    */
   settings?: Readonly<Record<string, unknown>>;
-  /** Told of what happens inside the store by itself: evictions, recovery, damage, a lost lease. Must not throw. */
+  /** Called with what happens inside the store: evictions, recovery, damage, writes, a failure. Must not throw. */
   onEvent?: (event: StoreEvent) => void;
 }
 
@@ -58,7 +58,8 @@ export abstract class StorageAdapter {
 
   /**
    * Opens a store, creating it where it does not exist.
-   * @throws `INVALID_TOPIC_NAME`, `INVALID_ARGUMENT`, `INVALID_CONFIG`, `LOCKED`, `NEED_REPAIR`, `IO_ERROR`
+   * @throws `INVALID_TOPIC_NAME`, `INVALID_ARGUMENT`, `INVALID_CONFIG`, `LOCKED`, `NEED_REPAIR`, `LOG_CORRUPT`,
+   *   `NO_SPACE`, `IO_ERROR`, `STORE_CLOSED` after {@link close}
    */
   abstract open(topic: string, partition: number, options?: OpenStoreOptions): Promise<PartitionStore>;
 
@@ -77,7 +78,7 @@ export abstract class StorageAdapter {
   /** Closes every open store; later calls fail with `STORE_CLOSED`. Idempotent. */
   abstract close(): Promise<void>;
 
-  /** Nest calls this last, after consumers and listeners have stopped. */
+  /** Closes the adapter. Nest calls it last, after consumers and listeners have stopped. */
   async onApplicationShutdown(): Promise<void> {
     await this.close();
   }

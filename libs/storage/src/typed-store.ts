@@ -1,10 +1,11 @@
 import { type Codec, jsonCodec, stringCodec } from './codec.js';
 import type { PartitionStore, ReadOptions, ScanOptions } from './partition-store.js';
 
+/** The codecs of a {@link TypedStore}. */
 export interface TypedStoreOptions<K, V> {
-  /** Default: UTF-8 strings. */
+  /** Codec of keys. Default: {@link stringCodec}, UTF-8 text. */
   key?: Codec<K>;
-  /** Default: JSON. */
+  /** Codec of values. Default: {@link jsonCodec}. */
   value?: Codec<V>;
 }
 
@@ -15,15 +16,19 @@ export interface TypedScanOptions<K> extends ReadOptions {
   gte?: K;
   lt?: K;
   lte?: K;
+  /** From the highest key down. Default false. */
   reverse?: boolean;
+  /** At most this many entries, counted after all other conditions. Default: no limit. */
   limit?: number;
 }
 
+/** One operation of an atomic batch, with typed key and value. */
 export type TypedBatchOperation<K, V> =
   { readonly type: 'put'; readonly key: K; readonly value: V } | { readonly type: 'delete'; readonly key: K };
 
 /**
  * A store seen through codecs, for a team's own state. Everything else (durability, order, errors) is the store's.
+ * What a codec cannot carry fails with `CODEC_FAILED`, before anything is written.
  *
  * @example
  * const carts = new TypedStore<string, Cart>(await storage.open('carts', 0));
@@ -43,23 +48,28 @@ export class TypedStore<K = string, V = unknown> {
     this.values = options.value ?? (jsonCodec as Codec<V>);
   }
 
+  /** As {@link PartitionStore.put}. */
   async put(key: K, value: V): Promise<void> {
     await this.store.put(this.keys.encode(key), this.values.encode(value));
   }
 
+  /** As {@link PartitionStore.get}. */
   async get(key: K, options?: ReadOptions): Promise<V | undefined> {
     const bytes = await this.store.get(this.keys.encode(key), options);
     return bytes === undefined ? undefined : this.values.decode(bytes);
   }
 
+  /** As {@link PartitionStore.delete}. */
   async delete(key: K): Promise<void> {
     await this.store.delete(this.keys.encode(key));
   }
 
+  /** As {@link PartitionStore.exists}. */
   async exists(key: K, options?: ReadOptions): Promise<boolean> {
     return this.store.exists(this.keys.encode(key), options);
   }
 
+  /** As {@link PartitionStore.batch}: all operations, or none. */
   async batch(operations: readonly TypedBatchOperation<K, V>[]): Promise<void> {
     await this.store.batch(
       operations.map((operation) =>
@@ -70,6 +80,7 @@ export class TypedStore<K = string, V = unknown> {
     );
   }
 
+  /** As {@link PartitionStore.scan}. */
   async *scan(options: TypedScanOptions<K> = {}): AsyncIterableIterator<{ key: K; value: V }> {
     const { prefix, gt, gte, lt, lte, ...rest } = options;
     const bounds: ScanOptions = { ...rest };

@@ -14,7 +14,7 @@ export interface BrokerOptions {
   json?: boolean;
 }
 
-export const DEFAULT_URL = 'http://127.0.0.1:3000';
+const DEFAULT_URL = 'http://127.0.0.1:3000';
 
 /** A command on a broker: one that runs (`--url`), or on its directory while none does (`--log-dir`). */
 export abstract class BrokerCommand<O extends object = object> extends CommandRunner {

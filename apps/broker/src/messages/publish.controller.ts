@@ -31,7 +31,7 @@ import {
 import { readLines } from './ndjson.js';
 
 /** Messages in one `{"messages": [...]}` body; for more there is NDJSON. */
-export const MAX_BATCH_MESSAGES = 100_000;
+const MAX_BATCH_MESSAGES = 100_000;
 
 @ApiTags('messages')
 @ApiProblems()

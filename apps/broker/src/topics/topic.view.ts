@@ -31,7 +31,7 @@ function viewDedup(topic: TopicDescription | TopicInfo): DedupDto {
   };
 }
 
-export function viewPartition(partition: PartitionDescription | PartitionInfo): PartitionDto {
+function viewPartition(partition: PartitionDescription | PartitionInfo): PartitionDto {
   const store = 'store' in partition ? partition.store : undefined;
   return {
     partition: partition.partition,

@@ -11,7 +11,7 @@ const SALT_BYTES = 16;
 export type ScramHash = 'sha256' | 'sha512';
 
 /** The mechanisms with a stored credential, by their hash. */
-export const SCRAM_MECHANISMS: Readonly<Record<ScramHash, string>> = {
+const SCRAM_MECHANISMS: Readonly<Record<ScramHash, string>> = {
   sha256: 'SCRAM-SHA-256',
   sha512: 'SCRAM-SHA-512',
 };

@@ -11,7 +11,7 @@ interface Placed {
  * Where files of a wrap log do not follow each other: every file is of the generation behind that of the one before it.
  * @param files oldest first
  */
-export function gapsBetween(files: readonly Placed[]): string[] {
+function gapsBetween(files: readonly Placed[]): string[] {
   const gaps: string[] = [];
   let known: Placed | undefined;
   let between = 0;

@@ -30,7 +30,7 @@ const MD5_SIZE = 16;
 export const TRAILER_SIZE = 24;
 export const TRAILER_MAGIC = 0x4754;
 /** No item can be larger: its size is a u32, and buffers of this size are still cheap to index. */
-export const MAX_ITEM_SIZE = 0x7fff_ffff;
+const MAX_ITEM_SIZE = 0x7fff_ffff;
 
 /** What an item says of its place in the log, protected by its checksum. */
 export interface Trailer {

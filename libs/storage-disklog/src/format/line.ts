@@ -20,7 +20,7 @@ const LINE_END = '"}\n';
 const CRC_DIGITS = 8;
 const SEAL_DIGITS = 8 + 1 + 14 + 1 + 12 + 1 + CRC_DIGITS;
 /** From the comma before the seal to the end of the line, the newline included. */
-export const SEAL_BYTES = SEAL_HEAD.length + SEAL_DIGITS + LINE_END.length;
+const SEAL_BYTES = SEAL_HEAD.length + SEAL_DIGITS + LINE_END.length;
 /** Where the checksum stands, from the end of the line. */
 const CRC_FROM_END = CRC_DIGITS + LINE_END.length;
 const SEAL = /^,"seal":"([0-9a-f]{8})\.([0-9a-f]{14})\.([0-9a-f]{12})\.([0-9a-f]{8})"\}\n$/;

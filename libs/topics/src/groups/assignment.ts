@@ -53,7 +53,7 @@ export function rangeAssign(
 }
 
 /** Round robin: all partitions in the order of their topics' names, each to the next member that subscribes to it. */
-export function roundRobinAssign(
+function roundRobinAssign(
   members: readonly AssignableMember[],
   partitionCounts: ReadonlyMap<string, number>,
 ): Assignment {

@@ -72,7 +72,7 @@ const KNOWN_RETRY = new Set([
   'retryIf',
 ]);
 const HOUR_MS = 3_600_000;
-export const MAX_HANDLER_TIMEOUT_MS = 24 * HOUR_MS;
+const MAX_HANDLER_TIMEOUT_MS = 24 * HOUR_MS;
 
 /**
  * @param handlerTimeoutMs of groups that do not say

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type GenRocksError, isGenRocksError } from '@genrocks/storage';
 
 /** Pauses between tries, in milliseconds: half a minute altogether. */
-export const RETRY_PAUSES: readonly number[] = [250, 500, 1_000, 2_000, 4_000, 8_000, 15_000];
+const RETRY_PAUSES: readonly number[] = [250, 500, 1_000, 2_000, 4_000, 8_000, 15_000];
 
 export interface RetryOptions {
   /** Told before a pause. */

@@ -7,7 +7,7 @@ export interface InputLine {
 }
 
 /** Longest line in bytes. */
-export const MAX_LINE_BYTES = 16 << 20;
+const MAX_LINE_BYTES = 16 << 20;
 
 const NEWLINE = 0x0a;
 

@@ -3,7 +3,7 @@ import type { ByteField } from '../wire/writer.js';
 /** From this version to that one, both included. */
 export type VersionRange = readonly [from: number, to: number];
 
-export const ALL_VERSIONS: VersionRange = [0, Infinity];
+const ALL_VERSIONS: VersionRange = [0, Infinity];
 
 export type Primitive =
   'int8' | 'int16' | 'int32' | 'int64' | 'boolean' | 'uuid' | 'string' | 'bytes' | 'records';
