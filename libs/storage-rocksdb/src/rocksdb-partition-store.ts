@@ -150,7 +150,7 @@ export class RocksDbPartitionStore extends PartitionStore {
   }
 
   private async release(): Promise<void> {
-    // Its place in the queue is behind every write of this store; whether they succeeded is the writers' affair.
+    // Its place in the queue is after every write of this store; whether they succeeded is the writers' affair.
     await this.database.committer
       .submit({ type: 'barrier', state: this.state }, false)
       .catch(() => undefined);

@@ -9,7 +9,7 @@ const PAGE_ENTRIES = 512;
 const PAGE_BYTES = 4 * 1024 * 1024;
 
 /**
- * Live entries in key order. Each page has an iterator of its own that starts behind the last key, so that nothing is
+ * Live entries in key order. Each page has an iterator of its own that starts after the last key, so that nothing is
  * held between pages: a reader may stop at any time, or take an hour over a page.
  */
 export async function* scan(

@@ -118,7 +118,7 @@ export function assertBatch(operations: unknown): asserts operations is readonly
   }
 }
 
-/** The next key in byte order: the key with a zero byte behind it. */
+/** The next key in byte order: the key with a zero byte after it. */
 function successor(key: string): string {
   return `${key}\0`;
 }

@@ -32,7 +32,7 @@ export class SortedKeyMap<V> {
     return block.keys[at] === key ? block.values[at] : undefined;
   }
 
-  /** Sets a value; answers the one it replaced. */
+  /** Sets a value; returns the one it replaced. */
   set(key: string, value: V): V | undefined {
     const last = this.blocks[this.blocks.length - 1];
     if (last === undefined || key > last.keys[last.keys.length - 1]!) {
@@ -54,7 +54,7 @@ export class SortedKeyMap<V> {
     return undefined;
   }
 
-  /** Removes a key; answers the value it had. */
+  /** Removes a key; returns the value it had. */
   delete(key: string): V | undefined {
     const index = this.blockFor(key);
     const block = this.blocks[index];

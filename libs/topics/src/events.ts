@@ -86,7 +86,7 @@ export interface TopicsEventMap {
 
 /**
  * Typed emitter: `topics.events.on('dead-letter', ({ group, topic, offset }) => ...)`. Listeners are called at once, in
- * their order. One that throws, or answers a promise that rejects, is logged: never the publisher's problem, nor the
+ * their order. One that throws, or returns a promise that rejects, is logged: never the publisher's problem, nor the
  * consumer's, nor that of other listeners.
  *
  * @publicApi

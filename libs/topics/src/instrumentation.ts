@@ -11,7 +11,7 @@ export interface HandlerCall {
 
 /**
  * Looks on while messages are published and handled: metrics and tracing are made of it. Each function has to call
- * `run`, at once and once, and to answer what it answers.
+ * `run`, at once and once, and to return what it returns.
  *
  * @publicApi
  */
@@ -22,7 +22,7 @@ export interface Instrumentation {
     messages: readonly PublishMessage[],
     run: (messages: readonly PublishMessage[]) => Promise<R>,
   ): Promise<R>;
-  /** What `run` answers is a promise where the handler answers one. */
+  /** What `run` returns is a promise where the handler returns one. */
   handle?(call: HandlerCall, run: () => unknown): unknown;
 }
 
@@ -72,7 +72,7 @@ export class Instruments {
   }
 }
 
-/** Runs a handler, and calls `ended` when what it answers is over. */
+/** Runs a handler, and calls `ended` when what it returns is over. */
 export function whenHandled(run: () => unknown, ended: (ok: boolean, error?: unknown) => void): unknown {
   let result: unknown;
   try {

@@ -9,7 +9,7 @@ export class StoreInventory {
 
   constructor(private readonly adapters: TopicsAdapters) {}
 
-  /** Looks again; answers what no topic of these owns. */
+  /** Looks again; returns what no topic of these owns. */
   async refresh(records: readonly TopicRecord[]): Promise<readonly UnregisteredStore[]> {
     const owners = new Map(records.map((record) => [record.name, record]));
     const orphans: UnregisteredStore[] = [];

@@ -86,7 +86,7 @@ export class TopicOpener {
     return this.partitions.close(partitions);
   }
 
-  /** Takes away what is kept for a topic that is deleted; answers what has to be removed from the registry's store. */
+  /** Takes away what is kept for a topic that is deleted; returns what has to be removed from the registry's store. */
   forget({ id, partitions }: TopicRecord): MetaChange[] {
     const changes = this.bookmarks.forget(id, partitions);
     for (let partition = 0; partition < partitions; partition++) {

@@ -124,7 +124,7 @@ export class Topic<T = unknown> {
    *
    * Operators that answer at once (`map`, `filter`, `scan`, `groupBy`, `bufferTime`) run while it reads, page by page.
    * An Observable has no way to ask for less: what takes time belongs into `each`, which is called only while fewer
-   * than `concurrency` calls are under way; behind `concatMap` or `mergeMap` messages would gather without bound.
+   * than `concurrency` calls are under way; piped through `concatMap` or `mergeMap` messages would gather without bound.
    *
    * @throws nothing; the subscriber gets what {@link messages} throws, and `INVALID_MESSAGE`
    */

@@ -34,7 +34,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<readonly Type[]>>> = {
 /** `genrocks`, with the command that its arguments name, or with all of them. */
 @Module({})
 export class RootModule implements OnApplicationBootstrap {
-  /** @param args of the command line, behind the program's name */
+  /** @param args of the command line, after the program's name */
   static async on(terminal: Terminal, args: readonly string[]): Promise<DynamicModule> {
     const name = args[0] ?? '';
     const isCommand = Object.hasOwn(COMMANDS, name);

@@ -136,7 +136,7 @@ async function append(
           appendOnce(known, partition, producer, batch),
         );
   if ('errorCode' in place) return refuse(place.errorCode);
-  // Those who write idempotently must be found again behind any number of batches of others.
+  // Those who write idempotently must be found again after any number of batches of others.
   const saving = broker.producers.stored(topic, partition);
   if (saving !== undefined) await saving;
   const { baseOffset, startOffset } = place;

@@ -9,7 +9,7 @@ import { addSequence } from './sequence.js';
 /** How many of a producer's last batches are remembered: as many as clients have in flight. */
 const REMEMBERED = 5;
 
-/** What a client tries again with the same sequence, so that batches behind may be answered with it too. */
+/** What a client tries again with the same sequence, so that the batches that follow may be answered with it too. */
 const RETRIED_AS_THEY_ARE: ReadonlySet<ErrorCode> = new Set([
   ErrorCode.KAFKA_STORAGE_ERROR,
   ErrorCode.NOT_LEADER_OR_FOLLOWER,
@@ -50,7 +50,7 @@ const OLD_EPOCH: Verdict = { kind: 'refuse', errorCode: ErrorCode.INVALID_PRODUC
 /**
  * The idempotent producers of one partition: their last batches, by which a repeated one is known and a missing one
  * is noticed. Batches are judged when they join the partition's queue, after those that are not stored yet. Where one
- * fails, those of its producer behind it are never stored, and the next one must be that one again: so a retry is
+ * fails, those of its producer after it are never stored, and the next one must be that one again: so a retry is
  * neither lost nor stored twice, and nothing overtakes it.
  *
  * The least recently used producer goes first where there are too many, but none with batches on their way.
@@ -105,7 +105,7 @@ export class PartitionProducers {
   /** Remembers a batch found in the log. */
   replay({ producerId, epoch, baseSequence, records }: BatchProducer, baseOffset: number): void {
     const last = this.producers.get(producerId)?.stored.at(-1);
-    // A snapshot may know batches behind its own offset.
+    // A snapshot may know batches after its own offset.
     if (last !== undefined && baseOffset <= last.baseOffset) return;
     const producer = this.use(producerId);
     remember(producer, epoch, { baseSequence, records, baseOffset });
@@ -190,7 +190,7 @@ function remember(producer: Producer, epoch: number, batch: StoredBatch): void {
   if (producer.stored.length > REMEMBERED) producer.stored.shift();
 }
 
-/** What the batches behind one that failed with `error` are refused with. */
+/** What the batches after one that failed with `error` are refused with. */
 function reasonFor(error: unknown): Error {
   const isRetried = isError(error) && RETRIED_AS_THEY_ARE.has(errorCodeOf(error));
   return isRetried ? error : new OutOfOrderError();

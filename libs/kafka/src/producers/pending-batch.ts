@@ -17,7 +17,7 @@ export class PendingBatch implements AppendClaim {
   private dropped: Error | undefined;
   private readonly waiting: Waiting[] = [];
 
-  /** @param notBefore where the log ended when the batch joined the queue: it will lie at or behind it */
+  /** @param notBefore where the log ended when the batch joined the queue: it will lie at or after it */
   constructor(
     readonly epoch: number,
     readonly baseSequence: number,

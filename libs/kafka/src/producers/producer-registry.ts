@@ -41,7 +41,7 @@ interface StoredSnapshot {
 
 /**
  * Finds the idempotent producers of partitions. Their batches lie in the log, so after a restart the state is the
- * last snapshot and what the log holds behind it; it is read when a producer first writes to the partition.
+ * last snapshot and what the log holds after it; it is read when a producer first writes to the partition.
  */
 export class ProducerRegistry {
   private readonly slots = new Map<string, Slot>();
@@ -50,7 +50,7 @@ export class ProducerRegistry {
 
   /**
    * Calls back with the producers of a partition: at once where they are known, otherwise when they have been read. Calls
-   * come in the order in which they were made, so that batches that were sent behind each other are judged so.
+   * come in the order in which they were made, so that batches that were sent one after the other are judged in that order.
    */
   use<T>(
     topic: Topic,

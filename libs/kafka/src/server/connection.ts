@@ -46,7 +46,7 @@ interface Arrived {
  * One client. Requests are answered in their order. They are served one at a time, except that those which may overlap
  * (appends of several batches that wait for the same sync) do so among themselves; meanwhile the client may send only
  * a little ahead, or one request more. What came as a whole before the client went away is served all the same: with
- * `acks=0` clients close the connection behind requests to which they expect no answer.
+ * `acks=0` clients close the connection after requests to which they expect no answer.
  */
 export class Connection implements Receiver {
   private readonly socket: Socket;

@@ -31,7 +31,7 @@ export class PieceQueue {
     this.moveTo(undefined, 0, bytes);
   }
 
-  /** Takes bytes out and into `target`, up to `most`; answers how many. */
+  /** Takes bytes out and into `target`, up to `most`; returns how many. */
   moveTo(target: Buffer | undefined, at: number, most: number): number {
     let moved = 0;
     let used = 0;

@@ -108,7 +108,7 @@ export class Recorder {
   }
 }
 
-/** Opens the state that a crash at a moment left, and answers what is wrong with it, or undefined. */
+/** Opens the state that a crash at a moment left, and returns what is wrong with it, or undefined. */
 export async function stateProblem(
   recording: Recording,
   moment: number,

@@ -11,7 +11,7 @@ interface Scenario {
   readonly run: (recorder: Recorder) => Promise<void>;
 }
 
-/** Runs a scenario, and answers every change of its files. */
+/** Runs a scenario, and returns every change of its files. */
 export async function record(
   { name, options, compacted = false, run }: Scenario,
   scratch: Scratch,

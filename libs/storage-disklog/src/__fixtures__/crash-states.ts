@@ -60,7 +60,7 @@ export function crashState(
 }
 
 /**
- * The moments right behind a change of a name or of a file's head. With the policy `last kept` it has overtaken all that
+ * The moments right after a change of a name or of a file's head. With the policy `last kept` it has overtaken all that
  * was not synced before it, which shows every sync that is missing there.
  */
 export function momentsOfNames(changes: readonly Change[]): number[] {

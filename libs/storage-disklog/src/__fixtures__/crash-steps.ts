@@ -19,7 +19,7 @@ export interface Found {
   readonly repaired: boolean;
 }
 
-/** One operation on a store, and what it changes. A moment is behind so many changes. */
+/** One operation on a store, and what it changes. A moment is after so many changes. */
 export class Steps {
   constructor(
     private readonly scratch: Scratch,
@@ -29,14 +29,14 @@ export class Steps {
     readonly first: number,
   ) {}
 
-  /** The moment behind the first change that the step is; it is to be the only one of its kind. */
+  /** The moment after the first change that the step is; it is to be the only one of its kind. */
   behind(isStep: (change: Change) => boolean): number {
     const at = this.changes.findIndex((change, i) => i >= this.first && isStep(change));
     expect(at).toBeGreaterThan(0);
     return at + 1;
   }
 
-  /** The moment behind the sync of the directory that makes the names of a moment durable. */
+  /** The moment after the sync of the directory that makes the names of a moment durable. */
   syncedBehind(moment: number): number {
     const at = this.changes.findIndex((change, i) => i >= moment && change.type === 'syncDirectory');
     return (this.changes[at] as { done: number }).done;
@@ -46,7 +46,7 @@ export class Steps {
   before = (moment: number) => range(this.first, moment);
   from = (moment: number, until = this.changes.length + 1) => range(moment, until);
 
-  /** All moments, parted behind each change that is a step. */
+  /** All moments, parted after each change that is a step. */
   between(isStep: (change: Change) => boolean): number[][] {
     const stretches: number[][] = [[]];
     for (const moment of this.from(this.first)) {
@@ -56,7 +56,7 @@ export class Steps {
     return stretches;
   }
 
-  /** What is found behind a change: after a kill, which leaves everything, or a power cut that leaves what was synced. */
+  /** What is found after a change: after a kill, which leaves everything, or a power cut that leaves what was synced. */
   async found(moment: number, policy: Policy = 'all kept', options = this.options): Promise<Found> {
     const logDir = await this.scratch.directory();
     await writeState(crashState(this.changes, moment, policy, new Random(1)), partitionOf(logDir));

@@ -193,7 +193,7 @@ export async function contentsOf(store: PartitionStore): Promise<Contents> {
 
 /**
  * Is this what a log may hold after a crash? All acknowledged operations, in order, batches whole, and of those that
- * were attempted a prefix. Answers what is wrong, or undefined.
+ * were attempted a prefix. Returns what is wrong, or undefined.
  *
  * @param acknowledged how many of the operations, from the first on, were acknowledged
  * @param compacted the log may have been rewritten, so only live keys are compared

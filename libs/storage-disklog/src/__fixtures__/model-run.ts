@@ -18,7 +18,7 @@ import { fastFileSystem } from './recording-file-system.js';
 
 /**
  * A store beside a model of it: the same operations on both, and after each step the same answers. Crashes are copies
- * of the directory while the store is open. Answers what differed, or undefined.
+ * of the directory while the store is open. Returns what differed, or undefined.
  */
 export async function runModel(
   scratch: Scratch,

@@ -50,7 +50,7 @@ export class SmallDevice extends FaultyFileSystem {
     await super.rename(from, to);
   }
 
-  /** Takes the blocks of a range, and answers up to where there are some. */
+  /** Takes the blocks of a range, and returns up to where there are some. */
   private take(path: string, from: number, to: number): number {
     const taken = this.files.get(path)!;
     let { free } = this;

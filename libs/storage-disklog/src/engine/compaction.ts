@@ -72,7 +72,7 @@ class Copy {
   async upTo(end: number): Promise<void> {
     const { source, target } = this;
     const window = new Window(source.handle, end);
-    // Fixed before the first item is met: what is overwritten from here on is copied again behind it.
+    // Fixed before the first item is met: what is overwritten from here on is copied again after it.
     while (this.copiedTo < end) {
       if (this.slices.isOver) await this.slices.pause();
       const looked = source.format.itemAt(window, this.copiedTo);

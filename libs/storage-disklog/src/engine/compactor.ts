@@ -5,7 +5,7 @@ import type { LogWriter } from './log-writer.js';
 import { SegmentCompaction } from './segment-compaction.js';
 
 export interface CompactorOptions {
-  /** The log is compacted by itself, when that is worth while. */
+  /** Compact in the background whenever it is worth while. Without it, only {@link Compactor.all} compacts. */
   readonly bySelf: boolean;
   /** A merged segment is closed at this size. */
   readonly segmentBytes: number;
@@ -19,7 +19,7 @@ export class Compactor {
   private running: Promise<void> | undefined;
   private isStopped = false;
   private hasFailed = false;
-  /** Where the file ended when it could last not be compacted. */
+  /** The file whose last compaction failed, and where it ended then. */
   private failed: { readonly file: LogFile; readonly end: number } | undefined;
 
   constructor(
@@ -51,7 +51,7 @@ export class Compactor {
     return this.log.segments?.isOutrun(this.options.segmentBytes) === true;
   }
 
-  /** Compacts everything that was written before the call. */
+  /** Compacts everything that was written before the call; see `PartitionStore.optimize`. */
   async all(): Promise<void> {
     await this.leaveSegment();
     // One that is under way began without what was written, or left, since.

@@ -6,7 +6,7 @@ import { isNoSpace } from './write-failure.js';
 import { WriteHandles } from './write-handles.js';
 import { ZeroedSpace } from './zeroed-space.js';
 
-/** How a file's handles are opened. */
+/** How the handles of a file are opened. */
 export interface FileDoors {
   /** Every write through the writer is on stable storage when it resolves. */
   readonly durable: boolean;
@@ -49,7 +49,7 @@ export class CurrentFile {
   }
 
   /**
-   * Writes pieces, one behind the other, at a position: the end of the committed items, or of the write that is under way.
+   * Writes pieces, one after the other, at a position: the end of the committed items, or of the write that is under way.
    * @returns nothing where the bytes are written already
    * @throws the system's error; a short count without an error (a full device) as ENOSPC
    */
@@ -93,7 +93,7 @@ export class CurrentFile {
   async cutBack(): Promise<void> {
     await this.cutZeros();
     this.zeros?.cutTo(this.file.end);
-    // Else whole items of it could stand behind the next write after a power cut, and seem to follow it.
+    // Otherwise a power cut could leave whole items of the failed write right after the next write, as if they followed it.
     await this.sync();
   }
 
@@ -117,7 +117,7 @@ export class CurrentFile {
     await this.handles.close();
   }
 
-  /** False where there was nothing behind the committed items. */
+  /** False where there was nothing after the committed items. */
   private async cutZeros(): Promise<boolean> {
     await this.zeros?.settled();
     if (this.handles.size() <= this.file.end) return false;

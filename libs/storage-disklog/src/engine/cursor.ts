@@ -104,7 +104,7 @@ export class MergedCursor {
     return found;
   }
 
-  /** The cursor with the next key, and the key up to which no other cursor has one. */
+  /** The cursor with the next key, and the next key of all others: up to there the cursor leads alone. */
   private lead(): [FileCursor | undefined, string | undefined] {
     let first: FileCursor | undefined;
     let limit: string | undefined;

@@ -2,8 +2,8 @@ import type { FileSystem } from '../io/file-system.js';
 import { writeAll } from '../io/write-all.js';
 
 /**
- * A step that changes several files failed behind its first change. The directory opens as before the step or as after
- * it, but what is in memory fits neither for certain: the log must take no more writes until it is opened anew.
+ * A step that changes several files failed after its first change. The directory opens as before the step or as after
+ * it, but what is in memory fits neither for certain: the log must take no more writes until it is reopened.
  */
 export class UnfinishedStepError extends Error {
   constructor(override readonly cause: unknown) {

@@ -64,7 +64,7 @@ export function extentOf({ at, length, inner, innerLength }: Slot): { start: num
 interface Run {
   readonly start: number;
   readonly end: number;
-  /** Index of the first entry behind the run. */
+  /** Index of the first entry after the run. */
   readonly next: number;
 }
 

@@ -38,7 +38,7 @@ export interface FlightOptions {
 
 /**
  * The groups on their way to the device, two at most. They are settled and shown in order, whichever is stored first;
- * if one fails, so does the one behind it.
+ * if one fails, so does the one after it.
  */
 export class Flights {
   /** Oldest first. */
@@ -76,7 +76,7 @@ export class Flights {
     return this.flights.at(-1)?.end ?? this.host.current.file.end;
   }
 
-  /** Sequence of the first item behind all that are on their way. */
+  /** Sequence of the first item after all that are on their way. */
   get nextSequence(): number {
     const last = this.flights.at(-1);
     return last === undefined ? this.sequence : last.place.sequence + last.group.items;
@@ -153,7 +153,7 @@ export class Flights {
     this.options.onEvent({ type: 'write', items: group.entries, bytes: group.length, ms });
   }
 
-  /** A group could not be written. On a full device it is cut back, together with the one behind it. */
+  /** A group could not be written. On a full device it is cut back, together with the one after it. */
   private async refusalOf(flight: Flight, error: unknown): Promise<GenRocksError> {
     if (!isNoSpace(error)) return this.failure.end(error);
     this.cutting = true;

@@ -18,7 +18,7 @@ export class ForwardWindow extends ReadBytes implements ByteWindow {
   private longest = 0;
 
   /**
-   * @param size nothing behind it is read
+   * @param size nothing after it is read
    * @param chunk bytes read at a time
    * @param first bytes of the first read, for those who may want little
    */
@@ -50,7 +50,7 @@ export class ForwardWindow extends ReadBytes implements ByteWindow {
     }
     this.buffer = bytes;
     this.start = at;
-    // Who has read one stretch may be done; who reads a second one behind it is likely to want them all.
+    // Who has read one stretch may be done; who reads a second one after it is likely to want them all.
     if (follows) this.readAhead();
     return bytes.subarray(0, wanted);
   }

@@ -14,7 +14,7 @@ export interface QueueOptions {
   readonly format: LogFormat;
   /** Bytes a file may have before the log goes to the next one; Infinity for a log of one file. */
   readonly rotateAt: number;
-  /** What will be on stable storage of a file when a group that starts there is written behind another one. */
+  /** What will be on stable storage of a file when a group that starts there is written after another one. */
   readonly syncedFor: (place: Omit<Place, 'synced'>, before: Group | Task | undefined) => number;
 }
 

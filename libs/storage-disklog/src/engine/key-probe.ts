@@ -1,4 +1,4 @@
-/** A key being looked for, with what several files need of it computed once. */
+/** A key being looked up, and its hash, computed once for all the files that are asked. */
 export class KeyProbe {
   private hashed: number | undefined;
 

@@ -116,7 +116,7 @@ export class KnownFiles {
     const { headBytes } = this.format;
     if (headBytes > 0)
       return this.format.readStatus(await readBeginning(this.fs, path, headBytes)) === 'closed';
-    // A file without a head is closed while log.end stands, unless somebody else has written behind that end.
+    // A file without a head is closed while log.end stands, unless somebody else has written after that end.
     const end = await this.closedEnd();
     return end?.number === number && end.opened !== true && ((await this.fs.size(path)) ?? 0) <= end.end;
   }

@@ -6,7 +6,7 @@ import { TimeSlices } from './time-slices.js';
 import { lookAtFile } from './wrap-order.js';
 
 /**
- * Looks at the files that were opened by the summary of left files alone, behind the opening: at what the opening looks
+ * Checks, once the log is open, the files that were opened by the summary of left files alone: it looks at what the opening looks
  * at in all others, the first item and the footer of the index. What decayed without the file system's knowing is found
  * here, read, and told of.
  */

@@ -113,7 +113,7 @@ export class LeftFiles {
     this.onEvent({ type: 'indexed', file: file.path, items: file.entries, ms });
   }
 
-  /** Builds the index of a file that was just left, behind the writers; {@link settled} waits for it. */
+  /** Builds the index of a file that was just left, in the background; {@link settled} waits for it. */
   schedule(file: LogFile, keys: MemoryKeys, lastSequence: number): void {
     this.indexing = this.indexing.then(() => this.index(file, keys, lastSequence));
   }
@@ -149,7 +149,7 @@ export class LeftFiles {
     else await this.rebuild(file, recovered);
   }
 
-  /** Records what was found out about files that no summary told of, behind the opening. */
+  /** Records what was found out about files that no summary told of, after the opening. */
   keepSummary({ renewed }: LeftSummary): void {
     if (renewed.size === 0) return;
     // Without it the next open looks at the files again.

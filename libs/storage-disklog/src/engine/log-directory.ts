@@ -15,7 +15,7 @@ import { Segments } from './segments.js';
 
 /**
  * The files of one log: which there are, in which order, and every step that changes it. Each step is made so that a
- * crash behind any of its calls leaves a directory that opens as before the step or as after it.
+ * crash after any of its calls leaves a directory that opens as before the step or as after it.
  */
 export class LogDirectory {
   lostItems = 0;

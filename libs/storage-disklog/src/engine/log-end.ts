@@ -4,7 +4,7 @@ import type { RecoveredFile } from './recovery.js';
 
 /**
  * Where a log ended when it was closed, `log.end`: without it, a closed file that was cut exactly between two items
- * would look whole. Erlang may go on writing behind that end; it may not come short of it.
+ * would look whole. Erlang may go on writing after that end; it may not come short of it.
  *
  *   magic:u32 number:u32 generation:u32 end:u64 items:u64 lastSequence:u64 crc32:u32
  */

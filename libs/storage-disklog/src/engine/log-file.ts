@@ -22,7 +22,7 @@ export interface Damage extends Pick<Gap, 'start' | 'end' | 'reason' | 'sequence
  */
 export class LogFile {
   private holders = 1;
-  /** Its first item has a trailer: behind damage, nothing without one may pass for an item. */
+  /** Its first item has a trailer: after damage, nothing without one may pass for an item. */
   isOurs = false;
   /** What proved unreadable since the file was opened, by position. */
   private readonly found = new Map<number, Damage>();
@@ -36,7 +36,7 @@ export class LogFile {
     readonly handle: PooledFile,
     /** In memory while the file is written, from its index on disk after it was left. */
     public keys: FileKeys,
-    /** Where the committed items end: nothing behind it is shown to a reader. */
+    /** Where the committed items end: nothing after it is shown to a reader. */
     public end: number,
     /** Items in the file, and entries in them: a batch is one item of several entries. */
     public items: number,

@@ -23,7 +23,7 @@ export function readFileLog(file: LogFile, skipDamaged: boolean): AsyncGenerator
 type Pick<T> = (entry: Entry, verified: boolean) => T | undefined;
 
 /**
- * What `pick` makes of the entries of one file, in the order they were written, a chunk a page. At damage it fails with `LOG_CORRUPT`, or goes on behind it.
+ * What `pick` makes of the entries of one file, in the order they were written, a chunk a page. At damage it fails with `LOG_CORRUPT`, or goes on after it.
  */
 export async function* readFileEntries<T>(
   file: LogFile,

@@ -97,7 +97,7 @@ export class LogView {
       for (;;) {
         if (left === 0) return;
         const { found, isSpent } = await this.healing(held, () => {
-          // Made anew after damage: it goes on behind the last key that was shown.
+          // Made anew after damage: it goes on after the last key that was shown.
           const current = (cursor ??= new MergedCursor(group, rest));
           cursor = undefined;
           const page = current.next(Math.min(PAGE_ENTRIES, left), room, isFirst);
@@ -193,7 +193,7 @@ function planOf(
   return byKeys ? { groups } : { groups, stretches: stretchesOf(ordered, range) };
 }
 
-/** Fails if any of the files is damaged at or behind a position: what was lost there may have been newer. */
+/** Fails if any of the files is damaged at or after a position: what was lost there may have been newer. */
 function refuseDamage(files: readonly LogFile[], from?: number): void {
   for (const file of files) {
     const damage = file.damage.find(({ end }) => end > (from ?? file.format.headBytes));

@@ -86,7 +86,7 @@ export class LogWriter {
     return this.enqueue(action, (task) => this.queue.push(task));
   }
 
-  /** Runs alone, behind what is on its way and before what waits: for changes that no writer sees. */
+  /** Runs alone, after what is on its way and before what waits: for changes that no writer sees. */
   between<T>(action: () => Promise<T>): Promise<T> {
     return this.enqueue(action, (task) => this.queue.pushFirst(task));
   }

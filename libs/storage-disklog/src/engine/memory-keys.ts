@@ -76,7 +76,7 @@ export class MemoryKeys implements FileKeys {
     }
   }
 
-  /** Takes down what an entry means for all; answers the number of its key's slot, if it has one. */
+  /** Takes down what an entry means for all; returns the number of its key's slot, if it has one. */
   private note(key: string, deleted: boolean): number | undefined {
     const isFirst = this.size === 0;
     const isHighest = isFirst || key > this.highest;

@@ -10,7 +10,7 @@ const spare: PlacedKeys[] = [];
 /** Keys with their slots, before readers may see them; those of a group on its way, mostly. */
 export class PlacedKeys {
   count = 0;
-  /** What lies behind `count` is of earlier ones. */
+  /** What lies after `count` is of earlier ones. */
   readonly keys: string[] = [];
   readonly slots = new SlotTable();
 

@@ -17,7 +17,7 @@ export interface RecoveredFile {
   readonly generation: number | undefined;
   readonly lastSequence: number | undefined;
   readonly damage: readonly Damage[];
-  /** Bytes behind `end` that an interrupted write left. */
+  /** Bytes after `end` that an interrupted write left. */
   readonly badBytes: number;
   /** Some of them may be more than a torn write, so a copy is due before they are cut. */
   readonly cutNeedsCopy: boolean;
@@ -39,8 +39,8 @@ export interface RecoverOptions {
 /**
  * Reads a file and tells a torn tail from rot.
  *
- * Torn: what lies behind the last whole item of a file that was being written. A group goes out as one write whose
- * sectors may reach the device in any order, so whole items may even lie behind the tear; they carry how much of the
+ * Torn: what lies after the last whole item of a file that was being written. A group goes out as one write whose
+ * sectors may reach the device in any order, so whole items may even lie after the tear; they carry how much of the
  * file was on stable storage when they were written, and if none of them says that this reached beyond the tear, nobody
  * was ever told that the bytes in between are stored. Everything else that is no item was stored once and is damage.
  */
@@ -73,7 +73,7 @@ export async function recoverFile(
   const tear = torn
     ? result.gaps.find((gap) => gap.syncedAfter !== undefined && synced <= gap.start)
     : undefined;
-  // The last thing that was stored is spoilt. What may be torn behind it cannot be told from it, and stays as well.
+  // The last thing that was stored is spoilt. What may be torn after it cannot be told from it, and stays as well.
   if (result.end < stored) torn = false;
   const before = result;
   if (tear !== undefined) {
@@ -83,7 +83,7 @@ export async function recoverFile(
   const damage = result.gaps.map((gap) => toDamage(path, gap));
   if (status === undefined && size > format.headBytes) damage.unshift(headDamage(path, format.headBytes));
   const tail = tear === undefined ? result.badTail : before.end - tear.start + before.badTail;
-  // Only a file that is being written has zeros behind its items; anywhere else they stand where something else stood.
+  // Only a file that is being written has zeros after its items; anywhere else they stand where something else stood.
   const spoilt = torn ? 0 : status === 'opened' ? spoiltTail(result, stored, size) : size - result.end;
   if (spoilt > 0) damage.push(tailDamage(path, result, spoilt, scan.lastSequence));
   const { keys, entries, generation, lastSequence } = scan;
@@ -93,7 +93,7 @@ export async function recoverFile(
     generation,
     lastSequence,
     items: result.items,
-    // Damage at the end of a closed file stays where it is, and new items go behind it.
+    // Damage at the end of a closed file stays where it is, and new items go after it.
     end: result.end + spoilt,
     damage,
     badBytes: torn ? tail : 0,
@@ -104,7 +104,7 @@ export async function recoverFile(
   };
 }
 
-/** Bytes behind the last item of an opened file that were something once; behind them may lie zeros for later writes. */
+/** Bytes after the last item of an opened file that were something once; after them may lie zeros for later writes. */
 function spoiltTail({ end, badTail }: ScanResult, stored: number, size: number): number {
   return Math.min(size, Math.max(end + badTail, stored)) - end;
 }

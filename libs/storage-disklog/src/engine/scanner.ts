@@ -7,7 +7,7 @@ import { ForwardWindow } from './forward-window.js';
 /** Bytes read at a time. */
 const CHUNK = 1 << 20;
 /**
- * Behind damage, everything that looks like an item is read whole to see whether it is one. A value may be made of
+ * After damage, everything that looks like an item is read whole to see whether it is one. A value may be made of
  * nothing but such places, each of which ends at the end of the value, so what is read for nothing is bounded, and the
  * work stays in proportion to the file. Beyond that, what looks like a large item counts as damaged.
  */
@@ -21,22 +21,22 @@ export interface Gap {
   /** Sequence numbers of the items on both sides, where there are any that carry one. */
   readonly sequenceBefore: number | undefined;
   readonly sequenceAfter: number | undefined;
-  /** What the item behind the gap says was on stable storage when it was written. */
+  /** What the item after the gap says was on stable storage when it was written. */
   readonly syncedAfter: number | undefined;
 }
 
 export interface ScanResult {
   /** Where the last whole item ends; the file's head where there is none. */
   readonly end: number;
-  /** Bytes behind the last whole item that are not all zero. */
+  /** Bytes after the last whole item that are not all zero. */
   readonly badTail: number;
   readonly tailReason: string;
-  /** Stretches that are no items, with whole items behind them. */
+  /** Stretches that are no items, with whole items after them. */
   readonly gaps: readonly Gap[];
   readonly items: number;
   /** The highest position that an item says was on stable storage when it was written; 0 where none says so. */
   readonly synced: number;
-  /** An item without a trailer was taken behind damage, and later ones have trailers: it may be no item at all. */
+  /** An item without a trailer was taken after damage, and later ones have trailers: it may be no item at all. */
   readonly isMixed: boolean;
 }
 
@@ -130,7 +130,7 @@ async function scan(
 }
 
 /**
- * What the items of a file met so far say, so that behind damage nothing passes for an item of this file that is
+ * What the items of a file met so far say, so that after damage nothing passes for an item of this file that is
  * none: a value may hold bytes that look like one, and whoever sends values may know the format.
  */
 export class Line implements ItemLine {
@@ -138,7 +138,7 @@ export class Line implements ItemLine {
   synced = 0;
   private generation: number | undefined;
   private bareLast = false;
-  /** Bytes that may still be read behind damage for what may turn out to be no item. */
+  /** Bytes that may still be read after damage for what may turn out to be no item. */
   private credit: number;
   private guessed = false;
 
@@ -157,7 +157,7 @@ export class Line implements ItemLine {
     return this.guessed && this.generation !== undefined;
   }
 
-  /** @param tried bytes of an item behind damage: they were not read for nothing */
+  /** @param tried bytes of an item after damage: they were not read for nothing */
   add(trailer: Trailer | undefined, tried = 0): void {
     this.credit += tried;
     this.bareLast = trailer === undefined;

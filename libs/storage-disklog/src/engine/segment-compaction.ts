@@ -183,7 +183,7 @@ export class SegmentCompaction {
       refuseDamage(file);
       return;
     }
-    // Behind the last step the rest of the inputs are the last of those that were joined.
+    // After the last step the rest of the inputs are the last of those that were joined.
     const joined = this.joined.slice(this.joined.length - rest.length);
     const isFinal = error instanceof StoppedError || error instanceof UnfinishedStepError;
     if (isFinal || rest.every(({ keys }, i) => keys === joined[i])) throw error;

@@ -26,7 +26,7 @@ export class SegmentOutputs {
     private readonly segmentBytes: number,
   ) {}
 
-  /** Adds what is left of an item. To be awaited where it answers with a promise. */
+  /** Adds what is left of an item. To be awaited where it returns a promise. */
   add(entries: readonly Entry[], sequence: number): void | Promise<void> {
     const { current } = this;
     if (current === undefined || current.writer.end >= this.segmentBytes)

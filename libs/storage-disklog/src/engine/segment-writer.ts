@@ -52,7 +52,7 @@ export class SegmentWriter {
 
   /**
    * Adds what is left of an item, again as one item: its entries have one sequence number. To be awaited where it
-   * answers with a promise: enough has gathered to be written.
+   * returns a promise: enough has gathered to be written.
    */
   add(entries: readonly Entry[], sequence: number): void | Promise<void> {
     const { timestamp } = entries[0]!;

@@ -16,7 +16,7 @@ export class SlotTable {
   private readonly chunks: Uint32Array[] = [new Uint32Array(FIRST * WORDS)];
   private count = 0;
 
-  /** Adds a slot; answers its number. */
+  /** Adds a slot; returns its number. */
   add(slot: Slot): number {
     const number = this.count++;
     this.set(number, slot);
@@ -36,7 +36,7 @@ export class SlotTable {
     words[at + 7] = slot.crc;
   }
 
-  /** Adds a slot of another table; answers its number. */
+  /** Adds a slot of another table; returns its number. */
   addFrom(other: SlotTable, from: number): number {
     const number = this.count++;
     this.setFrom(number, other, from);

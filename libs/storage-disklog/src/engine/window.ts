@@ -23,7 +23,7 @@ export class ReadBytes {
     return offset < 0 || offset > this.buffer.length ? NOTHING : this.buffer.subarray(offset);
   }
 
-  /** Does a position lie in it, or right behind it? */
+  /** Does a position lie in it, or right after it? */
   protected reaches(at: number): boolean {
     return this.buffer.length > 0 && at >= this.start && at <= this.start + this.buffer.length;
   }
@@ -31,7 +31,7 @@ export class ReadBytes {
 
 /**
  * Reads a file from a position on into a buffer, from an index of it on.
- * @returns the index behind what was read, below its length only at the end of the file
+ * @returns the index after what was read, below its length only at the end of the file
  */
 export async function readInto(
   file: Pick<FileHandle, 'read'>,

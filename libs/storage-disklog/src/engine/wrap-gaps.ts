@@ -8,7 +8,7 @@ interface Placed {
 }
 
 /**
- * Where files of a wrap log do not follow each other: every file is of the generation behind that of the one before it.
+ * Where files of a wrap log do not follow each other: every file is of the generation after that of the one before it.
  * @param files oldest first
  */
 function gapsBetween(files: readonly Placed[]): string[] {

@@ -36,7 +36,7 @@ export class WriteHandles {
   }
 
   /**
-   * Writes all bytes, one piece behind the other, through a handle that no other write is using.
+   * Writes all bytes, one piece after the other, through a handle that no other write is using.
    * @throws the system's error; a short count without an error (a full device) as ENOSPC
    */
   async write(pieces: readonly Buffer[], at: number): Promise<void> {
@@ -72,7 +72,7 @@ export class WriteHandles {
     return syncing;
   }
 
-  /** Of the file, with whatever stands behind its items. */
+  /** Bytes of the file, with whatever stands after its items. */
   size(): number {
     return this.first.sizeSync();
   }
@@ -81,7 +81,7 @@ export class WriteHandles {
     return this.first.truncate(size);
   }
 
-  /** Closes the handles behind what they are doing; once, whoever else asks. */
+  /** Closes the handles once they have done what they are doing; only the first call does. */
   async close(): Promise<void> {
     await this.openingSecond;
     // Who asked for a sync that fails is told; here it only has to be over.
@@ -94,7 +94,7 @@ export class WriteHandles {
   }
 }
 
-/** What is left of the pieces behind so many bytes. */
+/** The pieces without their first `bytes` bytes. */
 function behind(pieces: readonly Buffer[], bytes: number): readonly Buffer[] {
   let done = 0;
   while (done < pieces.length && bytes >= pieces[done]!.length) bytes -= pieces[done++]!.length;

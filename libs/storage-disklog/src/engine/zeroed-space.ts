@@ -1,7 +1,7 @@
 import type { FileHandle } from '../io/file-system.js';
 
 /**
- * Bytes of zeros written at once. Data that is written meanwhile waits for the device behind them, so they are few
+ * Bytes of zeros written at once. Data that is written meanwhile queues behind them at the device, so they are few
  * where writes come now and then: these take the device less time than it has between a thousand writes a second.
  */
 const MIN_STEP = 256 << 10;
@@ -16,7 +16,7 @@ const SHORT_MS = 50;
 const MIN_SIZE = 64 << 10;
 const MIN_WRITES = 16;
 const MIN_WRITES_MS = 10_000;
-/** A write this large pays for the file's growth by itself, and would only wait for the zeros behind it. */
+/** A write this large pays for the file's growth by itself, and would only wait for zeros that are written ahead of it. */
 const MAX_BYTES_OVER_ZEROS = 512 << 10;
 const ZEROS = Buffer.alloc(256 << 10);
 
@@ -161,7 +161,7 @@ export class ZeroedSpace {
     await done;
   }
 
-  /** Cuts zeros; who is to write behind the cut waits meanwhile. */
+  /** Cuts zeros; who is to write after the cut waits meanwhile. */
   private async cut(from: number): Promise<void> {
     try {
       await this.filler!.truncate(from);

@@ -10,7 +10,7 @@ export function uint32(bytes: Uint8Array, at: number): number {
   return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
 }
 
-/** Each answers where the number ends. */
+/** Writes a number, and returns the position after it. */
 export function putUint16(bytes: Uint8Array, at: number, number: number): number {
   bytes[at] = number >>> 8;
   bytes[at + 1] = number;

@@ -73,7 +73,7 @@ export function writeTerm(
 }
 
 /**
- * Writes the term of one entry without its value's bytes; answers where these belong, and where the term ends without
+ * Writes the term of one entry without its value's bytes; returns where these belong, and where the term ends without
  * them.
  */
 export function writeTermAround(
@@ -251,7 +251,7 @@ export function readPlacedLayout(bytes: Buffer, crc: number, into: Writable<Layo
 
 export interface DecodedTerm {
   readonly entries: readonly Entry[];
-  /** Where the term ends; what lies behind is the trailer, if there is one. */
+  /** Where the term ends; what lies after is the trailer, if there is one. */
   readonly end: number;
 }
 

@@ -191,7 +191,7 @@ async function readItemAt(window: ByteWindow, at: number, line: ItemLine | undef
   }
 }
 
-/** Where the line that starts `from` bytes behind a position ends, counted from that position. */
+/** Where the line that starts `from` bytes after a position ends, counted from that position. */
 async function lineEnd(
   window: ByteWindow,
   at: number,
@@ -211,7 +211,7 @@ async function lineEnd(
   return { reason: at + most < window.size ? 'the line is too long' : 'the line has no end' };
 }
 
-/** Behind the next newline, or where a line of ours begins although the newline before it is damaged. */
+/** After the next newline, or where a line of ours begins although the newline before it is damaged. */
 async function nextStart(window: ByteWindow, from: number): Promise<number | undefined> {
   // The newline before `from` makes that a start itself.
   for (let at = Math.max(0, from - 1); at < window.size;) {

@@ -11,7 +11,7 @@ import {
 } from './entry.js';
 
 /**
- * Items as Erlang's disk_log frames them (`size:u32, "bWLA", [md5], bytes`), with a trailer of ours behind the term.
+ * Items as Erlang's disk_log frames them (`size:u32, "bWLA", [md5], bytes`), with a trailer of ours after the term.
  * `binary_to_term` ignores bytes after the term, so Erlang reads items with a trailer, and we read items without one.
  * Source: Erlang/OTP, kernel, disk_log and disk_log_1.
  *
@@ -51,7 +51,7 @@ export function itemSize(entries: readonly EntryWrite[]): number {
   return ITEM_HEAD + (size >= MD5_FROM ? MD5_SIZE : 0) + size;
 }
 
-/** Writes a whole item that will stand at `position` of its file; answers where it ends in the buffer. */
+/** Writes a whole item that will stand at `position` of its file; returns where it ends in the buffer. */
 export function writeItem(
   entries: readonly EntryWrite[],
   timestamp: number,
@@ -73,7 +73,7 @@ export interface ValueApart {
   readonly bytes: Buffer;
 }
 
-/** Like {@link writeItem}, of one entry whose value's bytes stay where they are; answers where they belong. */
+/** Like {@link writeItem}, of one entry whose value's bytes stay where they are; returns where they belong. */
 export function writeItemAround(
   key: Buffer,
   value: Buffer,

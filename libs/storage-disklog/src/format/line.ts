@@ -58,7 +58,7 @@ export function lineSize(head: Buffer, batch: BatchPart | undefined): number {
   return head.length + TIMESTAMP_DIGITS + batchField(batch).length + SEAL_BYTES;
 }
 
-/** Writes a line without its seal, for which it leaves room; answers where the line ends. */
+/** Writes a line without its seal, for which it leaves room; returns where the line ends. */
 export function writeLine(
   head: Buffer,
   timestamp: number,
@@ -109,7 +109,7 @@ export function readLine(bytes: Buffer, position: number): Line | BadItem {
 
 /** What of a batch's line belongs to its entry alone, as offsets from the line's start and end. */
 export function placeInLine(bytes: Buffer, batch: BatchPart): { start: number; end: number } {
-  // Behind the brace, since a place at 0 would stand for the whole item.
+  // After the brace, since a place at 0 would stand for the whole item.
   return { start: 1, end: bytes.length - SEAL_BYTES - batchField(batch).length };
 }
 

@@ -18,7 +18,7 @@ export interface LogFormat {
 
   /** Size in bytes of the item that {@link writeItem} writes. */
   itemSize(entries: readonly EntryWrite[]): number;
-  /** Writes a whole item that will stand at `position` of its file; answers where it ends in the buffer. */
+  /** Writes a whole item that will stand at `position` of its file; returns where it ends in the buffer. */
   writeItem(
     entries: readonly EntryWrite[],
     timestamp: number,
@@ -28,7 +28,7 @@ export interface LogFormat {
     position: number,
   ): number;
   /**
-   * Writes an item of one entry without its value's bytes, and answers where these belong: they are written to the file
+   * Writes an item of one entry without its value's bytes, and returns where these belong: they are written to the file
    * from where they are. Undefined where items have values in another form.
    */
   readonly writeItemAround?: (
@@ -42,7 +42,7 @@ export interface LogFormat {
   ) => ValueApart;
   /**
    * Writes the trailer of an item whose other bytes stand already.
-   * @param apart what {@link writeItemAround} has answered
+   * @param apart what {@link writeItemAround} returned
    */
   sealItem(
     trailer: Trailer,
@@ -66,7 +66,7 @@ export interface LogFormat {
   /** Reads and checks the one item that these bytes are; it stands at `position` of its file. */
   readItem(bytes: Buffer, position: number): Item | BadItem;
 
-  /** The item at a file position. Behind damage it must fit the items before (`line`). */
+  /** The item at a file position. After damage it must fit the items before (`line`). */
   itemAt(window: ByteWindow, at: number, line?: ItemLine): Found | Promise<Found>;
   /** Reads a plain item, as most are, out of a buffer; undefined where the format has none. */
   readonly readPlainItem?: (buffer: Buffer, start: number, position: number, into: PlainItem) => boolean;

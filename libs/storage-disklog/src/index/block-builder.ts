@@ -26,7 +26,7 @@ const SHORT = 24;
 /** Gathers entries, ascending, into the bytes of one block, which {@link search} and others read. */
 abstract class BlockBuilder {
   firstKey = '';
-  /** Of the block that is being gathered, `count` of them; what lies behind is of earlier ones. */
+  /** Of the block that is being gathered, `count` of them; what lies after is of earlier ones. */
   private readonly keys: string[] = [];
   private count = 0;
   protected itemCount = 0;

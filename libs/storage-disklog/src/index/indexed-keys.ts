@@ -268,7 +268,7 @@ export class IndexedKeys implements FileKeys {
     return at.offset;
   }
 
-  /** The leaves below a block in key order, in runs of about so many bytes that lie one behind the other. */
+  /** The leaves below a block in key order, in runs of about so many bytes that lie one after the other. */
   private async *leafRuns(place: BlockPlace, bytes: number): AsyncGenerator<readonly BlockPlace[]> {
     if (place.offset < this.footer.leavesEnd) {
       yield [place];
@@ -297,7 +297,7 @@ export class IndexedKeys implements FileKeys {
     return true;
   }
 
-  /** Reads blocks that lie one behind the other, past the cache. */
+  /** Reads blocks that lie one after the other, past the cache. */
   private async readRun(run: readonly BlockPlace[]): Promise<readonly Buffer[]> {
     if (!this.isOurs()) throw new IndexDamagedError(this.path, 0);
     const start = run[0]!.offset;

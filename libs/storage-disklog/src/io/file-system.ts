@@ -49,9 +49,9 @@ export interface FileHandle {
   /** Reads up to `length` bytes at a position; a short count means the end of the file. */
   read(target: Buffer, offset: number, length: number, position: number): Promise<number>;
   readSync(target: Buffer, offset: number, length: number, position: number): number;
-  /** Writes at a position and answers how many bytes were taken, which may be fewer than asked. */
+  /** Writes at a position and returns how many bytes were taken, which may be fewer than asked. */
   write(source: Buffer, offset: number, length: number, position: number): Promise<number>;
-  /** Like {@link write}, of several buffers, one behind the other. */
+  /** Like {@link write}, of several buffers, one after the other. */
   writev(sources: readonly Buffer[], position: number): Promise<number>;
   /** Like {@link write}, at once, for files whose writes are not durable by themselves. */
   writeSync(source: Buffer, offset: number, length: number, position: number): number;

@@ -86,7 +86,7 @@ function birthOf(pid: number): string | undefined {
   try {
     const boot = fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
     const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The 20th field behind the process's name, which may hold anything, is its start in ticks since the boot.
+    // The 20th field after the process's name, which may hold anything, is its start in ticks since the boot.
     return `${boot} ${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`;
   } catch {
     return undefined;

@@ -72,7 +72,7 @@ export class PartitionBackup {
       generation = step.item.trailer?.generation ?? generation;
       lastSequence = step.item.trailer?.sequence ?? lastSequence;
     }
-    // What is damaged behind the last item of a closed file stays where it is, for it was data once.
+    // What is damaged after the last item of a closed file stays where it is, for it was data once.
     const length = file.status === 'opened' ? end : extent;
     const head = file.status === 'opened' ? file.format.fileHead('closed') : undefined;
     await this.copy(file.name, file.handle, length, generation, head);

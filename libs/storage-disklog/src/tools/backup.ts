@@ -36,7 +36,7 @@ export interface BackupReport {
  * copying of that partition began, less what retention had dropped.
  *
  * Partitions are copied one after the other, so each is from a moment of its own. Stores of the service's own state
- * (names that begin with `__`) come last: offsets in them never go back behind the data.
+ * (names that begin with `__`) come last: the offsets in them are at least as new as the data.
  *
  * A backup that is at the target already gives the files that have not changed since, and stays whole until the new one
  * takes its place.

@@ -106,7 +106,7 @@ export class StagedDirectory {
     }
   }
 
-  /** Gives the directory its name. Answers where the one before it is now, if there was one: under its name and a suffix. */
+  /** Gives the directory its name. Returns where the one before it is now, if there was one: under its name and a suffix. */
   async publish(suffix = 'replaced'): Promise<string | undefined> {
     await syncTree(this.path);
     let replaced: string | undefined;

@@ -29,7 +29,7 @@ const MAX_LOOKS = 10;
 
 /**
  * Tells a torn tail from rot, by the rule of the engine's recovery: only the newest file of an unclosed log can be
- * torn, and only behind what its items say was on stable storage.
+ * torn, and only after what its items say was on stable storage.
  */
 export async function extentOf(file: SnapshotFile): Promise<FileExtent> {
   const { size, status, isCurrent, format } = file;
@@ -90,7 +90,7 @@ export async function* stepsOf(file: SnapshotFile, end: number): AsyncGenerator<
     const found = await format.itemAt(window, at, bad === undefined ? undefined : line);
     if ('reason' in found) {
       if (bad === undefined && isEmpty && !isOurs) {
-        // Damage from the start: nothing before it tells whose items these are, so those behind it must.
+        // Damage from the start: nothing before it tells whose items these are, so those after it must.
         line = new Line(size, (await scanFile(handle, end, format, () => undefined)).isMixed);
       }
       bad ??= { start: at, reason: found.reason };

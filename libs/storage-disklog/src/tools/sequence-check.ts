@@ -3,7 +3,7 @@ import type { Losses } from './repair-record.js';
 import type { Finding } from './verify.js';
 
 /**
- * Do the items of a log follow each other? In a wrap log every item has the number behind its predecessor's, so a
+ * Do the items of a log follow each other? In a wrap log every item has the number after its predecessor's, so a
  * missing one shows even where no byte is damaged. Compaction leaves numbers out, so elsewhere they must only grow.
  */
 export class SequenceCheck {

@@ -1,7 +1,7 @@
 import type { StoreId } from '@genrocks/storage';
 
 /*
- * Keys of the database. The first byte is the key space, so that the spaces lie one behind the other; all integers
+ * Keys of the database. The first byte is the key space, so that the spaces lie one after the other; all integers
  * are big-endian, so that they sort by number. The README has the layout byte by byte.
  */
 const SYSTEM = 0x00;

@@ -17,7 +17,7 @@ export interface CheckOptions {
 }
 
 /**
- * Checks options against a class with class-validator decorators and answers an instance of it: defaults are those
+ * Checks options against a class with class-validator decorators and returns an instance of it: defaults are those
  * of its property initialisers; `null` counts as not given; text becomes a number, size or boolean where the rules
  * ask for one; nested classes are named by `@ValidateNested()` and `@Type()`.
  *

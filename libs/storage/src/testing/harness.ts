@@ -34,7 +34,7 @@ export interface ConformanceTest {
 /** A test as its file defines it. */
 export interface TestDefinition {
   readonly name: string;
-  /** Answers why the test does not apply, or undefined where it does. */
+  /** Returns why the test does not apply, or undefined where it does. */
   readonly unless?: (supports: StorageSupports) => string | undefined;
   run(context: TestContext): Promise<void>;
 }

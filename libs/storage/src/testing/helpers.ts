@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { isGenRocksError } from '../errors.js';
 import type { BytesLike, LogEntry, PartitionStore, ScanOptions, StoreEntry } from '../partition-store.js';
 
-/** Asserts that a call rejects (and does not throw before it answers a promise) with an error of ours. */
+/** Asserts that a call rejects (and does not throw before it returns a promise) with an error of ours. */
 export async function rejectsWith(code: string, call: () => Promise<unknown>): Promise<void> {
   let outcome: Promise<unknown>;
   try {

@@ -16,7 +16,7 @@ export const DeadLetterHeader = {
   topic: 'genrocks-dlq-topic',
   partition: 'genrocks-dlq-partition',
   offset: 'genrocks-dlq-offset',
-  /** Of `bytes`: the offset behind what was skipped. */
+  /** Of `bytes`: the offset after what was skipped. */
   nextOffset: 'genrocks-dlq-next-offset',
   group: 'genrocks-dlq-group',
   /** Tries that failed. */

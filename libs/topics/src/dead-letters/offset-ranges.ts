@@ -1,4 +1,4 @@
-/** A run of offsets: the first, and the one behind the last. */
+/** A run of offsets: the first, and the one after the last. */
 export type OffsetRange = readonly [from: number, to: number];
 
 /** A set of offsets as sorted runs that do not touch. */

@@ -19,7 +19,7 @@ export class FlightLimiter {
     return taken;
   }
 
-  /** Waits until a permit is free; answers how many were taken, at most `wanted`, and 0 if the signal ended the wait. */
+  /** Waits until a permit is free; returns how many were taken, at most `wanted`, and 0 if the signal ended the wait. */
   async acquire(wanted: number, signal: AbortSignal): Promise<number> {
     while (this.free === 0 && !signal.aborted) await this.wait(signal);
     if (signal.aborted) {

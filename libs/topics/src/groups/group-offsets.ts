@@ -53,7 +53,7 @@ export class GroupOffsets {
 
   /**
    * The lowest and the highest offset any group has committed in a partition. Among the highest, what was past the
-   * end does not count: the log goes on behind the highest, and no client may push it forward.
+   * end does not count: the log goes on after the highest, and no client may push it forward.
    */
   range(topic: string, partition: number): { lowest: number; highest: number } | null {
     const committed = [...(this.byPartition.get(topic)?.get(partition)?.values() ?? [])];

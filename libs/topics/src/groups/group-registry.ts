@@ -131,7 +131,7 @@ export class GroupRegistry {
   }
 
   /**
-   * Moves the committed offsets of a group without members; answers what was (or with `dryRun` would be) committed.
+   * Moves the committed offsets of a group without members; returns what was (or with `dryRun` would be) committed.
    * An offset outside of a partition's range becomes the nearest end of it. Whoever joins while it is written waits, and
    * begins at the new offsets; where somebody has joined before, nothing is written.
    * @throws `GROUP_NOT_FOUND`, `GROUP_NOT_EMPTY`, `TOPIC_NOT_FOUND`, `PARTITION_NOT_FOUND`

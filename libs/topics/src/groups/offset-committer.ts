@@ -8,14 +8,14 @@ const RETRY_MS = 500;
 const DUE_AT = 0.9;
 
 /**
- * Gathers handled offsets of one member and commits them together, every so often: right behind a message that is done,
+ * Gathers handled offsets of one member and commits them together, every so often: right after a message that is done,
  * where one comes in the last part of the interval. Its own write is over then and the next has hardly begun, while a
  * timer goes off together with those of publishers, and two synced writes at once wait for each other.
  */
 export class OffsetCommitter {
   private readonly dirty = new Map<TopicPartition, number>();
   private timer: NodeJS.Timeout | undefined;
-  /** A commit goes behind the next message that is done. */
+  /** A commit goes after the next message that is done. */
   private isDue = false;
   private flushing: Promise<boolean> | undefined;
   private closed = false;

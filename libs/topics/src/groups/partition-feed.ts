@@ -159,7 +159,7 @@ export class PartitionFeed {
     else this.sink.moved();
   }
 
-  /** Goes on behind what is gone or cannot be read, and says so; false for an error that may pass. */
+  /** Goes on after what is gone or cannot be read, and says so; false for an error that may pass. */
   private async passOver(error: unknown): Promise<boolean> {
     if (!isGenRocksError(error) || this.cursor === undefined) return false;
     const lostTo = error.code === 'OFFSET_OUT_OF_RANGE' ? this.afterLoss() : undefined;

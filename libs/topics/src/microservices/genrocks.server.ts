@@ -239,7 +239,7 @@ export class GenRocksServer
     }
   }
 
-  /** Work between Nest's processing hooks; a start hook need not answer what `done` answers. */
+  /** Work between Nest's processing hooks; a start hook need not return what `done` returns. */
   private async processing(context: GenRocksContext, work: () => Promise<void>): Promise<void> {
     const outcome = await new Promise<{ error: unknown } | undefined>((resolve) => {
       const run = () =>

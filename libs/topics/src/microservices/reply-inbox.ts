@@ -33,7 +33,7 @@ class Lane {
     return this.partition.endOffset - this.partition.startOffset;
   }
 
-  /** What lies here now is for nobody; what is published from now on comes behind the truncation. */
+  /** What lies here now is for nobody; what is published from now on comes after the truncation. */
   empty(): void {
     if (this.emptying) return;
     this.emptying = true;
@@ -91,7 +91,7 @@ export class ReplyInbox {
     this.reading = undefined;
   }
 
-  /** Answers the partition that the reply has to go to. */
+  /** Returns the partition that the reply has to go to. */
   expect(correlationId: string, onReply: OnReply): number {
     const next = (this.current + 1) % this.lanes.length;
     if (this.lanes[this.current]!.replies > KEEP_REPLIES && this.lanes[next]!.waiting === 0) {

@@ -47,7 +47,7 @@ export class AppendUnit {
     return writer.count === 0 || (writer.bytes + bound <= maxBatchBytes && writer.count < MAX_RECORDS);
   }
 
-  /** Packs a record; answers its place in the batch. */
+  /** Packs a record; returns its place in the batch. */
   append(record: RecordInput, bound: number = recordBytes(record)): number {
     this.bytes += bound;
     this.writer!.append(record, bound);

@@ -30,7 +30,7 @@ export class BatchFetch {
       bounds.require(offset);
       const endOffset = bounds.end;
       const batches = offset < endOffset ? await reader.read(offset, maxBytes, endOffset, allocate) : [];
-      // Retention came in between: what was read may begin behind a hole that must not go unnoticed.
+      // Retention came in between: what was read may begin after a hole that must not go unnoticed.
       if (bounds.isStale) continue;
       const last = batches[batches.length - 1];
       const nextOffset = last === undefined ? endOffset : nextOffsetOf(last);

@@ -27,7 +27,7 @@ export class LogBounds {
     return this.first;
   }
 
-  /** The offset behind the last record that is stored. */
+  /** The offset after the last record that is stored. */
   get end(): number {
     return this.next;
   }

@@ -60,7 +60,7 @@ export class MessageCursor<T = unknown> {
     return messages;
   }
 
-  /** Where to go on; past what was read, and past gaps behind it. */
+  /** Where to go on; past what was read, and past gaps after it. */
   get nextOffset(): number {
     return this.position;
   }

@@ -15,7 +15,7 @@ export class MessageDecoder {
     return new StoredMessage(this.topic, this.partition, record, this.codec as Codec<T>);
   }
 
-  /** Adds the messages of a batch from `from` on; answers where to read on if it was not read to its end. */
+  /** Adds the messages of a batch from `from` on; returns where to read on if it was not read to its end. */
   decode<T>(batch: Buffer, from: number, limit: number, into: Message<T>[]): number | undefined {
     try {
       const records = new BatchReader(batch, { verify: false });

@@ -9,7 +9,7 @@ export function offsetKey(offset: number): Buffer {
   return key;
 }
 
-/** The base offset behind a key, or undefined for a key that no partition wrote. */
+/** The base offset that a key stands for, or undefined for a key that no partition wrote. */
 export function offsetFromKey(key: Buffer): number | undefined {
   if (key.length !== 8) return undefined;
   const offset = key.readUInt32BE(0) * TWO_32 + key.readUInt32BE(4);

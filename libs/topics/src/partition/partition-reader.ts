@@ -42,7 +42,7 @@ export class PartitionReader {
   }
 
   /**
-   * Batches from the one that holds `offset` on (or the next one behind a gap), before `endOffset`, up to
+   * Batches from the one that holds `offset` on (or the next one after a gap), before `endOffset`, up to
    * `maxBytes` but at least one where there is one.
    */
   async read(offset: number, maxBytes: number, endOffset: number, allocate?: Allocate): Promise<Buffer[]> {
@@ -67,7 +67,7 @@ export class PartitionReader {
   }
 
   /**
-   * The bytes a read at `offset` would meet first, unchecked, and the offset to go on at behind them. Where the store
+   * The bytes a read at `offset` would meet first, unchecked, and the offset at which to go on past them. Where the store
    * itself cannot read them there are none.
    */
   async raw(offset: number, endOffset: number): Promise<{ bytes: Buffer | null; nextOffset: number }> {

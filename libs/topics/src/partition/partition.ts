@@ -78,7 +78,7 @@ export class Partition {
     return this.bounds.start;
   }
 
-  /** The offset behind the last record that is stored. */
+  /** The offset after the last record that is stored. */
   get endOffset(): number {
     return this.bounds.end;
   }
@@ -195,7 +195,7 @@ export class Partition {
     return this.life.opened().reader.backTo(offset);
   }
 
-  /** The bytes that a read at `offset` cannot make sense of, and the offset to go on at behind them. @internal */
+  /** The bytes that a read at `offset` cannot make sense of, and the offset at which to go on past them. @internal */
   unreadableAt(offset: number): Promise<{ bytes: Buffer | null; nextOffset: number }> {
     return this.life.opened().reader.raw(offset, this.endOffset);
   }
@@ -241,7 +241,7 @@ export class Partition {
 
   /**
    * Leaves offsets out: the next record gets this one, or a later one if the log is there already. For messages that
-   * come from another log and keep their offsets. An empty partition begins there, over restarts too; behind records
+   * come from another log and keep their offsets. An empty partition begins there, over restarts too; after records
    * it holds over restarts once something is stored, or committed by a group, from there on.
    * @throws `INVALID_MESSAGE` for what is no offset, `TOPIC_STOPPED`, or what the store says
    */

@@ -5,7 +5,7 @@ import type { Message } from '../message.js';
 export interface WaitOptions {
   /** Milliseconds to wait for data where there is none. Default 0: answer at once. */
   waitMs?: number;
-  /** Ends the wait early; the read then answers with what is there. */
+  /** Ends the wait early; the read then returns with what is there. */
   signal?: AbortSignal;
 }
 

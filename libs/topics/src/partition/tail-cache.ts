@@ -184,7 +184,7 @@ export class CachedTail {
 
   /**
    * Copies of the batches from the one that holds `offset` on, up to `maxBytes` but at least one; undefined on a miss.
-   * @param allocate where they are copied to, one behind the other. Default: memory of their own
+   * @param allocate where they are copied to, one after the other. Default: memory of their own
    */
   read(offset: number, maxBytes: number, allocate?: Allocate): Buffer[] | undefined {
     const run = this.run(offset, maxBytes);
@@ -236,7 +236,7 @@ export class CachedTail {
     if (!this.reaches(offset)) return undefined;
     const { entries } = this;
     let from = this.floor(offset);
-    // Behind the last record of a batch, and before the next one: a gap.
+    // After the last record of a batch, and before the next one: a gap.
     if (entries.at(from)!.nextOffset <= offset) from++;
     let bytes = 0;
     let to = from;

@@ -134,7 +134,7 @@ export function baseOffsetOf(batch: Buffer): number {
   return readInt64(batch, BASE_OFFSET);
 }
 
-/** The offset behind the last record of a batch whose header was checked before. */
+/** The offset after the last record of a batch whose header was checked before. */
 export function nextOffsetOf(batch: Buffer): number {
   return readInt64(batch, BASE_OFFSET) + batch.readInt32BE(LAST_OFFSET_DELTA) + 1;
 }
@@ -152,7 +152,7 @@ export interface NewBatch {
   readonly maxTimestamp: number;
 }
 
-/** Writes header and checksum of a batch whose records lie behind {@link BATCH_HEADER_BYTES} already. */
+/** Writes header and checksum of a batch whose records lie after {@link BATCH_HEADER_BYTES} already. */
 export function writeBatchHeader(batch: Buffer, header: NewBatch): void {
   writeInt64(batch, BASE_OFFSET, header.baseOffset);
   batch.writeInt32BE(batch.length - LOG_OVERHEAD, BATCH_LENGTH);

@@ -13,7 +13,7 @@ export interface RecordView {
   readonly keyLength: number;
   readonly valueAt: number;
   readonly valueLength: number;
-  /** The header count and the headers behind it. */
+  /** The header count and the headers after it. */
   readonly headersAt: number;
   readonly end: number;
 }
@@ -48,7 +48,7 @@ export class BatchReader {
   }
 
   /**
-   * The next record, or undefined behind the last.
+   * The next record, or undefined after the last.
    * @throws {CorruptBatchError} `CORRUPT_BATCH`
    */
   next(): RecordView | undefined {

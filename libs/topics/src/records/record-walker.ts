@@ -5,13 +5,13 @@ import { VarintReader } from './varint.js';
 export const MIN_RECORD_BYTES = 7;
 
 /**
- * Goes over records that lie one behind the other, and never past their end. It tells where the parts of one record are,
+ * Goes over records that lie one after the other, and never past their end. It tells where the parts of one record are,
  * and makes nothing of them.
  *
  * ```
  * record => length attributes timestamp_delta offset_delta key value header_count [name value]
  * ```
- * Attributes are one byte, unused in version 2. Everything else is a zigzag varint, or bytes behind a length that is one;
+ * Attributes are one byte, unused in version 2. Everything else is a zigzag varint, or bytes preceded by their length as one;
  * a length of -1 is null.
  */
 export class RecordWalker {
@@ -21,7 +21,7 @@ export class RecordWalker {
   keyLength = 0;
   valueAt = 0;
   valueLength = 0;
-  /** The header count and the headers behind it. */
+  /** The header count and the headers after it. */
   headersAt = 0;
   /** Where the record ends, and the next one begins. */
   end: number;
@@ -37,7 +37,7 @@ export class RecordWalker {
     this.end = begin;
   }
 
-  /** Is there nothing behind the record? */
+  /** Is there nothing after the record? */
   get isAtEnd(): boolean {
     return this.end === this.buffer.length;
   }
@@ -65,13 +65,13 @@ export class RecordWalker {
     this.walked++;
   }
 
-  /** @throws {CorruptBatchError} `CORRUPT_BATCH` where the headers are not what the record has behind its value */
+  /** @throws {CorruptBatchError} `CORRUPT_BATCH` where the headers are not what the record has after its value */
   checkHeaders(): void {
     walkHeaders(this.varints);
   }
 }
 
-/** Told of each header; the value behind `valueAt` may be null. */
+/** Called with each header. A value whose length is negative is null. */
 type HeaderVisitor = (nameAt: number, nameLength: number, valueAt: number, valueLength: number) => void;
 
 /**

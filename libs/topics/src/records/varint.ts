@@ -11,7 +11,7 @@ export function varintSize(value: number): number {
   return size;
 }
 
-/** Writes a zigzag varint; answers the position behind it. Good for every safe integer within +-2^52. */
+/** Writes a zigzag varint; returns the position after it. Good for every safe integer within +-2^52. */
 export function writeVarint(buffer: Uint8Array, position: number, value: number): number {
   let rest = zigzag(value);
   while (rest >= 0x80) {
@@ -67,7 +67,7 @@ export class VarintReader {
   }
 
   /**
-   * Passes over a field: its length and as many bytes. Behind it, {@link position} less the length is where they began.
+   * Passes over a field: its length and as many bytes. After it, {@link position} less the length is where they began.
    * @returns the length, -1 for null
    * @throws {CorruptBatchError} where it does not fit into the window
    */

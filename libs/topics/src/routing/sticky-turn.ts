@@ -52,7 +52,7 @@ export class StickyTurn {
     const { writes, isWriting } = targets[this.current]!;
     this.bytes = 0;
     this.since = writes;
-    // The first message finds an idle partition's write, and is gone with it: those behind it gather for the next.
+    // The first message finds an idle partition's write, and is gone with it: those after it gather for the next.
     this.until = writes + (isWriting ? 1 : 2);
   }
 

@@ -12,9 +12,9 @@ export interface ConsumePosition {
   readonly topic_id: string;
   readonly format: OutFormat;
   readonly columns?: readonly string[];
-  /** Bytes of the file that hold whole messages; what is behind them is written again. */
+  /** Bytes of the file that hold whole messages; what is after them is written again. */
   readonly bytes: number;
-  /** Of each partition, the offset behind the last message in the file. */
+  /** Of each partition, the offset after the last message in the file. */
   readonly offsets: readonly PartitionOffsetJson[];
 }
 
@@ -40,7 +40,7 @@ export class OutFile {
     private length: number,
     /** Where an earlier run stopped; undefined for a new file. */
     readonly resumed: ConsumePosition | undefined,
-    /** Bytes that were written behind that, and are cut off. */
+    /** Bytes that were written after that, and are cut off. */
     readonly cut: number,
   ) {}
 

@@ -15,7 +15,7 @@ export interface Cursor {
 export interface MessagePage {
   readonly partition: number;
   readonly messages: readonly MessageJson[];
-  /** Where to read on behind them. */
+  /** Where to read on after them. */
   readonly nextOffset: number;
 }
 

@@ -71,7 +71,7 @@ export async function importPartition(
   const behind = store.nextOffset - next;
   if (behind > 0) await skipTo(store.nextOffset);
   const committed = await commitGroups(topics, topic.name, index, store, next);
-  // Offsets that were given once are not given again; behind the last message only a committed offset says so.
+  // Offsets that were given once are not given again; after the last message only a committed offset says so.
   if (behind > 0 && start !== undefined && !store.groups.some(({ offset }) => offset >= next))
     await topics.groups.commitOffsets(IMPORT_GROUP, [{ topic: topic.name, partition: index, offset: next }]);
   return {

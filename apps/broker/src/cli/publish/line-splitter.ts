@@ -1,6 +1,6 @@
 import { GenRocksError } from '@genrocks/storage';
 
-/** A line without its end, and the number of bytes of the input up to behind it. */
+/** A line without its end, and the number of bytes that the input has up to the end of the line. */
 export interface InputLine {
   readonly text: string;
   readonly end: number;

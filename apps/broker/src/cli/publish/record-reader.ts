@@ -14,7 +14,7 @@ export interface ReadFrom {
   readonly columns?: readonly string[] | undefined;
 }
 
-/** A message, and how far the input was read behind it. */
+/** A message, and how far the input was read after it. */
 export interface SourceRecord {
   /** As a line of the HTTP API. */
   readonly line: string;

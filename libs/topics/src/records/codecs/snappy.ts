@@ -7,7 +7,7 @@ interface Snappy {
 
 const snappy = optionalPackage<Snappy>('snappy', 'snappy');
 
-/** The frame of snappy-java, which Java clients and others use: this, two versions, then blocks behind their lengths. */
+/** The frame of snappy-java, which Java clients and others use: this, two versions, then blocks, each after its length. */
 const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0]);
 const XERIAL_HEADER_BYTES = 16;
 

@@ -29,7 +29,7 @@ function ofNode(zstd: ZstdOfNode): CompressionCodec {
     decompress(bytes, limit) {
       const parts: Buffer[] = [];
       let room = limit;
-      // Node's own stops behind the first frame, without a word.
+      // Node's own stops after the first frame, without a word.
       for (const { start, end } of framesOf(bytes, limit)) {
         const part = zstd.zstdDecompressSync(bytes.subarray(start, end), { maxOutputLength: room });
         room -= part.length;
