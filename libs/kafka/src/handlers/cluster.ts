@@ -9,10 +9,12 @@ import { route, type Route } from '../server/request.types.js';
 import type { BrokerContext } from './broker-context.js';
 
 const GROUP = 0;
+const TRANSACTION = 1;
 /** No id is allowed to: the one refusal that every client takes as final. After others librdkafka asks again for ever. */
 const NO_TRANSACTIONS = ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
 const NO_TRANSACTIONS_MESSAGE = 'transactions are not supported';
 const BROKERS = 1;
+const CONTROLLERS = 2;
 
 export function describeClusterRoute({ cluster, clusterId }: BrokerContext): Route {
   return route(describeCluster, ({ endpointType, includeClusterOperations }, { session, access }) => {
@@ -21,7 +23,7 @@ export function describeClusterRoute({ cluster, clusterId }: BrokerContext): Rou
       .map(({ nodeId: brokerId, host, port }) => ({ brokerId, host, port }));
     const isBrokers = endpointType === BROKERS;
     return {
-      errorCode: isBrokers ? ErrorCode.NONE : ErrorCode.INVALID_REQUEST,
+      errorCode: endpointError(endpointType),
       errorMessage: isBrokers ? null : 'there are no controller endpoints',
       endpointType,
       clusterId,
@@ -32,10 +34,22 @@ export function describeClusterRoute({ cluster, clusterId }: BrokerContext): Rou
   });
 }
 
+function endpointError(endpointType: number): ErrorCode {
+  if (endpointType === BROKERS) return ErrorCode.NONE;
+  return endpointType === CONTROLLERS
+    ? ErrorCode.MISMATCHED_ENDPOINT_TYPE
+    : ErrorCode.UNSUPPORTED_ENDPOINT_TYPE;
+}
+
 /** Names the broker that coordinates a group; there are no transactions. */
 export function findCoordinatorRoute({ cluster }: BrokerContext): Route {
   const none = { nodeId: -1, host: '', port: -1 };
-  const refusal = { errorCode: NO_TRANSACTIONS, errorMessage: NO_TRANSACTIONS_MESSAGE, ...none };
+  const noTransactions = { errorCode: NO_TRANSACTIONS, errorMessage: NO_TRANSACTIONS_MESSAGE, ...none };
+  const noSuchKey = {
+    errorCode: ErrorCode.INVALID_REQUEST,
+    errorMessage: 'only groups are coordinated',
+    ...none,
+  };
   return route(findCoordinator, ({ key, keys, keyType }, { session, version }) => {
     const find = (group: string) =>
       keyType === GROUP
@@ -44,7 +58,9 @@ export function findCoordinatorRoute({ cluster }: BrokerContext): Route {
             errorMessage: null,
             ...cluster.node(cluster.coordinatorOf(group), session),
           }
-        : refusal;
+        : keyType === TRANSACTION
+          ? noTransactions
+          : noSuchKey;
     if (version < 4) return { ...find(key), key };
     return { coordinators: keys.map((one) => ({ key: one, ...find(one) })) };
   });

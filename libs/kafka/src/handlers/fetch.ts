@@ -44,8 +44,9 @@ interface PartitionAnswer {
 /** Serves batches as they are stored. Waits where there is too little, and answers at once where there is an error. */
 export function fetchRoute(broker: BrokerContext): Route {
   const serve: HandlerOf<typeof fetch> = async (request, context) => {
-    // Sessions are refused with id 0; whoever names one got it from another broker.
-    if (request.sessionId !== 0) return { errorCode: ErrorCode.FETCH_SESSION_ID_NOT_FOUND, topics: [] };
+    // Sessions are refused with id 0; whoever goes on with one got it from another broker. Epochs of 0 and less begin or
+    // end one, with a request that says everything.
+    if (request.sessionEpoch > 0) return { errorCode: ErrorCode.FETCH_SESSION_ID_NOT_FOUND, topics: [] };
     const wanted = request.topics.map((topic) =>
       topic.partitions.map((partition): Wanted => {
         return { ...partition, find: () => find(broker, topic, partition.index, context.version) };
@@ -110,9 +111,9 @@ class FetchPass {
 
   async read(wanted: Wanted): Promise<PartitionAnswer> {
     const { index, fetchOffset, currentLeaderEpoch } = wanted;
-    if (currentLeaderEpoch > LEADER_EPOCH) return this.fail(index, ErrorCode.UNKNOWN_LEADER_EPOCH);
     const partition = wanted.find();
     if (typeof partition === 'number') return this.fail(index, partition);
+    if (currentLeaderEpoch > LEADER_EPOCH) return this.fail(index, ErrorCode.UNKNOWN_LEADER_EPOCH);
     const room = Math.max(0, Math.min(this.maxBytes - this.bytes, this.memory.room));
     this.isFull ||= this.bytes > 0 && room === 0;
     if (this.isFull && isReadable(partition, fetchOffset)) {

@@ -14,6 +14,14 @@ const MAX_TIMESTAMP = -3;
 /** Where the data on local disk begins, for brokers that move data elsewhere: here it is the same as earliest. */
 const EARLIEST_LOCAL = -4;
 const LATEST_TIERED = -5;
+/** The versions from which on a negative timestamp stands for a place. */
+const PLACES_FROM: ReadonlyMap<number, number> = new Map([
+  [LATEST, 0],
+  [EARLIEST, 0],
+  [MAX_TIMESTAMP, 7],
+  [EARLIEST_LOCAL, 8],
+  [LATEST_TIERED, 9],
+]);
 
 interface Found {
   readonly offset: number;
@@ -63,6 +71,9 @@ async function answerFor(
   const partition = directory.partition(topic, index);
   if (typeof partition === 'number') return { index, errorCode: partition };
   if (currentLeaderEpoch > LEADER_EPOCH) return { index, errorCode: ErrorCode.UNKNOWN_LEADER_EPOCH };
+  if (timestamp < 0 && version < (PLACES_FROM.get(timestamp) ?? Infinity)) {
+    return { index, errorCode: ErrorCode.UNSUPPORTED_VERSION };
+  }
   try {
     const found = await find(partition, timestamp);
     const leaderEpoch = found.offset < 0 ? -1 : LEADER_EPOCH;

@@ -10,6 +10,8 @@ import { isCreatableName } from './topic-directory.js';
 import { withoutRepeats } from './without-repeats.js';
 
 const NO_ID = '00000000-0000-0000-0000-000000000000';
+/** The first version in which an answer's topic may have no name. */
+const NULL_NAME_FROM = 12;
 
 /** Tells of the cluster and its topics; a topic that is created on the way has its leader in the same answer. */
 export function metadataRoute(broker: BrokerContext): Route {
@@ -27,9 +29,10 @@ export function metadataRoute(broker: BrokerContext): Route {
     }
   };
 
-  const byId = (id: string) => {
+  const byId = (id: string, version: number) => {
     const topic = directory.byId(id);
-    return topic === undefined ? unknown(null, id, ErrorCode.UNKNOWN_TOPIC_ID) : describe(topic, cluster);
+    if (topic !== undefined) return describe(topic, cluster);
+    return unknown(version < NULL_NAME_FROM ? '' : null, id, ErrorCode.UNKNOWN_TOPIC_ID);
   };
 
   const serve: HandlerOf<typeof metadata> = async (request, { version, session, access }) => {
@@ -39,7 +42,7 @@ export function metadataRoute(broker: BrokerContext): Route {
       ? topics.listTopics().map(({ name }) => describe(topics.topic(name), cluster))
       : await Promise.all(
           request.topics!.map(({ name, topicId }) =>
-            name === null ? Promise.resolve(byId(topicId)) : byName(name, mayCreate),
+            name === null ? Promise.resolve(byId(topicId, version)) : byName(name, mayCreate),
           ),
         );
     return {

@@ -47,16 +47,13 @@ describe('produce', () => {
     damaged[damaged.length - 1]! ^= 1;
     const oldMagic = Buffer.from(good);
     oldMagic[16] = 1;
-    const gap = Buffer.from(good);
-    gap.writeInt32BE(5, 23);
-    gap.writeUInt32BE(crc32c(gap.subarray(21)), 17);
     const code = async (records: Buffer | null, options = {}) => (await send(records, options)).errorCode;
     expect(await code(damaged)).toBe(2);
-    expect(await code(good.subarray(0, 40))).toBe(2);
-    expect(await code(null)).toBe(2);
-    expect(await code(Buffer.alloc(0))).toBe(2);
-    expect(await code(gap)).toBe(2);
-    expect(await code(oldMagic)).toBe(43);
+    expect(await code(good.subarray(0, 40))).toBe(87);
+    expect(await code(good.subarray(0, -1))).toBe(87);
+    expect(await code(null)).toBe(87);
+    expect(await code(Buffer.alloc(0))).toBe(87);
+    expect(await code(oldMagic)).toBe(87);
     expect(await code(Buffer.concat([good, good]))).toBe(87);
     expect(await code(await batch(1, { attributes: 0x20 }))).toBe(87);
     expect(
@@ -72,6 +69,31 @@ describe('produce', () => {
     expect(await code(good, { topic: 'nowhere' })).toBe(3);
     expect(await code(good, { index: 7 })).toBe(3);
     expect(await code(good, { acks: 2 })).toBe(21);
+    expect(end()).toBe(0);
+  });
+
+  it('tells a batch that was damaged on the way, which may be sent again, from one that was packed wrong', async () => {
+    const good = await batch(2);
+    const packed = (change: (copy: Buffer) => void) => {
+      const copy = Buffer.from(good);
+      change(copy);
+      copy.writeUInt32BE(crc32c(copy.subarray(21)), 17);
+      return copy;
+    };
+    const code = async (records: Buffer) => (await send(records)).errorCode;
+    const gap = packed((copy) => copy.writeInt32BE(5, 23));
+    const damagedGap = Buffer.from(gap);
+    damagedGap[60]! ^= 1;
+    expect(await code(damagedGap)).toBe(2);
+    expect(await code(gap)).toBe(87);
+    expect(await code(packed((copy) => copy.writeInt32BE(0, 57)))).toBe(87);
+    expect(await code(packed((copy) => copy.writeInt32BE(-1, 57)))).toBe(87);
+    expect(await code(packed((copy) => copy.writeInt16BE(7, 21)))).toBe(87);
+    expect(await code(packed((copy) => copy.fill(0xff, 61)))).toBe(87);
+    expect(await code(packed((copy) => copy.writeBigInt64BE(3n, 0)))).toBe(87);
+    expect(await code(await batch(1, { producerId: 1, epoch: 0, sequence: -1 }))).toBe(87);
+    // Its records would all have the one time that the producer names.
+    expect(await code(await batch(1, { attributes: 0x08 }))).toBe(32);
     expect(end()).toBe(0);
   });
 

@@ -1,6 +1,12 @@
 import type { Partition, Topic } from '@genrocks/topics';
-import { firstBatchBytes, magicOf, patchLeaderEpoch, readBatchHeader } from '@genrocks/topics/records';
-import { isError } from '@genrocks/storage';
+import {
+  checkCrc,
+  firstBatchBytes,
+  magicOf,
+  patchLeaderEpoch,
+  readBatchHeader,
+} from '@genrocks/topics/records';
+import { isError, isGenRocksError } from '@genrocks/storage';
 import { LEADER_EPOCH } from '../cluster/virtual-cluster.js';
 import { BatchMaker } from '../message-sets/batch-maker.js';
 import { produce } from '../protocol/apis/produce.js';
@@ -10,7 +16,7 @@ import { type BatchProducer, producerOf } from '../producers/batch-producer.js';
 import type { PartitionProducers } from '../producers/partition-producers.js';
 import { CLOSE, NO_ANSWER, route, type Route } from '../server/request.types.js';
 import type { BrokerContext } from './broker-context.js';
-import { errorCodeOf } from './error-mapping.js';
+import { errorCodeOf, outcomeOf } from './error-mapping.js';
 
 /** The first version whose clients carry record batches. */
 const BATCHES_FROM = 3;
@@ -95,8 +101,23 @@ async function answerFor(
     const batch = version < BATCHES_FROM ? await batches.make(records!) : records!;
     return await append(broker, topic, partition, batch, refuse);
   } catch (error) {
-    return refuse(errorCodeOf(error), isError(error) ? error.message : null);
+    const errorCode = version < BATCHES_FROM ? errorCodeOf(error) : codeOf(error, records!);
+    return refuse(errorCode, isError(error) ? error.message : null);
   }
+}
+
+/**
+ * A checksum that does not match may be the network's fault, and clients send the batch again. Where it matches, the
+ * producer has packed the batch so, and would only do the same again.
+ */
+function codeOf(error: unknown, batch: Buffer): ErrorCode {
+  return isGenRocksError(error, 'CORRUPT_BATCH') && hasRightCrc(batch)
+    ? ErrorCode.INVALID_RECORD
+    : errorCodeOf(error);
+}
+
+function hasRightCrc(batch: Buffer): boolean {
+  return outcomeOf(() => checkCrc(batch)) === ErrorCode.NONE;
 }
 
 /**
@@ -105,12 +126,14 @@ async function answerFor(
  */
 function problemOf(records: Buffer | null, version: number): ErrorCode | undefined {
   const bytes = records === null ? undefined : firstBatchBytes(records);
-  if (bytes === undefined) return ErrorCode.CORRUPT_MESSAGE;
-  if (magicOf(records!) !== 2) return ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT;
-  if (records!.length > bytes) return ErrorCode.INVALID_RECORD;
-  const { transactional, control, compression } = readBatchHeader(records!);
-  if (transactional || control) return ErrorCode.INVALID_RECORD;
-  if (compression === 'zstd' && version < ZSTD_FROM) return ErrorCode.UNSUPPORTED_COMPRESSION_TYPE;
+  if (bytes === undefined || bytes !== records!.length || magicOf(records!) !== 2) {
+    return ErrorCode.INVALID_RECORD;
+  }
+  const header = readBatchHeader(records!);
+  if (header.transactional || header.control || header.baseOffset !== 0) return ErrorCode.INVALID_RECORD;
+  if (header.producerId >= 0 && header.baseSequence < 0) return ErrorCode.INVALID_RECORD;
+  if (header.logAppendTime) return ErrorCode.INVALID_TIMESTAMP;
+  if (header.compression === 'zstd' && version < ZSTD_FROM) return ErrorCode.UNSUPPORTED_COMPRESSION_TYPE;
   return undefined;
 }
 

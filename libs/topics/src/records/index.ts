@@ -2,6 +2,7 @@ export { messagesOfBatch } from '../partition/batch-messages.js';
 export {
   baseOffsetOf,
   type BatchHeader,
+  checkCrc,
   type Compression,
   firstBatchBytes,
   magicOf,

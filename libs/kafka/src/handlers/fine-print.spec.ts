@@ -1,0 +1,104 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Embedded, embed } from '../__fixtures__/embedded.js';
+import { RawClient } from '../__fixtures__/raw-client.js';
+import { describeCluster } from '../protocol/apis/describe-cluster.js';
+import { fetch } from '../protocol/apis/fetch.js';
+import { findCoordinator } from '../protocol/apis/find-coordinator.js';
+import { listOffsets } from '../protocol/apis/list-offsets.js';
+import { metadata } from '../protocol/apis/metadata.js';
+import { ErrorCode } from '../protocol/error-codes.js';
+
+const NOBODYS_ID = '7c3a2a39-64e6-4d0f-9a0e-3a3c6f6d2f10';
+
+// What clients rarely ask for, answered as a Kafka broker answers it.
+describe('the fine print of', () => {
+  let embedded: Embedded;
+  let client: RawClient;
+
+  beforeEach(async () => {
+    embedded = await embed({ autoCreateTopics: false }, { topics: [{ name: 't' }] });
+    await embedded.topics.publish('t', { value: 1 });
+    client = await RawClient.connect(embedded.port);
+  });
+  afterEach(async () => {
+    client.end();
+    await embedded.app.close();
+  });
+
+  describe('Fetch', () => {
+    const ask = (session: { sessionId: number; sessionEpoch: number }, partition = {}, name = 't') => {
+      const partitions = [{ index: 0, fetchOffset: 0, maxBytes: 1_000, ...partition }];
+      return client.call(fetch, 11, {
+        maxWaitMs: 0,
+        minBytes: 1,
+        ...session,
+        topics: [{ name, partitions }],
+      });
+    };
+
+    it('a session is unknown to whoever goes on with it; who begins or ends one is answered in full', async () => {
+      const goesOn = await ask({ sessionId: 9, sessionEpoch: 3 });
+      expect(goesOn).toMatchObject({ errorCode: ErrorCode.FETCH_SESSION_ID_NOT_FOUND, topics: [] });
+      for (const session of [
+        { sessionId: 0, sessionEpoch: 0 },
+        { sessionId: 9, sessionEpoch: 0 },
+        { sessionId: 9, sessionEpoch: -1 },
+      ]) {
+        const answer = await ask(session);
+        expect(answer).toMatchObject({ errorCode: 0, sessionId: 0 });
+        expect(answer.topics[0]!.partitions[0]!.records!.length).toBeGreaterThan(0);
+      }
+    });
+
+    it('a topic that is not there is so whatever leader a client expects', async () => {
+      const whole = { sessionId: 0, sessionEpoch: -1 };
+      const codeOf = async (name: string) =>
+        (await ask(whole, { currentLeaderEpoch: 7 }, name)).topics[0]!.partitions[0]!.errorCode;
+      expect(await codeOf('nowhere')).toBe(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
+      expect(await codeOf('t')).toBe(ErrorCode.UNKNOWN_LEADER_EPOCH);
+    });
+  });
+
+  it('ListOffsets: a negative time is a place from the version on that knows it, and no time before', async () => {
+    const ask = async (version: number, timestamp: number) => {
+      const topics = [{ name: 't', partitions: [{ index: 0, timestamp }] }];
+      const { errorCode, offset } = (await client.call(listOffsets, version, { topics })).topics[0]!
+        .partitions[0]!;
+      return { errorCode, offset };
+    };
+    const refused = { errorCode: ErrorCode.UNSUPPORTED_VERSION, offset: -1 };
+    expect(await ask(1, -1)).toEqual({ errorCode: 0, offset: 1 });
+    expect(await ask(1, -2)).toEqual({ errorCode: 0, offset: 0 });
+    expect(await ask(6, -3)).toEqual(refused);
+    expect(await ask(7, -3)).toEqual({ errorCode: 0, offset: 0 });
+    expect(await ask(7, -4)).toEqual(refused);
+    expect(await ask(8, -4)).toEqual({ errorCode: 0, offset: 0 });
+    expect(await ask(8, -5)).toEqual(refused);
+    expect(await ask(9, -5)).toEqual({ errorCode: 0, offset: -1 });
+    expect(await ask(9, -6)).toEqual(refused);
+  });
+
+  it.each([10, 11, 12])('Metadata %i: a UUID of no topic has no name', async (version) => {
+    const { topics } = await client.call(metadata, version, {
+      topics: [{ topicId: NOBODYS_ID, name: null }],
+    });
+    const name = version < 12 ? '' : null;
+    expect(topics).toMatchObject([{ errorCode: ErrorCode.UNKNOWN_TOPIC_ID, topicId: NOBODYS_ID, name }]);
+  });
+
+  it('FindCoordinator: neither transactions nor groups of kinds to come have one', async () => {
+    const ask = async (keyType: number) =>
+      (await client.call(findCoordinator, 6, { keyType, keys: ['k'] })).coordinators[0]!.errorCode;
+    expect(await ask(0)).toBe(0);
+    expect(await ask(1)).toBe(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
+    expect(await ask(2)).toBe(ErrorCode.INVALID_REQUEST);
+  });
+
+  it('DescribeCluster: controllers are found elsewhere, and other endpoints nowhere', async () => {
+    const ask = async (endpointType: number) =>
+      (await client.call(describeCluster, 1, { includeClusterOperations: false, endpointType })).errorCode;
+    expect(await ask(1)).toBe(0);
+    expect(await ask(2)).toBe(ErrorCode.MISMATCHED_ENDPOINT_TYPE);
+    expect(await ask(3)).toBe(ErrorCode.UNSUPPORTED_ENDPOINT_TYPE);
+  });
+});
