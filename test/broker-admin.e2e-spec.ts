@@ -122,6 +122,7 @@ describe('the HTTP API for operators', () => {
       dry_run: true,
       redriven: 3,
       skipped: 0,
+      problems: [],
     });
     expect((await redrive({ limit: 1 }).expect(200)).body).toMatchObject({ redriven: 1 });
     expect((await redrive({}).expect(200)).body).toMatchObject({ redriven: 2 });

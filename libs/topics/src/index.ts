@@ -4,6 +4,7 @@ export { MESSAGE_ID_HEADER, PUBLISHED_AT_HEADER } from './dedup/message-id.js';
 export type { DedupInfo } from './dedup/message-ids.js';
 export { DEAD_LETTER_PREFIX, DeadLetterHeader, REDRIVES_HEADER } from './dead-letters/dead-letter-headers.js';
 export * from './dead-letters/dead-letter.types.js';
+export * from './dead-letters/dead-letter-errors.js';
 export { DeadLetters } from './dead-letters/dead-letters.js';
 export { defineTopic, type TopicOf } from './define-topic.js';
 export * from './delivery-errors.js';

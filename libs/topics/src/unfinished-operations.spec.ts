@@ -85,7 +85,11 @@ describe('when the process ends in the middle', () => {
       expect(new Set(after)).toEqual(new Set(Array.from({ length: MESSAGES }, (_, value) => value)));
       expect(after.length).toBe(before.length + redriven);
       expect(after.length - MESSAGES).toBeLessThanOrEqual(200);
-      expect(await running.service.deadLetters.redrive('orders.dlq')).toEqual({ redriven: 0, skipped: 0 });
+      expect(await running.service.deadLetters.redrive('orders.dlq')).toEqual({
+        redriven: 0,
+        skipped: 0,
+        problems: [],
+      });
       return ended;
     });
   });

@@ -57,6 +57,28 @@ export class RedriveDto extends DeadLetterFilterDto {
   dryRun: boolean = false;
 }
 
+/** Why a dead letter stays where it is. */
+export class RedriveProblemDto {
+  @ApiProperty({ description: 'Where the dead letter lies' })
+  partition!: number;
+
+  @ApiProperty()
+  offset!: number;
+
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description: 'The topic it says it came from; null where nothing of it can be read',
+  })
+  topic!: string | null;
+
+  @ApiProperty({ example: 'TOPIC_NOT_FOUND' })
+  code!: string;
+
+  @ApiProperty()
+  reason!: string;
+}
+
 export class RedriveResultDto {
   @ApiProperty()
   dry_run!: boolean;
@@ -64,8 +86,11 @@ export class RedriveResultDto {
   @ApiProperty({ description: 'Messages that were, or with dry_run would be, put back' })
   redriven!: number;
 
-  @ApiProperty({ description: 'Dead letters that fit but cannot be put back: bytes that are no messages' })
+  @ApiProperty({ description: 'Dead letters that fit but cannot be put back; they stay' })
   skipped!: number;
+
+  @ApiProperty({ type: [RedriveProblemDto], description: 'Why they were skipped; the first 100' })
+  problems!: readonly RedriveProblemDto[];
 }
 
 export class DeadLetterDto {
@@ -81,23 +106,23 @@ export class DeadLetterDto {
   @ApiProperty({ example: 'orders' })
   topic!: string;
 
-  @ApiProperty()
-  partition!: number;
+  @ApiProperty({ type: Number, nullable: true, description: 'Numbers are null where a header holds none' })
+  partition!: number | null;
 
-  @ApiProperty()
-  offset!: number;
+  @ApiProperty({ type: Number, nullable: true })
+  offset!: number | null;
 
   @ApiProperty({ example: 'billing' })
   group!: string;
 
-  @ApiProperty({ description: 'Tries that failed' })
-  attempts!: number;
+  @ApiProperty({ type: Number, nullable: true, description: 'Tries that failed' })
+  attempts!: number | null;
 
   @ApiProperty({ type: Number, nullable: true })
   first_failed_at!: number | null;
 
-  @ApiProperty()
-  last_failed_at!: number;
+  @ApiProperty({ type: Number, nullable: true })
+  last_failed_at!: number | null;
 
   @ApiProperty({ description: 'How often it had been put back before it failed again' })
   redrives!: number;

@@ -10,6 +10,7 @@ export interface DeadLetter<T = unknown> {
   /** Code or class of the error. */
   readonly error: string;
   readonly topic: string;
+  /** As its header says; NaN where that is no whole number, which nothing of GenRocks writes. So with all numbers here. */
   readonly partition: number;
   readonly offset: number;
   readonly group: string;
@@ -54,9 +55,23 @@ export interface RedriveOptions extends DeadLetterFilter {
   signal?: AbortSignal;
 }
 
+/** Why a dead letter could not be put back. It stays where it is. */
+export interface RedriveProblem {
+  /** Where the dead letter lies. */
+  readonly partition: number;
+  readonly offset: number;
+  /** The topic it says it came from; null where nothing of it can be read. */
+  readonly topic: string | null;
+  /** Code of the error: `INVALID_DEAD_LETTER`, `TOPIC_NOT_FOUND`, `TOPIC_STOPPED`, ... */
+  readonly code: string;
+  readonly reason: string;
+}
+
 export interface RedriveResult {
   /** Messages put back (or with `dryRun`, that would be). */
   readonly redriven: number;
-  /** Dead letters that fit the filter but cannot be put back: bytes that are no messages, or without their value. */
+  /** Dead letters that fit the filter but cannot be put back, and what cannot be read at all. */
   readonly skipped: number;
+  /** Why they were skipped; the first 100. */
+  readonly problems: readonly RedriveProblem[];
 }

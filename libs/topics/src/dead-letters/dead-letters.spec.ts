@@ -72,16 +72,20 @@ describe('dead letters', () => {
 
   it('are put back as they were, and only once, also after a restart', async () => {
     await bury({ key: 'a', value: 1 }, { value: 2 });
-    expect(await letters().redrive('orders.dlq', { dryRun: true })).toEqual({ redriven: 2, skipped: 0 });
+    expect(await letters().redrive('orders.dlq', { dryRun: true })).toEqual({
+      redriven: 2,
+      skipped: 0,
+      problems: [],
+    });
     expect(await returned(2)).toEqual([]);
-    expect(await letters().redrive('orders.dlq')).toEqual({ redriven: 2, skipped: 0 });
+    expect(await letters().redrive('orders.dlq')).toEqual({ redriven: 2, skipped: 0, problems: [] });
     expect((await returned(2)).map(({ key, value, headers }) => [key, value, headers])).toEqual([
       ['a', 1, { 'genrocks-redrives': '1' }],
       [null, 2, { 'genrocks-redrives': '1' }],
     ]);
     await running.stop();
     await boot();
-    expect(await letters().redrive('orders.dlq')).toEqual({ redriven: 0, skipped: 0 });
+    expect(await letters().redrive('orders.dlq')).toEqual({ redriven: 0, skipped: 0, problems: [] });
     await bury({ value: 3 });
     expect((await letters().list('orders.dlq')).map(({ redriven }) => redriven)).toContain(false);
   });
@@ -125,6 +129,7 @@ describe('dead letters', () => {
     await expect(letters().redrive('orders.dlq', { to: 'nowhere' })).resolves.toEqual({
       redriven: 0,
       skipped: 0,
+      problems: [],
     });
   });
 });

@@ -1,24 +1,47 @@
-import { LimitReachedError } from '../errors.js';
+import { isGenRocksError } from '@genrocks/storage';
+import { LimitReachedError, messageOf } from '../errors.js';
 import { KeyedMutex } from '../keyed-mutex.js';
-import type { Message } from '../message.js';
 import { type MetaSnapshot, type MetaStore, redrivenKey } from '../meta/meta-store.js';
 import type { Partition } from '../partition/partition.js';
-import type { RecordInput } from '../records/batch-writer.js';
+import { isUnreadable } from '../partition/unreadable.js';
 import type { Topic } from '../topic.js';
 import type {
   DeadLetter,
   DeadLetterFilter,
   ListDeadLettersOptions,
   RedriveOptions,
+  RedriveProblem,
   RedriveResult,
 } from './dead-letter.types.js';
-import { DEAD_LETTER_PREFIX, DeadLetterHeader, REDRIVES_HEADER, textHeader } from './dead-letter-headers.js';
 import { OffsetRanges } from './offset-ranges.js';
+import { matchesFilter, parseDeadLetter } from './parse-dead-letter.js';
+import { assertComplete, assertRunning, concernsOneOnly, originalOf, partitionIn } from './redriving.js';
 
 /** Dead letters put back before that is written down. A crash in between puts them back again. */
 const PAGE = 200;
 /** Runs of offsets remembered per partition. */
 const MAX_RANGES = 10_000;
+/** Problems a result tells of; more are only counted. */
+const MAX_PROBLEMS = 100;
+
+/** What one redrive has come to so far. */
+class Tally implements RedriveResult {
+  redriven = 0;
+  skipped = 0;
+  readonly problems: RedriveProblem[] = [];
+
+  skip(partition: number, offset: number, topic: string | null, error: unknown): void {
+    this.skipped++;
+    if (this.problems.length >= MAX_PROBLEMS) return;
+    const code = isGenRocksError(error) ? error.code : 'UNKNOWN';
+    this.problems.push({ partition, offset, topic, code, reason: messageOf(error) });
+  }
+
+  get result(): RedriveResult {
+    const { redriven, skipped, problems } = this;
+    return { redriven, skipped, problems };
+  }
+}
 
 /**
  * The messages groups have given up on: to look at, and to put back where they came from.
@@ -66,16 +89,18 @@ export class DeadLetters {
 
   /**
    * Puts dead letters back into the topics they came from, each of them once: a message that fails again becomes a
-   * new dead letter. A keyed message goes where its key belongs now, one without a key to its old partition.
-   * @throws `TOPIC_NOT_FOUND`, `TOPIC_STOPPED`, `LIMIT_REACHED`, or what the store says
+   * new dead letter. A keyed message goes where its key belongs now, one without a key to its old partition. One that
+   * cannot be put back stays, and stops no other: `problems` of the result tells why.
+   * @throws `TOPIC_NOT_FOUND`, `TOPIC_STOPPED` (of the dead-letter topic, and of `to`), `LIMIT_REACHED`, `BACKPRESSURE`,
+   *   or what the store says
    */
   redrive(deadLetterTopic: string, options: RedriveOptions = {}): Promise<RedriveResult> {
     return this.mutex.run(deadLetterTopic, async () => {
-      const result = { redriven: 0, skipped: 0 };
+      const tally = new Tally();
       for (const partition of this.topic(deadLetterTopic).partitions) {
-        await this.redrivePartition(deadLetterTopic, partition, options, result);
+        await this.redrivePartition(deadLetterTopic, partition, options, tally);
       }
-      return result;
+      return tally.result;
     });
   }
 
@@ -83,31 +108,45 @@ export class DeadLetters {
     name: string,
     partition: Partition,
     options: RedriveOptions,
-    result: { redriven: number; skipped: number },
+    tally: Tally,
   ): Promise<void> {
-    const { limit = Infinity, dryRun = false, signal } = options;
+    const { limit = Infinity, signal } = options;
+    const { index } = partition;
     let page: DeadLetter[] = [];
-    for await (const letter of this.matching(name, partition, options)) {
-      if (result.redriven + page.length >= limit || signal?.aborted === true) break;
-      if (letter.redriven) continue;
-      if (letter.kind === 'bytes' || DeadLetterHeader.droppedBytes in letter.message.headers)
-        result.skipped++;
-      else if (page.push(letter) >= PAGE) {
-        result.redriven += await this.putBack(name, partition.index, page, options, dryRun);
-        page = [];
-      }
+    const skipUnreadable = (offset: number, error: unknown) => tally.skip(index, offset, null, error);
+    for await (const letter of this.matching(name, partition, options, skipUnreadable)) {
+      if (tally.redriven + page.length >= limit || signal?.aborted === true) break;
+      if (letter.redriven || !this.mayGo(letter, name, options, tally)) continue;
+      if (page.push(letter) < PAGE) continue;
+      await this.putBack(name, index, page, options, tally);
+      page = [];
     }
-    result.redriven += await this.putBack(name, partition.index, page, options, dryRun);
+    await this.putBack(name, index, page, options, tally);
+  }
+
+  /** Can it be put back, as far as one can tell before? */
+  private mayGo(letter: DeadLetter, name: string, { to }: RedriveOptions, tally: Tally): boolean {
+    if (to !== undefined) assertRunning(this.topic(to));
+    try {
+      assertComplete(letter, name, to);
+      assertRunning(this.topic(to ?? letter.topic));
+      return true;
+    } catch (error) {
+      const { partition, offset } = letter.message;
+      tally.skip(partition, offset, letter.topic, error);
+      return false;
+    }
   }
 
   private async putBack(
     name: string,
     partition: number,
     letters: readonly DeadLetter[],
-    { to }: RedriveOptions,
-    dryRun: boolean,
-  ): Promise<number> {
-    if (dryRun || letters.length === 0) return letters.length;
+    { to, dryRun = false }: RedriveOptions,
+    tally: Tally,
+  ): Promise<void> {
+    if (dryRun) tally.redriven += letters.length;
+    if (dryRun || letters.length === 0) return;
     const { id } = this.topic(name);
     const ranges = this.rangesOf(name, partition);
     ranges.cut(this.topic(name).partition(partition).startOffset);
@@ -117,32 +156,44 @@ export class DeadLetters {
     const results = await Promise.allSettled(
       letters.map(async (letter) => {
         const target = this.topic(to ?? letter.topic);
-        await target.publishRecord(original(letter.message), partitionIn(target, letter));
-        return letter.message.offset;
+        await target.publishRecord(originalOf(letter.message), partitionIn(target, letter));
       }),
     );
-    for (const one of results) if (one.status === 'fulfilled') ranges.add(one.value);
+    const failures: unknown[] = [];
+    for (const [i, one] of results.entries()) {
+      const { message, topic } = letters[i]!;
+      if (one.status === 'fulfilled') ranges.add(message.offset);
+      else if (concernsOneOnly(one.reason)) tally.skip(partition, message.offset, topic, one.reason);
+      else failures.push(one.reason);
+      if (one.status === 'fulfilled') tally.redriven++;
+    }
     await this.meta.write([{ key: redrivenKey(id, partition), value: ranges }]);
     this.redriven.set(`${id}/${partition}`, ranges);
-    for (const one of results) if (one.status === 'rejected') throw one.reason;
-    return letters.length;
+    if (failures.length > 0) throw failures[0];
   }
 
   private async *matching<T>(
     name: string,
     partition: Partition,
     filter: DeadLetterFilter,
+    onUnreadable: (offset: number, error: unknown) => void = () => {},
   ): AsyncIterable<DeadLetter<T>> {
     const ranges = this.rangesOf(name, partition.index);
     const { endOffset } = partition;
     for (let offset = partition.startOffset; offset < endOffset;) {
-      const read = await partition.readMessages<T>({ offset, limit: 500 });
-      for (const message of read.messages) {
-        if (message.offset >= endOffset) return;
-        const letter = parse(message, ranges.has(message.offset));
-        if (letter !== undefined && matches(letter, filter)) yield letter;
+      try {
+        const read = await partition.readMessages<T>({ offset, limit: 500 });
+        for (const message of read.messages) {
+          if (message.offset >= endOffset) return;
+          const letter = parseDeadLetter(message, ranges.has(message.offset));
+          if (letter !== undefined && matchesFilter(letter, filter)) yield letter;
+        }
+        offset = read.nextOffset;
+      } catch (error) {
+        const nextOffset = await behind(partition, offset, error);
+        if (partition.startOffset <= offset) onUnreadable(offset, error);
+        offset = nextOffset;
       }
-      offset = read.nextOffset;
     }
   }
 
@@ -151,59 +202,16 @@ export class DeadLetters {
   }
 }
 
-function parse<T>(message: Message<T>, redriven: boolean): DeadLetter<T> | undefined {
-  const { headers } = message;
-  const text = (name: string) => headers[name] ?? '';
-  const topic = headers[DeadLetterHeader.topic];
-  if (topic === undefined) return undefined;
-  const firstFailed = headers[DeadLetterHeader.firstFailedAt];
-  return {
-    message,
-    kind: text(DeadLetterHeader.kind) === 'bytes' ? 'bytes' : 'message',
-    reason: text(DeadLetterHeader.reason),
-    error: text(DeadLetterHeader.error),
-    topic,
-    partition: Number(text(DeadLetterHeader.partition)),
-    offset: Number(text(DeadLetterHeader.offset)),
-    group: text(DeadLetterHeader.group),
-    attempts: Number(text(DeadLetterHeader.attempts)),
-    firstFailedAt: firstFailed === undefined ? null : Date.parse(firstFailed),
-    lastFailedAt: Date.parse(text(DeadLetterHeader.lastFailedAt)),
-    redrives: Number(text(REDRIVES_HEADER)),
-    redriven,
-  };
-}
-
-function matches(letter: DeadLetter, { topic, group, key, since, until }: DeadLetterFilter): boolean {
-  return (
-    (topic === undefined || letter.topic === topic) &&
-    (group === undefined || letter.group === group) &&
-    (key === undefined || letter.message.key === key) &&
-    (since === undefined || letter.lastFailedAt >= since) &&
-    (until === undefined || letter.lastFailedAt < until)
-  );
-}
-
-/** The message as it was, but for the count of its returns. */
-function original(message: Message): RecordInput {
-  const kept = message.headerBytes.filter(
-    ([name]) => !name.startsWith(DEAD_LETTER_PREFIX) && name !== REDRIVES_HEADER,
-  );
-  const redrives = Number(message.headers[REDRIVES_HEADER] ?? 0) + 1;
-  return {
-    key: message.keyBytes,
-    value: message.valueBytes,
-    headers: [
-      ...kept.map(([name, value]) => ({ name: Buffer.from(name), value })),
-      textHeader(REDRIVES_HEADER, String(redrives)),
-    ],
-    timestamp: Date.now(),
-  };
-}
-
-/** A function that routes may look at the value, which is bytes here; where it sent the message once is as good. */
-function partitionIn(target: Topic, { partition, topic, message }: DeadLetter): number | undefined {
-  const isThere = target.name === topic && partition < target.partitionCount;
-  const byKey = message.keyBytes !== null && target.describe().routing !== 'custom';
-  return isThere && !byKey ? partition : undefined;
+/**
+ * Where to go on after a read that failed for good: behind what retention took meanwhile, or what cannot be read.
+ * @throws the error where it may pass
+ */
+async function behind(partition: Partition, offset: number, error: unknown): Promise<number> {
+  if (isGenRocksError(error, 'OFFSET_OUT_OF_RANGE') && partition.startOffset > offset) {
+    return partition.startOffset;
+  }
+  if (!isUnreadable(error)) throw error;
+  const { nextOffset } = await partition.unreadableAt(offset);
+  if (nextOffset <= offset) throw error;
+  return nextOffset;
 }

@@ -3,6 +3,7 @@ import type { Unreadable } from '../dead-letters/dead-letter-writer.js';
 import type { Message } from '../message.js';
 import { MessageCursor } from '../partition/message-cursor.js';
 import type { Partition } from '../partition/partition.js';
+import { isUnreadable } from '../partition/unreadable.js';
 import { Signal } from '../signal.js';
 import type { TopicPartition } from './assignment.js';
 import type { ConsumerCounters, ConsumerEnvironment } from './consumer-environment.js';
@@ -11,9 +12,6 @@ import type { Failures } from './failures.js';
 
 /** Pause after a read that failed. */
 const READ_RETRY_MS = 200;
-
-/** Errors that come again however often one reads. */
-const UNREADABLE = new Set(['CORRUPT_BATCH', 'UNSUPPORTED_COMPRESSION', 'LOG_CORRUPT']);
 
 /** Takes what was read. */
 export interface FeedSink {
@@ -170,9 +168,7 @@ export class PartitionFeed {
       this.goOnAt(lostTo);
       return true;
     }
-    const unreadable = UNREADABLE.has(error.code)
-      ? await this.unreadable().catch(() => undefined)
-      : undefined;
+    const unreadable = isUnreadable(error) ? await this.unreadable().catch(() => undefined) : undefined;
     if (unreadable === undefined) return false;
     if (await this.failures.buryBytes(unreadable, error)) {
       this.counters.deadLettered++;

@@ -1,4 +1,4 @@
-import type { DeadLetterDto } from '../../dead-letters/dead-letters.dto.js';
+import type { DeadLetterDto, RedriveResultDto } from '../../dead-letters/dead-letters.dto.js';
 import type { GroupDto, GroupSummaryDto, OffsetCommitDto } from '../../groups/groups.dto.js';
 import type { MessageDto, MessagePageDto, ReceiptDto } from '../../messages/messages.dto.js';
 import type { PartitionOffsetDto } from '../../topics/topic-state.dto.js';
@@ -14,6 +14,7 @@ export type ReceiptJson = ReceiptDto;
 export type OffsetJson = OffsetCommitDto;
 export type PartitionOffsetJson = PartitionOffsetDto;
 export type DeadLetterJson = DeadLetterDto;
+export type RedriveJson = RedriveResultDto;
 
 /** Which dead letters are meant. */
 export interface DeadLetterFilterJson {

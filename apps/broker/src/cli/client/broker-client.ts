@@ -8,6 +8,7 @@ import type {
   PageJson,
   PartitionOffsetJson,
   ReceiptJson,
+  RedriveJson,
   TopicJson,
 } from './api.types.js';
 import { type ApiRequest, type Transport, UnexpectedAnswerError } from './transport.js';
@@ -108,7 +109,7 @@ export class BrokerClient {
   redrive(
     name: string,
     options: DeadLetterFilterJson & { to?: string; dry_run?: boolean },
-  ): Promise<{ dry_run: boolean; redriven: number; skipped: number }> {
+  ): Promise<RedriveJson> {
     return this.post(`${topicPath(name)}/redrive`, options);
   }
 

@@ -6,7 +6,7 @@ import type { DeadLetterFilterJson } from '../client/api.types.js';
 import type { BrokerClient } from '../client/broker-client.js';
 import { EXIT } from '../exit-codes.js';
 import type { Output } from '../output.js';
-import { deadLetterTable } from './group-output.js';
+import { deadLetterTable, redriveText } from './group-output.js';
 
 interface FilterOptions extends BrokerOptions {
   topic?: string;
@@ -117,9 +117,7 @@ export class GroupRedriveCommand extends DeadLettersCommand<RedriveOptions> {
       ...(to === undefined ? {} : { to }),
       dry_run: dryRun,
     });
-    const { redriven, skipped } = result;
-    const text = `${redriven} message(s) ${dryRun ? 'would be ' : ''}put back, ${skipped} cannot be`;
-    await out.line(options.json === true ? JSON.stringify(result) : text);
+    await out.line(options.json === true ? JSON.stringify(result) : redriveText(result));
     return EXIT.ok;
   }
 }

@@ -1,4 +1,10 @@
-import type { DeadLetterJson, GroupJson, GroupSummaryJson, OffsetJson } from '../client/api.types.js';
+import type {
+  DeadLetterJson,
+  GroupJson,
+  GroupSummaryJson,
+  OffsetJson,
+  RedriveJson,
+} from '../client/api.types.js';
 import { printable, table } from '../output.js';
 
 export function groupTable(groups: readonly GroupSummaryJson[]): string {
@@ -37,14 +43,23 @@ export function deadLetterTable(letters: readonly DeadLetterJson[]): string {
   return table(
     ['given up at', 'from', 'group', 'attempts', 'back', 'key', 'error', 'reason'],
     letters.map((letter) => [
-      new Date(letter.last_failed_at).toISOString(),
-      `${printable(letter.topic)}/${letter.partition}@${letter.offset}`,
+      letter.last_failed_at === null ? '-' : new Date(letter.last_failed_at).toISOString(),
+      `${printable(letter.topic)}/${letter.partition ?? '?'}@${letter.offset ?? '?'}`,
       printable(letter.group),
-      letter.attempts,
+      letter.attempts ?? '?',
       letter.redriven ? 'yes' : 'no',
       printable(letter.message.key ?? letter.message.key_base64 ?? '-'),
       printable(letter.error),
       printable(letter.reason).slice(0, 100),
     ]),
   );
+}
+
+export function redriveText({ dry_run, redriven, skipped, problems }: RedriveJson): string {
+  const lines = problems.map(
+    ({ partition, offset, code, reason }) => `  ${partition}@${offset}: ${code}: ${printable(reason)}`,
+  );
+  if (skipped > problems.length) lines.push(`  and ${skipped - problems.length} more`);
+  const what = `${redriven} message(s) ${dry_run ? 'would be ' : ''}put back, ${skipped} cannot be`;
+  return [what, ...lines].join('\n');
 }

@@ -77,7 +77,7 @@ describe('genrocks group', () => {
     const dry = await bench.run(['group', 'redrive', 'fussy', 'orders.dlq', '--dry-run']);
     expect(dry.out).toBe('5 message(s) would be put back, 0 cannot be\n');
     const some = await bench.run(['group', 'redrive', 'fussy', 'orders.dlq', '--limit', '2', '--json']);
-    expect(JSON.parse(some.out)).toEqual({ dry_run: false, redriven: 2, skipped: 0 });
+    expect(JSON.parse(some.out)).toEqual({ dry_run: false, redriven: 2, skipped: 0, problems: [] });
     const rest = await bench.run([
       'group',
       'redrive',
