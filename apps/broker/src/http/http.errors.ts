@@ -16,12 +16,16 @@ export class InvalidJsonError extends GenRocksError {
   }
 }
 
-/** `INEXACT_NUMBER`: JSON numbers are doubles here; a longer integer would silently become another number. */
+/** `INEXACT_NUMBER`: JSON numbers are doubles here; what they cannot hold would silently become another number. */
 export class InexactNumberError extends GenRocksError {
   constructor(literal: string) {
     const remedy = 'send it as a string, or send the whole value as value_base64';
-    super('INEXACT_NUMBER', `the number ${literal} cannot be kept exactly; ${remedy}`);
+    super('INEXACT_NUMBER', `the number ${shortened(literal)} cannot be kept exactly; ${remedy}`);
   }
+}
+
+function shortened(literal: string): string {
+  return literal.length > 43 ? `${literal.slice(0, 40)}...` : literal;
 }
 
 /** `BODY_TOO_LARGE`: more bytes than `http.max_body_bytes` (or, for one NDJSON line, `http.max_line_bytes`). */

@@ -1,7 +1,7 @@
 import { isGenRocksError } from '@genrocks/storage';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { findInexactInteger, MAX_DEPTH, parseJson, tryParseJson } from './json.js';
+import { findInexactNumber, MAX_DEPTH, parseJson, tryParseJson } from './json.js';
 
 const parse = (text: string) => parseJson(Buffer.from(text));
 
@@ -43,6 +43,23 @@ describe('parseJson', () => {
     expect(codeOf(() => parse('-9007199254740993'))).toBe('INEXACT_NUMBER');
   });
 
+  it.each([
+    '1e400',
+    '-1e400',
+    `1${'0'.repeat(400)}`,
+    '1E+0309',
+    '1e-400',
+    `0.${'0'.repeat(400)}1`,
+    '0.1e-999',
+  ])('refuses %s, which would become null or 0', (literal) => {
+    expect(codeOf(() => parse(`{"value": [${literal}]}`))).toBe('INEXACT_NUMBER');
+    expect(tryParseJson(Buffer.from(literal))).toBeUndefined();
+  });
+
+  it('names only the beginning of a number without end', () => {
+    expect(() => parse('9'.repeat(1_000_000))).toThrow(/^the number 9{40}\.\.\. cannot/);
+  });
+
   it('takes long digits that are exact, part of a fraction, or in a string', () => {
     for (const text of [
       '9007199254740992',
@@ -51,6 +68,10 @@ describe('parseJson', () => {
       '0.1234567890123456789',
       '1e300',
       '123456789012345678901e-5',
+      '0e400',
+      '-0.000E-999',
+      '1.7976931348623157e308',
+      '5e-324',
     ]) {
       expect(
         codeOf(() => parse(text)),
@@ -64,8 +85,8 @@ describe('parseJson', () => {
       fc.property(fc.jsonValue(), fc.bigInt({ min: 2n ** 53n + 1n, max: 2n ** 70n }), (value, big) => {
         const text = `[${JSON.stringify(value)},${big}]`;
         const exact = String(Number(big)) === String(big);
-        fc.pre(findInexactInteger(JSON.stringify(value)) === undefined);
-        expect(findInexactInteger(text)).toBe(exact ? undefined : String(big));
+        fc.pre(findInexactNumber(JSON.stringify(value)) === undefined);
+        expect(findInexactNumber(text)).toBe(exact ? undefined : String(big));
       }),
     );
   });
@@ -82,7 +103,7 @@ describe('parseJson', () => {
 
   it('goes through a large text without recursion', () => {
     const text = JSON.stringify({ id: '1'.repeat(5_000_000) });
-    expect(findInexactInteger(text)).toBeUndefined();
+    expect(findInexactNumber(text)).toBeUndefined();
   });
 });
 

@@ -2,8 +2,8 @@ import { isUtf8 } from 'node:buffer';
 import { InexactNumberError, InvalidJsonError } from './http.errors.js';
 
 /**
- * Parses a body or a line as JSON without losing anything: bytes that are not UTF-8 and integers that a double cannot
- * hold are refused, not replaced by something near. What is nested too deep is refused, too: parsing takes it, but
+ * Parses a body or a line as JSON without losing anything: bytes that are not UTF-8, integers that a double cannot
+ * hold and numbers beyond its range are refused, not replaced by something near. What is nested too deep is refused, too: parsing takes it, but
  * whatever walks through it recursively would run out of stack.
  * @throws `INVALID_JSON`, `INEXACT_NUMBER`
  */
@@ -17,7 +17,7 @@ export function parseJson(bytes: Buffer): unknown {
     throw new InvalidJsonError(error instanceof Error ? error.message : String(error));
   }
   if (isDeep(text)) throw new InvalidJsonError(`it is nested deeper than ${MAX_DEPTH} levels`);
-  const inexact = findInexactInteger(text);
+  const inexact = findInexactNumber(text);
   if (inexact !== undefined) throw new InexactNumberError(inexact);
   return value;
 }
@@ -28,7 +28,7 @@ export function tryParseJson(bytes: Buffer): { value: unknown } | undefined {
   const text = bytes.toString('utf8');
   try {
     const value = JSON.parse(text) as unknown;
-    return isDeep(text) || findInexactInteger(text) !== undefined ? undefined : { value };
+    return isDeep(text) || findInexactNumber(text) !== undefined ? undefined : { value };
   } catch {
     return undefined;
   }
@@ -51,26 +51,35 @@ function isDeep(text: string): boolean {
   return false;
 }
 
-const LONG_DIGITS = /\d{16}/;
-const INTEGER = /-?\d+(?![\d.eE])/y;
+const LONG_NUMBER = /\d{16}|[eE][-+]?\d{3}/;
+const INTEGER = /^-?\d+$/;
+const ZERO_LITERAL = /^-?[0.]+(?:[eE]|$)/;
 
-/** The first integer literal of a valid JSON text that parsing turned into another number. */
-export function findInexactInteger(text: string): string | undefined {
-  if (!LONG_DIGITS.test(text)) return undefined;
+/**
+ * The first number literal of a valid JSON text that parsing turned into another number: an integer into one near it,
+ * what is too large into infinity (which would be written as `null`), what is too small into 0. Fractions are rounded as everywhere.
+ */
+export function findInexactNumber(text: string): string | undefined {
+  if (!LONG_NUMBER.test(text)) return undefined;
   for (let i = 0; i < text.length; i++) {
     const char = text.charCodeAt(i);
     if (char === QUOTE) {
       i = endOfString(text, i);
     } else if (char === MINUS || (char >= ZERO && char <= NINE)) {
       const end = endOfNumber(text, i);
-      INTEGER.lastIndex = i;
-      const literal = INTEGER.exec(text)?.[0];
-      if (literal !== undefined && literal.length >= 16 && String(Number(literal)) !== literal)
-        return literal;
+      const literal = text.slice(i, end);
+      if (isInexact(literal)) return literal;
       i = end - 1;
     }
   }
   return undefined;
+}
+
+function isInexact(literal: string): boolean {
+  const number = Number(literal);
+  if (!Number.isFinite(number)) return true;
+  if (number === 0) return !ZERO_LITERAL.test(literal);
+  return literal.length >= 16 && INTEGER.test(literal) && String(number) !== literal;
 }
 
 const QUOTE = 0x22;

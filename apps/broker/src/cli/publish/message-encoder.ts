@@ -1,4 +1,4 @@
-import { findInexactInteger } from '../../http/json.js';
+import { findInexactNumber } from '../../http/json.js';
 import { InvalidRecordError } from './record-errors.js';
 
 /** How records of the input become messages. */
@@ -44,7 +44,7 @@ export class MessageEncoder {
   value(text: string, number: number): string {
     const value = parseJson(text, number);
     const asIs =
-      findInexactInteger(text) === undefined
+      findInexactNumber(text) === undefined
         ? `"value":${text}`
         : `"value_base64":"${Buffer.from(text).toString('base64')}"`;
     return this.join(value, number, asIs);
@@ -65,11 +65,11 @@ export class MessageEncoder {
     const given = parseJson(text, number);
     if (typeof given !== 'object' || given === null || Array.isArray(given))
       throw new InvalidRecordError(number, 'must be an object such as {"key": "a", "value": 1}');
-    const inexact = findInexactInteger(text);
+    const inexact = findInexactNumber(text);
     if (inexact !== undefined)
       throw new InvalidRecordError(
         number,
-        `the number ${inexact} cannot be kept exactly; write it as a string, or the value as value_base64`,
+        `the number ${inexact.slice(0, 40)} cannot be kept exactly; write it as a string, or the value as value_base64`,
       );
     const message: Record<string, unknown> = {};
     for (const field of MESSAGE_FIELDS) {
