@@ -39,8 +39,8 @@ export class BrokerClient {
     return this.transport.isShared;
   }
 
-  async topics(): Promise<TopicJson[]> {
-    return (await this.get<{ topics: TopicJson[] }>('v1/topics')).topics;
+  topics(): Promise<TopicJson[]> {
+    return this.list('v1/topics', 'topics');
   }
 
   topic(name: string): Promise<TopicJson> {
@@ -63,9 +63,9 @@ export class BrokerClient {
     return this.post(`${topicPath(name)}/partitions`, { total });
   }
 
-  async offsets(name: string, at: string): Promise<PartitionOffsetJson[]> {
+  offsets(name: string, at: string): Promise<PartitionOffsetJson[]> {
     const path = `${topicPath(name)}/offsets?${query({ at })}`;
-    return (await this.get<{ offsets: PartitionOffsetJson[] }>(path)).offsets;
+    return this.list(path, 'offsets');
   }
 
   /** @param lines messages, one JSON object a line */
@@ -81,8 +81,8 @@ export class BrokerClient {
     return this.request({ method: 'GET', path, waitMs, signal });
   }
 
-  async groups(): Promise<GroupSummaryJson[]> {
-    return (await this.get<{ groups: GroupSummaryJson[] }>('v1/groups')).groups;
+  groups(): Promise<GroupSummaryJson[]> {
+    return this.list('v1/groups', 'groups');
   }
 
   group(group: string): Promise<GroupJson> {
@@ -101,9 +101,9 @@ export class BrokerClient {
     return this.post(`${groupPath(group)}/reset`, options);
   }
 
-  async deadLetters(name: string, filter: DeadLetterFilterJson): Promise<DeadLetterJson[]> {
+  deadLetters(name: string, filter: DeadLetterFilterJson): Promise<DeadLetterJson[]> {
     const path = `${topicPath(name)}/dead-letters?${query({ ...filter })}`;
-    return (await this.get<{ dead_letters: DeadLetterJson[] }>(path)).dead_letters;
+    return this.list(path, 'dead_letters');
   }
 
   redrive(
@@ -121,6 +121,14 @@ export class BrokerClient {
     return this.request({ method: 'GET', path });
   }
 
+  /** @param field that holds the list */
+  private async list<T>(path: string, field: string): Promise<T[]> {
+    const { status, text, json } = await this.exchange({ method: 'GET', path });
+    const list = (json as Readonly<Record<string, unknown>>)[field];
+    if (!Array.isArray(list)) throw new UnexpectedAnswerError(status, text);
+    return list as T[];
+  }
+
   private post<T>(path: string, body?: object): Promise<T> {
     if (body === undefined) return this.request({ method: 'POST', path });
     const bytes = Buffer.from(JSON.stringify(body));
@@ -128,11 +136,17 @@ export class BrokerClient {
   }
 
   private async request<T>(request: ApiRequest): Promise<T> {
+    return (await this.exchange(request)).json as T;
+  }
+
+  /** @throws what the broker answers as a problem; `UNEXPECTED_ANSWER` for what is no object */
+  private async exchange(request: ApiRequest): Promise<{ status: number; text: string; json: unknown }> {
     const { status, text } = await this.transport.send(request);
     const json = parse(text);
     if (status >= 400) throw toError(status, text, json);
-    if (json === undefined && status !== 204) throw new UnexpectedAnswerError(status, text);
-    return json as T;
+    const isObject = typeof json === 'object' && json !== null;
+    if (status >= 300 || (!isObject && status !== 204)) throw new UnexpectedAnswerError(status, text);
+    return { status, text, json };
   }
 }
 

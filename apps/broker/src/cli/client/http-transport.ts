@@ -1,3 +1,7 @@
+import { once } from 'node:events';
+import http, { type IncomingMessage, type RequestOptions } from 'node:http';
+import https from 'node:https';
+import { text } from 'node:stream/consumers';
 import { InvalidArgumentError } from '@genrocks/storage';
 import { type ApiAnswer, type ApiRequest, ConnectionFailedError, type Transport } from './transport.js';
 
@@ -30,26 +34,45 @@ export class HttpTransport implements Transport {
   }
 
   async send({ method, path, body, signal, waitMs = 0 }: ApiRequest): Promise<ApiAnswer> {
-    const timeout = AbortSignal.timeout(waitMs + ANSWER_TIMEOUT_MS);
+    signal?.throwIfAborted();
+    const options: RequestOptions = {
+      method,
+      headers: body === undefined ? this.headers : { ...this.headers, 'content-type': body.type },
+      ...(signal === undefined ? {} : { signal }),
+    };
     try {
-      const answer = await fetch(new URL(path, this.base), {
-        method,
-        headers: body === undefined ? this.headers : { ...this.headers, 'content-type': body.type },
-        ...(body === undefined ? {} : { body: body.bytes }),
-        signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
-      });
-      return { status: answer.status, text: await answer.text() };
+      return await exchange(new URL(path, this.base), options, body?.bytes, waitMs + ANSWER_TIMEOUT_MS);
     } catch (error) {
       if (signal?.aborted === true) throw signal.reason;
-      throw new ConnectionFailedError(this.base.href, reasonOf(error), error);
+      const { code, message } = error as NodeJS.ErrnoException;
+      throw new ConnectionFailedError(this.base.href, code ?? message, error);
     }
   }
 
   async close(): Promise<void> {}
 }
 
-/** What fetch throws says only that it failed; the cause says why. */
-function reasonOf(error: unknown): string {
-  const { cause, message } = error as Error & { cause?: NodeJS.ErrnoException };
-  return cause?.code ?? cause?.message ?? message;
+/**
+ * A request and its whole answer. Not `fetch`: it refuses some ports, and its promise never settles, without keeping the
+ * process alive, where a server accepts a connection and closes it at once, as forwarders of ports do.
+ */
+async function exchange(
+  url: URL,
+  options: RequestOptions,
+  body: Buffer | undefined,
+  timeoutMs: number,
+): Promise<ApiAnswer> {
+  const request = (url.protocol === 'https:' ? https : http).request(url, options);
+  const timer = setTimeout(() => {
+    request.destroy(new Error(`nothing within ${timeoutMs / 1_000} s`));
+  }, timeoutMs);
+  try {
+    request.end(body);
+    const [answer] = (await once(request, 'response')) as [IncomingMessage];
+    // A request that is destroyed on its way destroys its answer.
+    request.on('error', () => {});
+    return { status: answer.statusCode!, text: await text(answer) };
+  } finally {
+    clearTimeout(timer);
+  }
 }
