@@ -5,6 +5,7 @@ import type { BrokerConfig } from '../config/broker-config.js';
 import type { LoadedConfig } from '../config/load-config.js';
 import { LOG_LEVELS } from '../config/log-levels.js';
 import { EXIT } from './exit-codes.js';
+import { onEndSignals } from './signals.js';
 
 interface ServeOptions {
   config?: string;
@@ -93,10 +94,6 @@ function closeOnSignal(app: NestFastifyApplication, limitMs: number): () => bool
   const logger = new Logger('Broker');
   let stopping = false;
   const stop = async (signal: NodeJS.Signals) => {
-    if (stopping) {
-      logger.warn(`${signal} again: ending at once`);
-      process.exit(EXIT.interrupted);
-    }
     stopping = true;
     logger.log(`${signal}: finishing what is in flight`);
     setTimeout(() => {
@@ -112,7 +109,10 @@ function closeOnSignal(app: NestFastifyApplication, limitMs: number): () => bool
       process.exit(EXIT.failed);
     }
   };
-  process.on('SIGTERM', (signal) => void stop(signal));
-  process.on('SIGINT', (signal) => void stop(signal));
+  const stopAtOnce = (signal: NodeJS.Signals) => {
+    logger.warn(`${signal} again: ending at once`);
+    process.exit(EXIT.interrupted);
+  };
+  onEndSignals((signal) => void stop(signal), stopAtOnce);
   return () => stopping;
 }

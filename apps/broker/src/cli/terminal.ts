@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { EXIT } from './exit-codes.js';
+import { onEndSignals } from './signals.js';
 
 /** What a command has around it. Tests give it other streams and another environment. */
 export class Terminal {
@@ -31,10 +32,9 @@ export class Terminal {
 /** The first SIGINT or SIGTERM lets the command finish what it has in hand; a second one ends the process at once. */
 function signalOfProcess(): AbortSignal {
   const ending = new AbortController();
-  const stop = () => {
-    if (ending.signal.aborted) process.exit(EXIT.interrupted);
-    ending.abort();
-  };
-  process.on('SIGINT', stop).on('SIGTERM', stop);
+  onEndSignals(
+    () => ending.abort(),
+    () => process.exit(EXIT.interrupted),
+  );
   return ending.signal;
 }
