@@ -4,6 +4,7 @@ import {
   type BytesLike,
   checkLimit,
   keyFromString,
+  type KeyRange,
   keyToString,
   type LogEntry,
   PartitionStore,
@@ -18,6 +19,7 @@ import {
   withinBytes,
 } from '@genrocks/storage';
 import type { EtsTable, TableWrite } from './ets-table.js';
+import type { LogCursor } from './log-cursor.js';
 import { read, store } from './stored-bytes.js';
 
 export const MAX_KEY_BYTES = 1024 * 1024;
@@ -54,7 +56,7 @@ export class EtsPartitionStore extends PartitionStore {
 
   override async delete(key: BytesLike): Promise<void> {
     this.assertOpen();
-    this.write([{ key: keyToString(key) }]);
+    this.write([toDelete(key)]);
   }
 
   override async exists(key: BytesLike): Promise<boolean> {
@@ -69,13 +71,25 @@ export class EtsPartitionStore extends PartitionStore {
     if (writes.length > 0) this.write(writes);
   }
 
-  scanPages(options?: ScanOptions): AsyncIterable<StoreEntry[]> {
+  async *scanPages(options?: ScanOptions): AsyncGenerator<StoreEntry[]> {
+    this.assertOpen();
     const range = toKeyRange(options);
-    return withinBytes(this.readScan(range), range.maxBytes);
+    yield* withinBytes(this.readScan(range), range.maxBytes);
   }
 
-  readLogPages(options: ReadLogOptions = {}): AsyncIterable<LogEntry[]> {
-    return this.readLog(checkLimit(options.limit));
+  async *readLogPages(options: ReadLogOptions = {}): AsyncGenerator<LogEntry[]> {
+    this.assertOpen();
+    let left = checkLimit(options.limit);
+    const log = this.table.log();
+    while (left > 0) {
+      const page = readLogPage(log, Math.min(left, PAGE_ENTRIES));
+      if (page.length === 0) return;
+      left -= page.length;
+      if (left === 0) log.end();
+      else log.unpin();
+      yield page;
+      this.assertOpen();
+    }
   }
 
   async info(): Promise<StoreInfo> {
@@ -129,8 +143,7 @@ export class EtsPartitionStore extends PartitionStore {
     this.onEvent({ type: 'write', items: writes.length, bytes, ms });
   }
 
-  private async *readScan(range: ReturnType<typeof toKeyRange>): AsyncGenerator<StoreEntry[]> {
-    this.assertOpen();
+  private async *readScan(range: KeyRange): AsyncGenerator<StoreEntry[]> {
     for (const records of this.table.scan(range, PAGE_ENTRIES)) {
       let page: StoreEntry[] = [];
       let bytes = 0;
@@ -149,34 +162,31 @@ export class EtsPartitionStore extends PartitionStore {
     }
   }
 
-  private async *readLog(limit: number): AsyncGenerator<LogEntry[]> {
-    this.assertOpen();
-    if (limit === 0) return;
-    let page: LogEntry[] = [];
-    let bytes = 0;
-    let left = limit;
-    for (const [key, { value, timestamp }] of this.table.log()) {
-      page.push({ type: 'put', key: keyFromString(key), value: read(value), timestamp });
-      bytes += key.length + value.length;
-      const ended = --left === 0;
-      if (!ended && page.length < PAGE_ENTRIES && bytes < PAGE_BYTES) continue;
-      yield page;
-      this.assertOpen();
-      page = [];
-      bytes = 0;
-      if (ended) return;
-    }
-    if (page.length > 0) yield page;
-  }
-
   private assertOpen(): void {
     if (this.closed) throw new StoreClosedError(`store ${this.topic}/${this.partition}`);
   }
 }
 
+function readLogPage(log: LogCursor, max: number): LogEntry[] {
+  const page: LogEntry[] = [];
+  let bytes = 0;
+  while (page.length < max && bytes < PAGE_BYTES) {
+    const next = log.next();
+    if (next === undefined) break;
+    const [key, { value, timestamp }] = next;
+    page.push({ type: 'put', key: keyFromString(key), value: read(value), timestamp });
+    bytes += key.length + value.length;
+  }
+  return page;
+}
+
 function toWrite(operation: BatchOperation): TableWrite {
-  if (operation.type === 'delete') return { key: keyToString(operation.key) };
+  if (operation.type === 'delete') return toDelete(operation.key);
   return toPut(operation.key, operation.value);
+}
+
+function toDelete(key: BytesLike): TableWrite {
+  return { key: keyToString(key, MAX_KEY_BYTES) };
 }
 
 function toPut(key: BytesLike, value: BytesLike): TableWrite {

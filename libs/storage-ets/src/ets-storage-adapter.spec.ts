@@ -1,4 +1,7 @@
-import { isGenRocksError, type PartitionStore, type StoreEvent } from '@genrocks/storage';
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { isGenRocksError, type LogEntry, type PartitionStore, type StoreEvent } from '@genrocks/storage';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ENTRY_OVERHEAD } from './ets-table.js';
 import { EtsStorageAdapter } from './index.js';
@@ -16,6 +19,12 @@ async function keysOf(store: PartitionStore): Promise<string[]> {
   const keys: string[] = [];
   for await (const { key } of store.scan()) keys.push(key.toString());
   return keys;
+}
+
+/** What nobody refers to any more is freed now. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
 }
 
 describe('EtsStorageAdapter', () => {
@@ -114,6 +123,30 @@ describe('EtsStorageAdapter', () => {
     for await (const page of store.scanPages()) sizes.push(page.length);
     for await (const page of store.readLogPages()) sizes.push(page.length);
     expect(sizes).toEqual([1, 1, 1, 1, 1, 1]);
+  });
+
+  it('keeps nothing of what comes and goes for a reader of the log who waits', async () => {
+    const store = await adapter.open('orders', 0);
+    const keys = Array.from({ length: 600 }, (_, i) => `${i}`);
+    const value = Buffer.alloc(16 * 1024);
+    for (const key of keys) await store.put(key, value);
+    const log = store.readLogPages()[Symbol.asyncIterator]();
+    expect((await log.next()).value).toHaveLength(64);
+    collectGarbage();
+    const before = process.memoryUsage().arrayBuffers;
+    for (let round = 0; round < 40; round++) {
+      for (const key of keys.slice(0, 590)) {
+        await store.delete(key);
+        await store.put(key, value);
+      }
+    }
+    await setImmediate();
+    collectGarbage();
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(48 * 1024 * 1024);
+    const rest: LogEntry[] = [];
+    for (let page = await log.next(); !page.done; page = await log.next()) rest.push(...page.value);
+    // What was written again belongs behind the end of this log.
+    expect(rest.map(({ key }) => key.toString())).toEqual(keys.slice(590));
   });
 
   it('reads a log to the newest write of its beginning, not for as long as somebody writes', async () => {

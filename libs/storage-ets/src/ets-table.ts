@@ -1,4 +1,5 @@
 import { type KeyRange, SortedKeyMap } from '@genrocks/storage';
+import { LogCursor } from './log-cursor.js';
 import type { MemoryBudget } from './memory-budget.js';
 import type { StoredBytes } from './stored-bytes.js';
 
@@ -88,12 +89,8 @@ export class EtsTable {
   }
 
   /** Records in the order of their writes, up to the newest at the time of the call; lives through changes. */
-  *log(): IterableIterator<[string, EtsRecord]> {
-    const last = this.sequence;
-    for (const pair of this.records) {
-      if (pair[1].sequence > last) return;
-      yield pair;
-    }
+  log(): LogCursor {
+    return new LogCursor(this.records, this.sequence);
   }
 
   private put(key: string, value: StoredBytes): void {

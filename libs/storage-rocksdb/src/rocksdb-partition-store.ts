@@ -71,7 +71,7 @@ export class RocksDbPartitionStore extends PartitionStore {
 
   override async delete(key: BytesLike): Promise<void> {
     this.assertOpen();
-    await this.write([{ key: keyToString(key) }]);
+    await this.write([toDelete(key)]);
   }
 
   override async exists(key: BytesLike): Promise<boolean> {
@@ -86,14 +86,18 @@ export class RocksDbPartitionStore extends PartitionStore {
     if (writes.length > 0) await this.write(writes);
   }
 
-  scanPages(options?: ScanOptions): AsyncIterable<StoreEntry[]> {
+  async *scanPages(options?: ScanOptions): AsyncGenerator<StoreEntry[]> {
+    this.assertOpen();
     const range = toKeyRange(options);
-    const pages = scan(this.database, this.state, range, () => this.assertOpen());
-    return withinBytes(pages, range.maxBytes);
+    yield* withinBytes(
+      scan(this.database, this.state, range, () => this.assertOpen()),
+      range.maxBytes,
+    );
   }
 
-  readLogPages(options: ReadLogOptions = {}): AsyncIterable<LogEntry[]> {
-    return readLog(this.database, this.state, checkLimit(options.limit), () => this.assertOpen());
+  async *readLogPages(options: ReadLogOptions = {}): AsyncGenerator<LogEntry[]> {
+    this.assertOpen();
+    yield* readLog(this.database, this.state, checkLimit(options.limit), () => this.assertOpen());
   }
 
   async info(): Promise<StoreInfo> {
@@ -177,8 +181,12 @@ export class RocksDbPartitionStore extends PartitionStore {
 }
 
 function toWrite(operation: BatchOperation): EntryWrite {
-  if (operation.type === 'delete') return { key: keyToString(operation.key) };
+  if (operation.type === 'delete') return toDelete(operation.key);
   return toPut(operation.key, operation.value);
+}
+
+function toDelete(key: BytesLike): EntryWrite {
+  return { key: keyToString(key, MAX_KEY_BYTES) };
 }
 
 function toPut(key: BytesLike, value: BytesLike): EntryWrite {

@@ -122,6 +122,19 @@ describe('RocksDbStorageAdapter', () => {
     expect((await collect(store.readLogPages())).map((page) => page.length)).toEqual([2, 2, 2]);
   });
 
+  it('pages deflated values by what they are when they are read', async () => {
+    const store = await (await create({ sync: 'os', compression: 'deflate' })).open('orders', 0);
+    const value = Buffer.alloc(1_500_000);
+    for (let i = 0; i < 6; i++) await store.put(`${i}`, value);
+    expect((await store.info()).bytes).toBeLessThan(value.length);
+    // A page is full with the entry that passes 4 MiB.
+    expect((await collect(store.scanPages())).map((page) => page.length)).toEqual([3, 3]);
+    expect((await collect(store.scanPages({ reverse: true }))).map((page) => page.length)).toEqual([3, 3]);
+    expect((await collect(store.readLogPages())).map((page) => page.length)).toEqual([3, 3]);
+    expect(await collect(store.scanPages({ maxBytes: value.length }))).toHaveLength(1);
+    expect((await collect(store.scan())).every((entry) => entry.value.equals(value))).toBe(true);
+  });
+
   it('deflates what gets smaller, and reads both kinds whatever it is set to', async () => {
     const path = await directory();
     const text = 'all the same '.repeat(1000);

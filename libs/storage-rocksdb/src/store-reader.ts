@@ -1,7 +1,14 @@
 import { keyToString, type KeyRange, type LogEntry, type StoreEntry } from '@genrocks/storage';
 import type { Database } from './database/database.js';
 import { type RawEntry } from './database/native.js';
-import { RECORD_HEAD, sequenceOf, timestampOf, valueOf } from './database/record.js';
+import {
+  isDeflated,
+  plainValueOf,
+  RECORD_HEAD,
+  sequenceOf,
+  timestampOf,
+  valueOf,
+} from './database/record.js';
 import type { StoreState } from './database/store-state.js';
 
 /** Entries of a page at most, and the bytes it may take where entries are large. */
@@ -28,7 +35,10 @@ export async function* scan(
     await database.committer.settled(state);
     if (raw.length === 0) break;
     const last = keyToString(state.keys.userKey(raw.at(-1)!.key));
-    yield await Promise.all(raw.map((entry) => toStoreEntry(state, entry)));
+    for await (const page of pagesByBytes(raw, (entry) => toStoreEntry(state, entry), maxBytes)) {
+      yield page;
+      assertOpen();
+    }
     if (raw.length < count) break;
     left -= raw.length;
     if (reverse) to = last;
@@ -54,31 +64,63 @@ export async function* readLog(
     if (order.length === 0) break;
     const records = await database.get(order.map(({ value }) => state.keys.entry(keyToString(value))));
     await database.committer.settled(state);
-    const entries: LogEntry[] = [];
-    for (const [i, { key, value }] of order.entries()) {
-      const record = records[i];
-      // Overwritten or deleted since its place in the order was read.
-      if (record === null || sequenceOf(record!) !== state.keys.parseSequence(key)) continue;
-      entries.push({
-        type: 'put',
-        key: value,
-        value: await valueOf(record!, state.name),
-        timestamp: timestampOf(record!),
-      });
+    const written = order.flatMap(({ key, value }, i) => {
+      const record = records[i]!;
+      // Otherwise overwritten or deleted since its place in the order was read.
+      const current = record !== null && sequenceOf(record) === state.keys.parseSequence(key);
+      return current ? { key: value, value: record } : [];
+    });
+    left -= written.length;
+    for await (const page of pagesByBytes(written, (entry) => toLogEntry(state, entry))) {
+      yield page;
+      assertOpen();
     }
-    left -= entries.length;
-    if (entries.length > 0) yield entries;
     assertOpen();
     if (order.length < count) break;
     gte = state.keys.sequence(state.keys.parseSequence(order.at(-1)!.key) + 1);
   }
 }
 
-async function toStoreEntry(state: StoreState, { key, value }: RawEntry): Promise<StoreEntry> {
-  return { key: state.keys.userKey(key), value: await valueOf(value, state.name) };
+/**
+ * Entries of a page one by one, in pages by the bytes of their values: a value may be a thousand times as large as what
+ * is stored of it.
+ */
+async function* pagesByBytes<T extends { readonly value: Buffer }>(
+  raw: readonly RawEntry[],
+  convert: (entry: RawEntry) => T | Promise<T>,
+  maxBytes = PAGE_BYTES,
+): AsyncGenerator<T[]> {
+  const enough = Math.min(PAGE_BYTES, maxBytes);
+  let page: T[] = [];
+  let bytes = 0;
+  for (const entry of raw) {
+    const converting = convert(entry);
+    const converted = converting instanceof Promise ? await converting : converting;
+    page.push(converted);
+    bytes += converted.value.length;
+    if (bytes < enough) continue;
+    yield page;
+    page = [];
+    bytes = 0;
+  }
+  if (page.length > 0) yield page;
 }
 
-/** Entries that fit a page even where all of them are as large as the store's largest. */
+function toStoreEntry(state: StoreState, { key, value: record }: RawEntry): StoreEntry | Promise<StoreEntry> {
+  const userKey = state.keys.userKey(key);
+  if (!isDeflated(record)) return { key: userKey, value: plainValueOf(record) };
+  return valueOf(record, state.name).then((value) => ({ key: userKey, value }));
+}
+
+type Put = LogEntry & { readonly type: 'put' };
+
+function toLogEntry(state: StoreState, { key, value: record }: RawEntry): Put | Promise<Put> {
+  const timestamp = timestampOf(record);
+  if (!isDeflated(record)) return { type: 'put', key, value: plainValueOf(record), timestamp };
+  return valueOf(record, state.name).then((value) => ({ type: 'put', key, value, timestamp }));
+}
+
+/** Entries whose stored bytes fit a page even where all of them are as large as the store's largest. */
 function pageSize({ counters }: StoreState, maxBytes = PAGE_BYTES): number {
   const fitting = Math.floor(Math.min(PAGE_BYTES, maxBytes) / (counters.largest + RECORD_HEAD));
   return Math.max(1, Math.min(PAGE_ENTRIES, fitting));

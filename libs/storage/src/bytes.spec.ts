@@ -77,6 +77,14 @@ describe('keyToString', () => {
   });
 });
 
+describe('toKeyRange', () => {
+  it('answers a boolean for reverse, whatever stands for one', () => {
+    expect([undefined, false, 0, true, 1].map((reverse) => toKeyRange({ reverse } as never).reverse)).toEqual(
+      [false, false, false, true, true],
+    );
+  });
+});
+
 describe('toBuffer', () => {
   it('shows the bytes of a view without copying them', () => {
     const memory = Uint8Array.from([1, 2, 3, 4]);

@@ -69,7 +69,9 @@ export interface KeyRange {
  * @throws {InvalidArgumentError} for a limit, in entries or bytes, that is not a whole number from 0
  */
 export function toKeyRange(options: ScanOptions = {}): KeyRange {
-  const { gt, gte, lt, lte, prefix, reverse = false } = options;
+  const { gt, gte, lt, lte, prefix } = options;
+  // Callers without types may give anything; what is behind an adapter may take booleans only.
+  const reverse = Boolean(options.reverse);
   const limit = checkLimit(options.limit);
   const maxBytes = checkLimit(options.maxBytes, 'maxBytes');
   let lower = '';

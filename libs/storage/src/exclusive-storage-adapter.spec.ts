@@ -70,6 +70,15 @@ describe('an exclusive adapter', () => {
     await expect(adapter.open('a', 0)).rejects.toMatchObject({ code: 'LOCKED' });
   });
 
+  it("takes no 'retain' but those there are: a misspelt 'all' would drop what it was to keep", async () => {
+    const adapter = new FailingAdapter();
+    for (const retain of ['All', '', null, true] as never[]) {
+      await expect(adapter.open('a', 0, { retain })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    }
+    await adapter.open('a', 0, { retain: 'all' });
+    await adapter.open('b', 0, { retain: 'policy' });
+  });
+
   it('closes every store and itself, though one of them fails, and tells of it', async () => {
     const adapter = new FailingAdapter();
     await adapter.open('stuck', 0);

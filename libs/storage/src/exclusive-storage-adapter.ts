@@ -1,4 +1,4 @@
-import { LockedError, StoreClosedError } from './errors.js';
+import { InvalidArgumentError, LockedError, StoreClosedError } from './errors.js';
 import type { PartitionStore } from './partition-store.js';
 import { type OpenStoreOptions, StorageAdapter, type StoreId } from './storage-adapter.js';
 import { assertPartition, assertTopicName } from './topic-name.js';
@@ -43,6 +43,7 @@ export abstract class ExclusiveStorageAdapter extends StorageAdapter {
 
   async open(topic: string, partition: number, options: OpenStoreOptions = {}): Promise<PartitionStore> {
     const id = this.checkId(topic, partition);
+    assertRetain(options.retain);
     this.validateSettings(options.settings ?? {});
     return this.hold(id, (free) => this.openStore(id, options, free));
   }
@@ -108,4 +109,10 @@ export abstract class ExclusiveStorageAdapter extends StorageAdapter {
   private assertOpen(): void {
     if (this.closing !== undefined) throw new StoreClosedError(`the ${this.name} storage adapter`);
   }
+}
+
+/** A misspelt `all` must not become a store that drops what it was to keep. */
+function assertRetain(retain: unknown): void {
+  if (retain === undefined || retain === 'policy' || retain === 'all') return;
+  throw new InvalidArgumentError(`retain must be 'policy' or 'all', not ${JSON.stringify(retain)}`);
 }

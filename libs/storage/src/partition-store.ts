@@ -164,7 +164,8 @@ export abstract class PartitionStore {
   /**
    * Live entries in key order, in pages of a size that suits the adapter (never empty). The scan shows the store as
    * of its first page at the earliest; entries written meanwhile may or may not appear, each key at most once.
-   * Ending the iteration early frees what it holds. The conditions are read when the iteration begins.
+   * Ending the iteration early frees what it holds. The conditions are read, and refused, when the
+   * iteration begins.
    */
   abstract scanPages(options?: ScanOptions): AsyncIterable<StoreEntry[]>;
 

@@ -135,4 +135,21 @@ describe('SortedKeyMap', () => {
     map.clear();
     expect([map.size, map.get(padded(1)), [...map.entries()]]).toEqual([0, undefined, []]);
   });
+
+  it('does not keep the blocks of keys that are gone, in whatever order they went', () => {
+    for (const order of ['ascending', 'descending', 'scattered']) {
+      const map = large(20_000);
+      const all = [...map.entries()].map(([key]) => key);
+      const doomed = all.filter((_, i) => i % 100 !== 0);
+      if (order === 'descending') doomed.reverse();
+      if (order === 'scattered')
+        doomed.sort((a, b) => ((Number(a) * 7919) % 40_009) - ((Number(b) * 7919) % 40_009));
+      for (const key of doomed) map.delete(key);
+      const kept = all.filter((_, i) => i % 100 === 0);
+      expect([...map.entries()].map(([key]) => key)).toEqual(kept);
+      for (const key of kept) expect(map.get(key)).toBe(Number(key));
+      // Two hundred keys, of the twenty thousand that took forty blocks.
+      expect([...map.runs()].length, order).toBeLessThanOrEqual(4);
+    }
+  });
 });

@@ -6,6 +6,9 @@ import type { KeyRange } from './bytes.js';
  */
 const BLOCK_SIZE = 512;
 
+/** A block with fewer keys goes into a neighbour with room for them: arrays that shrink keep the memory they had. */
+const SPARSE = BLOCK_SIZE / 4;
+
 interface Block<V> {
   keys: string[];
   values: V[];
@@ -65,6 +68,7 @@ export class SortedKeyMap<V> {
     block.keys.splice(at, 1);
     this.count--;
     if (block.keys.length === 0) this.blocks.splice(index, 1);
+    else if (block.keys.length < SPARSE) this.mergeAround(index);
     return previous;
   }
 
@@ -163,6 +167,18 @@ export class SortedKeyMap<V> {
     const half = block.keys.length >> 1;
     const upper = { keys: block.keys.splice(half), values: block.values.splice(half) };
     this.blocks.splice(index + 1, 0, upper);
+  }
+
+  private mergeAround(index: number): void {
+    const fits = (left: number) =>
+      left >= 0 &&
+      left + 1 < this.blocks.length &&
+      this.blocks[left]!.keys.length + this.blocks[left + 1]!.keys.length <= BLOCK_SIZE / 2;
+    const left = [index, index - 1].find(fits);
+    if (left === undefined) return;
+    const [lower, upper] = this.blocks.slice(left, left + 2) as [Block<V>, Block<V>];
+    const merged = { keys: lower.keys.concat(upper.keys), values: lower.values.concat(upper.values) };
+    this.blocks.splice(left, 2, merged);
   }
 
   /** The last block whose first key is not above `key`; block 0 where all are. */

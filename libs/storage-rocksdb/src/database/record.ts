@@ -49,12 +49,21 @@ export function timestampOf(record: Buffer): number {
   return record.readUIntBE(TIMESTAMP_AT, 6);
 }
 
+export function isDeflated(record: Buffer): boolean {
+  return (record[0]! & DEFLATED) !== 0;
+}
+
+/** The value of a record that is not deflated. */
+export function plainValueOf(record: Buffer): Buffer {
+  return record.subarray(RECORD_HEAD);
+}
+
 /** The value of a record; `what` names the store in the error. Throws `LOG_CORRUPT`. */
 export async function valueOf(record: Buffer, what: string): Promise<Buffer> {
-  const value = record.subarray(RECORD_HEAD);
-  if ((record[0]! & DEFLATED) === 0) return value;
+  const stored = plainValueOf(record);
+  if (!isDeflated(record)) return stored;
   try {
-    return await inflate(value);
+    return await inflate(stored);
   } catch (cause) {
     throw new LogCorruptError(what, `a deflated value cannot be read (${(cause as Error).message})`);
   }

@@ -64,8 +64,8 @@ export class ArrayStore extends PartitionStore {
     return found ? Buffer.from(this.table.entries[at]!.value) : undefined;
   }
 
-  scanPages(options: ScanOptions = {}): AsyncIterable<StoreEntry[]> {
-    return withinBytes(this.pages(options), checkLimit(options.maxBytes, 'maxBytes'));
+  async *scanPages(options: ScanOptions = {}): AsyncIterable<StoreEntry[]> {
+    yield* withinBytes(this.pages(options), checkLimit(options.maxBytes, 'maxBytes'));
   }
 
   private async *pages(options: ScanOptions): AsyncIterable<StoreEntry[]> {

@@ -219,7 +219,11 @@ export const scanOrderTests: TestDefinition[] = [
         { prefix: {} },
       ];
       for (const options of wrong as ScanOptions[]) {
-        await rejectsWith('INVALID_ARGUMENT', async () => collect(store.scan(options)));
+        // The iteration fails, not the call that answers it.
+        const scan = store.scan(options);
+        await rejectsWith('INVALID_ARGUMENT', () => collect(scan));
+        const pages = store.scanPages(options);
+        await rejectsWith('INVALID_ARGUMENT', () => collect(pages));
       }
     },
   },

@@ -80,6 +80,13 @@ export const sizeTests: TestDefinition[] = [
           { type: 'put', key, value: 'x' },
         ]),
       );
+      await rejectsWith('TOO_LARGE', () => store.delete(key));
+      await rejectsWith('TOO_LARGE', () =>
+        store.batch([
+          { type: 'put', key: 'fits', value: 'x' },
+          { type: 'delete', key },
+        ]),
+      );
       assert.deepEqual(await collect(store.scan()), []);
     },
   },

@@ -123,9 +123,9 @@ export class MemoryStore extends PartitionStore {
     return this.data.get(keyToString(key));
   }
 
-  scanPages(options?: ScanOptions): AsyncIterable<StoreEntry[]> {
+  async *scanPages(options?: ScanOptions): AsyncIterable<StoreEntry[]> {
     const range = toKeyRange(options);
-    return withinBytes(this.pages(range), range.maxBytes);
+    yield* withinBytes(this.pages(range), range.maxBytes);
   }
 
   private async *pages(range: KeyRange): AsyncIterable<StoreEntry[]> {
