@@ -1,13 +1,13 @@
-import { isError } from '@genrocks/storage';
 import { alterConfigs } from '../protocol/apis/alter-configs.js';
 import { incrementalAlterConfigs } from '../protocol/apis/incremental-alter-configs.js';
 import { ErrorCode } from '../protocol/error-codes.js';
 import { route, type Route } from '../server/request.types.js';
 import type { BrokerContext } from './broker-context.js';
 import { ResourceType } from './config-resources.js';
-import { errorCodeOf } from './error-mapping.js';
+import { mapLimited } from './map-limited.js';
 import { type GivenConfig, ownConfigsOf, sizesFrom, sizesOf } from './topic-configs.js';
-import { type Refusal, refuse } from './refusal.js';
+import { type Refusal, refusalOf, refuse } from './refusal.js';
+import { repeatedOf } from './without-repeats.js';
 
 /** What can be done with one value, in the protocol's numbers. */
 const Operation = { SET: 0, DELETE: 1 } as const;
@@ -23,7 +23,7 @@ type Change = (own: ReadonlyMap<string, string | null>) => GivenConfig[] | Refus
 /** Replaces the configuration of topics: what is not named becomes the default again. */
 export function alterConfigsRoute(broker: BrokerContext): Route {
   return route(alterConfigs, async ({ resources, validateOnly }) => ({
-    responses: await inTurn(resources, (resource) =>
+    responses: await alterEach(resources, (resource) =>
       alter(broker, resource, validateOnly, () => resource.configs),
     ),
   }));
@@ -32,14 +32,17 @@ export function alterConfigsRoute(broker: BrokerContext): Route {
 /** Changes single values of the configuration of topics. */
 export function incrementalAlterConfigsRoute(broker: BrokerContext): Route {
   return route(incrementalAlterConfigs, async ({ resources, validateOnly }) => ({
-    responses: await inTurn(resources, (resource) =>
+    responses: await alterEach(resources, (resource) =>
       alter(broker, resource, validateOnly, (own) => {
         const changed = new Map(own);
         const names = new Set<string>();
         for (const { name, operation, value } of resource.configs) {
           if (names.has(name)) return refuse(ErrorCode.INVALID_REQUEST, `${name}: named twice`);
           names.add(name);
-          if (operation === Operation.SET && value !== null) changed.set(name, value);
+          if (operation === Operation.SET && value === null) {
+            return refuse(ErrorCode.INVALID_REQUEST, `${name}: give a value, or delete it`);
+          }
+          if (operation === Operation.SET) changed.set(name, value);
           else if (operation === Operation.DELETE) changed.delete(name);
           else
             return refuse(
@@ -85,15 +88,20 @@ async function alter(
     if (!validateOnly) await broker.topics.alterStorage(name, { ...others, ...sizes });
     return answer({ errorCode: ErrorCode.NONE, errorMessage: null });
   } catch (error) {
-    return answer({
-      errorCode: errorCodeOf(error),
-      errorMessage: isError(error) ? error.message : null,
-    });
+    return answer(refusalOf(error));
   }
 }
 
-async function inTurn<T, R>(items: readonly T[], run: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  for (const item of items) results.push(await run(item));
-  return results;
+/** One after the other: a topic may be closed and opened again for it. What would be altered twice is not altered. */
+function alterEach<T extends Resource>(
+  resources: readonly T[],
+  run: (resource: T) => Promise<Resource & Refusal>,
+): Promise<(Resource & Refusal)[]> {
+  const idOf = ({ type, name }: Resource) => `${type} ${name}`;
+  const repeated = repeatedOf(resources.map(idOf));
+  return mapLimited(resources, 1, (resource) => {
+    const { type, name } = resource;
+    if (!repeated.has(idOf(resource))) return run(resource);
+    return { type, name, ...refuse(ErrorCode.INVALID_REQUEST, 'named twice') };
+  });
 }

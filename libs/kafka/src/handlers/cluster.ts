@@ -5,7 +5,7 @@ import { initProducerId } from '../protocol/apis/init-producer-id.js';
 import { offsetForLeaderEpoch } from '../protocol/apis/offset-for-leader-epoch.js';
 import { ErrorCode } from '../protocol/error-codes.js';
 import { clusterOperations } from '../security/access.js';
-import { route, type Route } from '../server/request.types.js';
+import { type HandlerOf, route, type Route } from '../server/request.types.js';
 import type { BrokerContext } from './broker-context.js';
 
 const GROUP = 0;
@@ -50,7 +50,7 @@ export function findCoordinatorRoute({ cluster }: BrokerContext): Route {
     errorMessage: 'only groups are coordinated',
     ...none,
   };
-  return route(findCoordinator, ({ key, keys, keyType }, { session, version }) => {
+  const serve: HandlerOf<typeof findCoordinator> = ({ key, keys, keyType }, { session, version }) => {
     const find = (group: string) =>
       keyType === GROUP
         ? {
@@ -63,6 +63,9 @@ export function findCoordinatorRoute({ cluster }: BrokerContext): Route {
           : noSuchKey;
     if (version < 4) return { ...find(key), key };
     return { coordinators: keys.map((one) => ({ key: one, ...find(one) })) };
+  };
+  return route(findCoordinator, serve, {
+    distinct: (request) => ({ ...request, keys: [...new Set(request.keys)] }),
   });
 }
 

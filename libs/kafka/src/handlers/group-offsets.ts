@@ -92,7 +92,10 @@ export function offsetFetchRoute(broker: BrokerContext): Route {
     const { offsets } = await broker.topics.groups.describe(groupId);
     const partitions = new Map<string, number[]>();
     for (const { topic, partition, committed: offset } of offsets) {
-      if (offset !== null) partitions.set(topic, [...(partitions.get(topic) ?? []), partition]);
+      if (offset === null) continue;
+      const indexes = partitions.get(topic);
+      if (indexes === undefined) partitions.set(topic, [partition]);
+      else indexes.push(partition);
     }
     return [...partitions].map(([name, indexes]) => ({ name, partitions: indexes }));
   };

@@ -4,7 +4,7 @@ import { describeGroups } from '../protocol/apis/describe-groups.js';
 import { listGroups } from '../protocol/apis/list-groups.js';
 import { ErrorCode } from '../protocol/error-codes.js';
 import { groupOperations } from '../security/access.js';
-import { route, type Route } from '../server/request.types.js';
+import { type HandlerOf, route, type Route } from '../server/request.types.js';
 import type { BrokerContext } from './broker-context.js';
 import { errorCodeOf } from './error-mapping.js';
 
@@ -49,11 +49,12 @@ export function describeGroupsRoute(broker: BrokerContext): Route {
 }
 
 export function deleteGroupsRoute(broker: BrokerContext): Route {
-  return route(deleteGroups, async ({ groups }) => ({
+  const serve: HandlerOf<typeof deleteGroups> = async ({ groups }) => ({
     results: await Promise.all(
       groups.map(async (groupId) => {
         if (broker.coordinator.memberCount(groupId) > 0)
           return { groupId, errorCode: ErrorCode.NON_EMPTY_GROUP };
+        if (!broker.topics.groups.has(groupId)) return { groupId, errorCode: ErrorCode.GROUP_ID_NOT_FOUND };
         try {
           await broker.topics.groups.delete(groupId);
           return { groupId, errorCode: ErrorCode.NONE };
@@ -62,7 +63,8 @@ export function deleteGroupsRoute(broker: BrokerContext): Route {
         }
       }),
     ),
-  }));
+  });
+  return route(deleteGroups, serve, { distinct: ({ groups }) => ({ groups: [...new Set(groups)] }) });
 }
 
 /** A group that nobody knows is dead, which is no error. */

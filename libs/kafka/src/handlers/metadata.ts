@@ -6,6 +6,8 @@ import { clusterOperations, topicOperations } from '../security/access.js';
 import { type HandlerOf, route, type Route } from '../server/request.types.js';
 import type { BrokerContext } from './broker-context.js';
 import { errorCodeOf } from './error-mapping.js';
+import { mapLimited } from './map-limited.js';
+import { PARALLEL_TOPICS, TopicCreation } from './topic-creation.js';
 import { isCreatableName } from './topic-directory.js';
 import { withoutRepeats } from './without-repeats.js';
 
@@ -17,13 +19,13 @@ const NULL_NAME_FROM = 12;
 export function metadataRoute(broker: BrokerContext): Route {
   const { directory, topics, options, cluster } = broker;
 
-  const byName = async (name: string, mayCreate: boolean) => {
+  const byName = async (name: string, creation: TopicCreation | undefined) => {
     const known = directory.byName(name);
     if (known !== undefined) return describe(known, cluster);
     if (!isCreatableName(name)) return unknown(name, NO_ID, ErrorCode.INVALID_TOPIC);
-    if (!mayCreate) return unknown(name, NO_ID, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
+    if (creation === undefined) return unknown(name, NO_ID, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
     try {
-      return describe(await topics.resolveTopic(name), cluster);
+      return describe(await creation.run(() => topics.resolveTopic(name)), cluster);
     } catch (error) {
       return unknown(name, NO_ID, errorCodeOf(error));
     }
@@ -38,12 +40,11 @@ export function metadataRoute(broker: BrokerContext): Route {
   const serve: HandlerOf<typeof metadata> = async (request, { version, session, access }) => {
     const wantsAll = request.topics === null || (version === 0 && request.topics.length === 0);
     const mayCreate = request.allowAutoTopicCreation && options.autoCreateTopics;
+    const creation = mayCreate ? new TopicCreation() : undefined;
     const answers = wantsAll
       ? topics.listTopics().map(({ name }) => describe(topics.topic(name), cluster))
-      : await Promise.all(
-          request.topics!.map(({ name, topicId }) =>
-            name === null ? Promise.resolve(byId(topicId, version)) : byName(name, mayCreate),
-          ),
+      : await mapLimited(request.topics!, PARALLEL_TOPICS, ({ name, topicId }) =>
+          name === null ? byId(topicId, version) : byName(name, creation),
         );
     return {
       brokers: cluster.nodes(session),

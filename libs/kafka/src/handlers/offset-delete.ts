@@ -1,13 +1,14 @@
 import { CONSUMER_PROTOCOL, decodeSubscription, type MembershipView } from '@genrocks/topics/listener';
 import { offsetDelete } from '../protocol/apis/offset-delete.js';
 import { ErrorCode } from '../protocol/error-codes.js';
-import { route, type Route } from '../server/request.types.js';
+import { type HandlerOf, route, type Route } from '../server/request.types.js';
 import type { BrokerContext } from './broker-context.js';
 import { errorCodeOf } from './error-mapping.js';
+import { withoutRepeatedPartitions } from './without-repeats.js';
 
 /** Forgets offsets of a group in topics that its members, where it has some, do not read. */
 export function offsetDeleteRoute(broker: BrokerContext): Route {
-  return route(offsetDelete, async ({ groupId, topics }) => {
+  const serve: HandlerOf<typeof offsetDelete> = async ({ groupId, topics }) => {
     const group = broker.coordinator.describe(groupId);
     const isUsed = group !== undefined && group.members.length > 0;
     if (isUsed && group.protocolType !== CONSUMER_PROTOCOL) {
@@ -32,6 +33,16 @@ export function offsetDeleteRoute(broker: BrokerContext): Route {
     } catch (error) {
       return { errorCode: errorCodeOf(error), topics: [] };
     }
+  };
+  return route(offsetDelete, serve, {
+    distinct: (request) => ({
+      ...request,
+      topics: withoutRepeatedPartitions(
+        request.topics,
+        ({ name }) => name,
+        ({ index }: { readonly index: number }) => index,
+      ),
+    }),
   });
 }
 
@@ -50,6 +61,11 @@ function problemOf(
 
 /** Who does not say what it reads may read anything. */
 function subscribedTopics({ members }: MembershipView): (topic: string) => boolean {
-  const subscriptions = members.map(({ metadata }) => decodeSubscription(metadata)?.topics);
-  return (topic) => subscriptions.some((topics) => topics?.includes(topic) ?? true);
+  const subscribed = new Set<string>();
+  for (const { metadata } of members) {
+    const subscription = decodeSubscription(metadata);
+    if (subscription === undefined) return () => true;
+    for (const topic of subscription.topics) subscribed.add(topic);
+  }
+  return (topic) => subscribed.has(topic);
 }

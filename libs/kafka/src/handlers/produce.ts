@@ -6,7 +6,7 @@ import {
   patchLeaderEpoch,
   readBatchHeader,
 } from '@genrocks/topics/records';
-import { isError, isGenRocksError } from '@genrocks/storage';
+import { isGenRocksError } from '@genrocks/storage';
 import { LEADER_EPOCH } from '../cluster/virtual-cluster.js';
 import { BatchMaker } from '../message-sets/batch-maker.js';
 import { produce } from '../protocol/apis/produce.js';
@@ -17,6 +17,7 @@ import type { PartitionProducers } from '../producers/partition-producers.js';
 import { CLOSE, NO_ANSWER, route, type Route } from '../server/request.types.js';
 import type { BrokerContext } from './broker-context.js';
 import { errorCodeOf, outcomeOf } from './error-mapping.js';
+import { refusalOf } from './refusal.js';
 
 /** The first version whose clients carry record batches. */
 const BATCHES_FROM = 3;
@@ -102,7 +103,7 @@ async function answerFor(
     return await append(broker, topic, partition, batch, refuse);
   } catch (error) {
     const errorCode = version < BATCHES_FROM ? errorCodeOf(error) : codeOf(error, records!);
-    return refuse(errorCode, isError(error) ? error.message : null);
+    return refuse(errorCode, refusalOf(error).errorMessage);
   }
 }
 

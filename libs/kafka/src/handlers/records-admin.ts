@@ -1,13 +1,14 @@
-import { isError } from '@genrocks/storage';
 import { createPartitions } from '../protocol/apis/create-partitions.js';
 import { deleteRecords } from '../protocol/apis/delete-records.js';
 import { ErrorCode } from '../protocol/error-codes.js';
 import type { RequestOf } from '../protocol/schema/api.js';
-import { route, type Route } from '../server/request.types.js';
+import { type HandlerOf, route, type Route } from '../server/request.types.js';
 import type { BrokerContext } from './broker-context.js';
 import { errorCodeOf } from './error-mapping.js';
-import { type Refusal, refuse } from './refusal.js';
-import { repeatedOf } from './without-repeats.js';
+import { mapLimited } from './map-limited.js';
+import { type Refusal, refusalOf, refuse } from './refusal.js';
+import { PARALLEL_TOPICS } from './topic-creation.js';
+import { repeatedOf, withoutRepeatedPartitions } from './without-repeats.js';
 
 /** Stands for the end of the partition. */
 const END = -1;
@@ -30,14 +31,24 @@ export function deleteRecordsRoute(broker: BrokerContext): Route {
       return refused(errorCodeOf(error));
     }
   };
-  return route(deleteRecords, async ({ topics }) => ({
-    topics: await Promise.all(
-      topics.map(async ({ name, partitions }) => ({
-        name,
-        partitions: await Promise.all(partitions.map(({ index, offset }) => remove(name, index, offset))),
-      })),
-    ),
-  }));
+  const serve: HandlerOf<typeof deleteRecords> = async ({ topics }) => ({
+    topics: await mapLimited(topics, PARALLEL_TOPICS, async ({ name, partitions }) => ({
+      name,
+      partitions: await mapLimited(partitions, PARALLEL_TOPICS, ({ index, offset }) =>
+        remove(name, index, offset),
+      ),
+    })),
+  });
+  return route(deleteRecords, serve, {
+    distinct: (request) => ({
+      ...request,
+      topics: withoutRepeatedPartitions(
+        request.topics,
+        ({ name }) => name,
+        ({ index }: { readonly index: number }) => index,
+      ),
+    }),
+  });
 }
 
 type MorePartitions = RequestOf<typeof createPartitions>['topics'][number];
@@ -47,22 +58,19 @@ export function createPartitionsRoute(broker: BrokerContext): Route {
   return route(createPartitions, async ({ topics, validateOnly }) => {
     const repeated = repeatedOf(topics.map(({ name }) => name));
     return {
-      results: await Promise.all(
-        topics.map(async (topic) => {
-          const { name, count } = topic;
-          const refusal = repeated.has(name)
-            ? refuse(ErrorCode.INVALID_REQUEST, 'named twice')
-            : problemOf(broker, topic);
-          if (refusal !== undefined) return { name, ...refusal };
-          try {
-            if (!validateOnly) await broker.topics.addPartitions(name, count);
-            return { name, errorCode: ErrorCode.NONE, errorMessage: null };
-          } catch (error) {
-            const errorMessage = isError(error) ? error.message : null;
-            return { name, errorCode: errorCodeOf(error), errorMessage };
-          }
-        }),
-      ),
+      results: await mapLimited(topics, PARALLEL_TOPICS, async (topic) => {
+        const { name, count } = topic;
+        const refusal = repeated.has(name)
+          ? refuse(ErrorCode.INVALID_REQUEST, 'named twice')
+          : problemOf(broker, topic);
+        if (refusal !== undefined) return { name, ...refusal };
+        try {
+          if (!validateOnly) await broker.topics.addPartitions(name, count);
+          return { name, errorCode: ErrorCode.NONE, errorMessage: null };
+        } catch (error) {
+          return { name, ...refusalOf(error) };
+        }
+      }),
     };
   });
 }

@@ -1,16 +1,18 @@
-import { isError } from '@genrocks/storage';
 import { createTopics } from '../protocol/apis/create-topics.js';
 import { deleteTopics } from '../protocol/apis/delete-topics.js';
 import { ErrorCode } from '../protocol/error-codes.js';
 import type { RequestOf } from '../protocol/schema/api.js';
 import { route, type Route } from '../server/request.types.js';
 import type { BrokerContext } from './broker-context.js';
-import { errorCodeOf } from './error-mapping.js';
+import { mapLimited } from './map-limited.js';
 import { assignmentProblem } from './records-admin.js';
-import { type Refusal, refuse } from './refusal.js';
+import { type Refusal, refusalOf, refuse } from './refusal.js';
 import { sizesFrom } from './topic-configs.js';
+import { PARALLEL_TOPICS, TopicCreation } from './topic-creation.js';
 import { isCreatableName } from './topic-directory.js';
 import { repeatedOf } from './without-repeats.js';
+
+const NO_ID = '00000000-0000-0000-0000-000000000000';
 
 type NewTopic = RequestOf<typeof createTopics>['topics'][number];
 
@@ -18,21 +20,19 @@ type NewTopic = RequestOf<typeof createTopics>['topics'][number];
 export function createTopicsRoute(broker: BrokerContext): Route {
   return route(createTopics, async ({ topics, validateOnly }) => {
     const repeated = repeatedOf(topics.map(({ name }) => name));
+    const creation = new TopicCreation();
     return {
-      topics: await Promise.all(
-        topics.map(async (topic) => {
-          const refusal = repeated.has(topic.name)
-            ? refuse(ErrorCode.INVALID_REQUEST, 'named twice')
-            : problemOf(broker, topic);
-          if (refusal !== undefined) return { name: topic.name, ...refusal };
-          try {
-            return await create(broker, topic, validateOnly);
-          } catch (error) {
-            const errorMessage = isError(error) ? error.message : null;
-            return { name: topic.name, errorCode: errorCodeOf(error), errorMessage };
-          }
-        }),
-      ),
+      topics: await mapLimited(topics, PARALLEL_TOPICS, async (topic) => {
+        const refusal = repeated.has(topic.name)
+          ? refuse(ErrorCode.INVALID_REQUEST, 'named twice')
+          : problemOf(broker, topic);
+        if (refusal !== undefined) return { name: topic.name, ...refusal };
+        try {
+          return await creation.run(() => create(broker, topic, validateOnly));
+        } catch (error) {
+          return { name: topic.name, ...refusalOf(error) };
+        }
+      }),
     };
   });
 }
@@ -66,7 +66,14 @@ function problemOf(broker: BrokerContext, topic: NewTopic): Refusal | undefined 
     if (numPartitions !== -1 || replicationFactor !== -1) {
       return refuse(ErrorCode.INVALID_REQUEST, 'give either counts or assignments');
     }
-    return assignmentProblem(broker, name, 0, assignments);
+    const inOrder = assignments.toSorted((a, b) => a.partitionIndex - b.partitionIndex);
+    if (inOrder.some(({ partitionIndex }, i) => partitionIndex !== i)) {
+      return refuse(
+        ErrorCode.INVALID_REPLICA_ASSIGNMENT,
+        'give one assignment for each of the partitions 0, 1, 2, ...',
+      );
+    }
+    return assignmentProblem(broker, name, 0, inOrder);
   }
   if (numPartitions !== -1 && numPartitions < 1) {
     return refuse(ErrorCode.INVALID_PARTITIONS, 'at least one partition is needed');
@@ -81,27 +88,40 @@ function problemOf(broker: BrokerContext, topic: NewTopic): Refusal | undefined 
   return undefined;
 }
 
+interface NamedTopic {
+  readonly name: string | null;
+  readonly topicId: string;
+}
+
 /** Deletes topics with their data and the groups' offsets in them. */
 export function deleteTopicsRoute(broker: BrokerContext): Route {
-  const remove = async (name: string | null, topicId: string) => {
-    const topic = name === null ? broker.directory.byId(topicId) : broker.directory.byName(name);
-    if (topic === undefined) {
-      const errorCode = name === null ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
-      return { name, topicId, errorCode };
-    }
-    const found = { name: topic.name, topicId: topic.id };
-    try {
-      await broker.topics.deleteTopic(topic.name);
-      return { ...found, errorCode: ErrorCode.NONE };
-    } catch (error) {
-      const errorMessage = isError(error) ? error.message : null;
-      return { ...found, errorCode: errorCodeOf(error), errorMessage };
-    }
-  };
-  return route(deleteTopics, async ({ topics, names }) => ({
-    topics: await Promise.all([
-      ...names.map((name) => remove(name, '00000000-0000-0000-0000-000000000000')),
-      ...topics.map(({ name, topicId }) => remove(name, topicId)),
-    ]),
-  }));
+  const { directory, topics: service } = broker;
+  const find = ({ name, topicId }: NamedTopic) =>
+    name === null ? directory.byId(topicId) : directory.byName(name);
+  return route(deleteTopics, async ({ topics, names }) => {
+    const asked: NamedTopic[] = [...names.map((name) => ({ name, topicId: NO_ID })), ...topics];
+    const repeated = repeatedOf(asked.map((one) => find(one)?.name ?? one.name ?? one.topicId));
+    const remove = async (one: NamedTopic) => {
+      const { name, topicId } = one;
+      if ((name === null) === (topicId === NO_ID)) {
+        return { ...one, ...refuse(ErrorCode.INVALID_REQUEST, 'give either its name or its UUID') };
+      }
+      const topic = find(one);
+      if (repeated.has(topic?.name ?? name ?? topicId)) {
+        return { ...one, ...refuse(ErrorCode.INVALID_REQUEST, 'named twice') };
+      }
+      if (topic === undefined) {
+        const errorCode = name === null ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
+        return { ...one, errorCode };
+      }
+      const found = { name: topic.name, topicId: topic.id };
+      try {
+        await service.deleteTopic(topic.name);
+        return { ...found, errorCode: ErrorCode.NONE };
+      } catch (error) {
+        return { ...found, ...refusalOf(error) };
+      }
+    };
+    return { topics: await mapLimited(asked, PARALLEL_TOPICS, remove) };
+  });
 }

@@ -1,11 +1,15 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Embedded, embed } from '../__fixtures__/embedded.js';
 import { RawClient } from '../__fixtures__/raw-client.js';
+import { deleteGroups } from '../protocol/apis/delete-groups.js';
+import { deleteRecords } from '../protocol/apis/delete-records.js';
 import { describeConfigs } from '../protocol/apis/describe-configs.js';
 import { describeGroups } from '../protocol/apis/describe-groups.js';
 import { fetch } from '../protocol/apis/fetch.js';
+import { findCoordinator } from '../protocol/apis/find-coordinator.js';
 import { listOffsets } from '../protocol/apis/list-offsets.js';
 import { metadata } from '../protocol/apis/metadata.js';
+import { offsetDelete } from '../protocol/apis/offset-delete.js';
 import { offsetFetch } from '../protocol/apis/offset-fetch.js';
 import { saslAuthenticate } from '../protocol/apis/sasl-authenticate.js';
 import { saslHandshake } from '../protocol/apis/sasl-handshake.js';
@@ -87,6 +91,49 @@ describe.each([
     expect(many.groups.map(({ groupId, topics: told }) => [groupId, told.length])).toEqual([
       ['g', 2],
       ['h', 0],
+    ]);
+  });
+
+  it('groups that are looked for, and those that are deleted', async () => {
+    await start();
+    await embedded.topics.groups.commitOffsets('g', [{ topic: 'a', partition: 0, offset: 0 }]);
+    const { coordinators } = await client.call(findCoordinator, 4, { keyType: 0, keys: often('g', 'h') });
+    expect(coordinators.map(({ key }) => key)).toEqual(['g', 'h']);
+    const { results } = await client.call(deleteGroups, 2, { groups: often('g', 'h') });
+    expect(results.map(({ groupId, errorCode }) => [groupId, errorCode])).toEqual([
+      ['g', 0],
+      ['h', 69],
+    ]);
+  });
+
+  it('records and offsets that are deleted', async () => {
+    await start();
+    await embedded.topics.publish('a', { value: 1, partition: 0 });
+    await embedded.topics.groups.commitOffsets('g', [{ topic: 'a', partition: 0, offset: 1 }]);
+    const offsets = await client.call(offsetDelete, 0, {
+      groupId: 'g',
+      topics: often(
+        { name: 'a', partitions: often({ index: 0 }, { index: 1 }) },
+        { name: 'b', partitions: [{ index: 0 }] },
+      ),
+    });
+    expect(offsets.topics.map(({ name, partitions }) => [name, partitions.length])).toEqual([
+      ['a', 2],
+      ['b', 1],
+    ]);
+    expect(embedded.topics.groups.has('g')).toBe(false);
+    const partitions = often({ index: 0, offset: -1 }, { index: 1, offset: -1 });
+    const records = await client.call(deleteRecords, 2, {
+      timeoutMs: 1_000,
+      topics: often({ name: 'a', partitions }, { name: 'b', partitions: [{ index: 0, offset: 0 }] }),
+    });
+    const marks = records.topics.map(({ name, partitions: told }) => [
+      name,
+      told.map((one) => one.lowWatermark),
+    ]);
+    expect(marks).toEqual([
+      ['a', [1, 0]],
+      ['b', [0]],
     ]);
   });
 
