@@ -18,7 +18,7 @@ import { MAX_KEY_BYTES, MAX_VALUE_BYTES } from './entry-writes.js';
 import { DISK_LOG_OPTIONS } from './disk-log.module-definition.js';
 import { LogNames, tellsOfLog } from './engine/names.js';
 import { makeDirectories } from './io/directories.js';
-import { type FileSystem, isErrno, nodeFileSystem } from './io/file-system.js';
+import { type FileSystem, isErrno, isOutOfDescriptors, nodeFileSystem } from './io/file-system.js';
 import { type DirectoryLock, lockDirectory } from './io/lock.js';
 
 const PARTITION_DIRECTORY = /^partition_(\d+)$/;
@@ -216,6 +216,6 @@ export class DiskLogStorageAdapter extends ExclusiveStorageAdapter {
         error,
       );
     }
-    return new StorageIoError(`cannot use ${directory}: ${message}`, error);
+    return new StorageIoError(`cannot use ${directory}: ${message}`, error, isOutOfDescriptors(error));
   }
 }

@@ -106,7 +106,7 @@ it('what is left of a destroyed store and cannot be removed keeps no other from 
 it('a store that was being truncated when its process ended is still listed', async () => {
   const { adapter, store } = await open({});
   await store.put('a', '1');
-  fs.fault = ({ name, file }) => (name === 'open' && file === 'log.idx.new' ? 'EIO' : undefined);
+  fs.fault = ({ name, file }) => (name === 'rename' && file === 'log.idx' ? 'EIO' : undefined);
   await expect(store.truncate()).rejects.toMatchObject({ code: 'SYNC_FAILED' });
   await adapter.close();
   fs.fault = () => undefined;

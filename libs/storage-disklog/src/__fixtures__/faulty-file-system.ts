@@ -1,5 +1,11 @@
 import { basename } from 'node:path';
-import { type FileHandle, type FileStamp, type FileSystem, nodeFileSystem } from '../io/file-system.js';
+import {
+  type DirectoryHandle,
+  type FileHandle,
+  type FileStamp,
+  type FileSystem,
+  nodeFileSystem,
+} from '../io/file-system.js';
 
 /** A call that is about to be made. */
 export interface Call {
@@ -10,6 +16,7 @@ export interface Call {
     | 'truncate'
     | 'rename'
     | 'unlink'
+    | 'openDirectory'
     | 'syncDirectory'
     | 'copyFile'
     | 'read'
@@ -20,6 +27,13 @@ export interface Call {
   readonly file: string;
   /** Counts the calls from 0. */
   readonly index: number;
+}
+
+/** Calls that take a descriptor, if only for as long as they last. */
+const OPENING: readonly Call['name'][] = ['open', 'openDirectory', 'copyFile', 'readFile', 'readdir'];
+
+export function needsDescriptor({ name }: Call): boolean {
+  return OPENING.includes(name);
 }
 
 /** An errno: the call fails. A number: a write takes so many bytes only, without an error. */
@@ -63,7 +77,14 @@ export class FaultyFileSystem implements FileSystem {
     await nodeFileSystem.copyFile(from, to);
   }
 
+  async openDirectory(path: string): Promise<DirectoryHandle> {
+    this.check('openDirectory', path);
+    const { close } = this.wrap(await nodeFileSystem.open(path, { write: false }), path);
+    return { close, sync: async () => void this.check('syncDirectory', path) };
+  }
+
   async syncDirectory(path: string): Promise<void> {
+    this.check('openDirectory', path);
     this.check('syncDirectory', path);
   }
 

@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { basename, relative } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { type FileHandle, type FileStamp, type FileSystem, nodeFileSystem } from '../io/file-system.js';
+import {
+  type DirectoryHandle,
+  type FileHandle,
+  type FileStamp,
+  type FileSystem,
+  nodeFileSystem,
+} from '../io/file-system.js';
 
 /**
  * A change of the files, as it was issued. `done` is the time at which it resolved: a sync counts from there on,
@@ -98,6 +104,10 @@ export class RecordingFileSystem implements FileSystem {
     change.done = this.changes.length;
   }
 
+  async openDirectory(path: string): Promise<DirectoryHandle> {
+    return { sync: () => this.syncDirectory(path), close: async () => {} };
+  }
+
   stampSync = stampOfContents;
   readFile = (path: string) => nodeFileSystem.readFile(path);
   readdir = (path: string) => nodeFileSystem.readdir(path);
@@ -178,6 +188,7 @@ export const fastFileSystem: FileSystem = {
     return handle;
   },
   stampSync: stampOfContents,
+  openDirectory: async () => ({ sync: async () => {}, close: async () => {} }),
   syncDirectory: async () => {},
   syncNames: async () => {},
 };

@@ -20,6 +20,27 @@ export async function withoutReturn<T>(action: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Makes the names of the directory durable that a step changes. */
+export type SyncNames = () => Promise<void>;
+
+/**
+ * Holds a directory open while a step changes it: were it opened for each sync, a shortage of descriptors could break
+ * the step off in the middle.
+ */
+export async function withDirectory<T>(
+  fs: FileSystem,
+  path: string,
+  step: (syncNames: SyncNames) => Promise<T>,
+): Promise<T> {
+  const directory = await fs.openDirectory(path);
+  try {
+    return await step(() => directory.sync());
+  } finally {
+    // Nothing was written through it.
+    await directory.close().catch(() => undefined);
+  }
+}
+
 /** Writes a new file whole and makes its bytes durable. Its name is not, until the directory is synced. */
 export async function writeFresh(fs: FileSystem, path: string, bytes: Buffer): Promise<void> {
   const handle = await fs.open(path, { write: true, create: true });

@@ -1,14 +1,14 @@
-import { join } from 'node:path';
 import type { StoreEvent } from '@genrocks/storage';
 import { writeIndexFile } from '../format/headers.js';
 import type { LogFormat } from '../format/log-format.js';
 import type { FileHandle, FileSystem } from '../io/file-system.js';
 import { PooledFile } from '../io/handle-pool.js';
 import { CurrentFile, type FileDoors } from './current-file.js';
-import { replaceFile } from './durable-files.js';
+import { replaceFile, withDirectory } from './durable-files.js';
 import { LogFile } from './log-file.js';
 import { MemoryKeys } from './memory-keys.js';
-import { type LogNames, segmentNumber, withoutIndex, wrapNumber } from './names.js';
+import type { LogNames } from './names.js';
+import { Truncation } from './truncation.js';
 
 export interface DirectoryOptions {
   readonly type: 'halt' | 'wrap' | 'compact';
@@ -78,26 +78,18 @@ export class FileMaker {
     return { durable, open: format.zerosAhead ? open : undefined };
   }
 
-  /** The first half of a truncation, its marker standing. */
-  async removeFiles(): Promise<void> {
-    const { fs, names } = this;
-    await fs.unlink(names.end);
-    await fs.unlink(names.left);
-    await fs.unlink(names.segments);
-    await fs.unlink(names.halt);
-    const numberOf = this.options.type === 'compact' ? segmentNumber : wrapNumber;
-    // Generations may begin anew, so an index that lost its file must not wait here for another file of its number.
-    for (const { name } of await fs.readdir(names.directory)) {
-      if (numberOf(withoutIndex(name)) !== undefined) await fs.unlink(join(names.directory, name));
-    }
-    await fs.syncDirectory(names.directory);
-  }
-
-  /** The second half. */
-  async finishTruncation(): Promise<void> {
-    const { fs, names } = this;
-    await this.createFirst();
-    await fs.unlink(names.truncation);
-    await fs.syncDirectory(names.directory);
+  /** Ends a truncation that a crash has broken off: its marker stands. */
+  finishTruncation(): Promise<void> {
+    return withDirectory(this.fs, this.names.directory, async (syncNames) => {
+      const truncation = new Truncation(this, syncNames);
+      try {
+        await truncation.prepare();
+        await truncation.removeFiles();
+        const writer = await truncation.finish();
+        await writer.close();
+      } finally {
+        await truncation.abandon();
+      }
+    });
   }
 }

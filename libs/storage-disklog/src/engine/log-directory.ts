@@ -1,8 +1,8 @@
 import { writeIndexFile } from '../format/headers.js';
-import { type FileSystem, isErrno } from '../io/file-system.js';
+import { type FileSystem, isErrno, isOutOfDescriptors } from '../io/file-system.js';
 import { PooledFile } from '../io/handle-pool.js';
 import type { CurrentFile } from './current-file.js';
-import { withoutReturn, writeFresh } from './durable-files.js';
+import { type SyncNames, withDirectory, withoutReturn, writeFresh } from './durable-files.js';
 import { type DirectoryOptions, FileMaker } from './file-maker.js';
 import { LateLook } from './late-look.js';
 import { writeLogEnd } from './log-end.js';
@@ -12,6 +12,7 @@ import { LogOpener, type Recovery } from './log-opener.js';
 import type { MemoryKeys } from './memory-keys.js';
 import type { LogNames } from './names.js';
 import { Segments } from './segments.js';
+import { Truncation } from './truncation.js';
 
 /**
  * The files of one log: which there are, in which order, and every step that changes it. Each step is made so that a
@@ -75,71 +76,88 @@ export class LogDirectory {
    */
   async rotate(lastSequence: number): Promise<void> {
     if (this.segments !== undefined) return this.segments.rotate(lastSequence);
-    const { fs, names, current: left } = this;
     await this.left.settled();
-    const number = this.nextNumber;
+    const { current: left } = this;
     const evicted = this.nextEvicted();
+    const step = (syncNames: SyncNames) => this.rotateTo(this.nextNumber, evicted, syncNames);
+    await withDirectory(this.fs, this.names.directory, step);
+    if (!evicted.includes(left.file)) this.left.schedule(left.file, left.keys, lastSequence);
+  }
+
+  private async rotateTo(number: number, evicted: readonly LogFile[], syncNames: SyncNames): Promise<void> {
+    const { fs, names, current: left, files } = this;
     // Everything that needs room or a descriptor comes first.
     await writeFresh(fs, names.unfinished, this.options.format.fileHead('opened'));
     await writeFresh(fs, names.unfinishedIndex, this.indexBytes(number));
     const writer = await this.maker.openWriter(names.unfinished);
-    await withoutReturn(async () => {
-      await left.leave();
+    try {
       // Nobody new may open an evicted file by a name that goes to another file next.
       for (const file of evicted) file.pin();
-      this.files = this.files.filter((file) => !evicted.includes(file));
-      // What is dropped goes oldest first, so that no crash can leave a value whose tombstone is gone.
-      const overwritten = evicted.findIndex((file) => file.number === number);
-      for (const file of evicted.slice(0, Math.max(0, overwritten))) await this.remove(file);
-      if (this.options.format.headBytes === 0) {
-        // Empty, and without a head, the new file must not look like what is left of an indexed one.
-        await fs.unlink(names.keyIndex(number));
-        await fs.syncDirectory(names.directory);
-      }
-      await fs.rename(names.unfinished, names.file(number));
-      await fs.syncDirectory(names.directory);
-      await fs.rename(names.unfinishedIndex, names.index);
-      await fs.syncDirectory(names.directory);
-      this.current = this.maker.emptyFile(number, left.file.generation + 1, writer);
-      this.files.push(this.current.file);
-      for (const file of evicted.slice(overwritten + 1)) await this.remove(file);
-      for (const file of evicted) await this.evicted(file);
-    }).catch(async (error: unknown) => {
+      this.files = files.filter((file) => !evicted.includes(file));
+      await withoutReturn(async () => {
+        await left.leave().catch((error: unknown) => {
+          this.files = files;
+          throw error;
+        });
+        // What is dropped goes oldest first, so that no crash can leave a value whose tombstone is gone.
+        const overwritten = evicted.findIndex((file) => file.number === number);
+        for (const file of evicted.slice(0, Math.max(0, overwritten))) await this.remove(file, syncNames);
+        if (this.options.format.headBytes === 0) {
+          // Empty, and without a head, the new file must not look like what is left of an indexed one.
+          await fs.unlink(names.keyIndex(number));
+          await syncNames();
+        }
+        await fs.rename(names.unfinished, names.file(number));
+        await syncNames();
+        await fs.rename(names.unfinishedIndex, names.index);
+        await syncNames();
+        this.current = this.maker.emptyFile(number, left.file.generation + 1, writer);
+        this.files.push(this.current.file);
+        for (const file of evicted.slice(overwritten + 1)) await this.remove(file, syncNames);
+        for (const file of evicted) await this.evicted(file);
+      });
+    } catch (error) {
       if (this.current === left) await writer.close().catch(() => undefined);
       throw error;
-    });
-    if (!evicted.includes(left.file)) this.left.schedule(left.file, left.keys, lastSequence);
+    }
   }
 
   /**
-   * Removes everything. A marker makes it one step: while it stands, the next open finishes what was begun.
+   * Removes everything.
    * @throws the system's error while nothing has changed yet, `UnfinishedStepError` later
    */
   async truncate(): Promise<void> {
-    const { fs, names, files: old, current: writer } = this;
     await this.left.settled();
+    await withDirectory(this.fs, this.names.directory, async (syncNames) => {
+      const truncation = new Truncation(this.maker, syncNames);
+      try {
+        await truncation.prepare();
+        await this.truncateBy(truncation);
+      } finally {
+        await truncation.abandon();
+      }
+    });
+  }
+
+  private async truncateBy(truncation: Truncation): Promise<void> {
+    const { files: old, current } = this;
+    await truncation.mark();
     try {
-      await writeFresh(fs, names.truncation, Buffer.alloc(0));
-      await fs.syncDirectory(names.directory);
+      for (const file of old) file.pin();
     } catch (error) {
-      // A marker that stays would make the next open remove what is written from here on.
-      await withoutReturn(async () => {
-        await fs.unlink(names.truncation);
-        await fs.syncDirectory(names.directory);
-      });
+      await truncation.unmark();
       throw error;
     }
+    this.files = [];
     await withoutReturn(async () => {
-      for (const file of old) file.pin();
-      this.files = [];
-      await this.maker.removeFiles();
+      await truncation.removeFiles();
       // The room that the files took is free only once nobody has them open.
-      await writer.abandon();
+      await current.abandon();
       for (const file of old) await file.release();
-      await this.maker.finishTruncation();
+      const writer = await truncation.finish();
       this.segments?.clear();
-      const generation = this.segments?.takeNumber() ?? writer.file.generation + 1;
-      this.current = await this.maker.openEmpty(this.maker.firstNumber, generation);
+      const generation = this.segments?.takeNumber() ?? current.file.generation + 1;
+      this.current = this.maker.emptyFile(this.maker.firstNumber, generation, writer);
       this.files = [this.current.file];
     });
   }
@@ -150,27 +168,31 @@ export class LogDirectory {
     keys: MemoryKeys,
     { end, items, entries }: Pick<LogFile, 'end' | 'items' | 'entries'>,
   ): Promise<void> {
-    const { fs, names, current: old } = this;
+    const { fs, current: old } = this;
     const { format, onEvent } = this.options;
     const { path: target, number } = old.file;
     const generation = old.file.generation + 1;
-    const writer = await this.maker.openWriter(path);
-    await withoutReturn(async () => {
-      old.file.pin();
-      const handle = new PooledFile(fs, target);
-      const counts = [end, items, entries] as const;
-      const file = new LogFile(target, number, generation, format, handle, keys, ...counts, [], onEvent);
-      // Who comes from here on must not open the old file by a name that is about to be the new one's.
-      await fs.rename(path, target);
-      this.current = this.maker.makeCurrent(file, keys, writer, end);
-      this.files = [file];
-      await fs.syncDirectory(names.directory).finally(async () => {
-        await old.abandon();
-        await old.file.release();
-      });
-    }).catch(async (error: unknown) => {
-      if (this.current === old) await writer.close().catch(() => undefined);
-      throw error;
+    await withDirectory(fs, this.names.directory, async (syncNames) => {
+      const writer = await this.maker.openWriter(path);
+      try {
+        // Who comes from here on must not open the old file by a name that is about to be the new one's.
+        old.file.pin();
+        const handle = new PooledFile(fs, target);
+        const counts = [end, items, entries] as const;
+        const file = new LogFile(target, number, generation, format, handle, keys, ...counts, [], onEvent);
+        await withoutReturn(async () => {
+          await fs.rename(path, target);
+          this.current = this.maker.makeCurrent(file, keys, writer, end);
+          this.files = [file];
+          await syncNames().finally(async () => {
+            await old.abandon();
+            await old.file.release();
+          });
+        });
+      } catch (error) {
+        if (this.current === old) await writer.close().catch(() => undefined);
+        throw error;
+      }
     });
   }
 
@@ -187,8 +209,8 @@ export class LogDirectory {
       await withoutReturn(async () => {
         await current.leave();
         await this.noteEnd(lastSequence).catch((error: unknown) => {
-          // A full device: the data is safe, and what is noted here can be missing.
-          if (!isErrno(error, 'ENOSPC', 'EDQUOT')) throw error;
+          // A shortage: the data is safe, and what is noted here can be missing.
+          if (!isErrno(error, 'ENOSPC', 'EDQUOT') && !isOutOfDescriptors(error)) throw error;
         });
       });
     } finally {
@@ -221,9 +243,9 @@ export class LogDirectory {
     return number >= this.options.maxFiles ? 1 : number + 1;
   }
 
-  private async remove(file: LogFile): Promise<void> {
+  private async remove(file: LogFile, syncNames: SyncNames): Promise<void> {
     await this.fs.unlink(file.path);
-    await this.fs.syncDirectory(this.names.directory);
+    await syncNames();
   }
 
   private async evicted(file: LogFile): Promise<void> {

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { type Allocate, LogCorruptError, StorageIoError, type StoreEvent } from '@genrocks/storage';
+import { type Allocate, LogCorruptError, type StoreEvent } from '@genrocks/storage';
 import type { Slot } from '../format/entry.js';
 import type { Item } from '../format/item.js';
 import type { LogFormat } from '../format/log-format.js';
@@ -79,7 +79,7 @@ export class LogFile {
     const target = allocate(length);
     let filled = 0;
     while (filled < length) {
-      const count = await this.attempt(() => this.handle.read(target, filled, length - filled, at + filled));
+      const count = await this.handle.read(target, filled, length - filled, at + filled);
       if (count === 0) throw this.rotten(at, length, 'the file is shorter than its items');
       filled += count;
     }
@@ -90,12 +90,7 @@ export class LogFile {
   readSync(at: number, length: number, allocate: Allocate = ownMemory): Buffer {
     const target = allocate(length);
     for (let filled = 0; filled < length;) {
-      let count: number;
-      try {
-        count = this.handle.readSync(target, filled, length - filled, at + filled);
-      } catch (error) {
-        throw this.unreadable(error);
-      }
+      const count = this.handle.readSync(target, filled, length - filled, at + filled);
       if (count === 0) throw this.rotten(at, length, 'the file is shorter than its items');
       filled += count;
     }
@@ -140,17 +135,5 @@ export class LogFile {
       length,
       reason,
     });
-  }
-
-  private async attempt<T>(action: () => Promise<T>): Promise<T> {
-    try {
-      return await action();
-    } catch (error) {
-      throw this.unreadable(error);
-    }
-  }
-
-  private unreadable(cause: unknown): StorageIoError {
-    return new StorageIoError(`cannot read ${this.path}: ${(cause as Error).message}`, cause);
   }
 }

@@ -63,7 +63,6 @@ export class LogOpener {
     await refuseOtherLog(fs, names, options);
     if ((await fs.size(names.truncation)) !== undefined) {
       if (options.repair === false) throw new NeedRepairError(names.directory);
-      await this.maker.removeFiles();
       await this.maker.finishTruncation();
     }
     const known = await this.found.all();

@@ -1,4 +1,4 @@
-import { writeFresh, withoutReturn } from './durable-files.js';
+import { type SyncNames, withDirectory, withoutReturn, writeFresh } from './durable-files.js';
 import type { FileMaker } from './file-maker.js';
 import type { LogDirectory } from './log-directory.js';
 import type { LogFile } from './log-file.js';
@@ -67,13 +67,20 @@ export class Segments {
 
   /** Leaves the current file for a new one; none is dropped for that. */
   async rotate(lastSequence: number): Promise<void> {
+    const { log } = this;
+    const { fs, names } = this.maker;
+    const { current } = log;
+    await log.left.settled();
+    this.facts.set(current.file, { lastSequence, clean: false });
+    await withDirectory(fs, names.directory, (syncNames) => this.rotateTo(this.takeNumber(), syncNames));
+    log.left.schedule(current.file, current.keys, lastSequence);
+  }
+
+  private async rotateTo(number: number, syncNames: SyncNames): Promise<void> {
     const { log, maker } = this;
     const { fs, names, options } = maker;
     const { current } = log;
-    await log.left.settled();
-    const number = this.takeNumber();
     const path = names.file(number);
-    this.facts.set(current.file, { lastSequence, clean: false });
     // Everything that needs room or a descriptor comes first.
     const writer = await this.prepare(path, async () => {
       await writeFresh(fs, path, options.format.fileHead('opened'));
@@ -82,41 +89,47 @@ export class Segments {
     });
     await withoutReturn(async () => {
       await current.leave();
-      await this.switchList();
+      await this.switchList(syncNames);
       log.current = maker.emptyFile(number, number, writer);
       log.files.push(log.current.file);
     }).catch(async (error: unknown) => {
       if (log.current === current) await writer.close().catch(() => undefined);
       throw error;
     });
-    log.left.schedule(current.file, current.keys, lastSequence);
   }
 
   /**
    * Puts merged segments in the place of those they were made of, which are gone with that. Nobody may write meanwhile.
    * @param outputs stored, but their names may not be
    * @returns false where the inputs are not all part of the log any more
+   * @throws the system's error while nothing has changed yet, `UnfinishedStepError` later
    */
   async replace(
     inputs: readonly LogFile[],
     outputs: readonly { file: LogFile; lastSequence: number }[],
   ): Promise<boolean> {
     const { log } = this;
+    const { fs, names } = this.maker;
     const at = log.files.indexOf(inputs[0]!);
     if (at < 0 || inputs.some((file, i) => log.files[at + i] !== file)) return false;
-    for (const { file, lastSequence } of outputs) this.facts.set(file, { lastSequence, clean: true });
-    const files = [...log.files];
-    files.splice(at, inputs.length, ...outputs.map(({ file }) => file));
-    const records = files.map((file) =>
-      file === log.current.file ? openRecord(file.number, file.generation) : this.recordOf(file),
-    );
-    await this.writeList(records);
-    await withoutReturn(async () => {
+    await withDirectory(fs, names.directory, async (syncNames) => {
+      for (const { file, lastSequence } of outputs) this.facts.set(file, { lastSequence, clean: true });
+      const files = [...log.files];
+      files.splice(at, inputs.length, ...outputs.map(({ file }) => file));
+      const records = files.map((file) =>
+        file === log.current.file ? openRecord(file.number, file.generation) : this.recordOf(file),
+      );
+      await this.writeList(records);
       for (const file of inputs) file.pin();
-      await this.switchList();
-      log.files = files;
+      await withoutReturn(async () => {
+        await this.switchList(syncNames);
+        log.files = files;
+      });
+      for (const file of inputs) await this.discard(file, syncNames);
+    }).catch((error: unknown) => {
+      for (const { file } of outputs) this.facts.delete(file);
+      throw error;
     });
-    for (const file of inputs) await this.discard(file);
     return true;
   }
 
@@ -126,13 +139,13 @@ export class Segments {
   }
 
   /** Oldest first, so that what a lost list leaves is never a value without its tombstone. */
-  private async discard(file: LogFile): Promise<void> {
+  private async discard(file: LogFile, syncNames: SyncNames): Promise<void> {
     const { fs, names } = this.maker;
     this.facts.delete(file);
     try {
       await fs.unlink(file.path);
       await fs.unlink(names.keyIndex(file.number));
-      await fs.syncDirectory(names.directory);
+      await syncNames();
     } catch {
       // No list names it any more, so the next open removes it.
     }
@@ -154,11 +167,11 @@ export class Segments {
   }
 
   /** The files that the list names must have their names before it has its own. */
-  private async switchList(): Promise<void> {
+  private async switchList(syncNames: SyncNames): Promise<void> {
     const { fs, names } = this.maker;
-    await fs.syncDirectory(names.directory);
+    await syncNames();
     await fs.rename(names.unfinishedSegments, names.segments);
-    await fs.syncDirectory(names.directory);
+    await syncNames();
   }
 
   private recordOf(file: LogFile): SegmentRecord {

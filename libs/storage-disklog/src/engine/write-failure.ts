@@ -5,7 +5,7 @@ import {
   type StoreEvent,
   SyncFailedError,
 } from '@genrocks/storage';
-import { isErrno } from '../io/file-system.js';
+import { isErrno, isOutOfDescriptors } from '../io/file-system.js';
 import { UnfinishedStepError } from './durable-files.js';
 
 /** What is told to the writers of a log when a write fails, and whether any may follow. */
@@ -42,7 +42,8 @@ export class WriteFailure {
     if (error instanceof GenRocksError) return error;
     if (error instanceof UnfinishedStepError) return this.end(error.cause);
     if (isNoSpace(error)) return this.noSpace(error);
-    return new StorageIoError(`cannot write ${this.name}: ${(error as Error).message}`, error);
+    const { message } = error as Error;
+    return new StorageIoError(`cannot write ${this.name}: ${message}`, error, isOutOfDescriptors(error));
   }
 
   noSpace(cause: unknown): NoSpaceError {

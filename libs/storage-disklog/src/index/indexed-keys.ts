@@ -1,7 +1,8 @@
 import type { KeyProbe } from '../engine/key-probe.js';
 import type { FileKeys, KeyBounds, KeyPage } from '../engine/memory-keys.js';
 import type { Slot } from '../format/entry.js';
-import type { FileSystem } from '../io/file-system.js';
+import { cannotRead } from '../io/read-failure.js';
+import { type FileSystem, isOutOfDescriptors } from '../io/file-system.js';
 import { PooledFile } from '../io/handle-pool.js';
 import { readInto } from '../engine/window.js';
 import {
@@ -66,9 +67,11 @@ export class IndexedKeys implements FileKeys {
     return new IndexedKeys(path, new PooledFile(fs, path), footer, fs);
   }
 
-  /** What an index says of its log file; undefined where there is none, or none that is sound. */
+  /**
+   * What an index says of its log file; undefined where there is none, or none that is sound.
+   * @throws {StorageIoError} where a shortage of descriptors keeps it from being looked at
+   */
   static footer(fs: FileSystem, path: string): IndexFooter | undefined {
-    // Whatever is wrong with a cache, the answer is to build it again.
     try {
       const file = fs.openSync(path);
       try {
@@ -80,7 +83,9 @@ export class IndexedKeys implements FileKeys {
       } finally {
         file.closeSync();
       }
-    } catch {
+    } catch (error) {
+      if (isOutOfDescriptors(error)) throw cannotRead(path, error);
+      // Whatever else is wrong with a cache, the answer is to build it again.
       return undefined;
     }
   }

@@ -34,6 +34,14 @@ export interface FileSystem {
   copyFile(from: string, to: string): Promise<void>;
   /** Makes names created, renamed and removed in a directory durable. */
   syncDirectory(path: string): Promise<void>;
+  /** Holds a directory open, so that syncing it later needs no descriptor. */
+  openDirectory(path: string): Promise<DirectoryHandle>;
+}
+
+export interface DirectoryHandle {
+  /** Makes names created, renamed and removed in the directory durable. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
 }
 
 /** Of a file that somebody changes through the file system, or puts another one in the place of, one of these changes. */
@@ -67,6 +75,7 @@ export interface FileHandle {
 const call = {
   open: promisify(fs.open),
   close: promisify(fs.close),
+  fsync: promisify(fs.fsync),
   fdatasync: promisify(fs.fdatasync),
   ftruncate: promisify(fs.ftruncate),
   unlink: promisify(fs.unlink),
@@ -209,6 +218,7 @@ export const nodeFileSystem: FileSystem = {
     }
   },
   syncDirectory,
+  openDirectory,
 };
 
 /** Is this a system error with one of these codes? */
@@ -224,12 +234,22 @@ async function syncNames(path: string, base: string): Promise<void> {
 }
 
 async function syncDirectory(path: string): Promise<void> {
-  // Windows cannot open a directory for this; NTFS journals its names by itself.
-  if (process.platform === 'win32') return;
-  const fd = await call.open(path, fs.constants.O_RDONLY);
+  const directory = await openDirectory(path);
   try {
-    await promisify(fs.fsync)(fd);
+    await directory.sync();
   } finally {
-    await call.close(fd);
+    await directory.close();
   }
+}
+
+async function openDirectory(path: string): Promise<DirectoryHandle> {
+  // Windows cannot open a directory for this; NTFS journals its names by itself.
+  if (process.platform === 'win32') return { sync: async () => {}, close: async () => {} };
+  const fd = await call.open(path, fs.constants.O_RDONLY);
+  return { sync: () => call.fsync(fd), close: () => call.close(fd) };
+}
+
+/** Is the process, or the system, out of descriptors? Others may be free a moment later. */
+export function isOutOfDescriptors(error: unknown): boolean {
+  return isErrno(error, 'EMFILE', 'ENFILE');
 }

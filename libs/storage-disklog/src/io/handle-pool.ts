@@ -1,4 +1,5 @@
 import type { FileHandle, FileSystem } from './file-system.js';
+import { cannotRead } from './read-failure.js';
 
 /**
  * Files that are only read, kept open while they are in use and some time longer: a thousand partitions with ten left
@@ -30,7 +31,10 @@ export class HandlePool {
 /** A process has one budget of descriptors, so there is one pool. */
 const sharedPool = new HandlePool(512);
 
-/** A file that is opened by its name when it is read, and may be closed in between. */
+/**
+ * A file that is opened by its name when it is read, and may be closed in between. What the system refuses is thrown as
+ * `IO_ERROR`.
+ */
 export class PooledFile implements Pick<FileHandle, 'read' | 'readSync' | 'close'> {
   /** Since the pool last looked. */
   wasUsed = false;
@@ -49,18 +53,28 @@ export class PooledFile implements Pick<FileHandle, 'read' | 'readSync' | 'close
     this.reading++;
     try {
       return await this.opened().read(target, offset, length, position);
+    } catch (error) {
+      throw cannotRead(this.path, error);
     } finally {
       this.reading--;
     }
   }
 
   readSync(target: Buffer, offset: number, length: number, position: number): number {
-    return this.opened().readSync(target, offset, length, position);
+    try {
+      return this.opened().readSync(target, offset, length, position);
+    } catch (error) {
+      throw cannotRead(this.path, error);
+    }
   }
 
   /** Keeps the file open from now on: its name is about to go to another file, or away. */
   pin(): void {
-    this.opened();
+    try {
+      this.opened();
+    } catch (error) {
+      throw cannotRead(this.path, error);
+    }
     this.pinned = true;
     this.pool.forget(this);
   }

@@ -1,0 +1,180 @@
+import type { PartitionStore } from '@genrocks/storage';
+import { Logger } from '@nestjs/common';
+import { afterAll, describe, expect, it } from 'vitest';
+import { Scratch } from './__fixtures__/directories.js';
+import { contentsOf, entryText, type Operation, perform } from './__fixtures__/expected-log.js';
+import { type Call, FaultyFileSystem, needsDescriptor } from './__fixtures__/faulty-file-system.js';
+import { fastFileSystem } from './__fixtures__/recording-file-system.js';
+import { type DiskLogOptions, DiskLogStorageAdapter } from './index.js';
+
+Logger.overrideLogger(false);
+
+const scratch = new Scratch();
+afterAll(() => scratch.clear());
+
+const put = (i: number): Operation => ({
+  type: 'write',
+  writes: [{ key: `k${i % 7}`, value: `v${i}` }],
+});
+/** Wants a file of its own. */
+const large: Operation = { type: 'write', writes: [{ key: 'k5', value: 'v'.repeat(480) }] };
+const puts = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => put(from + i));
+
+const wrap: DiskLogOptions = { logType: 'wrap', maxNoBytes: 260, maxNoFiles: 3 };
+const lines: DiskLogOptions = { ...wrap, maxNoBytes: 480, format: 'external' };
+const segments: DiskLogOptions = { logType: 'compact', maxNoBytes: 260 };
+
+interface Script {
+  readonly name: string;
+  readonly options: DiskLogOptions;
+  readonly before: readonly Operation[];
+  readonly step: Operation;
+}
+
+const scripts: readonly Script[] = [
+  { name: 'the change to the next file', options: wrap, before: puts(0, 12), step: large },
+  { name: 'the change to the next file of lines', options: lines, before: puts(0, 18), step: large },
+  {
+    name: 'a change to a file while fewer are wanted',
+    options: { ...wrap, maxNoFiles: 2 },
+    before: puts(0, 12),
+    step: large,
+  },
+  { name: 'a truncation of a wrap log', options: wrap, before: puts(0, 12), step: { type: 'truncate' } },
+  {
+    name: 'a truncation of a halt log',
+    options: { logType: 'halt' },
+    before: puts(0, 4),
+    step: { type: 'truncate' },
+  },
+  { name: 'the next segment of a compact log', options: segments, before: puts(0, 4), step: large },
+  {
+    name: 'a truncation of segments',
+    options: segments,
+    before: puts(0, 12),
+    step: { type: 'truncate' },
+  },
+  { name: 'the merging of segments', options: segments, before: puts(0, 12), step: { type: 'optimize' } },
+  {
+    name: 'the compaction of one file',
+    options: { logType: 'halt' },
+    before: puts(0, 12),
+    step: { type: 'optimize' },
+  },
+];
+
+interface Outcome {
+  readonly refused: readonly Call[];
+  readonly error: unknown;
+}
+
+/**
+ * Takes a step while `isShort` says of some calls that no descriptor is left for them, somebody reading the log
+ * meanwhile. What is seen, then and behind a restart, must be what was before the step or what is behind it.
+ */
+async function takeStep(
+  { options, before, step }: Script,
+  isShort: (index: number) => boolean,
+): Promise<Outcome> {
+  const logDir = await scratch.directory();
+  const fs = new FaultyFileSystem();
+  const adapter = new DiskLogStorageAdapter({ ...options, logDir }, fs);
+  const store = await adapter.open('t', 0);
+  for (const operation of before) await perform(store, operation);
+  const { log: seen, live } = await contentsOf(store);
+  const reader = store.readLogPages({})[Symbol.asyncIterator]();
+  const read: string[] = [];
+  const readOn = async () => {
+    const { value } = (await reader.next()) as IteratorResult<Parameters<typeof entryText>[0][], undefined>;
+    read.push(...(value ?? []).map(entryText));
+    return value !== undefined;
+  };
+  await readOn();
+
+  const refused: Call[] = [];
+  let asked = 0;
+  fs.fault = (call) => {
+    if (!needsDescriptor(call) || !isShort(asked++)) return undefined;
+    refused.push(call);
+    return 'EMFILE';
+  };
+  const error: unknown = await perform(store, step).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  fs.fault = () => undefined;
+
+  if (error !== undefined) {
+    expect(error).toMatchObject({ retriable: true });
+    const now = await contentsOf(store);
+    // Outdated entries may go all the same, for a compaction goes in steps.
+    expect(step.type === 'optimize' ? now.live : now.log).toEqual(step.type === 'optimize' ? live : seen);
+  }
+  expect((await store.info()).details.failed).toBeNull();
+  // Who was reading goes on, with what was there when it began.
+  while (await readOn());
+  expect(read.slice(0, seen.length)).toEqual(seen);
+  await perform(store, step);
+  await perform(store, put(99));
+  expect((await contentsOf(store)).live).toContainEqual(['k1', 'v99']);
+  const found = await contentsOf(store);
+  await adapter.close();
+  expect(fs.mistakes).toEqual([]);
+  expect([...fs.openHandles]).toEqual([]);
+  expect(await reopened(options, logDir)).toEqual(found);
+  return { refused, error };
+}
+
+async function reopened(options: DiskLogOptions, logDir: string) {
+  const adapter = new DiskLogStorageAdapter({ ...options, logDir }, fastFileSystem);
+  const found = await contentsOf(await adapter.open('t', 0));
+  await adapter.close();
+  return found;
+}
+
+describe.each(scripts)('a shortage of descriptors during $name', (script) => {
+  const nameOf = ({ name, file }: Call) => `${name} ${file}`;
+
+  it.each(['at one call', 'from one call on'])(
+    'changes nothing, and the log goes on behind it (%s)',
+    async (when) => {
+      const met = new Set<string>();
+      let refusals = 0;
+      for (let at = 0; ; at++) {
+        const outcome = await takeStep(script, (index) =>
+          when === 'at one call' ? index === at : index >= at,
+        );
+        if (outcome.refused.length === 0) break;
+        if (outcome.error !== undefined) refusals++;
+        for (const call of outcome.refused) met.add(nameOf(call));
+      }
+      // The step does meet it.
+      expect(refusals).toBeGreaterThan(1);
+      expect([...met].some((name) => name.startsWith('openDirectory'))).toBe(true);
+    },
+  );
+});
+
+it('a shortage of descriptors while a log is read is told as one that passes', async () => {
+  const logDir = await scratch.directory();
+  const fill = async (store: PartitionStore) => {
+    for (const operation of puts(0, 12)) await perform(store, operation);
+  };
+  const first = new DiskLogStorageAdapter({ ...wrap, logDir }, fastFileSystem);
+  await fill(await first.open('t', 0));
+  await first.close();
+  const fs = new FaultyFileSystem();
+  const adapter = new DiskLogStorageAdapter({ ...wrap, logDir }, fs);
+  fs.fault = (call) => (needsDescriptor(call) ? 'EMFILE' : undefined);
+  await expect(adapter.open('t', 0)).rejects.toMatchObject({ code: 'IO_ERROR', retriable: true });
+  fs.fault = () => undefined;
+  const store = await adapter.open('t', 0);
+  fs.fault = (call) => (needsDescriptor(call) ? 'EMFILE' : undefined);
+  for (const key of ['k6', 'k0']) {
+    await expect(store.get(key)).rejects.toMatchObject({ code: 'IO_ERROR', retriable: true });
+  }
+  await expect(contentsOf(store)).rejects.toMatchObject({ code: 'IO_ERROR', retriable: true });
+  fs.fault = () => undefined;
+  expect((await store.get('k0'))?.toString()).toBe('v7');
+  await adapter.close();
+});
