@@ -7,14 +7,14 @@ export const mutants = [
   {
     name: 'the directory is not synced before the index names the new file',
     file: `${ENGINE}log-directory.ts`,
-    from: /await fs\.syncDirectory\(names\.directory\);\s+(await fs\.rename\(names\.unfinishedIndex, names\.index\);)/,
+    from: /await syncNames\(\);\s+(await fs\.rename\(names\.unfinishedIndex, names\.index\);)/,
     to: '$1',
     suites: ['crash-states'],
   },
   {
     name: 'the index names the new file before there is one',
     file: `${ENGINE}log-directory.ts`,
-    from: /(await fs\.rename\(names\.unfinished, names\.file\(number\)\);\s+await fs\.syncDirectory\(names\.directory\);)\s+(await fs\.rename\(names\.unfinishedIndex, names\.index\);\s+await fs\.syncDirectory\(names\.directory\);)/,
+    from: /(await fs\.rename\(names\.unfinished, names\.file\(number\)\);\s+await syncNames\(\);)\s+(await fs\.rename\(names\.unfinishedIndex, names\.index\);\s+await syncNames\(\);)/,
     to: '$2\n$1',
     suites: ['crash-states'],
   },
@@ -104,16 +104,16 @@ export const mutants = [
   },
   {
     name: 'a truncation leaves no marker',
-    file: `${ENGINE}log-directory.ts`,
+    file: `${ENGINE}truncation.ts`,
     from: /await writeFresh\(fs, names\.truncation, Buffer\.alloc\(0\)\);/,
     to: '',
     suites: ['crash-states'],
   },
   {
     name: 'a failed truncation leaves its marker',
-    file: `${ENGINE}log-directory.ts`,
-    from: /await withoutReturn\(async \(\) => \{\s+await fs\.unlink\(names\.truncation\);\s+await fs\.syncDirectory\(names\.directory\);\s+\}\);/,
-    to: '',
+    file: `${ENGINE}truncation.ts`,
+    from: /return withoutReturn\(async \(\) => \{\s+await fs\.unlink\(names\.truncation\);\s+await this\.syncNames\(\);\s+\}\);/,
+    to: 'return Promise.resolve();',
     suites: ['faults'],
   },
   {
@@ -133,14 +133,14 @@ export const mutants = [
   {
     name: 'the list of segments names files whose names are not stored',
     file: `${ENGINE}segments.ts`,
-    from: /await fs\.syncDirectory\(names\.directory\);\s+(await fs\.rename\(names\.unfinishedSegments)/,
+    from: /await syncNames\(\);\s+(await fs\.rename\(names\.unfinishedSegments)/,
     to: '$1',
     suites: ['crash-states'],
   },
   {
     name: 'merged segments go before the list without them is stored',
     file: `${ENGINE}segments.ts`,
-    from: /(await fs\.rename\(names\.unfinishedSegments, names\.segments\);)\s+await fs\.syncDirectory\(names\.directory\);/,
+    from: /(await fs\.rename\(names\.unfinishedSegments, names\.segments\);)\s+await syncNames\(\);/,
     to: '$1',
     suites: ['crash-states'],
   },
@@ -266,7 +266,7 @@ export const mutants = [
   {
     name: 'a new file of JSON lines may have the index of the one before it',
     file: `${ENGINE}log-directory.ts`,
-    from: /await fs\.unlink\(names\.keyIndex\(number\)\);\s+await fs\.syncDirectory\(names\.directory\);\s+\}/,
+    from: /await fs\.unlink\(names\.keyIndex\(number\)\);\s+await syncNames\(\);\s+\}/,
     to: '}',
     suites: ['crash-table', 'crash-states'],
   },

@@ -79,8 +79,8 @@ export class FaultyFileSystem implements FileSystem {
 
   async openDirectory(path: string): Promise<DirectoryHandle> {
     this.check('openDirectory', path);
-    const { close } = this.wrap(await nodeFileSystem.open(path, { write: false }), path);
-    return { close, sync: async () => void this.check('syncDirectory', path) };
+    const handle = this.wrap(await nodeFileSystem.open(path, { write: false }), path);
+    return { sync: async () => void this.check('syncDirectory', path), close: () => handle.close() };
   }
 
   async syncDirectory(path: string): Promise<void> {
