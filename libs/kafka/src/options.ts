@@ -118,10 +118,15 @@ export function resolveKafkaOptions(options: KafkaOptions = {}): ResolvedKafkaOp
       `kafka.maxInflightBytes: ${resolved.maxInflightBytes} is not allowed; at least maxRequestBytes (${resolved.maxRequestBytes})`,
     );
   }
+  if (problems.length === 0 && resolved.maxSessionTimeoutMs < resolved.minSessionTimeoutMs) {
+    problems.push(
+      `kafka.maxSessionTimeoutMs: ${resolved.maxSessionTimeoutMs} is not allowed; at least minSessionTimeoutMs (${resolved.minSessionTimeoutMs})`,
+    );
+  }
   const last = Math.max(resolved.port, resolved.advertisedPort ?? 0) + resolved.brokers - 1;
   if (problems.length === 0 && last > 65_535) {
     problems.push(
-      `kafka.brokers: ${resolved.brokers} is not allowed; there are not so many ports behind the first`,
+      `kafka.brokers: ${resolved.brokers} is not allowed; there are not that many ports after the first`,
     );
   }
   if (problems.length > 0) throw new InvalidConfigError(problems);
@@ -130,7 +135,9 @@ export function resolveKafkaOptions(options: KafkaOptions = {}): ResolvedKafkaOp
 
 function problemsOf(name: string, value: unknown): string[] {
   const wrong = (allowed: string) => [`kafka.${name}: ${JSON.stringify(value)} is not allowed; ${allowed}`];
-  if (!(name in DEFAULTS)) return [`kafka.${name}: unknown option`];
+  if (!Object.hasOwn(DEFAULTS, name)) {
+    return [`kafka.${name}: unknown option; allowed are ${Object.keys(DEFAULTS).join(', ')}`];
+  }
   if (name === 'users') return userProblems(value);
   if (name === 'tls') return tlsProblems(value);
   const range = RANGES[name as keyof KafkaOptions];

@@ -17,6 +17,7 @@ export interface TopicStorage {
 export interface TopicOptions<T = unknown> {
   /** Number of partitions. Default: `defaultPartitions`. Once the topic exists, see `addPartitions`. */
   partitions?: number;
+  /** Which adapter keeps the topic, and how. Default: the default adapter with its own settings. */
   storage?: TopicStorage;
   /** How a message without an explicit partition finds one. Default: `key_hash`. */
   routing?: Routing;
@@ -46,6 +47,7 @@ export interface TopicOptions<T = unknown> {
   dedup?: DedupOptions | false;
 }
 
+/** A topic that is created on start where it is missing. */
 export interface TopicDefinition<T = unknown> extends TopicOptions<T> {
   name: string;
 }
@@ -143,7 +145,8 @@ export function resolveOptions(options: TopicsOptions = {}): ResolvedTopicsOptio
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined) continue;
     const range = RANGES[name as keyof TopicsOptions];
-    if (!(name in DEFAULTS)) problems.push(`topics.${name}: unknown option`);
+    if (!Object.hasOwn(DEFAULTS, name))
+      problems.push(`topics.${name}: unknown option; allowed are ${Object.keys(DEFAULTS).join(', ')}`);
     else if (
       range &&
       (!Number.isInteger(value) || (value as number) < range[0] || (value as number) > range[1])

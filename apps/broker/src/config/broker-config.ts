@@ -73,10 +73,24 @@ export function checkBrokerConfig(tree: unknown, names: Record<string, string> =
   const given = (tree ?? {}) as Record<string, unknown>;
   problems.push(...checkTopics(given['topics'], adapterOf(given)));
   problems.push(...kafkaUserProblems((given['kafka'] as { users?: unknown } | null | undefined)?.users));
+  if (config !== undefined) problems.push(...kafkaLimitProblems(config));
   if (problems.length > 0 || config === undefined) throw new InvalidConfigError(problems);
   if (uses(config, 'disk_log')) config.storage.diskLog ??= new DiskLogOptions();
   if (uses(config, 'rocksdb')) config.storage.rocksdb ??= new RocksDbOptions();
   return config;
+}
+
+/** What no single rule sees: limits that do not go together. The listener would refuse them, by other names. */
+function kafkaLimitProblems({ kafka }: BrokerConfig): string[] {
+  const { maxInflightBytes, maxRequestBytes, minSessionTimeoutMs, maxSessionTimeoutMs } = kafka;
+  const problems: string[] = [];
+  const add = (key: string, value: number, bound: string, least: number) =>
+    problems.push(`kafka.${key}: ${value} is not allowed; at least ${bound} (${least})`);
+  if (maxInflightBytes < maxRequestBytes)
+    add('max_inflight_bytes', maxInflightBytes, 'max_request_bytes', maxRequestBytes);
+  if (maxSessionTimeoutMs < minSessionTimeoutMs)
+    add('max_session_timeout_ms', maxSessionTimeoutMs, 'min_session_timeout_ms', minSessionTimeoutMs);
+  return problems;
 }
 
 /** Does any topic of this configuration, or the default, name the adapter? */

@@ -1,3 +1,4 @@
+import { IsSize } from '@genrocks/storage/config';
 import { Type } from 'class-transformer';
 import {
   Allow,
@@ -12,6 +13,10 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { KAFKA_CLIENT_AUTH, type KafkaClientAuth } from '@genrocks/kafka/config';
+
+const KB = 1024;
+const MB = 1024 * KB;
+const HOUR_MS = 3_600_000;
 
 /** `kafka.tls`: TLS for Kafka clients, from files in PEM. */
 export class KafkaTlsConfig {
@@ -31,7 +36,7 @@ export class KafkaTlsConfig {
   @IsNotEmpty()
   ca?: string;
 
-  /** Of the private key. */
+  /** Opens the private key. */
   @IsOptional()
   @IsString()
   passphrase?: string;
@@ -41,15 +46,18 @@ export class KafkaTlsConfig {
   clientAuth: KafkaClientAuth = 'none';
 }
 
-/** `kafka`: the listener for Kafka clients. */
+/** `kafka`: the listener for Kafka clients, and what they may cost it. Sizes in bytes, times in milliseconds. */
 export class KafkaConfig {
+  /** Listen for Kafka clients. */
   @IsBoolean()
   enabled = true;
 
+  /** Address to listen on. The default is reachable from this machine only. */
   @IsString()
   @IsNotEmpty()
   host = '127.0.0.1';
 
+  /** Port to listen on; 0 takes a free one. */
   @IsInt()
   @Min(0)
   @Max(65_535)
@@ -77,8 +85,56 @@ export class KafkaConfig {
   /** How long the first member of an empty group waits for others, as `group.initial.rebalance.delay.ms`. */
   @IsInt()
   @Min(0)
-  @Max(3_600_000)
+  @Max(HOUR_MS)
   initialRebalanceDelayMs = 0;
+
+  /** Connections at once; more are closed as they come. */
+  @IsInt()
+  @Min(1)
+  @Max(1_000_000)
+  maxConnections = 10_000;
+
+  /** Largest request. */
+  @IsSize({ min: KB, max: 1024 * MB })
+  maxRequestBytes = 64 * MB;
+
+  /** Requests of all connections together, and answers until clients have them; not below `maxRequestBytes`. */
+  @IsSize({ min: 64 * KB })
+  maxInflightBytes = 256 * MB;
+
+  /** Most bytes of records in one answer, whatever a fetch asks for. */
+  @IsSize({ min: KB, max: 1024 * MB })
+  maxFetchBytes = 16 * MB;
+
+  /** A client must send one request, or read one answer, within this time. */
+  @IsInt()
+  @Min(1)
+  @Max(HOUR_MS)
+  transferTimeoutMs = 30_000;
+
+  /** A connection without a request is closed after this time. */
+  @IsInt()
+  @Min(1)
+  @Max(24 * HOUR_MS)
+  idleTimeoutMs = 600_000;
+
+  /** Shortest session timeout a group member may ask for, as `group.min.session.timeout.ms`. */
+  @IsInt()
+  @Min(1)
+  @Max(24 * HOUR_MS)
+  minSessionTimeoutMs = 1_000;
+
+  /** Longest session timeout a group member may ask for, as `group.max.session.timeout.ms`. */
+  @IsInt()
+  @Min(1)
+  @Max(24 * HOUR_MS)
+  maxSessionTimeoutMs = 1_800_000;
+
+  /** Requests in flight get this long to finish when the broker stops. */
+  @IsInt()
+  @Min(0)
+  @Max(HOUR_MS)
+  shutdownTimeoutMs = 5_000;
 
   @IsOptional()
   @ValidateNested()

@@ -22,18 +22,27 @@ export class LimitsConfig {
   @IsSize()
   tailCacheBytes = 64 * MB;
 
+  /** Topics there may be. */
   @IsInt()
   @Min(1)
   @Max(1_000_000)
   maxTopics = 10_000;
 
+  /** Partitions one topic may have. */
   @IsInt()
   @Min(1)
   @Max(100_000)
   maxPartitionsPerTopic = 1024;
 
+  /** Consumer groups there may be. */
   @IsInt()
   @Min(1)
   @Max(1_000_000)
   maxGroups = 10_000;
+
+  /** Members one consumer group may have. */
+  @IsInt()
+  @Min(1)
+  @Max(100_000)
+  maxGroupMembers = 1_000;
 }

@@ -32,6 +32,12 @@ describe('the sections of a configuration', () => {
       /^GENROCKS_KAFKA_ENABLED: "maybe"/,
     );
     expect(problems('kafka: { port: 70000 }')[0]).toMatch(/^kafka.port: 70000/);
+    expect(problems('kafka: { max_request_bytes: 64MB, max_inflight_bytes: 1MB }')).toEqual([
+      'kafka.max_inflight_bytes: 1048576 is not allowed; at least max_request_bytes (67108864)',
+    ]);
+    expect(problems('kafka: { min_session_timeout_ms: 10, max_session_timeout_ms: 9 }')).toEqual([
+      'kafka.max_session_timeout_ms: 9 is not allowed; at least min_session_timeout_ms (10)',
+    ]);
     expect(problems('kafka: { initial_rebalance_delay_ms: -1 }')[0]).toMatch(
       /^kafka.initial_rebalance_delay_ms: -1/,
     );

@@ -30,7 +30,8 @@ export function resolveDedup(topic: string, given: DedupOptions | false): Resolv
   }
   const problems: string[] = [];
   for (const name of Object.keys(given)) {
-    if (!Object.hasOwn(RANGES, name)) problems.push(`${where}.${name}: unknown option`);
+    if (!Object.hasOwn(RANGES, name))
+      problems.push(`${where}.${name}: unknown option; allowed are windowMs, maxIds`);
   }
   const pick = (name: keyof DedupOptions): number => {
     const [least, most, standard] = RANGES[name];

@@ -83,7 +83,10 @@ export function resolveGroupOptions<T>(
   handlerTimeoutMs = 0,
 ): ResolvedGroupOptions {
   for (const name of Object.keys(options)) {
-    if (!Object.hasOwn(KNOWN, name)) throw new InvalidGroupError(`consumer group option ${name} is unknown`);
+    if (!Object.hasOwn(KNOWN, name)) {
+      const allowed = Object.keys(KNOWN).join(', ');
+      throw new InvalidGroupError(`consumer group option ${name} is unknown; allowed are ${allowed}`);
+    }
   }
   const { group, topics, handler, batchHandler } = options;
   assertGroupName(group);
