@@ -11,6 +11,7 @@ import { GroupCoordinator } from './groups/coordinator/group-coordinator.js';
 import { GroupOffsets } from './groups/group-offsets.js';
 import { LocalMembers } from './groups/local-members.js';
 import { GroupRegistry } from './groups/group-registry.js';
+import { SuspectCalls } from './groups/suspect-calls.js';
 import { Instruments } from './instrumentation.js';
 import { MetaStore } from './meta/meta-store.js';
 import type { ResolvedTopicsOptions, TopicDefinition, TopicsAdapters } from './options.js';
@@ -37,6 +38,7 @@ export class TopicsCore {
   readonly deadLetters: DeadLetters;
   private readonly meta = new MetaStore();
   private readonly turn = new Turn();
+  private readonly suspects: SuspectCalls;
   private probing: Promise<void> | undefined;
   private readonly offsets: GroupOffsets;
   readonly coordinator: GroupCoordinator;
@@ -57,6 +59,7 @@ export class TopicsCore {
     const { clock } = options;
     const rooms = (this.rooms = new StorageRooms(clock, events));
     const environment = { cache, budget, turn, scratch, maxMessageBytes, maxBatchBytes, clock, rooms };
+    this.suspects = new SuspectCalls(clock);
     this.offsets = new GroupOffsets(meta, options.maxGroups);
     this.manager = new TopicManager(
       adapters,
@@ -105,7 +108,7 @@ export class TopicsCore {
 
   /** What members of groups need. */
   groupEnvironment(onStopped: (group: ConsumerGroup) => void): GroupEnvironment {
-    const { coordinator, members, offsets, events, turn, deadLetterWriter: deadLetters } = this;
+    const { coordinator, members, offsets, events, turn, suspects, deadLetterWriter: deadLetters } = this;
     const { drainTimeoutMs, clock } = this.options;
     return {
       coordinator,
@@ -113,6 +116,7 @@ export class TopicsCore {
       offsets,
       events,
       turn,
+      suspects,
       clock,
       deadLetters,
       drainTimeoutMs,

@@ -9,6 +9,7 @@ import type { FlightLimiter } from './flight-limiter.js';
 import type { HandlerWatch } from './handler-watch.js';
 import type { ResolvedGroupOptions } from './group-options.js';
 import type { RetryPolicy } from './retry-policy.js';
+import type { SuspectCalls } from './suspect-calls.js';
 
 /** What a partition's loops share with the other partitions of their member. */
 export interface ConsumerEnvironment {
@@ -18,6 +19,7 @@ export interface ConsumerEnvironment {
   readonly deadLetters: DeadLetterWriter;
   readonly clock: Clock;
   readonly turn: Turn;
+  readonly suspects: SuspectCalls;
   readonly events: TopicsEvents;
   /** Where the time of handlers is limited. */
   readonly watch: HandlerWatch | undefined;

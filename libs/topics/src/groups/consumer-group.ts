@@ -25,6 +25,7 @@ import { MemberSession } from './member-session.js';
 import { offsetOf } from './offset-target.js';
 import { OffsetCommitter } from './offset-committer.js';
 import { RetryPolicy } from './retry-policy.js';
+import type { SuspectCalls } from './suspect-calls.js';
 
 /** What a member needs of the service. @internal */
 export interface GroupEnvironment {
@@ -33,6 +34,7 @@ export interface GroupEnvironment {
   readonly offsets: GroupOffsets;
   readonly events: TopicsEvents;
   readonly turn: Turn;
+  readonly suspects: SuspectCalls;
   readonly clock: Clock;
   readonly deadLetters: DeadLetterWriter;
   readonly drainTimeoutMs: number;
@@ -214,7 +216,7 @@ export class ConsumerGroup {
 
   private consuming(): ConsumerEnvironment {
     const { options } = this;
-    const { events, turn, clock, deadLetters } = this.environment;
+    const { events, turn, suspects, clock, deadLetters } = this.environment;
     const share = (whole: number) => Math.floor(whole / Math.max(1, this.partitions.size));
     return {
       options,
@@ -223,6 +225,7 @@ export class ConsumerGroup {
       deadLetters,
       clock,
       turn,
+      suspects,
       events,
       watch: this.limit?.watch,
       fetchLimit: () => Math.max(1, share(options.maxInFlight)),

@@ -1,11 +1,14 @@
 import type { Clock } from '../clock.js';
 import type { DeliveryRecord, TriedMessage } from './group.types.js';
+import type { SuspectCall } from './suspect-calls.js';
 import type { Entry } from './unfinished.js';
 
 /** How many messages are handled one by one after an end out of order. */
 const MAX_SUSPECTS = 1_000;
 /** Messages whose tries are kept: those of the lowest offsets, which no commit passes before they are over. */
 const MAX_TRIED = 32;
+/** So many times the interruptions are enough, even if others were in doubt too: nothing is to end processes for ever. */
+const IN_COMPANY = 3;
 
 /** Where a consumer begins, and what is known of the tries before it. @internal */
 export interface StartPlace {
@@ -20,7 +23,8 @@ export interface StartPlace {
  * So a partition is noted as in hand once, before a member's first message, and that is taken back when the member lets
  * go of it. Found on a start, the note says that somebody ended in the middle of some message; nobody knows which. Then
  * the messages from there on are handled one by one, and each is noted before its handler is called: the one that is
- * noted on the next start was in its handler when the process ended.
+ * noted on the next start was in its handler when the process ended. Where handlers of several partitions were, the note
+ * says so, and convicts nobody: {@link SuspectCalls} has such messages handled alone from then on.
  */
 export class DeliveryHistory {
   /** Of messages that were not read again yet, by offset. */
@@ -28,6 +32,7 @@ export class DeliveryHistory {
   /** Messages that are held and were tried before. */
   private readonly tried = new Set<Entry>();
   private inHandler: Entry | undefined;
+  private suspectCall: SuspectCall | undefined;
   private inHand = false;
   /** Messages below are handled one by one. */
   private suspectsEnd = 0;
@@ -75,6 +80,7 @@ export class DeliveryHistory {
     this.earlier.delete(offset);
     entry.attempts = known.failed;
     entry.interrupted = known.interrupted;
+    entry.alone = known.alone ?? 0;
     entry.firstFailedAt = known.firstFailedAt;
     this.tried.add(entry);
   }
@@ -94,17 +100,18 @@ export class DeliveryHistory {
     if (offset >= this.suspectsEnd) this.suspectsEnd = 0;
   }
 
-  isGivenUp({ interrupted }: Entry): boolean {
-    return interrupted >= this.limit;
+  isGivenUp({ interrupted, alone }: Entry): boolean {
+    return alone >= this.limit || interrupted >= this.limit * IN_COMPANY;
   }
 
   /** Its handler is about to be called: to be noted before. */
-  begun(entry: Entry): void {
+  begun(entry: Entry, call: SuspectCall): void {
     this.inHandler = entry;
+    this.suspectCall = call;
   }
 
   returned(): void {
-    this.inHandler = undefined;
+    this.inHandler = this.suspectCall = undefined;
   }
 
   failed(entries: readonly Entry[]): void {
@@ -116,6 +123,7 @@ export class DeliveryHistory {
     for (const entry of entries) {
       if (entry === this.inHandler) this.returned();
       entry.interrupted++;
+      entry.alone++;
       if (entry.firstFailedAt === 0) entry.firstFailedAt = this.clock.now();
       this.tried.add(entry);
     }
@@ -145,11 +153,17 @@ export class DeliveryHistory {
 
   /** What will have been true if nobody takes it back. */
   private interruption(entry: Entry): TriedMessage {
-    const { interrupted, firstFailedAt, ...tried } = triedMessage(entry);
-    return { ...tried, interrupted: interrupted + 1, firstFailedAt: firstFailedAt || this.clock.now() };
+    const { interrupted, alone = 0, firstFailedAt, ...tried } = triedMessage(entry);
+    return {
+      ...tried,
+      interrupted: interrupted + 1,
+      alone: alone + (this.suspectCall?.isAlone === true ? 1 : 0),
+      firstFailedAt: firstFailedAt || this.clock.now(),
+    };
   }
 }
 
-function triedMessage({ message, attempts, interrupted, firstFailedAt }: Entry): TriedMessage {
-  return { offset: message.offset, failed: attempts, interrupted, firstFailedAt };
+function triedMessage({ message, attempts, interrupted, alone, firstFailedAt }: Entry): TriedMessage {
+  const tried = { offset: message.offset, failed: attempts, interrupted, firstFailedAt };
+  return alone > 0 ? { ...tried, alone } : tried;
 }

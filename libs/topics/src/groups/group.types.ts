@@ -46,7 +46,7 @@ export interface RetryOptions {
   /**
    * A message is given up once it has been in its handler this many times when the process ended (an exit, a crash, out of
    * memory, `kill -9`), or when the handler hung past `handlerTimeoutMs`. The first end of a process does not count:
-   * who caused it is not known. 1 to 1,000,000; `Infinity`: never. Default: `attempts`, but at least 3.
+   * who caused it is not known; nor does one in which other messages were in doubt too, up to three times as many. 1 to 1,000,000; `Infinity`: never. Default: `attempts`, but at least 3.
    */
   interruptions?: number;
   /** Pause before the second try, in milliseconds. Default 100. */
@@ -232,6 +232,8 @@ export interface TriedMessage {
   readonly failed: number;
   /** Tries that ended with their process, or hung. */
   readonly interrupted: number;
+  /** Those of them in which no other message was in doubt: see `SuspectCalls`. Default 0. */
+  readonly alone?: number;
   /** Milliseconds since 1970. */
   readonly firstFailedAt: number;
 }

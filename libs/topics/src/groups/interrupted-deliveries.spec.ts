@@ -2,7 +2,7 @@ import { StorageIoError } from '@genrocks/storage';
 import { describe, expect, it } from 'vitest';
 import type { MapDisk } from '../__fixtures__/map-adapter.js';
 import { type Running, useServices } from '../__fixtures__/service.js';
-import { Collector, settled } from '../__fixtures__/waiting.js';
+import { Collector, deferred, settled } from '../__fixtures__/waiting.js';
 import { META_TOPIC } from '../meta/meta-store.js';
 import type { ConsumerGroupOptions, HandlerContext } from './group.types.js';
 
@@ -143,6 +143,71 @@ describe('a message whose handler ends the process', () => {
     await processes.running.stop();
     expect(processes.committed()).toMatchObject({ offset: 1 });
     expect(processes.committed()?.deliveries).toBeUndefined();
+  });
+});
+
+describe('messages in handlers of several partitions when the process ends', () => {
+  /**
+   * Has processes end whenever a bad message is handled, until all is done: what was given up, and how many it took. Handlers
+   * of other messages take a while, in which they are in doubt too.
+   */
+  async function untilDone(interruptions: number, values: readonly string[], groups = ['g']) {
+    const disk: MapDisk = new Map();
+    const givenUp: unknown[] = [];
+    for (let ends = 0; ; ends++) {
+      const running = await start({ drainTimeoutMs: 1 }, disk);
+      const { service, adapter } = running;
+      const topic = await service.startTopic('orders', { partitions: values.length });
+      if (ends === 0)
+        await Promise.all(values.map((value, partition) => topic.publish({ value, partition })));
+      const ended = deferred<'ended'>();
+      const handler: ConsumerGroupOptions['handler'] = async ({ value }) => {
+        if (value !== 'bad') return settled();
+        adapter.onWrite = () => {
+          throw new StorageIoError('the process is gone');
+        };
+        ended.resolve('ended');
+        await new Promise(() => {});
+      };
+      service.events.on('dead-letter', ({ group, partition }) =>
+        givenUp.push(`${group} ${values[partition]}`),
+      );
+      for (const group of groups) {
+        const retry = { interruptions };
+        await service.startConsumerGroup({
+          group,
+          topics: ['orders'],
+          autoCommitIntervalMs: 0,
+          retry,
+          handler,
+        });
+      }
+      const isDone = async () => {
+        const lags = await Promise.all(
+          groups.map(async (group) => (await service.groups.describe(group)).lag),
+        );
+        return lags.every((lag) => lag === 0);
+      };
+      const finished = (async () => {
+        while (!(await isDone())) await settled();
+        return 'finished' as const;
+      })();
+      if ((await Promise.race([ended.promise, finished])) === 'finished') return { ends, givenUp };
+      void running.stop();
+      if (ends > 20) throw new Error('it never ends');
+    }
+  }
+
+  it.each([1, 2, 3])('are not given up for one of them that ends it, at %i interruptions', async (limit) => {
+    const { ends, givenUp } = await untilDone(limit, ['a', 'b', 'bad', 'c']);
+    expect(givenUp).toEqual(['g bad']);
+    // The first end names nobody, the second all of them.
+    expect(ends).toBe(2 + limit);
+  });
+
+  it('are not given up for two of them, or in other groups', async () => {
+    const { givenUp } = await untilDone(2, ['a', 'bad', 'bad', 'b'], ['g', 'h']);
+    expect(givenUp.sort()).toEqual(['g bad', 'g bad', 'h bad', 'h bad']);
   });
 });
 

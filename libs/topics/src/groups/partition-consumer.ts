@@ -200,11 +200,8 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink, FailureOwner 
   /** Handles a message by which a process may have ended, noted as the one that is in its handler. */
   private async deliverNoted(job: Job): Promise<void> {
     const entry = job.entries[0]!;
-    const { progress } = this;
-    if (progress.history.isGivenUp(entry)) return this.failedJobs.interrupted(job, entry);
-    await progress.begun(entry);
-    if (!this.stopped) await this.deliver(job);
-    progress.returned();
+    if (this.progress.history.isGivenUp(entry)) return this.failedJobs.interrupted(job, entry);
+    await this.progress.suspected(entry, this.stopping.signal, () => this.deliver(job));
   }
 
   private overlap(pending: Promise<void>): void {

@@ -4,6 +4,7 @@ import type { TopicPartition } from './assignment.js';
 import type { ConsumerEnvironment } from './consumer-environment.js';
 import { DeliveryHistory, type StartPlace } from './delivery-history.js';
 import type { DeliveryRecord } from './group.types.js';
+import { SuspectCall } from './suspect-calls.js';
 import { type Entry, Unfinished } from './unfinished.js';
 
 /** How far one member is with a partition: what it holds, what may be committed, and what is kept beside that. */
@@ -12,6 +13,7 @@ export class PartitionProgress {
   private readonly unfinished = new Unfinished();
   private committable = -1;
   private ended = false;
+  private suspectCall: SuspectCall | undefined;
 
   constructor(
     readonly place: TopicPartition,
@@ -68,16 +70,24 @@ export class PartitionProgress {
     return this.note();
   }
 
-  /** The handler of this message is about to be called, and of no other. */
-  begun(entry: Entry): Promise<void> {
-    this.history.begun(entry);
-    return this.note();
-  }
-
-  /** That handler has returned, or was not called. */
-  returned(): void {
+  /**
+   * Has a message handled by which a process may have ended: noted as the one that is in its handler, and alone where it was
+   * when one ended.
+   */
+  async suspected(
+    entry: Entry,
+    stopping: AbortSignal,
+    handle: () => Promise<void> | undefined,
+  ): Promise<void> {
+    const { suspects } = this.environment;
+    const call = (this.suspectCall = new SuspectCall(entry.interrupted > 0, () => this.note()));
+    await suspects.begin(call, stopping);
+    this.history.begun(entry, call);
+    if (!stopping.aborted) await this.note();
+    if (!stopping.aborted) await handle();
     this.history.returned();
     this.tried();
+    suspects.end(call);
   }
 
   /** Resolves when what is known of tries is durable, or the store did not take it. */
@@ -92,6 +102,8 @@ export class PartitionProgress {
 
   end(): void {
     this.ended = true;
+    // A handler that is left to itself keeps nobody waiting.
+    if (this.suspectCall !== undefined) this.environment.suspects.end(this.suspectCall);
   }
 
   /** What is to be kept beside the position. */

@@ -6,6 +6,8 @@ export class Entry {
   attempts = 0;
   /** Tries that ended with their process, or were left to themselves because they hung. */
   interrupted = 0;
+  /** Those of them in which no other message was in doubt. */
+  alone = 0;
   /** When the first try failed, ms since 1970. */
   firstFailedAt = 0;
   done = false;
