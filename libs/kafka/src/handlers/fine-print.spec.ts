@@ -4,8 +4,10 @@ import { RawClient } from '../__fixtures__/raw-client.js';
 import { describeCluster } from '../protocol/apis/describe-cluster.js';
 import { fetch } from '../protocol/apis/fetch.js';
 import { findCoordinator } from '../protocol/apis/find-coordinator.js';
+import { joinGroup } from '../protocol/apis/join-group.js';
 import { listOffsets } from '../protocol/apis/list-offsets.js';
 import { metadata } from '../protocol/apis/metadata.js';
+import { syncGroup } from '../protocol/apis/sync-group.js';
 import { ErrorCode } from '../protocol/error-codes.js';
 
 const NOBODYS_ID = '7c3a2a39-64e6-4d0f-9a0e-3a3c6f6d2f10';
@@ -92,6 +94,28 @@ describe('the fine print of', () => {
     expect(await ask(0)).toBe(0);
     expect(await ask(1)).toBe(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
     expect(await ask(2)).toBe(ErrorCode.INVALID_REQUEST);
+  });
+
+  it('SyncGroup 5: a member says by which protocol it syncs', async () => {
+    const group = { groupId: 'g', protocolType: 'consumer' };
+    const member = await client.call(joinGroup, 3, {
+      ...group,
+      sessionTimeoutMs: 10_000,
+      rebalanceTimeoutMs: 10_000,
+      memberId: '',
+      protocols: [{ name: 'range', metadata: Buffer.alloc(0) }],
+    });
+    const ask = async (version: number, protocols: object) => {
+      const { memberId, generationId } = member;
+      const request = { ...group, protocolType: null, ...protocols, memberId, generationId };
+      return (await client.call(syncGroup, version, request)).errorCode;
+    };
+    expect(await ask(5, {})).toBe(ErrorCode.INCONSISTENT_GROUP_PROTOCOL);
+    expect(await ask(5, { protocolType: 'consumer', protocolName: 'other' })).toBe(
+      ErrorCode.INCONSISTENT_GROUP_PROTOCOL,
+    );
+    expect(await ask(5, { protocolType: 'consumer', protocolName: 'range' })).toBe(0);
+    expect(await ask(4, {})).toBe(0);
   });
 
   it('DescribeCluster: controllers are found elsewhere, and other endpoints nowhere', async () => {

@@ -16,6 +16,8 @@ const KNOWN_ID_FROM = 4;
 const SKIP_ASSIGNMENT_FROM = 9;
 /** From this version on several members may leave at once. */
 const MANY_LEAVE_FROM = 3;
+/** From this version on a member says by which protocol it syncs. */
+const SYNC_PROTOCOL_FROM = 5;
 /** The first version in which the protocol's name may be null. */
 const NULL_PROTOCOL_FROM = 7;
 
@@ -43,11 +45,15 @@ export function joinGroupRoute({ coordinator, options }: BrokerContext): Route {
 }
 
 export function syncGroupRoute({ coordinator }: BrokerContext): Route {
-  return route(syncGroup, async (request) => {
+  return route(syncGroup, async (request, { version }) => {
+    const { protocolType, protocolName } = request;
+    if (version >= SYNC_PROTOCOL_FROM && (protocolType === null || protocolName === null)) {
+      return refusedSync(ErrorCode.INCONSISTENT_GROUP_PROTOCOL);
+    }
     try {
       return { ...(await coordinator.sync(request.groupId, request)), errorCode: ErrorCode.NONE };
     } catch (error) {
-      return { errorCode: errorCodeOf(error), protocolType: null, protocolName: null, assignment: NOTHING };
+      return refusedSync(errorCodeOf(error));
     }
   });
 }
@@ -80,6 +86,10 @@ export function consumerGroupHeartbeatRoute(): Route {
     errorCode: ErrorCode.UNSUPPORTED_VERSION,
     errorMessage: "only the classic group protocol is served: set the consumer's group.protocol to classic",
   }));
+}
+
+function refusedSync(errorCode: ErrorCode) {
+  return { errorCode, protocolType: null, protocolName: null, assignment: NOTHING };
 }
 
 function refusedJoin(errorCode: ErrorCode, memberId: string, version: number) {

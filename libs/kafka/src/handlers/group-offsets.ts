@@ -87,31 +87,21 @@ export function offsetFetchRoute(broker: BrokerContext): Route {
     }),
   });
 
-  const all = async (groupId: string): Promise<Wanted> => {
-    if (!broker.topics.groups.has(groupId)) return [];
-    const { offsets } = await broker.topics.groups.describe(groupId);
-    const partitions = new Map<string, number[]>();
-    for (const { topic, partition, committed: offset } of offsets) {
-      if (offset === null) continue;
-      const indexes = partitions.get(topic);
-      if (indexes === undefined) partitions.set(topic, [partition]);
-      else indexes.push(partition);
-    }
-    return [...partitions].map(([name, indexes]) => ({ name, partitions: indexes }));
-  };
+  const all = (groupId: string): Wanted =>
+    [...broker.topics.groups.committedPartitions(groupId)]
+      .map(([name, partitions]) => ({ name, partitions }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
 
-  const find = async (groupId: string, topics: Wanted | null): Promise<TopicOffsets[]> =>
-    (topics ?? (await all(groupId))).map((topic) => committed(groupId, topic));
+  const find = (groupId: string, topics: Wanted | null): TopicOffsets[] =>
+    (topics ?? all(groupId)).map((topic) => committed(groupId, topic));
 
-  const serve: HandlerOf<typeof offsetFetch> = async ({ groupId, topics, groups }, { version }) => {
-    if (version < MANY_GROUPS_FROM) return { topics: await find(groupId, topics) };
+  const serve: HandlerOf<typeof offsetFetch> = ({ groupId, topics, groups }, { version }) => {
+    if (version < MANY_GROUPS_FROM) return { topics: find(groupId, topics) };
     return {
-      groups: await Promise.all(
-        groups.map(async (group) => ({
-          groupId: group.groupId,
-          topics: await find(group.groupId, group.topics),
-        })),
-      ),
+      groups: groups.map((group) => ({
+        groupId: group.groupId,
+        topics: find(group.groupId, group.topics),
+      })),
     };
   };
   const once = (topics: RequestOf<typeof offsetFetch>['topics']) =>

@@ -19,7 +19,7 @@ const UNKNOWN: Pick<MembershipView, 'state' | 'protocolType'> = { state: 'Dead',
 /** Groups with members, Kafka clients and handlers inside the process alike, and groups of which only offsets are kept. */
 export function listGroupsRoute(broker: BrokerContext): Route {
   return route(listGroups, ({ statesFilter, typesFilter }) => {
-    const known = broker.topics.groups.list().map(({ group }) => {
+    const known = broker.topics.groups.names().map((group) => {
       const { state, protocolType } = broker.coordinator.describe(group) ?? OFFSETS_ONLY;
       return { groupId: group, protocolType, state, type: CLASSIC };
     });

@@ -18,6 +18,9 @@ describe('the group registry', () => {
       { group: 'g', state: 'stable', members: 1, topics: ['orders'] },
       { group: 'idle', state: 'empty', members: 0, topics: ['orders'] },
     ]);
+    expect(orders.service.groups.names()).toEqual(['g', 'idle']);
+    expect([...orders.service.groups.committedPartitions('idle')]).toEqual([['orders', [0]]]);
+    expect([...orders.service.groups.committedPartitions('none')]).toEqual([]);
     expect(await orders.service.groups.describe('idle')).toMatchObject({
       members: [],
       lag: 2,

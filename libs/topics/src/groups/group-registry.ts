@@ -55,8 +55,12 @@ export class GroupRegistry {
   ) {}
 
   list(): GroupSummary[] {
-    const names = new Set([...this.coordinator.names(), ...this.offsets.groups()]);
-    return [...names].sort().map((group) => this.summary(group));
+    return this.names().map((group) => this.summary(group));
+  }
+
+  /** Of all groups, sorted. What members subscribe to is not looked at. */
+  names(): string[] {
+    return [...new Set([...this.coordinator.names(), ...this.offsets.groups()])].sort();
   }
 
   /** Has it members, or committed offsets? */
@@ -80,6 +84,18 @@ export class GroupRegistry {
     const lag = offsets.reduce((total, offset) => total + offset.lag, 0);
     const generation = this.coordinator.generation(group);
     return { ...this.summary(group), generation, members, offsets, lag };
+  }
+
+  /** The partitions of which an offset is committed, by topic; none for a group that is not there. */
+  committedPartitions(group: string): Map<string, number[]> {
+    const partitions = new Map<string, number[]>();
+    for (const { topic, partition } of this.offsets.partitionsOf(group)) {
+      const indexes = partitions.get(topic);
+      if (indexes === undefined) partitions.set(topic, [partition]);
+      else indexes.push(partition);
+    }
+    for (const indexes of partitions.values()) indexes.sort((a, b) => a - b);
+    return partitions;
   }
 
   /** The committed offset, null where the group has none there. */
@@ -187,7 +203,11 @@ export class GroupRegistry {
 
   private subscriptions(group: string): string[] {
     const { protocolType, members } = this.coordinator.describe(group) ?? NOBODY;
-    return [...new Set(members.flatMap(({ metadata }) => subscribedTopics(protocolType, metadata)))];
+    const topics = new Set<string>();
+    for (const { metadata } of members) {
+      for (const topic of subscribedTopics(protocolType, metadata)) topics.add(topic);
+    }
+    return [...topics];
   }
 
   /** Partitions the group has offsets of or is subscribed to, in order. */

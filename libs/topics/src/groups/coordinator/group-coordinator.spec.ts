@@ -75,6 +75,14 @@ describe('a group in the classic protocol', () => {
     return { leader: leader.memberId, follower: follower.memberId };
   }
 
+  // Those of two members are compared with each other: twenty thousand each would take seconds.
+  it('takes no member that offers more ways of sharing out than anybody has', async () => {
+    const ways = (count: number) =>
+      Array.from({ length: count }, (_, i) => ({ name: `way-${i}`, metadata: Buffer.alloc(0) }));
+    await expect(join({ protocols: ways(101) })).rejects.toThrowError(coded('INCONSISTENT_GROUP_PROTOCOL'));
+    expect((await join({ protocols: ways(100) })).generationId).toBe(1);
+  });
+
   it('gives a new member its id first, where it can take that', async () => {
     const told = (await join({ needsKnownId: true }).catch(
       (error: unknown) => error,

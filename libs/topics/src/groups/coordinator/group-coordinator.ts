@@ -2,7 +2,12 @@ import { GroupNotEmptyError } from '../../errors.js';
 import { assertGroupName } from '../group-name.js';
 import { Group } from './group.js';
 import { GroupHolds } from './group-holds.js';
-import { CoordinatorStoppedError, GroupFullError, UnknownMemberError } from './membership-errors.js';
+import {
+  CoordinatorStoppedError,
+  GroupFullError,
+  InconsistentGroupProtocolError,
+  UnknownMemberError,
+} from './membership-errors.js';
 import type {
   JoinRequest,
   JoinResult,
@@ -16,6 +21,8 @@ import type {
 const MAX_BYTES = 128 * 1024 * 1024;
 /** What one member may tell about itself, and what its share may be. */
 const MAX_MEMBER_BYTES = 1024 * 1024;
+/** Ways of sharing out that one member may offer: those of all members are compared with each other. */
+const MAX_PROTOCOLS = 100;
 
 export interface CoordinatorLimits {
   /** Groups with members there may be. */
@@ -79,6 +86,9 @@ export class GroupCoordinator {
     }
     assertGroupName(name);
     const { protocols } = request;
+    if (protocols.length > MAX_PROTOCOLS) {
+      throw new InconsistentGroupProtocolError(`it offers more than ${MAX_PROTOCOLS} ways of sharing out`);
+    }
     this.assertRoomFor(protocols.reduce((sum, one) => sum + one.name.length + one.metadata.length, 0));
     let group = this.groups.get(name);
     if (group === undefined) {
