@@ -2,7 +2,10 @@
 const ENGINE = 'libs/storage-disklog/src/engine/';
 const FORMAT = 'libs/storage-disklog/src/format/';
 
-/** Each replaces `from`, which must be there exactly once, by `to`; `suites` are the specs that must notice. */
+/**
+ * Each replaces `from`, which must be there exactly once, by `to`; `suites` are the specs that must notice. Where two
+ * places guard each other, `also` spoils the other one.
+ */
 export const mutants = [
   {
     name: 'the directory is not synced before the index names the new file',
@@ -51,6 +54,20 @@ export const mutants = [
     file: `${ENGINE}log-writer.ts`,
     from: /return isSameFile \? before\.place\.start : start;/,
     to: 'return start;',
+    also: [
+      {
+        file: `${ENGINE}flights.ts`,
+        from: /=== 'always' \? file\.end : /,
+        to: "=== 'always' ? start : ",
+      },
+    ],
+    suites: ['engine/overlap'],
+  },
+  {
+    name: 'a group that was planned too boldly says what it was to say',
+    file: `${ENGINE}group.ts`,
+    from: /isMoved \|\| place\.synced < synced/,
+    to: 'isMoved',
     suites: ['engine/overlap'],
   },
   {

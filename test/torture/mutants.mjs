@@ -43,19 +43,22 @@ console.log(
 );
 process.exitCode = uncaught.length === 0 && chosen.length > 0 ? 0 : 1;
 
-async function tryMutant({ name, file, from, to, suites }) {
-  const path = join(copy, file);
-  const source = readFileSync(path, 'utf8');
-  const found = source.match(new RegExp(from, 'g'))?.length ?? 0;
-  if (found !== 1) {
-    console.log(`STALE     ${name}: its place in ${file} was found ${found} times`);
+async function tryMutant({ name, suites, also = [], ...first }) {
+  const edits = [first, ...also].map(({ file, from, to }) => {
+    const path = join(copy, file);
+    const source = readFileSync(path, 'utf8');
+    return { file, path, source, count: source.match(new RegExp(from, 'g'))?.length ?? 0, from, to };
+  });
+  const stale = edits.find(({ count }) => count !== 1);
+  if (stale !== undefined) {
+    console.log(`STALE     ${name}: its place in ${stale.file} was found ${stale.count} times`);
     uncaught.push(name);
     return;
   }
-  writeFileSync(path, source.replace(from, to));
+  for (const { path, source, from, to } of edits) writeFileSync(path, source.replace(from, to));
   const results = [];
   for (const suite of suites) results.push({ suite, result: await run(suite) });
-  writeFileSync(path, source);
+  for (const { path, source } of edits) writeFileSync(path, source);
   const caught = results.filter(({ result }) => result === 'failed' || result === 'hung');
   if (caught.length > 0) {
     console.log(`caught    ${name} (${caught.map(({ suite, result }) => `${suite} ${result}`).join(', ')})`);
