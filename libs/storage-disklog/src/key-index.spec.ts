@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { partitionOf, Scratch, withStore } from './__fixtures__/directories.js';
-import type { Slot } from './format/entry.js';
+import type { Slot } from './format/entry-layout.js';
 import { blockCount, childOf, isIntact, keyOf, lowerBound, search, slotOf } from './index/block.js';
 import { LeafBuilder, NodeBuilder } from './index/block-builder.js';
 

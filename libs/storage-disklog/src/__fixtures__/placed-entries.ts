@@ -1,4 +1,4 @@
-import type { Slot } from '../format/entry.js';
+import type { Slot } from '../format/entry-layout.js';
 import type { LogFormat } from '../format/log-format.js';
 
 export type PlacedEntry = Slot & { readonly key: string };

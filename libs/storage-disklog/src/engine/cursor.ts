@@ -1,7 +1,7 @@
 import type { KeyRange } from '@genrocks/storage';
 import { extentOf } from './entry-reader.js';
 import type { LogFile } from './log-file.js';
-import type { Slot } from '../format/entry.js';
+import type { Slot } from '../format/entry-layout.js';
 
 /** Keys fetched from a file's keys at a time: few at first, since many a reader takes no more than a few. */
 const FIRST_FETCH = 8;

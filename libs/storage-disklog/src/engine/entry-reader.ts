@@ -1,5 +1,6 @@
 import type { Allocate, StoreEntry } from '@genrocks/storage';
-import type { Entry, Slot } from '../format/entry.js';
+import type { Entry } from '../format/entry.js';
+import type { Slot } from '../format/entry-layout.js';
 import { emptyPlainItem } from '../format/plain-item.js';
 import type { Found } from './cursor.js';
 import type { LogFile } from './log-file.js';

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { type Allocate, LogCorruptError, type StoreEvent } from '@genrocks/storage';
-import type { Slot } from '../format/entry.js';
+import type { Slot } from '../format/entry-layout.js';
 import type { Item } from '../format/item.js';
 import type { LogFormat } from '../format/log-format.js';
 import type { PooledFile } from '../io/handle-pool.js';

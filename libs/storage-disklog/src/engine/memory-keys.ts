@@ -1,5 +1,5 @@
 import { SortedKeyMap } from '@genrocks/storage';
-import type { Slot } from '../format/entry.js';
+import type { Slot } from '../format/entry-layout.js';
 import type { KeyProbe } from './key-probe.js';
 import type { PlacedKeys } from './placed-keys.js';
 import { SlotTable } from './slot-table.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Slot } from '../format/entry.js';
+import type { Slot } from '../format/entry-layout.js';
 import { internalFormat as format } from '../format/internal-format.js';
 import { MemoryKeys } from './memory-keys.js';
 import { PlacedKeys } from './placed-keys.js';

@@ -1,4 +1,4 @@
-import type { OnPlaced } from '../format/entry.js';
+import type { OnPlaced } from '../format/entry-layout.js';
 import { SlotTable } from './slot-table.js';
 
 /** Keys that the tables kept for the next groups may hold each, and how many are kept, of all logs together. */

@@ -1,4 +1,5 @@
-import type { Entry, OnPlaced } from '../format/entry.js';
+import type { Entry } from '../format/entry.js';
+import type { OnPlaced } from '../format/entry-layout.js';
 import type { LogFormat } from '../format/log-format.js';
 import type { FileHandle, FileSystem } from '../io/file-system.js';
 import { writeAll } from '../io/write-all.js';

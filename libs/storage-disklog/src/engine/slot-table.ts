@@ -1,4 +1,4 @@
-import type { Slot } from '../format/entry.js';
+import type { Slot } from '../format/entry-layout.js';
 
 /** 32-bit words of a slot: position (low, high), length, index, flags, inner, innerLength, crc. */
 const WORDS = 8;

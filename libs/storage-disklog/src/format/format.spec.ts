@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { GOLDEN } from '../__fixtures__/directories.js';
-import { type EntryWrite, readTerm, termSize, writeTerm } from './entry.js';
+import { type EntryWrite, termSize, writeTerm } from './entry.js';
+import { readTerm } from './entry-decoder.js';
 import {
   fileHead,
   readFileHead,

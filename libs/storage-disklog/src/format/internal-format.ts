@@ -1,4 +1,4 @@
-import { placeEntries, readPlacedEntry, readPlacedLayout } from './entry.js';
+import { placeEntries, readPlacedEntry, readPlacedLayout } from './entry-layout.js';
 import { FILE_HEAD, fileHead, readFileHead } from './headers.js';
 import {
   type BadItem,

@@ -1,14 +1,8 @@
 import { createHash } from 'node:crypto';
 import { putNumber, putUint16, putUint32 } from './big-endian.js';
 import { crc32 } from './crc32.js';
-import {
-  type DecodedTerm,
-  type EntryWrite,
-  readTerm,
-  termSize,
-  writeTerm,
-  writeTermAround,
-} from './entry.js';
+import { type EntryWrite, termSize, writeTerm, writeTermAround } from './entry.js';
+import { type DecodedTerm, readTerm } from './entry-decoder.js';
 
 /**
  * Items as Erlang's disk_log frames them (`size:u32, "bWLA", [md5], bytes`), with a trailer of ours after the term.

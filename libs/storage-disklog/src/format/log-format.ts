@@ -1,4 +1,5 @@
-import type { EntryWrite, Layout, OnPlaced, Writable } from './entry.js';
+import type { EntryWrite } from './entry.js';
+import type { Layout, OnPlaced, Writable } from './entry-layout.js';
 import type { FileStatus } from './headers.js';
 import type { BadItem, Frame, Item, Trailer, ValueApart } from './item.js';
 import type { PlainItem } from './plain-item.js';

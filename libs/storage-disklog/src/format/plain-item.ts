@@ -1,6 +1,7 @@
 import { uint16, uint32 } from './big-endian.js';
 import { crc32 } from './crc32.js';
-import { LIST, type Layout, readLayout } from './entry.js';
+import { LIST } from './entry.js';
+import { type Layout, readLayout } from './entry-layout.js';
 import {
   ITEM_HEAD,
   MAGIC,

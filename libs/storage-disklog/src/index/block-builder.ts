@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { putNumber, putUint16, putUint32 } from '../format/big-endian.js';
-import type { Slot } from '../format/entry.js';
+import type { Slot } from '../format/entry-layout.js';
 import {
   BLOCK_BYTES,
   type BlockPlace,

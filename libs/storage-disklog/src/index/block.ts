@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { uint16, uint32 } from '../format/big-endian.js';
-import type { Slot } from '../format/entry.js';
+import type { Slot } from '../format/entry-layout.js';
 
 /**
  * A block of a key index: entries sorted by key.

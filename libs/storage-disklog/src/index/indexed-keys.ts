@@ -1,6 +1,6 @@
 import type { KeyProbe } from '../engine/key-probe.js';
 import type { FileKeys, KeyBounds, KeyPage } from '../engine/memory-keys.js';
-import type { Slot } from '../format/entry.js';
+import type { Slot } from '../format/entry-layout.js';
 import { cannotRead } from '../io/read-failure.js';
 import { type FileSystem, isOutOfDescriptors } from '../io/file-system.js';
 import { PooledFile } from '../io/handle-pool.js';
