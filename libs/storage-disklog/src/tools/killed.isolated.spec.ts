@@ -1,4 +1,4 @@
-import { appendFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isGenRocksError } from '@genrocks/storage';
 import { Logger } from '@nestjs/common';
@@ -7,6 +7,7 @@ import { logEntries, partitionOf, Scratch, snapshot, withStore } from '../__fixt
 import { entryText } from '../__fixtures__/expected-log.js';
 import { newSeed, Random } from '../__fixtures__/random.js';
 import type { DiskLogOptions } from '../index.js';
+import { stepsOf } from './file-steps.js';
 import { backupLogs, exportLogs, repairLog, restoreBackup, LogSnapshot, verifyLog } from './index.js';
 
 Logger.overrideLogger(false);
@@ -114,6 +115,15 @@ async function flip(path: string): Promise<void> {
   await writeFile(path, bytes);
 }
 
+async function itemsOf(directory: string, name: string) {
+  const log = await LogSnapshot.open(directory);
+  const file = log.files.find((one) => one.name === name)!;
+  const items = [];
+  for await (const step of stepsOf(file, file.size)) if (step.type === 'item') items.push(step);
+  await log.close();
+  return items;
+}
+
 describe('a repair that is killed and run again', () => {
   it.each([
     ['a wrap log with a damaged older file', wrap, (at: string) => flip(join(at, 'log.2'))],
@@ -151,6 +161,49 @@ describe('a repair that is killed and run again', () => {
       },
     );
   });
+});
+
+describe('a repair that is killed', () => {
+  const cutLastItem = async (path: string, bytes: number) => truncate(path, (await stat(path)).size - bytes);
+
+  it.each([
+    [
+      'between two items, in a wrap log with more damage',
+      wrap,
+      'log.1',
+      async (at: string) => {
+        await flip(join(at, 'log.2'));
+        const { frame } = (await itemsOf(at, 'log.1')).at(-1)!;
+        await truncate(join(at, 'log.1'), frame.start);
+      },
+    ],
+    ['within its last line', lines, 'log', (at: string) => cutLastItem(join(at, 'log'), 5)],
+  ] as const)(
+    'still knows of a file that was cut %s, until it is written anew',
+    async (_, options, name, damage) => {
+      const origin = await filled(options);
+      await damage(partitionOf(origin));
+      for (let lived = 0; ; lived++) {
+        const logDir = await scratch.directory();
+        await cp(origin, logDir, { recursive: true });
+        const path = join(partitionOf(logDir), name);
+        const { ino } = await stat(path);
+        life.state.left = lived;
+        const isDone = await repairLog(partitionOf(logDir)).then(
+          () => true,
+          () => false,
+        );
+        life.state.left = Infinity;
+        if (isDone) break;
+        if ((await stat(path)).ino !== ino) continue;
+        const log = await LogSnapshot.open(partitionOf(logDir));
+        const { findings } = await verifyLog(log);
+        await log.close();
+        const told = findings.filter(({ severity, file }) => severity === 'damage' && file === path);
+        expect(told, `killed behind ${lived} changes`).not.toEqual([]);
+      }
+    },
+  );
 });
 
 describe('a backup and a restore that are killed and run again', () => {

@@ -89,8 +89,6 @@ class Repair {
       if (snapshot.type === 'empty' || snapshot.files.length === 0) return;
       const isNoted = (path: string) =>
         findings.some(({ file, reason }) => file === path && !/^item|^\d+ item/.test(reason));
-      // These only say where files ended; they are made again at the close below.
-      await nodeFileSystem.unlink(names.end);
       for (const file of snapshot.files) {
         const { end, tornBytes } = await extentOf(file);
         if (!isNoted(file.path) && tornBytes === 0) {
@@ -104,6 +102,9 @@ class Repair {
       }
       if (snapshot.type === 'wrap') await this.restoreWrapFiles(snapshot);
       if (snapshot.segments !== undefined) await this.restoreSegments(snapshot);
+      // It says where the log ended, and so what is damage: of use until all files are as they will be. A new one is made
+      // at the close.
+      await nodeFileSystem.unlink(names.end);
       await this.openAndClose(snapshot);
     } finally {
       await snapshot.close();
