@@ -104,6 +104,7 @@ export class DiskLogStore extends PartitionStore {
     const writer = new LogWriter(host, log.sequence, {
       name: names.directory,
       format,
+      maxBytes,
       sync: settings.sync,
       syncIntervalMs: settings.syncIntervalMs,
       rotateAt: settings.logType === 'halt' ? Infinity : maxBytes,
@@ -220,7 +221,7 @@ export class DiskLogStore extends PartitionStore {
 
   async truncate(): Promise<void> {
     this.assertOpen();
-    await this.writer.exclusive(async () => {
+    await this.writer.emptying(async () => {
       this.refuseFailed();
       await this.log.truncate();
     });
@@ -254,7 +255,11 @@ export class DiskLogStore extends PartitionStore {
   }
 
   private async rotate(lastSequence: number): Promise<void> {
-    const { overflow, logType } = this.context.settings;
+    const { overflow, logType, maxNoBytes } = this.context.settings;
+    // The truncation has failed that was to make room for what is to be written.
+    if (logType === 'halt') {
+      throw new LogFullError(this.context.names.directory, this.log.current.file.end, maxNoBytes);
+    }
     if (overflow === 'reject' && logType === 'wrap') {
       for (const file of this.log.nextEvicted()) {
         const highest = await this.view.highestKey(file);

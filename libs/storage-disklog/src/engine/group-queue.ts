@@ -8,6 +8,8 @@ const MAX_GROUP_BYTES = 4 << 20;
 export interface Task {
   readonly run: () => Promise<void>;
   readonly settle: (error?: Error) => void;
+  /** The log is empty behind it, if it succeeds. */
+  readonly empties: boolean;
 }
 
 export interface QueueOptions {
@@ -61,10 +63,11 @@ export class GroupQueue {
     return group;
   }
 
-  /** What comes after this is not in a group with what came before. */
+  /** What comes after this is not in a group with what came before, and is planned for a log that it may have emptied. */
   push(task: Task): void {
     this.gathering = undefined;
     this.waiting.push(task);
+    if (task.empties) this.next = this.emptied(this.next);
   }
 
   /** Puts a task before all that waits. */
@@ -79,12 +82,16 @@ export class GroupQueue {
 
   /** After a failure or a task nothing stands where it was planned; groups are sealed again when they are written. */
   replan(next: Omit<Place, 'synced'>): void {
-    let { start, sequence } = next;
-    for (const group of this.waiting) {
-      if (!(group instanceof Group)) continue;
-      start += group.length;
-      sequence += group.items;
+    this.next = { ...next };
+    for (const waiting of this.waiting) {
+      if (waiting instanceof Group) {
+        this.next.start += waiting.length;
+        this.next.sequence += waiting.items;
+      } else if (waiting.empties) this.next = this.emptied(this.next);
     }
-    this.next = { start, generation: next.generation, sequence };
+  }
+
+  private emptied({ generation, sequence }: Omit<Place, 'synced'>): Omit<Place, 'synced'> {
+    return { start: this.options.format.headBytes, generation: generation + 1, sequence };
   }
 }

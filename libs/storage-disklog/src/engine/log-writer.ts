@@ -9,13 +9,15 @@ import { WriteFailure } from './write-failure.js';
 
 export interface WriterOptions extends SyncOptions {
   readonly name: string;
+  /** Bytes a file may have; {@link WriterHost.rotate} makes the next one, or says that there is none. */
+  readonly maxBytes: number;
   readonly onEvent: (event: StoreEvent) => void;
 }
 
 /** What the writer needs of the log around it. */
 export interface WriterHost {
   readonly current: CurrentFile;
-  /** Leaves the current file and makes a next one current. May reject with `RETENTION_FULL`. */
+  /** Leaves the current file and makes a next one current. May reject with `RETENTION_FULL` or `LOG_FULL`. */
   rotate(lastSequence: number): Promise<void>;
   /** What goes to a next file has to wait until {@link LogWriter.wake}; {@link LogWriter.between} goes on. */
   readonly isHeldUp?: boolean;
@@ -86,6 +88,11 @@ export class LogWriter {
     return this.enqueue(action, (task) => this.queue.push(task));
   }
 
+  /** Like {@link exclusive}, for what leaves the log empty: there is room for what is queued behind it. */
+  emptying<T>(action: () => Promise<T>): Promise<T> {
+    return this.enqueue(action, (task) => this.queue.push({ ...task, empties: true }));
+  }
+
   /** Runs alone, after what is on its way and before what waits: for changes that no writer sees. */
   between<T>(action: () => Promise<T>): Promise<T> {
     return this.enqueue(action, (task) => this.queue.pushFirst(task));
@@ -120,7 +127,11 @@ export class LogWriter {
       const run = async () => {
         result = await action();
       };
-      push({ run, settle: (error) => (error === undefined ? resolve(result) : reject(error)) });
+      push({
+        run,
+        empties: false,
+        settle: (error) => (error === undefined ? resolve(result) : reject(error)),
+      });
       this.schedule();
     });
   }
@@ -170,7 +181,7 @@ export class LogWriter {
 
   private isForNextFile({ length }: Group): boolean {
     const { end } = this.flights;
-    return end + length > this.options.rotateAt && end > this.options.format.headBytes;
+    return end + length > this.options.maxBytes && end > this.options.format.headBytes;
   }
 
   /** Runs a task, or what a group needs before it can go: the next file. */

@@ -53,6 +53,7 @@ class Log {
       sync: 'os',
       syncIntervalMs: 100,
       rotateAt: Infinity,
+      maxBytes: Infinity,
       onEvent,
     });
     return log;
