@@ -89,6 +89,17 @@ export const batchTests: TestDefinition[] = [
     },
   },
   {
+    name: 'a large batch with an operation that does not fit applies nothing',
+    async run(context) {
+      const store = await context.open();
+      const operations = numberedKeys(5000).map((key): BatchOperation => ({ type: 'put', key, value: 'x' }));
+      const wrong = { type: 'put', key: 'no value' } as BatchOperation;
+      await rejectsWith('INVALID_ARGUMENT', () => store.batch([...operations, wrong]));
+      assert.deepEqual(await scanTexts(store), []);
+      assert.deepEqual(await logTexts(store), []);
+    },
+  },
+  {
     name: 'a scan sees a batch whole or not at all',
     async run(context) {
       const store = await context.open();
@@ -96,6 +107,8 @@ export const batchTests: TestDefinition[] = [
       for (let round = 0; round < 50; round++) {
         const value = String(round);
         writes.push(store.batch(numberedKeys(20).map((key) => ({ type: 'put', key, value }))));
+        // Where the test fails before it awaits them all, closing the store may fail them.
+        writes.at(-1)!.catch(() => {});
         const page = await collect(store.scan({ limit: 20 }));
         assert.ok(new Set(page.map((entry) => entry.value.toString())).size <= 1, 'half a batch was read');
       }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { BatchOperation } from '../partition-store.js';
 import type { TestDefinition } from './harness.js';
-import { collect, logTexts, scanTexts } from './helpers.js';
+import { collect, entryText, fill, logText, logTexts, numberedKeys, scanTexts } from './helpers.js';
 
 export const isolationTests: TestDefinition[] = [
   {
@@ -89,6 +89,26 @@ export const isolationTests: TestDefinition[] = [
       assert.deepEqual(await scanTexts(store), ['key=value', 'key2=value2']);
       assert.deepEqual(await logTexts(store), ['key=value', 'key2=value2']);
       assert.equal((await store.get('key'))?.toString(), 'value');
+    },
+  },
+  {
+    name: 'what was read stays as it was while more is read',
+    async run(context) {
+      const store = await context.open();
+      const keys = numberedKeys(2000);
+      const valueOf = (key: string) => `value of ${key} ${'x'.repeat(Number(key) % 700)}`;
+      await fill(store, keys, valueOf);
+      const got = [await store.get('00001'), await store.get('00002'), await store.get('00003')];
+      const scanned = await collect(store.scan());
+      const logged = await collect(store.readLogEntries());
+      await collect(store.scan({ reverse: true }));
+      assert.deepEqual(
+        got.map((value) => value?.toString()),
+        ['00001', '00002', '00003'].map(valueOf),
+      );
+      const expected = keys.map((key) => `${key}=${valueOf(key)}`);
+      assert.deepEqual(scanned.map(entryText), expected);
+      assert.deepEqual(logged.map(logText), expected);
     },
   },
   {

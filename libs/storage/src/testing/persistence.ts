@@ -12,6 +12,8 @@ export const persistenceTests: TestDefinition[] = [
       await store.put('key2', 'original');
       await store.delete('key1');
       await store.put('key1', 'new');
+      await store.put('key5', 'gone');
+      await store.delete('key5');
       await store.batch([
         { type: 'put', key: 'key3', value: '3' },
         { type: 'delete', key: 'key4' },
@@ -22,6 +24,24 @@ export const persistenceTests: TestDefinition[] = [
         await context.reopen();
         assert.deepEqual(await scanTexts(await context.open()), expected);
       }
+    },
+  },
+  {
+    name: 'a reopened store counts what it holds',
+    unless: unlessPersistent,
+    async run(context) {
+      const store = await context.open();
+      for (const key of numberedKeys(50)) await store.put(key, patternBytes(300));
+      await store.put('00007', 'again');
+      await store.delete('00008');
+      const before = await store.info();
+      await context.reopen();
+      const reopened = await context.open();
+      const after = await reopened.info();
+      assert.equal(after.items, before.items);
+      assert.equal(after.lostItems, 0);
+      await reopened.put('one more', 'x');
+      assert.equal((await reopened.info()).items, before.items + 1);
     },
   },
   {

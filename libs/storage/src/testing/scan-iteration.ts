@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { TestDefinition } from './harness.js';
-import { collect, fill, getText, numberedKeys } from './helpers.js';
+import { collect, fill, getText, numberedKeys, scanKeys } from './helpers.js';
 
 const MANY = 12_000;
 
@@ -18,6 +18,22 @@ export const scanIterationTests: TestDefinition[] = [
       const middle = await collect(store.scan({ gte: '03000', lt: '09000', limit: 5000 }));
       assert.equal(middle.length, 5000);
       assert.equal(middle.at(-1)?.key.toString(), '07999');
+    },
+  },
+  {
+    name: 'a scan over keys that begin with one another, over many pages',
+    async run(context) {
+      const store = await context.open();
+      // In byte order. Seven of each, so that pages of a round size end behind any of them.
+      const keys = numberedKeys(1000).flatMap((key) =>
+        ['', '00', '0000', '01', '7f', 'ff', 'ffff'].map((end) => Buffer.from(key).toString('hex') + end),
+      );
+      const operations = keys.map(
+        (key) => ({ type: 'put', key: Buffer.from(key, 'hex'), value: '' }) as const,
+      );
+      await store.batch(operations);
+      assert.deepEqual(await scanKeys(store), keys);
+      assert.deepEqual(await scanKeys(store, { reverse: true }), keys.toReversed());
     },
   },
   {
@@ -99,6 +115,9 @@ export const scanIterationTests: TestDefinition[] = [
         for await (const page of store.scanPages({ reverse })) {
           found.push(...page.map((entry) => entry.key.toString()));
           const at = (found.length * 7) % 4000;
+          // More goes than comes, behind the reader: what counts positions would pass over keys.
+          for (const { key } of page.slice(0, 20))
+            if (key.toString().endsWith('.touch')) writes.push(store.delete(key));
           writes.push(store.delete(touched[at]!), store.put(touched[3999 - at]!, 'changed'));
           writes.push(store.put(`${touched[at]!}.new`, 'new'));
           await writes.at(-1);

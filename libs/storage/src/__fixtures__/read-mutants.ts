@@ -1,0 +1,137 @@
+import type { StoreEntry } from '../index.js';
+import { changePages, changeLog, pageBy, type Mutant } from './mutant.js';
+
+/** What a store may do wrong when it is read. */
+export const READ_MUTANTS: readonly Mutant[] = [
+  {
+    fault: 'get answers the bytes that are stored',
+    caughtBy: 'isolation: changing what a read answered changes nothing in the store',
+    store: (store, table) => {
+      store.get = async (key) =>
+        table.entries.find((entry) => entry.key.equals(Buffer.from(key as string)))?.value;
+    },
+  },
+  {
+    fault: 'get reads into memory that it uses again',
+    caughtBy: 'isolation: what was read stays as it was while more is read',
+    store: (store) => {
+      const get = store.get.bind(store);
+      const scratch = Buffer.alloc(20 * 1024 * 1024);
+      store.get = async (key) => {
+        const value = await get(key);
+        if (value === undefined) return undefined;
+        value.copy(scratch);
+        return scratch.subarray(0, value.length);
+      };
+    },
+  },
+  {
+    fault: 'the pages of a scan share their memory',
+    caughtBy: 'isolation: what was read stays as it was while more is read',
+    store: (store) => {
+      const scratch = Buffer.alloc(20 * 1024 * 1024);
+      changePages(store, (page) => {
+        let at = 0;
+        return page.map(({ key, value }) => {
+          const start = at;
+          at += value.copy(scratch, at);
+          return { key, value: scratch.subarray(start, at) };
+        });
+      });
+    },
+  },
+  {
+    fault: 'a scan goes on behind all keys that begin with the last of its page',
+    caughtBy: 'scan iteration: a scan over keys that begin with one another, over many pages',
+    store: (store) => pageBy(store, (last) => Buffer.concat([last, Buffer.from([0xff])])),
+  },
+  {
+    fault: 'a scan begins its pages with the last key of the page before',
+    caughtBy: 'scan iteration: scan over 12,000 keys, forward and backward',
+    store: (store) => pageBy(store, (last) => last),
+  },
+  {
+    fault: 'the log has no tombstones',
+    caughtBy: 'log: the log tells every write in order, overwritten values and tombstones included',
+    store: (store) => changeLog(store, (page) => page.filter(({ type }) => type === 'put')),
+  },
+  {
+    fault: 'the log goes by keys',
+    caughtBy: 'log: the log tells every write in order, overwritten values and tombstones included',
+    store: (store) => changeLog(store, (page) => page.toSorted((a, b) => a.key.compare(b.key))),
+  },
+  {
+    fault: 'the log tells seconds',
+    caughtBy: 'log: log entries carry the time of their write, in milliseconds, never going back',
+    store: (store) => {
+      changeLog(store, (page) =>
+        page.map((entry) => ({ ...entry, timestamp: Math.floor(entry.timestamp / 1000) })),
+      );
+    },
+  },
+  {
+    fault: 'the log answers the bytes that are stored',
+    caughtBy: 'isolation: changing what a read answered changes nothing in the store',
+    store: (store, table) => {
+      store.readLogPages = async function* () {
+        if (table.log.length > 0) yield table.log;
+      };
+    },
+  },
+  {
+    fault: 'maxBytes is not heeded',
+    caughtBy: 'scan order: maxBytes ends a scan before its values pass it, yet never before the first entry',
+    store: (store) => {
+      const scanPages = store.scanPages.bind(store);
+      store.scanPages = ({ maxBytes: _, ...options } = {}) => scanPages(options);
+    },
+  },
+  {
+    fault: 'a reverse scan counts its limit from the front',
+    caughtBy: 'scan order: limit counts after all other conditions',
+    store: (store) => {
+      const scanPages = store.scanPages.bind(store);
+      store.scanPages = async function* ({ reverse = false, ...options } = {}) {
+        const all: StoreEntry[] = [];
+        for await (const page of scanPages(options)) all.push(...page);
+        if (all.length > 0) yield reverse ? all.reverse() : all;
+      };
+    },
+  },
+  {
+    fault: 'an empty value is none',
+    caughtBy: 'basics: exists tells whether a key has a value',
+    store: (store) => {
+      const get = store.get.bind(store);
+      store.get = async (key) => {
+        const value = await get(key);
+        return value?.length === 0 ? undefined : value;
+      };
+    },
+  },
+  {
+    fault: 'scans go in the order of the writes',
+    caughtBy: 'scan order: scan goes in unsigned byte order, whatever the order of the writes, and backwards',
+    store: (store, table) => {
+      changePages(store, (page) =>
+        page.toSorted((a, b) => {
+          const place = ({ key }: StoreEntry) => table.log.findLastIndex((entry) => entry.key.equals(key));
+          return place(a) - place(b);
+        }),
+      );
+    },
+  },
+  {
+    fault: 'a scan counts positions, which writes shift',
+    caughtBy:
+      'scan iteration: a scan during writes yields each key at most once, in order, and all that nobody touched',
+    store: (store, table) => {
+      store.scanPages = async function* ({ reverse = false } = {}) {
+        for (let at = 0; at < table.entries.length; at += 100) {
+          const all = reverse ? table.entries.toReversed() : table.entries;
+          yield all.slice(at, at + 100);
+        }
+      };
+    },
+  },
+];
