@@ -14,6 +14,8 @@ const TIMESTAMP = 6;
 export const FIELDS_BYTES = [6, 14] as const;
 const CODECS = ['none', 'gzip', 'snappy', 'lz4'] as const;
 const CODEC_MASK = 0x07;
+/** Messages of one set: each of 26 bytes, which may be packed to none, becomes an object many times that. */
+export const MAX_MESSAGES = 100_000;
 
 export interface MessageSet {
   readonly records: readonly RecordInput[];
@@ -33,10 +35,15 @@ export function readMessageSet(set: Buffer, now: number, maxUnpackedBytes: numbe
   const records: RecordInput[] = [];
   let compression: Compression = 'none';
   let room = maxUnpackedBytes;
+  const take = (record: RecordInput) => {
+    if (records.length === MAX_MESSAGES)
+      throw new CorruptBatchError(`it has more than ${MAX_MESSAGES} messages`);
+    records.push(record);
+  };
   for (const outer of messages(set, now)) {
     compression = outer.compression;
     if (compression === 'none') {
-      records.push(outer.record);
+      take(outer.record);
       continue;
     }
     const unpacked = decompress(compression, outer.record.value ?? Buffer.alloc(0));
@@ -45,7 +52,7 @@ export function readMessageSet(set: Buffer, now: number, maxUnpackedBytes: numbe
     for (const inner of messages(unpacked, now)) {
       if (inner.compression !== 'none')
         throw new CorruptBatchError('compressed messages hold compressed ones');
-      records.push(inner.record);
+      take(inner.record);
     }
   }
   if (records.length === 0) throw new CorruptBatchError('it has no messages');

@@ -9,7 +9,7 @@ import { produce } from '../protocol/apis/produce.js';
 import { ErrorCode } from '../protocol/error-codes.js';
 import { Reader } from '../protocol/wire/reader.js';
 import { readClientId, readRequestHeader } from '../protocol/header.js';
-import { readMessageSet } from './message-set-reader.js';
+import { MAX_MESSAGES, readMessageSet } from './message-set-reader.js';
 
 interface OldMessage {
   readonly key: string | null;
@@ -94,6 +94,17 @@ describe('reading a message set', () => {
         },
       ),
     );
+  });
+
+  // 40 KB of gzip hold 600,000 of them.
+  it('takes no more messages than it may, packed or not', () => {
+    const one = message({ key: null, value: null });
+    const set = (count: number) => Buffer.alloc(count * one.length, one);
+    expect(readMessageSet(packed(set(MAX_MESSAGES)), NOW, 10_000_000).records).toHaveLength(MAX_MESSAGES);
+    const tooMany = set(MAX_MESSAGES + 1);
+    for (const bytes of [tooMany, packed(tooMany)]) {
+      expect(() => readMessageSet(bytes, NOW, 10_000_000)).toThrowError(/more than 100000 messages/);
+    }
   });
 
   it('unpacks no more than it may, and nothing twice', () => {
