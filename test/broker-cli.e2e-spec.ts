@@ -198,6 +198,15 @@ describe.skipIf(!BUILT)('the genrocks command', () => {
     await http.get('/health/live').expect(200);
   });
 
+  it('is not ready when its log directory is emptied, or another one is mounted over it', async () => {
+    const genrocks = serve();
+    const http = request(`http://127.0.0.1:${await genrocks.port()}`);
+    await rm(join(cwd, 'gen_rocks_data/__genrocks'), { recursive: true });
+    const answer = await http.get('/health/ready').expect(503);
+    expect(answer.body).toMatchObject({ code: 'NOT_READY', details: { log_dir: { status: 'down' } } });
+    expect(answer.body.detail).toMatch(/gen_rocks_data no longer holds __genrocks: it was emptied, or/);
+  });
+
   it('does not start on a port that is taken', async () => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));

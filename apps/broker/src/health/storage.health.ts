@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { access, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
 import { TopicsHealthIndicator } from '@genrocks/topics/health';
 import { Inject, Injectable } from '@nestjs/common';
 import { type ConfigType } from '@nestjs/config';
@@ -12,6 +13,24 @@ const TIMEOUT_MS = 5_000;
 
 /** Below this much free space a directory is as good as full, in bytes. */
 const MIN_FREE_BYTES = 1024 * 1024;
+
+/** What lies in the directory as long as a broker runs on it. */
+const ALWAYS_THERE: Readonly<Record<string, string>> = { disk_log: '__genrocks', rocksdb: 'CURRENT' };
+
+/**
+ * Files that are open can be written to after their names are gone: when somebody has emptied the directory, or another
+ * file system came to lie over it. What is acknowledged then is there no longer after a restart.
+ */
+async function assertOurs(directory: string, name: string | undefined): Promise<void> {
+  if (name === undefined) return;
+  await access(join(directory, name)).catch((cause: unknown) => {
+    throw new Error(
+      `${directory} no longer holds ${name}: it was emptied, or another file system is mounted there; ` +
+        'bring it back, or what is published now is lost with this process',
+      { cause },
+    );
+  });
+}
 
 /** Can messages be taken and kept? */
 @Injectable()
@@ -34,6 +53,7 @@ export class StorageHealth {
       .attempt(async () => {
         const directory = storageDirectory(this.config.storage)!;
         await access(directory, constants.R_OK | constants.W_OK | constants.X_OK);
+        await assertOurs(directory, ALWAYS_THERE[this.config.storage.adapter]);
         const { bavail, bsize } = await statfs(directory);
         const freeBytes = bavail * bsize;
         if (freeBytes < MIN_FREE_BYTES)
