@@ -2,7 +2,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, Inject, Logger } from 
 import type { FastifyReply } from 'fastify';
 import { BrokerMetrics } from '../metrics/broker-metrics.js';
 import { sendProblem } from './broker-http.adapter.js';
-import { type Problem, toProblem } from './problem.js';
+import { isOwnFault, type Problem, toProblem } from './problem.js';
 
 /** Answers every error as a problem, counts it by code, and logs those that are the broker's own fault. */
 @Catch()
@@ -14,7 +14,7 @@ export class ProblemFilter implements ExceptionFilter {
   catch(error: unknown, host: ArgumentsHost): void {
     const problem = toProblem(error);
     this.metrics.countError(problem.code);
-    if (problem.status === 500) this.log(problem, error);
+    if (isOwnFault(error)) this.log(problem, error);
     const reply = host.switchToHttp().getResponse<FastifyReply>();
     // An answer that has begun cannot become another one; cutting it off tells the client that it is not complete.
     if (reply.raw.headersSent) reply.raw.destroy();

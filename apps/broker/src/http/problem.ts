@@ -104,6 +104,16 @@ const CODE_OF_STATUS: Readonly<Record<number, string>> = {
   503: 'NOT_READY',
 };
 
+/**
+ * Did the broker itself fail? Not where it refused something it knows of, such as a write to a full disk, be it the whole
+ * of a request or a part.
+ */
+export function isOwnFault(error: unknown): boolean {
+  let root = error;
+  while (isGenRocksError(root, 'PARTIALLY_PUBLISHED') && root.cause !== undefined) root = root.cause;
+  return toProblem(root).status === 500;
+}
+
 /** Turns whatever was thrown into a problem. What is not an error of ours tells the client nothing of the inside. */
 export function toProblem(error: unknown): Problem {
   if (isGenRocksError(error)) {

@@ -3,7 +3,7 @@ import { GenRocksError, isGenRocksError } from '@genrocks/storage';
 import { PartiallyPublishedError, type PublishMessage, type PublishResult } from '@genrocks/topics';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { toProblem } from '../http/problem.js';
+import { isOwnFault, toProblem } from '../http/problem.js';
 import { PartialBatchError, publishLines } from './bulk-publisher.js';
 import { type NdjsonLimits, readLines } from './ndjson.js';
 
@@ -118,6 +118,28 @@ describe('publishLines', () => {
       retriable: true,
       details: { line: 1001, acknowledged: { count: 1000 } },
     });
+  });
+});
+
+describe('publishLines, where some partitions store their part and others do not', () => {
+  it('names the lines that were not stored, and nothing that is not there', async () => {
+    const stored = { topic: 't', partition: 1, offset: 7, timestamp: 0 };
+    const full = new GenRocksError('NO_SPACE', 'the device is full', true);
+    const text = '{"value":1}\n\n{"value":2}\n{"value":3}\n{"value":4}\n';
+    const upload = publishLines(
+      't',
+      readLines(Readable.from([Buffer.from(text)], { objectMode: false }), LIMITS),
+      () => Promise.reject(new PartiallyPublishedError([stored, undefined, stored, undefined], full)),
+    );
+    const error: unknown = await upload.catch((e: unknown) => e);
+    expect(toProblem(error)).toMatchObject({
+      code: 'PARTIALLY_PUBLISHED',
+      retriable: false,
+      detail:
+        'line 3: 2 of 4 messages were not stored: the device is full; publish again those that details.missing names',
+      details: { line: 3, missing: [3, 5], acknowledged: { count: 2 } },
+    });
+    expect(isOwnFault(error)).toBe(false);
   });
 });
 

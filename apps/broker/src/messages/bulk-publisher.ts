@@ -1,5 +1,5 @@
 import { GenRocksError, isGenRocksError } from '@genrocks/storage';
-import type { PartiallyPublishedError, PublishMessage, PublishResult } from '@genrocks/topics';
+import { PartiallyPublishedError, type PublishMessage, type PublishResult } from '@genrocks/topics';
 import { parseJson } from '../http/json.js';
 import { parseMessage } from './message.parser.js';
 import type { NdjsonLine } from './ndjson.js';
@@ -55,8 +55,8 @@ export class ReceiptCounter {
 }
 
 /**
- * An upload that stopped in the middle: the error that stopped it, with the line it stopped at and what was stored
- * before. Nothing after that line was stored.
+ * An upload that stopped in the middle: the error that stopped it, with the line it stopped at and what was stored.
+ * Nothing after that line was stored, or, where a batch was stored in part, after that batch.
  */
 export class BulkStoppedError extends GenRocksError {
   constructor(cause: unknown, line: number | undefined, acknowledged: Receipt) {
@@ -79,16 +79,39 @@ export class PartialBatchError extends GenRocksError {
   constructor(topic: string, error: PartiallyPublishedError) {
     const counter = new ReceiptCounter();
     counter.add(error.results);
-    const missing = error.results.flatMap((result, index) => (result === undefined ? [index] : []));
-    const reason = error.cause instanceof Error ? error.cause.message : 'its log says why';
-    super(
-      error.code,
-      `${missing.length} of ${error.results.length} messages were not stored: ${reason}; ` +
-        'publish again those that details.missing names',
-      error.retriable,
-      { cause: error.cause, details: { acknowledged: counter.receipt(topic), missing } },
-    );
+    const missing = missingOf(error);
+    super(error.code, describePart(missing.length, error), error.retriable, {
+      cause: error.cause,
+      details: { acknowledged: counter.receipt(topic), missing },
+    });
   }
+}
+
+/** Lines of which only a part was stored, with the numbers of those that were not. */
+export class PartialLinesError extends GenRocksError {
+  constructor(lines: readonly NdjsonLine[], error: PartiallyPublishedError) {
+    const missing = missingOf(error).map((index) => lines[index]!.number);
+    super(error.code, describePart(missing.length, error), error.retriable, {
+      cause: error.cause,
+      details: { missing },
+    });
+    this.line = missing[0];
+  }
+
+  /** The first of them. */
+  readonly line: number | undefined;
+}
+
+function missingOf({ results }: PartiallyPublishedError): number[] {
+  return results.flatMap((result, index) => (result === undefined ? [index] : []));
+}
+
+function describePart(missing: number, { results, cause }: PartiallyPublishedError): string {
+  const reason = cause instanceof Error ? cause.message : 'its log says why';
+  return (
+    `${missing} of ${results.length} messages were not stored: ${reason}; ` +
+    'publish again those that details.missing names'
+  );
 }
 
 /** Lines are published in batches of this many at most. */
@@ -111,8 +134,11 @@ export async function publishLines(
     try {
       counter.add(await publish(messages));
     } catch (error) {
-      counter.add((error as { results?: PublishResult[] }).results ?? []);
-      throw error;
+      if (!(error instanceof PartiallyPublishedError)) throw error;
+      counter.add(error.results);
+      const part = new PartialLinesError(lines, error);
+      line = part.line;
+      throw part;
     }
     line = undefined;
   };
