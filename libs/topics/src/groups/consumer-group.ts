@@ -163,7 +163,7 @@ export class ConsumerGroup {
   /**
    * Goes on at another place of a partition that this member owns, and commits it. Handlers in flight end first; an
    * offset out of range becomes the nearest end. Not to be awaited inside a handler of the partition.
-   * @throws `PARTITION_NOT_ASSIGNED`, `INVALID_GROUP`, or what the store says
+   * @throws `PARTITION_NOT_ASSIGNED` (also while the partition goes to another member, or its topic closes), `INVALID_GROUP`, or what the store says
    */
   async seek(topic: string, partition: number, to: StartFrom): Promise<void> {
     await this.partitions.seek(this.group, { topic, partition }, to);

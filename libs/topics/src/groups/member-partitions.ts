@@ -33,6 +33,8 @@ export class MemberPartitions {
   private readonly paused = new Set<string>();
   /** Changes of place under way; a partition is not let go of before its own has ended. */
   private readonly seeking = new Map<string, Promise<void>>();
+  /** Being let go of: they cannot change their place any more, or they would begin again there. */
+  private readonly leaving = new Set<string>();
 
   constructor(private readonly environment: PartitionsEnvironment) {}
 
@@ -54,6 +56,16 @@ export class MemberPartitions {
 
   /** Waits for the handlers in flight, commits what is done, and lets go. */
   async letGo(places: readonly TopicPartition[]): Promise<void> {
+    const ids = places.map(partitionId);
+    for (const id of ids) this.leaving.add(id);
+    try {
+      await this.endWork(places);
+    } finally {
+      for (const id of ids) this.leaving.delete(id);
+    }
+  }
+
+  private async endWork(places: readonly TopicPartition[]): Promise<void> {
     if (this.seeking.size > 0)
       await Promise.all(places.flatMap((place) => this.seeking.get(partitionId(place)) ?? []));
     const consumers = places.flatMap((place) => this.consumers.get(partitionId(place)) ?? []);
@@ -110,6 +122,7 @@ export class MemberPartitions {
 
   async seek(group: string, place: TopicPartition, to: StartFrom): Promise<void> {
     const id = partitionId(place);
+    if (this.leaving.has(id)) throw new PartitionNotAssignedError(group, place);
     const change = (this.seeking.get(id) ?? Promise.resolve()).then(() => this.moveTo(group, place, to));
     const settled = change.catch(() => {});
     this.seeking.set(id, settled);
@@ -151,6 +164,8 @@ export class MemberPartitions {
     const offset = await offsetOf(partition, to);
     await consumer.stop(this.environment.drainTimeoutMs);
     await this.environment.committer.flush();
+    // Expelled meanwhile, the member may be one anew by now, and the partition another's.
+    if (this.consumers.get(partitionId(at)) !== consumer) throw new PartitionNotAssignedError(group, at);
     this.environment.committer.forget(place);
     try {
       await this.environment.commitAt(place, offset);
