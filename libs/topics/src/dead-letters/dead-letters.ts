@@ -203,7 +203,7 @@ export class DeadLetters {
 }
 
 /**
- * Where to go on after a read that failed for good: behind what retention took meanwhile, or what cannot be read.
+ * Where to go on after a read that failed for good: past what retention took meanwhile, or what cannot be read.
  * @throws the error where it may pass
  */
 async function behind(partition: Partition, offset: number, error: unknown): Promise<number> {
