@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { HealthIndicatorService } from '@nestjs/terminus';
-import { InvalidConfigError } from '@genrocks/storage';
+import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
+import { InvalidConfigError, isError } from '@genrocks/storage';
 import type { SystemStatus } from '../status.types.js';
 import { TopicsService } from '../topics.service.js';
 import { Progress } from './progress.js';
@@ -29,7 +29,10 @@ export interface ConsumersHealthOptions {
 export interface LagHealthOptions {
   /** Messages a group may be behind. For single groups: by their names. */
   max: number | Readonly<Record<string, number>>;
-  /** `degraded` in place of `down`: the check as a whole still passes. Default false. */
+  /**
+   * `degraded` in place of `down` (`up` with a message under Terminus 11, which has no such status): the check as a whole
+   * still passes. Default false.
+   */
   degraded?: boolean;
 }
 
@@ -61,22 +64,30 @@ export class TopicsHealthIndicator {
    * Can messages be taken and kept? Writes to the default adapter as a commit does, over what the last check has written,
    * so that no log grows by it; and every partition of every running topic has to be open and take writes.
    */
-  storage<const Key extends string>(key: Key, { timeoutMs = TIMEOUT_MS }: StorageHealthOptions = {}) {
-    return this.indicators
-      .check(key)
-      .attempt(async () => {
-        await this.topics.probe();
-        const failed = failedPartitions(await this.topics.systemStatus());
-        if (failed.length > 0) throw new Error(`not available: ${failed.join('; ')}`);
-      })
-      .withTimeout(timeoutMs);
+  async storage<const Key extends string>(
+    key: Key,
+    { timeoutMs = TIMEOUT_MS }: StorageHealthOptions = {},
+  ): Promise<HealthIndicatorResult<Key>> {
+    const session = this.indicators.check(key);
+    const began = performance.now();
+    const responseTime = () => Math.round(performance.now() - began);
+    try {
+      await within(timeoutMs, this.assertStorage());
+      return session.up({ responseTime: responseTime() });
+    } catch (error) {
+      const message = isError(error) ? error.message : String(error);
+      return session.down({ message, responseTime: responseTime() });
+    }
   }
 
   /**
    * Do the members of groups in this process get on? It compares with the check before, so it can tell only from the
    * second on. Paused partitions are left out.
    */
-  async consumers<const Key extends string>(key: Key, options: ConsumersHealthOptions = {}) {
+  async consumers<const Key extends string>(
+    key: Key,
+    options: ConsumersHealthOptions = {},
+  ): Promise<HealthIndicatorResult<Key>> {
     const { stuckMs = 60_000, groups = [] } = options;
     const session = this.indicators.check(key);
     const members = this.topics.consumerGroups;
@@ -96,7 +107,10 @@ export class TopicsHealthIndicator {
    * Are groups less than this far behind? Groups without members are looked at too where they are named.
    * @throws `INVALID_CONFIG` for a limit that is none
    */
-  async lag<const Key extends string>(key: Key, { max, degraded = false }: LagHealthOptions) {
+  async lag<const Key extends string>(
+    key: Key,
+    { max, degraded = false }: LagHealthOptions,
+  ): Promise<HealthIndicatorResult<Key>> {
     const session = this.indicators.check(key);
     const limits = typeof max === 'number' ? undefined : max;
     for (const limit of limits === undefined ? [max] : Object.values(limits)) {
@@ -120,7 +134,15 @@ export class TopicsHealthIndicator {
     }
     if (behind.length === 0) return session.up({ highest });
     const data = { message: `behind: ${behind.slice(0, MAX_NAMED).join('; ')}`, highest };
-    return degraded ? session.degraded(data) : session.down(data);
+    if (!degraded) return session.down(data);
+    // Terminus 11 knows no such status, and would leave the indicator out of its answer.
+    return typeof session.degraded === 'function' ? session.degraded(data) : session.up(data);
+  }
+
+  private async assertStorage(): Promise<void> {
+    await this.topics.probe();
+    const failed = failedPartitions(await this.topics.systemStatus());
+    if (failed.length > 0) throw new Error(`not available: ${failed.join('; ')}`);
   }
 
   /** Each check compares with its own last one. */
@@ -128,6 +150,19 @@ export class TopicsHealthIndicator {
     let progress = this.progress.get(key);
     if (progress === undefined) this.progress.set(key, (progress = new Progress()));
     return progress;
+  }
+}
+
+/** Terminus has this only since version 12. */
+async function within(timeoutMs: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`timeout of ${timeoutMs}ms exceeded`)), timeoutMs);
+  });
+  try {
+    await Promise.race([work, timeout]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

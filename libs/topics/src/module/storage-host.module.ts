@@ -1,5 +1,7 @@
 import { type DynamicModule, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import { InvalidConfigError, StorageAdapter } from '@genrocks/storage';
+import { withHooks } from '../nest/overridden-alias.js';
 import type { TopicsAdapters } from '../options.js';
 import { TOPICS_ADAPTERS } from '../topics.tokens.js';
 import type { FurtherAdapter, StorageModule } from './topics.module-definition.js';
@@ -85,8 +87,10 @@ function defaultHost(storage: StorageModule): DynamicModule {
     providers: [
       {
         provide: DEFAULT_ADAPTER,
-        inject: [StorageAdapter],
-        useFactory: (adapter: StorageAdapter) => ({ adapter }),
+        inject: [StorageAdapter, ModulesContainer],
+        useFactory: (adapter: StorageAdapter, modules: ModulesContainer) => ({
+          adapter: withHooks(adapter, modules),
+        }),
       },
     ],
     exports: [DEFAULT_ADAPTER],

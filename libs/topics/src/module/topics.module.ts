@@ -1,7 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { InvalidConfigError } from '@genrocks/storage';
-import { DrainFirst } from '../nest/drain-first.js';
+import { DrainFirst, DrainFirstModule } from '../nest/drain-first.js';
 import { HandlerPipeline } from '../nest/handler-pipeline.js';
 import { NameResolver } from '../nest/name-resolver.js';
 import { SubscriptionExplorer } from '../nest/subscription.explorer.js';
@@ -20,11 +20,16 @@ import { TopicsModuleBase } from './topics.module-definition.js';
  * @publicApi
  */
 @Module({
-  imports: [DiscoveryModule],
-  providers: [TopicsService, DrainFirst, NameResolver, HandlerPipeline, SubscriptionExplorer],
+  imports: [DiscoveryModule, DrainFirstModule],
+  providers: [TopicsService, NameResolver, HandlerPipeline, SubscriptionExplorer],
   exports: [TopicsService, SubscriptionExplorer],
 })
 export class TopicsModule extends TopicsModuleBase {
+  constructor(topics: TopicsService, drainFirst: DrainFirst) {
+    super();
+    drainFirst.add(() => topics.onModuleDestroy());
+  }
+
   /**
    * Provides topics for `@InjectTopic`. They are created on start where they are missing: with their definition, or
    * by name alone where `autoCreateTopics` allows it. In a module that is loaded later (`LazyModuleLoader`) they are when

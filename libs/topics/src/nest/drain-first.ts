@@ -1,27 +1,34 @@
-import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Injectable, Module, type OnModuleDestroy } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
-import { TopicsService } from '../topics.service.js';
 
-const TOKEN = Symbol('GENROCKS_DRAIN_FIRST');
+/** The root of an application has 1, and what is not reached from it 0; modules are destroyed from the lowest up. */
+const BEFORE_ALL_OTHERS = -1;
 
 /**
  * Has all groups drained before anything of the application is destroyed: those of `@Subscribe`, of the microservice
- * transport, and those that were started by hand. Nest destroys modules before those they import, and within a module
- * providers before those they inject; the service itself, of a global module, comes last, when the connections that
- * handlers in flight need are closed already. So this stands in the module that Nest destroys first, before all else in it.
+ * transport, and those that were started by hand. Nest destroys modules before those they import; the service itself, of
+ * a global module, comes last, when the connections that handlers in flight need are closed already. So this stands in a
+ * module of its own, which Nest destroys before all others, and waits for: within a module Nest 11 waits for nothing.
  */
 @Injectable()
-export class DrainFirst implements OnModuleInit {
-  constructor(
-    private readonly topics: TopicsService,
-    private readonly modules: ModulesContainer,
-  ) {}
+export class DrainFirst implements OnModuleDestroy {
+  private readonly drains: (() => Promise<void>)[] = [];
 
-  onModuleInit(): void {
-    // As Nest sorts them, modules of the same distance included.
-    const [first] = [...this.modules.values()].sort((a, b) => b.distance - a.distance).reverse();
-    if (first === undefined || first.providers.has(TOKEN)) return;
-    first.addProvider({ provide: TOKEN, useValue: { onModuleDestroy: () => this.topics.onModuleDestroy() } });
-    first.providers.get(TOKEN)!.hierarchyLevel = Number.MAX_SAFE_INTEGER;
+  constructor(modules: ModulesContainer) {
+    // Not later: Nest sorts modules once, before it calls the first hook.
+    for (const module of modules.values()) {
+      if (module.metatype === DrainFirstModule) module.distance = BEFORE_ALL_OTHERS;
+    }
+  }
+
+  add(drain: () => Promise<void>): void {
+    this.drains.push(drain);
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await Promise.all(this.drains.map((drain) => drain()));
   }
 }
+
+@Module({ providers: [DrainFirst], exports: [DrainFirst] })
+export class DrainFirstModule {}

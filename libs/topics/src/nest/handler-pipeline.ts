@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { Injectable } from '@nestjs/common';
 import { ExternalContextCreator } from '@nestjs/core';
+import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import { isObservable, lastValueFrom, type Observable } from 'rxjs';
 import { isError } from '@genrocks/storage';
 import type { HandlerContext } from '../groups/group.types.js';
@@ -21,13 +22,32 @@ async function outcome(answer: Observable<unknown>, error: unknown): Promise<voi
   }
 }
 
+/**
+ * Nest looks for what an external context belongs to among providers alone, and leaves guards, pipes, interceptors and
+ * filters out where it finds nothing. So a controller is one while its contexts are made.
+ */
+function amongProviders<T>(wrapper: InstanceWrapper, make: () => T): T {
+  const { host, token } = wrapper;
+  if (host === undefined || host.providers.has(token)) return make();
+  host.providers.set(token, wrapper);
+  try {
+    return make();
+  } finally {
+    host.providers.delete(token);
+  }
+}
+
 /** Runs handlers through Nest's guards, interceptors, pipes and filters, as the context type `rpc`. @internal */
 @Injectable()
 export class HandlerPipeline {
   constructor(private readonly contexts: ExternalContextCreator) {}
 
-  /** @param hostId of the provider that has the method: several modules may provide its class */
-  handler(instance: object, name: string, hostId: string): PipelineHandler {
+  /** @param wrapper of the provider or controller that has the method: several modules may have its class */
+  handler(wrapper: InstanceWrapper, name: string): PipelineHandler {
+    return amongProviders(wrapper, () => this.build(wrapper.instance as object, name, wrapper.id));
+  }
+
+  private build(instance: object, name: string, hostId: string): PipelineHandler {
     const method = (instance as Record<string, Method>)[name]!;
     const run = this.contexts.create(
       instance,
@@ -65,7 +85,8 @@ export class HandlerPipeline {
     return this.contexts.create(
       instance,
       rethrow,
-      name,
+      // Nest 11 keeps what it knows of parameters by this name alone, and would run the handler's pipes here too.
+      `${name} (filters)`,
       undefined,
       undefined,
       undefined,

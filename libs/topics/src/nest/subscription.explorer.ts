@@ -59,7 +59,7 @@ export class SubscriptionExplorer implements OnModuleInit {
         assertMessageParams(wrapper.instance as object, name, where);
         this.assertStaticEnhancers(where);
         this.bound.add(`${wrapper.id}.${name}`);
-        const handler = this.pipeline.handler(wrapper.instance as object, name, wrapper.id);
+        const handler = this.pipeline.handler(wrapper, name);
         for (const subscription of subscriptions) {
           groups.push(await this.topics.startConsumerGroup(this.options(subscription, handler, where)));
         }
