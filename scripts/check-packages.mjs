@@ -1,5 +1,6 @@
 // Packs every library as it would be published, installs the tarballs into an empty project, compiles a TypeScript
-// consumer against their types, and loads them by `import` and by `require`.
+// consumer against their types, and loads them by `import` and by `require`. Then does the same with an application on
+// Nest 11 as its CLI makes it: CommonJS, TypeScript 5 and Jest.
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -104,6 +105,24 @@ try {
     );
     step('run it, by import', () => run(process.execPath, ['dist/main.js'], consumer));
     step('load every entry, by require', () => run(process.execPath, ['require.cjs'], consumer));
+  }
+
+  const nest11 = join(work, 'nest11');
+  cpSync(join(root, 'scripts', 'nest11'), nest11, {
+    recursive: true,
+    filter: (path) => !['node_modules', 'dist'].includes(basename(path)),
+  });
+  const application = JSON.parse(readFileSync(join(nest11, 'package.json'), 'utf8'));
+  for (const [index, tarball] of tarballs.entries()) {
+    application.dependencies[manifests[index].name] = `file:${tarball}`;
+  }
+  writeFileSync(join(nest11, 'package.json'), JSON.stringify(application, undefined, 2));
+  // With its lock: only the libraries, and what they depend on, are new to it. A peer range that does not fit fails.
+  const installNest11 = ['install', '--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund'];
+  if (step('install the tarballs beside Nest 11', () => run('npm', installNest11, nest11))) {
+    step('Nest 11: compile (CommonJS, strict)', () => run('npm', ['run', 'build'], nest11));
+    step('Nest 11: run it', () => run('npm', ['start'], nest11));
+    step('Nest 11: its tests under Jest', () => run('npm', ['test'], nest11));
   }
 } finally {
   rmSync(work, { recursive: true, force: true });
