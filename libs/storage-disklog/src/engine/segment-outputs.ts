@@ -1,5 +1,5 @@
 import type { Entry } from '../format/entry.js';
-import { writeIndex } from '../index/index-file.js';
+import { KeyTooLongError, writeIndex } from '../index/index-file.js';
 import type { FileMaker } from './file-maker.js';
 import { SegmentWriter } from './segment-writer.js';
 import type { Segments } from './segments.js';
@@ -83,6 +83,8 @@ export class SegmentOutputs {
     this.current = undefined;
     const { fs, names } = this.maker;
     const facts = { generation: number, logEnd: end, items, entries, lastSequence };
-    await writeIndex(fs, names.keyIndex(number), keys, facts);
+    await writeIndex(fs, names.keyIndex(number), keys, facts).catch((error: unknown) => {
+      if (!(error instanceof KeyTooLongError)) throw error;
+    });
   }
 }

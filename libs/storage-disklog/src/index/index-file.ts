@@ -86,9 +86,15 @@ export function readFooter(bytes: Buffer): IndexFooter | undefined {
 /** Bytes gathered before a write; each is a pause in which others run. */
 const WRITE_BYTES = 64 << 10;
 
+/** Blocks count the bytes of a key in 16 bits. Erlang may have written longer ones; we never do. */
+const MAX_INDEXED_KEY = 65_535;
+
+/** A file has a key that no index can hold: its keys stay in memory, and every open reads the file. */
+export class KeyTooLongError extends Error {}
+
 /**
  * Writes the index of a file under a temporary name and puts it in place.
- * @throws the system's error; the index is then missing, which costs time on the next open, not data
+ * @throws the system's error, or {@link KeyTooLongError}; the index is then missing, which costs time on the next open, not data
  */
 export async function writeIndex(
   fs: FileSystem,
@@ -127,6 +133,7 @@ class IndexWriter {
     for (const run of keys.runs()) {
       for (let i = 0; i < run.count; i++) {
         const key = run.keyAt(i);
+        if (key.length > MAX_INDEXED_KEY) throw new KeyTooLongError('a key is too long for an index');
         const slot = run.slotAt(i);
         if (!leaf.add(key, slot)) {
           await this.finishBlock(leaf, level);
