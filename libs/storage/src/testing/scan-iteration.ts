@@ -112,12 +112,15 @@ export const scanIterationTests: TestDefinition[] = [
       for (const reverse of [false, true]) {
         const writes: Promise<void>[] = [];
         const found: string[] = [];
+        let next = 0;
         for await (const page of store.scanPages({ reverse })) {
           found.push(...page.map((entry) => entry.key.toString()));
+          // Where pages are small, waiting for a write at each would wait for the device all the time.
+          if (found.length < next) continue;
+          next = found.length + 100;
           const at = (found.length * 7) % 4000;
           // More goes than comes, behind the reader: what counts positions would pass over keys.
-          for (const { key } of page.slice(0, 20))
-            if (key.toString().endsWith('.touch')) writes.push(store.delete(key));
+          for (const key of found.slice(-20)) if (key.endsWith('.touch')) writes.push(store.delete(key));
           writes.push(store.delete(touched[at]!), store.put(touched[3999 - at]!, 'changed'));
           writes.push(store.put(`${touched[at]!}.new`, 'new'));
           await writes.at(-1);
