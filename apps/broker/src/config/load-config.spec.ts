@@ -196,6 +196,8 @@ describe('loadConfig', () => {
     });
     expect(problems(aliases.join('\n'))[0]).toMatch(/genrocks\.yaml: not usable YAML: /);
     expect(problems('http: { port: 1')[0]).toMatch(/genrocks\.yaml:\d+:\d+: not valid YAML: /);
+    expect(problems('http: {}\nhttp: {}')[0]).toMatch(/yaml:2:1: not valid YAML: Map keys must be unique$/);
+    expect(problems('http: {}\n---\nhttp: {}')[0]).toMatch(/several documents; remove the lines "---"$/);
     expect(problems('- a\n- b')[0]).toMatch(/must hold a group of options/);
     expect(problems('just text')[0]).toMatch(/must hold a group of options/);
     expect(problems('')).toEqual([]);

@@ -67,7 +67,11 @@ function parseConfigFile(file: string, text: string): OptionTree {
       document.errors.map((error) => {
         const [position] = error.linePos ?? [];
         const line = position === undefined ? '' : `:${position.line}:${position.col}`;
-        return `${file}${line}: not valid YAML: ${error.message.split('\n')[0]}`;
+        const reason =
+          error.code === 'MULTIPLE_DOCS'
+            ? 'it holds several documents; remove the lines "---"'
+            : error.message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, '');
+        return `${file}${line}: not valid YAML: ${reason}`;
       }),
     );
   }
