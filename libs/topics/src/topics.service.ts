@@ -10,7 +10,6 @@ import {
 import type { StorageAdapter } from '@genrocks/storage';
 import type { Clock } from './clock.js';
 import type { DeadLetters } from './dead-letters/dead-letters.js';
-import { ServiceStoppedError } from './errors.js';
 import { logStart } from './event-log.js';
 import type { TopicsEvents } from './events.js';
 import type { GroupCoordinator } from './groups/coordinator/group-coordinator.js';
@@ -31,6 +30,7 @@ import {
   type TopicsAdapters,
   type TopicsOptions,
 } from './options.js';
+import { ServicePhase } from './service-phase.js';
 import type { SystemStatus } from './status.types.js';
 import { systemStatus } from './system-status.js';
 import type { Topic } from './topic.js';
@@ -40,8 +40,6 @@ import { TopicResolver } from './topic-resolver.js';
 import type { TopicDescription } from './topic.types.js';
 import { TopicsCore } from './topics-core.js';
 import { TOPICS_ADAPTERS } from './topics.tokens.js';
-
-type Phase = 'created' | 'open' | 'bootstrapped' | 'draining' | 'closed';
 
 /**
  * Topics and consumer groups over storage adapters: everything starts here.
@@ -65,7 +63,7 @@ export class TopicsService
   private readonly members: GroupMembers;
   private readonly features = new TopicFeatures();
   private readonly resolver: TopicResolver;
-  private phase: Phase = 'created';
+  private readonly phase = new ServicePhase();
   private startedAt = 0;
 
   constructor(
@@ -79,7 +77,9 @@ export class TopicsService
     this.coordinator = this.core.coordinator;
     this.deadLetters = this.core.deadLetters;
     this.manager = this.core.manager;
-    this.resolver = new TopicResolver(this.manager, this.options.autoCreateTopics, () => this.assertOpen());
+    this.resolver = new TopicResolver(this.manager, this.options.autoCreateTopics, () =>
+      this.phase.assertOpen(),
+    );
     this.members = new GroupMembers(
       (onStopped) => this.core.groupEnvironment(onStopped),
       (name) => this.resolveTopic(name),
@@ -89,12 +89,12 @@ export class TopicsService
 
   /** Opens storage and every topic of the registry, and creates those of the options that are missing. */
   async onModuleInit(): Promise<void> {
-    if (this.phase !== 'created') return;
+    if (!this.phase.is('created')) return;
     this.startedAt = performance.now();
     try {
       const definitions = mergeDefinitions([...this.features.all, ...this.options.topics]);
       await this.core.open(definitions);
-      this.phase = 'open';
+      this.phase.goTo('open');
       await this.manager.startAll(definitions.filter(({ name }) => this.isConfigured(name)));
       await this.manager.startAll(this.features.defined);
       for (const name of this.features.named) await this.resolveTopic(name);
@@ -107,15 +107,15 @@ export class TopicsService
 
   /** Consumer groups begin now: every provider of the application is ready. */
   async onApplicationBootstrap(): Promise<void> {
-    if (this.phase !== 'open') return;
-    this.phase = 'bootstrapped';
+    if (!this.phase.is('open')) return;
+    this.phase.goTo('bootstrapped');
     await this.members.begin();
   }
 
   /** Drains and commits every consumer group. Publishing goes on, for requests that are still being answered. */
   async onModuleDestroy(): Promise<void> {
-    if (this.phase === 'closed') return;
-    this.phase = 'draining';
+    if (this.phase.is('closed')) return;
+    this.phase.goTo('draining');
     await this.members.stop();
   }
 
@@ -131,7 +131,7 @@ export class TopicsService
    *   `ADAPTER_NOT_FOUND`, `INVALID_CONFIG`, `LIMIT_REACHED`, or what the store says
    */
   async startTopic<T = unknown>(name: string, options: TopicOptions<T> = {}): Promise<Topic<T>> {
-    this.assertOpen();
+    this.phase.assertOpen();
     return (await this.manager.start(name, options)) as Topic<T>;
   }
 
@@ -152,7 +152,7 @@ export class TopicsService
    * @throws `TOPIC_NOT_FOUND`
    */
   async stopTopic(name: string): Promise<void> {
-    this.assertOpen();
+    this.phase.assertOpen();
     await this.manager.stop(name);
   }
 
@@ -163,7 +163,7 @@ export class TopicsService
    * @throws `TOPIC_NOT_FOUND`, `INVALID_CONFIG`, `LIMIT_REACHED`, or what the store says
    */
   async addPartitions(name: string, total: number): Promise<Topic> {
-    this.assertOpen();
+    this.phase.assertOpen();
     return this.manager.addPartitions(name, total);
   }
 
@@ -174,7 +174,7 @@ export class TopicsService
    * @throws `TOPIC_NOT_FOUND`, `INVALID_CONFIG`, `ADAPTER_NOT_FOUND`, or what the store says
    */
   async alterStorage(name: string, settings: Readonly<Record<string, unknown>>): Promise<Topic> {
-    this.assertOpen();
+    this.phase.assertOpen();
     return this.manager.alterStorage(name, settings);
   }
 
@@ -183,7 +183,7 @@ export class TopicsService
    * @throws `TOPIC_NOT_FOUND`, or what the store says
    */
   async deleteTopic(name: string): Promise<void> {
-    this.assertOpen();
+    this.phase.assertOpen();
     await this.manager.delete(name);
   }
 
@@ -228,9 +228,7 @@ export class TopicsService
    * @throws `INVALID_GROUP`, `TOPIC_NOT_FOUND`, `SERVICE_STOPPED`
    */
   async startConsumerGroup<T = unknown>(options: ConsumerGroupOptions<T>): Promise<ConsumerGroup> {
-    if (this.phase === 'draining' || this.phase === 'closed') {
-      throw new ServiceStoppedError('the service is shutting down; no consumer group can start');
-    }
+    this.phase.assertTakesGroups();
     return this.members.add(
       this.core.instruments.watch(resolveGroupOptions(options, this.options.handlerTimeoutMs)),
     );
@@ -249,7 +247,7 @@ export class TopicsService
    * @throws `SERVICE_STOPPED`, or what the store says
    */
   async probe(): Promise<void> {
-    this.assertOpen();
+    this.phase.assertOpen();
     await this.core.probe();
   }
 
@@ -270,7 +268,7 @@ export class TopicsService
 
   /** Topics, partitions, groups, adapters, memory, and stores found without a topic that owns them. */
   async systemStatus(): Promise<SystemStatus> {
-    this.assertOpen();
+    this.phase.assertOpen();
     return systemStatus({
       startedAt: this.startedAt,
       adapters: this.plugged,
@@ -288,7 +286,7 @@ export class TopicsService
    */
   feature(definition: TopicDefinition): Topic | Promise<Topic> {
     const { name, ...options } = definition;
-    if (this.phase !== 'created') {
+    if (!this.phase.is('created')) {
       return isNameOnly(definition) ? this.resolveTopic(name) : this.startTopic(name, options);
     }
     this.features.add(definition);
@@ -300,15 +298,8 @@ export class TopicsService
   }
 
   private async close(): Promise<void> {
-    if (this.phase === 'closed') return;
-    this.phase = 'closed';
+    if (this.phase.is('closed')) return;
+    this.phase.goTo('closed');
     await this.core.close();
-  }
-
-  private assertOpen(): void {
-    if (this.phase === 'open' || this.phase === 'bootstrapped' || this.phase === 'draining') return;
-    const reason =
-      this.phase === 'created' ? 'has not started yet; use it from onModuleInit on' : 'is closed';
-    throw new ServiceStoppedError(`the topics service ${reason}`);
   }
 }

@@ -10,12 +10,11 @@ import { DataWaiters } from './data-waiters.js';
 import { LogBounds } from './log-bounds.js';
 import { MessageDecoder } from './message-decoder.js';
 import type { AppendOptions, AppendResult } from './append.types.js';
-import type { AppenderListener, GroupCompletion } from './appender.types.js';
-import { PartitionAppender } from './partition-appender.js';
-import { takePackedBatch } from './packed-batch.js';
+import type { GroupCompletion } from './appender.types.js';
 import { PartitionLife } from './partition-life.js';
 import type { PartitionEnvironment, PartitionOwner } from './partition.types.js';
 import { PartitionReader } from './partition-reader.js';
+import { PartitionWriter } from './partition-writer.js';
 import type {
   OffsetForTimestamp,
   PartitionDescription,
@@ -43,19 +42,21 @@ export class Partition {
   /** @internal */
   readonly decoder: MessageDecoder;
   private readonly waiters = new DataWaiters();
-  private readonly counters = { messages: 0, batches: 0, bytes: 0, failed: 0 };
+  private readonly writer: PartitionWriter;
   private readonly fetch: BatchFetch;
 
   /** @internal */
   constructor(
     private readonly owner: PartitionOwner,
     readonly index: number,
-    private readonly environment: PartitionEnvironment,
+    environment: PartitionEnvironment,
   ) {
     this.tail = environment.cache.tail();
     this.life = new PartitionLife(owner.name, index);
     this.bounds = new LogBounds(owner, index, this.life, this.tail);
-    this.fetch = new BatchFetch(this.life, this.bounds, this.waiters);
+    const { life, bounds, tail, waiters } = this;
+    this.fetch = new BatchFetch(life, bounds, waiters);
+    this.writer = new PartitionWriter(owner, index, environment, { life, bounds, tail, waiters });
     this.decoder = new MessageDecoder(owner.name, index, owner.codec);
   }
 
@@ -101,16 +102,7 @@ export class Partition {
   async open(store: PartitionStore, logStart: number, floor: number): Promise<void> {
     const reader = new PartitionReader(store, this.tail);
     await this.bounds.find(reader, logStart, floor);
-    const listener: AppenderListener = {
-      onStored: (batches, endOffset, records, bytes) => this.onStored(batches, endOffset, records, bytes),
-      onFailed: (records, error) => {
-        this.counters.failed += records;
-        this.environment.room.failed(error);
-      },
-    };
-    const { topic, index, endOffset, environment, owner } = this;
-    const appender = new PartitionAppender(topic, index, store, endOffset, environment, listener, owner);
-    this.life.begin({ store, appender, reader });
+    this.life.begin({ store, appender: this.writer.appenderFor(store), reader });
   }
 
   /** @internal */
@@ -125,7 +117,7 @@ export class Partition {
 
   /** Queues records that are packed with others that wait. @internal */
   publish(records: readonly RecordInput[], completion: GroupCompletion): void {
-    this.life.opened().appender.append(records, completion);
+    this.writer.publish(records, completion);
   }
 
   /**
@@ -134,27 +126,8 @@ export class Partition {
    * @throws `CORRUPT_BATCH`, `MESSAGE_TOO_LARGE`, `INVALID_MESSAGE` for a control batch, `BACKPRESSURE`,
    *   `TOPIC_STOPPED`, or what the store says
    */
-  append(batch: Uint8Array, { lent = false, claim }: AppendOptions = {}): Promise<AppendResult> {
-    return new Promise((resolve, reject) => {
-      const failed = (error: Error) => {
-        claim?.failed(error);
-        reject(error);
-      };
-      try {
-        const { appender } = this.life.opened();
-        const { maxBatchBytes, maxMessageBytes } = this.environment;
-        const limit = Math.max(maxBatchBytes, maxMessageBytes);
-        const { bytes, lastOffsetDelta } = takePackedBatch(batch, lent, limit);
-        const stored = (baseOffset: number) => {
-          claim?.stored(baseOffset);
-          this.owner.watcher?.appended(this.index, bytes);
-          resolve({ baseOffset, lastOffset: baseOffset + lastOffsetDelta, startOffset: this.startOffset });
-        };
-        appender.appendRaw(bytes, { stored, failed, refusal: () => claim?.refusal() });
-      } catch (error) {
-        failed(error as Error);
-      }
-    });
+  append(batch: Uint8Array, options: AppendOptions = {}): Promise<AppendResult> {
+    return this.writer.append(batch, options);
   }
 
   /**
@@ -285,7 +258,7 @@ export class Partition {
       ...this.describe(),
       topic: this.topic,
       backlog: this.endOffset - this.startOffset,
-      published: { ...this.counters },
+      published: { ...this.writer.counters },
       read: { ...this.fetch.counts, ...(this.life.log?.reader.counts ?? NOTHING_READ) },
       pendingBytes: this.life.log?.appender.pendingBytes ?? 0,
       cachedBytes: this.tail.bytes,
@@ -302,16 +275,5 @@ export class Partition {
     } finally {
       this.tail.clear();
     }
-  }
-
-  private onStored(batches: readonly Buffer[], endOffset: number, records: number, bytes: number): void {
-    this.environment.room.wrote();
-    for (const batch of batches) this.tail.push(batch);
-    this.owner.watcher?.stored(this.index, this.endOffset);
-    this.bounds.extendTo(endOffset);
-    this.counters.messages += records;
-    this.counters.batches += batches.length;
-    this.counters.bytes += bytes;
-    this.waiters.wake(endOffset);
   }
 }
