@@ -4,6 +4,7 @@ export interface SuiteBroker {
   /** Address of the HTTP API. */
   readonly url: string;
   readonly port: number;
+  readonly pid: number;
   /** Ends it in order and removes its directory, if that is its own. */
   stop(): Promise<void>;
   /** Ends it with SIGKILL; the directory stays. */

@@ -36,6 +36,7 @@ export async function startBroker(env = {}, given = undefined) {
     bootstrap,
     url,
     port: Number(bootstrap.split(':').at(-1)),
+    pid: child.pid,
     async stop() {
       child.kill('SIGTERM');
       await exit;
