@@ -1,6 +1,9 @@
 import { once } from 'node:events';
 import { Agent, request as httpRequest, type Server } from 'node:http';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { BrokerHttpAdapter } from '@genrocks/broker';
+import type { LogEntry } from '@genrocks/storage';
+import { TopicsService } from '@genrocks/topics';
 import { ADAPTERS, type RunningBroker, startBroker } from './broker-harness.js';
 import { post, rawConnection, readToEnd, readUntil } from './broker-raw.js';
 
@@ -91,6 +94,37 @@ describe.each(ADAPTERS)('slow, broken and many clients of a broker on %s', (adap
     const again = await rawConnection(broker.port);
     again.write('GET /health/live HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
     expect(await readToEnd(again)).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  it('ends the reading of a log when its client goes away', async () => {
+    const partition = broker.app.get(TopicsService).topic('alive').partition(0);
+    const socket = await rawConnection(broker.port);
+    const { answers } = broker.app.getHttpAdapter() as unknown as BrokerHttpAdapter;
+    const all = 100_000;
+    let pages = 0;
+    let ended = () => {};
+    const end = new Promise<void>((resolve) => (ended = resolve));
+    // Each page is there at once, as in memory.
+    const reading = vi.spyOn(partition, 'readLog').mockImplementation(async function* () {
+      try {
+        while (++pages < all) {
+          if (pages === 3) socket.destroy();
+          yield [{ type: 'delete', key: Buffer.alloc(8) } as LogEntry];
+        }
+      } finally {
+        ended();
+      }
+    });
+    try {
+      socket.write(
+        `GET /v1/topics/alive/partitions/0/log?skip=${Number.MAX_SAFE_INTEGER - 2000} HTTP/1.1\r\nhost: x\r\n\r\n`,
+      );
+      await end;
+      expect(pages).toBeLessThan(all);
+      await expect.poll(() => answers.inUse).toBe(0);
+    } finally {
+      reading.mockRestore();
+    }
   });
 
   it('answers requests that come in one packet, in order', async () => {

@@ -101,6 +101,12 @@ export function table(head: readonly string[], rows: readonly (readonly (string 
   return lines.join('\n');
 }
 
+/** A time as clients set it, in milliseconds: as a number where it lies outside of what a `Date` can be. */
+export function timeText(ms: number): string {
+  const date = new Date(ms);
+  return Number.isNaN(date.getTime()) ? String(ms) : date.toISOString();
+}
+
 /** Text that cannot move the cursor or hide anything, however it was made. */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => JSON.stringify(character).slice(1, -1));

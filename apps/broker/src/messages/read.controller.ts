@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Partition, TopicsService } from '@genrocks/topics';
 import { Controller, Get, Inject, Param, Query, Req, Res } from '@nestjs/common';
 import { type ConfigType } from '@nestjs/config';
@@ -70,6 +71,7 @@ export class ReadController {
     @Param('partition', PartitionPipe) index: number,
     @Query(new CheckPipe(LogQuery)) { limit, skip }: LogQuery,
     @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<LogPageDto> {
     const partition = this.topics.topic(name).partition(index);
     const { maxReadBytes, bodyTimeoutMs } = this.config.http;
@@ -87,6 +89,10 @@ export class ReadController {
         bytes += entry.key.length + (entry.type === 'put' ? entry.value.length : 0);
       }
       if (more) break;
+      // A store in memory has the next page at once: without a turn no client is seen to go.
+      await nextTurn();
+      // Nobody waits for the answer, and the room that was reserved for it is given back already.
+      if (reply.raw.destroyed) break;
     }
     return { topic: name, partition: index, entries, next_skip: more ? skip + entries.length : null };
   }

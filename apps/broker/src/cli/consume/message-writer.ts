@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from '@genrocks/storage';
 import type { MessageJson } from '../client/api.types.js';
-import { printable } from '../output.js';
+import { printable, timeText } from '../output.js';
 
 export const OUT_FORMATS = ['jsonl', 'csv'] as const;
 export type OutFormat = (typeof OUT_FORMATS)[number];
@@ -68,5 +68,5 @@ export function forPeople(message: MessageJson): string {
   const value =
     message.value_base64 === undefined ? JSON.stringify(message.value) : base64(message.value_base64);
   const where = `${printable(topic)}/${partition}@${offset}`;
-  return `${where}  ${new Date(timestamp).toISOString()}  ${key === '' ? '-' : printable(key)}  ${printable(value)}`;
+  return `${where}  ${timeText(timestamp)}  ${key === '' ? '-' : printable(key)}  ${printable(value)}`;
 }

@@ -5,7 +5,7 @@ import type {
   OffsetJson,
   RedriveJson,
 } from '../client/api.types.js';
-import { printable, table } from '../output.js';
+import { printable, table, timeText } from '../output.js';
 
 export function groupTable(groups: readonly GroupSummaryJson[]): string {
   return table(
@@ -43,7 +43,7 @@ export function deadLetterTable(letters: readonly DeadLetterJson[]): string {
   return table(
     ['given up at', 'from', 'group', 'attempts', 'back', 'key', 'error', 'reason'],
     letters.map((letter) => [
-      letter.last_failed_at === null ? '-' : new Date(letter.last_failed_at).toISOString(),
+      letter.last_failed_at === null ? '-' : timeText(letter.last_failed_at),
       `${printable(letter.topic)}/${letter.partition ?? '?'}@${letter.offset ?? '?'}`,
       printable(letter.group),
       letter.attempts ?? '?',

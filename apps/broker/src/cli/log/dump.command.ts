@@ -8,7 +8,7 @@ import {
 } from '@genrocks/storage-disklog/tools';
 import { CommandRunner, Option, SubCommand } from 'nest-commander';
 import { EXIT } from '../exit-codes.js';
-import { type Output, printable, run, warn } from '../output.js';
+import { type Output, printable, run, timeText, warn } from '../output.js';
 import { forEachLog, nameOf } from './partition-names.js';
 
 interface Options {
@@ -143,7 +143,7 @@ function filterOf({ limit, prefix, fromKey, messages }: Options): DumpOptions {
 
 function forPeople(entry: ReturnType<typeof entryToJson>): string {
   const key = entry.key === undefined ? `base64:${entry.key_base64}` : printable(entry.key);
-  return `${timeOf(entry.timestamp)}  ${entry.deleted === true ? 'delete' : 'put   '}  ${key}${valueOf(entry)}`;
+  return `${timeText(entry.timestamp)}  ${entry.deleted === true ? 'delete' : 'put   '}  ${key}${valueOf(entry)}`;
 }
 
 function valueOf(entry: ReturnType<typeof entryToJson>): string {
@@ -156,9 +156,4 @@ function valueOf(entry: ReturnType<typeof entryToJson>): string {
       : printable(entry.value);
   const shown = text.length > SHOWN ? `${text.slice(0, SHOWN)}... (${text.length} characters)` : text;
   return `  ${shown}`;
-}
-
-function timeOf(timestamp: number): string {
-  const date = new Date(timestamp);
-  return Number.isNaN(date.getTime()) ? String(timestamp) : date.toISOString();
 }

@@ -1,5 +1,5 @@
 import type { TopicJson } from '../client/api.types.js';
-import { printable, table } from '../output.js';
+import { printable, table, timeText } from '../output.js';
 
 /** Messages between the start and the end of all partitions; fewer may be there where batches failed. */
 export function messagesIn({ partitions }: TopicJson): number {
@@ -35,7 +35,7 @@ export function describeTopic(topic: TopicJson): string {
     `storage   ${topic.adapter}${topic.durable ? '' : ' (not durable)'}${settings.map((one) => ` ${one}`).join('')}`,
     `routing   ${topic.routing}`,
     `publish   ${describePublishing(topic)}`,
-    `created   ${new Date(topic.created_at).toISOString()}`,
+    `created   ${timeText(topic.created_at)}`,
   ];
   if (topic.partitions.length === 0) return facts.join('\n');
   const partitions = table(
