@@ -3,6 +3,7 @@ import { isGenRocksError } from '@genrocks/storage';
 import { EXIT } from './exit-codes.js';
 import { explainOpenFiles } from './open-files.js';
 import { TooManyFilesError } from './too-many-files.error.js';
+import { WriteFailedError } from './write-errors.js';
 import type { Terminal } from './terminal.js';
 
 /** Bytes gathered before they are written. */
@@ -19,8 +20,9 @@ export class Output {
   constructor(private readonly stream: NodeJS.WritableStream = process.stdout) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') process.exit(process.exitCode ?? EXIT.ok);
-      process.stderr.write(`${describeError(error, process.argv.includes('--json'))}\n`);
-      process.exit(EXIT.failed);
+      const failure = new WriteFailedError('standard output', error);
+      process.stderr.write(`${describeError(failure, process.argv.includes('--json'))}\n`);
+      process.exit(failure.retriable ? EXIT.unavailable : EXIT.failed);
     });
   }
 
@@ -105,6 +107,12 @@ export function table(head: readonly string[], rows: readonly (readonly (string 
 export function timeText(ms: number): string {
   const date = new Date(ms);
   return Number.isNaN(date.getTime()) ? String(ms) : date.toISOString();
+}
+
+/** The begin of a text of any length and content, on one line. */
+export function excerpt(text: string, characters: number): string {
+  const shown = printable(text.slice(0, characters + 1));
+  return shown.length > characters ? `${shown.slice(0, characters)}...` : shown;
 }
 
 /** Text that cannot move the cursor or hide anything, however it was made. */

@@ -1,6 +1,7 @@
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { PositionMismatchError } from './position-errors.js';
+import { writing } from './write-errors.js';
 
 /**
  * A small JSON file that says how far a command has come, so that it goes on there after a kill. It is replaced in one
@@ -15,8 +16,9 @@ export class PositionFile<T extends { version: 1 }> {
     try {
       text = await readFile(this.path, 'utf8');
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw error;
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT') return undefined;
+      throw new PositionMismatchError(this.path, `it cannot be read (${code})`);
     }
     try {
       const value = JSON.parse(text) as T;
@@ -27,7 +29,16 @@ export class PositionFile<T extends { version: 1 }> {
     throw new PositionMismatchError(this.path, 'it is no position file of this version');
   }
 
-  async write(value: T): Promise<void> {
+  /** @throws `WRITE_FAILED` */
+  write(value: T): Promise<void> {
+    return writing(`the position file ${this.path}`, () => this.replace(value));
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.path, { force: true });
+  }
+
+  private async replace(value: T): Promise<void> {
     const temporary = `${this.path}.new`;
     const file = await open(temporary, 'w');
     try {
@@ -38,10 +49,6 @@ export class PositionFile<T extends { version: 1 }> {
     }
     await rename(temporary, this.path);
     await syncDirectory(dirname(this.path));
-  }
-
-  async remove(): Promise<void> {
-    await rm(this.path, { force: true });
   }
 }
 

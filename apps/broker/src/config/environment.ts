@@ -1,5 +1,6 @@
+import { InvalidConfigError } from '@genrocks/storage';
 import { didYouMean, readEnv, toSnakeCase } from '@genrocks/storage/config';
-import { yaml } from './yaml.js';
+import { describeYamlError, yaml } from './yaml.js';
 
 /** The environment variable of every key, by the key's dotted path in camelCase. */
 export const ENVIRONMENT: Readonly<Record<string, string>> = {
@@ -87,11 +88,16 @@ export type OptionTree = Record<string, unknown>;
  * Puts the environment over the options of a file and returns, for messages, which variable each overridden key came
  * from (by the key's path in camelCase). Where the file has a wrong thing in place of a group, the file stays, so
  * that its mistake is told.
+ * @throws {InvalidConfigError} `INVALID_CONFIG` for a list that is no YAML
  */
 export function overrideFromEnvironment(tree: OptionTree, env: Environment): Record<string, string> {
   const { values, names } = readEnv(ENVIRONMENT, env);
   for (const [path, text] of Object.entries(values)) {
-    setPath(tree, path.split('.').map(toSnakeCase), LISTS.has(path) ? parseList(text) : text);
+    setPath(
+      tree,
+      path.split('.').map(toSnakeCase),
+      LISTS.has(path) ? parseList(ENVIRONMENT[path]!, text) : text,
+    );
   }
   return names;
 }
@@ -117,11 +123,11 @@ function setPath(tree: OptionTree, keys: readonly string[], value: unknown): voi
   group[keys.at(-1)!] = value;
 }
 
-/** A list in YAML, JSON included; what cannot be parsed stays text, which validation then refuses. */
-function parseList(text: string): unknown {
+/** A list in YAML, JSON included. Validation refuses what is none. */
+function parseList(name: string, text: string): unknown {
   try {
     return yaml().parse(text) as unknown;
-  } catch {
-    return text;
+  } catch (error) {
+    throw new InvalidConfigError([describeYamlError(name, error)]);
   }
 }

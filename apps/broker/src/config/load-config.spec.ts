@@ -144,7 +144,13 @@ describe('loadConfig', () => {
     });
     expect(config.topics).toMatchObject([{ name: 'orders', partitions: 4 }]);
     expect(problems(undefined, { GENROCKS_TOPICS: 'orders' })).toHaveLength(1);
-    expect(problems(undefined, { GENROCKS_TOPICS: '[{' })).toHaveLength(1);
+    expect(problems(undefined, { GENROCKS_TOPICS: '[{' })).toEqual([
+      expect.stringMatching(/^GENROCKS_TOPICS:1:3: not valid YAML: .*end with a }$/),
+    ]);
+    const bomb = `[&a [x], ${'*a, '.repeat(200)}]`;
+    expect(problems(undefined, { GENROCKS_TOPICS: bomb })).toEqual([
+      expect.stringMatching(/^GENROCKS_TOPICS: not usable YAML: /),
+    ]);
   });
 
   it('names the variable a wrong value came from', () => {

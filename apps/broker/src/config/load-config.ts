@@ -8,7 +8,7 @@ import {
   type OptionTree,
   overrideFromEnvironment,
 } from './environment.js';
-import { yaml } from './yaml.js';
+import { describeYamlError, yaml } from './yaml.js';
 
 /** Read from the working directory when it is there and nothing else is asked for. */
 export const DEFAULT_CONFIG_FILE = 'genrocks.yaml';
@@ -63,17 +63,7 @@ function readConfigFile(file: string, required: boolean): string | undefined {
 function parseConfigFile(file: string, text: string): OptionTree {
   const document = yaml().parseDocument(text);
   if (document.errors.length > 0) {
-    throw new InvalidConfigError(
-      document.errors.map((error) => {
-        const [position] = error.linePos ?? [];
-        const line = position === undefined ? '' : `:${position.line}:${position.col}`;
-        const reason =
-          error.code === 'MULTIPLE_DOCS'
-            ? 'it holds several documents; remove the lines "---"'
-            : error.message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, '');
-        return `${file}${line}: not valid YAML: ${reason}`;
-      }),
-    );
+    throw new InvalidConfigError(document.errors.map((error) => describeYamlError(file, error)));
   }
   const tree = treeOf(document, file);
   if (tree === null || tree === undefined) return {};
@@ -87,8 +77,7 @@ function treeOf(document: { toJS(): unknown }, file: string): unknown {
   try {
     return document.toJS();
   } catch (error) {
-    // Aliases of aliases, which would fill the memory.
-    throw new InvalidConfigError([`${file}: not usable YAML: ${(error as Error).message}`]);
+    throw new InvalidConfigError([describeYamlError(file, error)]);
   }
 }
 

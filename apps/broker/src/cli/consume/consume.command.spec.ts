@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import { appendFile, readFile, truncate, writeFile } from 'node:fs/promises';
 import { TopicsService } from '@genrocks/topics';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CliBench } from '../__fixtures__/cli.js';
+import { WriteFailedError } from '../write-errors.js';
 
 describe('genrocks consume', () => {
   let bench: CliBench;
@@ -135,6 +137,58 @@ describe('genrocks consume', () => {
     expect(ran.code).toBe(1);
     expect(ran.err).toMatch(/--restart writes it anew/);
     expect(await readFile(path, 'utf8')).toBe('mine');
+  });
+
+  it('says in words why a file cannot be written', async () => {
+    const topic = await topicOf(1);
+    const missing = bench.path('nowhere/out.jsonl');
+    const ran = await bench.run(['consume', topic, '-o', missing]);
+    expect(ran).toMatchObject({ code: 1, out: '' });
+    expect(ran.err).toBe(
+      `genrocks: WRITE_FAILED: ${missing} cannot be written: there is no such directory; create it, or name another file\n`,
+    );
+    const directory = await bench.run(['consume', topic, '-o', bench.directory]);
+    expect(directory.err).toBe(
+      `genrocks: INVALID_ARGUMENT: --out: ${bench.directory} is no file; name one, or leave --out away to write to standard output\n`,
+    );
+    await writeFile(bench.path('plain'), '');
+    const position = bench.path('plain/position');
+    const unnoted = await bench.run([
+      'consume',
+      topic,
+      '-o',
+      bench.path('out2.jsonl'),
+      '--position-file',
+      position,
+      '--json',
+    ]);
+    expect(JSON.parse(unnoted.err)).toMatchObject({ error: { code: 'POSITION_MISMATCH' } });
+    const nowhere = bench.path('nowhere/position');
+    const unwritten = await bench.run([
+      'consume',
+      topic,
+      '-o',
+      bench.path('out3.jsonl'),
+      '--position-file',
+      nowhere,
+      '--json',
+    ]);
+    expect(JSON.parse(unwritten.err)).toMatchObject({
+      error: { code: 'WRITE_FAILED', retriable: false, details: { errno: 'ENOENT' } },
+    });
+  });
+
+  it.runIf(existsSync('/dev/full'))('says that a device is full', async () => {
+    const full = new WriteFailedError(
+      'out',
+      await appendFile('/dev/full', 'x').catch((e: Error) => e as never),
+    );
+    expect(full).toMatchObject({ code: 'WRITE_FAILED', retriable: true });
+    expect(full.message).toBe('out cannot be written: the device is full; free some room, then run it again');
+    const topic = await topicOf(1);
+    expect((await bench.run(['consume', topic, '-o', '/dev/full'])).err).toContain(
+      'INVALID_ARGUMENT: --out: /dev/full is no file',
+    );
   });
 
   it('writes CSV that publish reads back', async () => {

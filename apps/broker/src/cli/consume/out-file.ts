@@ -3,6 +3,7 @@ import { InvalidArgumentError } from '@genrocks/storage';
 import type { PartitionOffsetJson } from '../client/api.types.js';
 import { PositionFile } from '../position-file.js';
 import { PositionMismatchError } from '../position-errors.js';
+import { writing } from '../write-errors.js';
 import type { OutFormat } from './message-writer.js';
 
 /** What a file holds. */
@@ -34,6 +35,7 @@ export interface OutFileOptions {
  */
 export class OutFile {
   private constructor(
+    private readonly path: string,
     private readonly file: FileHandle,
     private readonly position: PositionFile<ConsumePosition>,
     private readonly content: OutFileOptions['content'],
@@ -44,23 +46,28 @@ export class OutFile {
     readonly cut: number,
   ) {}
 
-  /** @throws `INVALID_ARGUMENT` for a file that this command did not write, `POSITION_MISMATCH` */
+  /** @throws `INVALID_ARGUMENT` for a file that this command did not write, `POSITION_MISMATCH`, `WRITE_FAILED` */
   static async open(options: OutFileOptions): Promise<OutFile> {
     const { path, content, head, restart } = options;
     const position = new PositionFile<ConsumePosition>(options.positionPath ?? `${path}.position`);
     if (restart) await position.remove();
     const before = await position.read();
-    const size = (await stat(path).catch(() => undefined))?.size ?? 0;
+    const found = await stat(path).catch(() => undefined);
+    if (found?.isFile() === false)
+      throw new InvalidArgumentError(
+        `--out: ${path} is no file; name one, or leave --out away to write to standard output`,
+      );
+    const size = found?.size ?? 0;
     if (before === undefined && size > 0 && !restart)
       throw new InvalidArgumentError(
         `--out: ${path} is there, and ${position.path} is not; --restart writes it anew, or name another file`,
       );
     if (before !== undefined) assertFits(before, content, position.path, size);
-    const file = await open(path, 'a');
+    const file = await writing(path, () => open(path, 'a'));
     try {
       const length = before?.bytes ?? 0;
-      await file.truncate(length);
-      const out = new OutFile(file, position, content, length, before, Math.max(0, size - length));
+      await writing(path, () => file.truncate(length));
+      const out = new OutFile(path, file, position, content, length, before, Math.max(0, size - length));
       if (before === undefined) {
         await out.append(head);
         await out.checkpoint([]);
@@ -74,13 +81,13 @@ export class OutFile {
 
   async append(text: string): Promise<void> {
     const bytes = Buffer.from(text);
-    await this.file.appendFile(bytes);
+    await writing(this.path, () => this.file.appendFile(bytes));
     this.length += bytes.length;
   }
 
   /** Everything up to these offsets is in the file and stays there. */
   async checkpoint(offsets: readonly PartitionOffsetJson[]): Promise<void> {
-    await this.file.datasync();
+    await writing(this.path, () => this.file.datasync());
     await this.position.write({ version: 1, ...this.content, bytes: this.length, offsets });
   }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { access, constants, open, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { InvalidArgumentError } from '@genrocks/storage';
 import { PositionMismatchError } from '../position-errors.js';
@@ -38,11 +38,13 @@ export class InputFile {
 
   /** @throws `INVALID_ARGUMENT` for what is no file */
   static async open(path: string, topic: string, positionPath?: string): Promise<InputFile> {
-    const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    const refuse = (error: NodeJS.ErrnoException) => {
       throw new InvalidArgumentError(`--file: ${path} cannot be read (${error.code})`);
-    });
+    };
+    const found = await stat(path).catch(refuse);
     if (!found.isFile())
       throw new InvalidArgumentError(`--file: ${path} is no file; pipe it in, with --file -`);
+    await access(path, constants.R_OK).catch(refuse);
     const own = `${path}.${topic.replaceAll('/', '~')}.position`;
     return new InputFile(path, found.size, new PositionFile(positionPath ?? own));
   }

@@ -118,6 +118,21 @@ describe('genrocks publish', () => {
     },
   );
 
+  it('says in one line of bearable length that a file is no CSV', async () => {
+    const noise = Buffer.concat([
+      Buffer.from([0, 1, 0x1b, 0x41]),
+      Buffer.alloc(50_000, 2),
+      Buffer.from('"x'),
+    ]);
+    const path = bench.path('noise.csv');
+    await writeFile(path, noise);
+    const ran = await bench.run(['publish', newTopic(), '-f', path, '-q']);
+    expect(ran.code).toBe(1);
+    expect(ran.err).toMatch(
+      /^genrocks: INVALID_RECORD: record 1: [ -~]{20,203}; mend it, or say with --format what the file holds\n$/,
+    );
+  });
+
   it('names the record that the broker refuses, and goes on there', async () => {
     const topic = newTopic();
     const lines = Array.from({ length: 20 }, (_, i) =>

@@ -1,4 +1,8 @@
 import { GenRocksError } from '@genrocks/storage';
+import { excerpt } from '../output.js';
+
+/** What is wrong may quote a record of any length. */
+const MAX_REASON = 200;
 
 /** `INVALID_RECORD`: a record of the input that cannot become a message. What stood before it was published. */
 export class InvalidRecordError extends GenRocksError {
@@ -6,7 +10,9 @@ export class InvalidRecordError extends GenRocksError {
   constructor(
     readonly number: number,
     reason: string,
+    remedy?: string,
   ) {
-    super('INVALID_RECORD', `record ${number}: ${reason}`, false, { details: { record: number } });
+    const told = `${excerpt(reason, MAX_REASON)}${remedy === undefined ? '' : `; ${remedy}`}`;
+    super('INVALID_RECORD', `record ${number}: ${told}`, false, { details: { record: number } });
   }
 }

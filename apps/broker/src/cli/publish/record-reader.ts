@@ -77,7 +77,7 @@ function readCsv(input: Readable, encoder: MessageEncoder, from: ReadFrom): Reco
   let columns = from.columns;
   async function* rows(): AsyncGenerator<SourceRecord[]> {
     // Loaded here: no other command parses CSV.
-    const { parse } = await import('csv-parse');
+    const { CsvError, parse } = await import('csv-parse');
     const parser = parse({
       columns: columns === undefined ? (names: string[]) => (columns = names) && names : [...columns],
       bom: from.bytes === 0,
@@ -97,8 +97,12 @@ function readCsv(input: Readable, encoder: MessageEncoder, from: ReadFrom): Reco
       }
     } catch (error) {
       if (page.length > 0) yield page;
-      throw (error as { code?: string }).code?.startsWith('CSV_') === true
-        ? new InvalidRecordError(number + 1, (error as Error).message)
+      throw error instanceof CsvError
+        ? new InvalidRecordError(
+            number + 1,
+            error.message,
+            'mend it, or say with --format what the file holds',
+          )
         : error;
     }
     if (page.length > 0) yield page;
