@@ -91,7 +91,9 @@ describe.skipIf(!BUILT)('the genrocks command', () => {
     const consume = spawnSync(process.execPath, args, { cwd, stdio: ['ignore', full, 'pipe'] });
     closeSync(full);
     expect(consume.status).toBe(3);
-    expect(consume.stderr.toString()).toMatch(/^genrocks: WRITE_FAILED: standard output .*the device is full.*\n$/);
+    expect(consume.stderr.toString()).toMatch(
+      /^genrocks: WRITE_FAILED: standard output .*the device is full.*\n$/,
+    );
     const groups = run(['group', 'list', '--json', '--log-dir', 'data']);
     expect([await groups.exit, groups.out]).toEqual([0, '']);
   });

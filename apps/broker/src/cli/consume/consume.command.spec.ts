@@ -181,7 +181,10 @@ describe('genrocks consume', () => {
   it.runIf(existsSync('/dev/full'))('says that a device is full', async () => {
     const full = new WriteFailedError(
       'out',
-      await appendFile('/dev/full', 'x').catch((e: Error) => e as never),
+      await appendFile('/dev/full', 'x').then(
+        () => expect.unreachable(),
+        (error: NodeJS.ErrnoException) => error,
+      ),
     );
     expect(full).toMatchObject({ code: 'WRITE_FAILED', retriable: true });
     expect(full.message).toBe('out cannot be written: the device is full; free some room, then run it again');
