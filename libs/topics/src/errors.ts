@@ -1,4 +1,5 @@
 import { GenRocksError } from '@genrocks/storage';
+import { raise } from './raise.js';
 import type { SchemaIssue } from './schema/topic-schema.js';
 
 /** Issues in the message of an error, and in its details. */
@@ -88,10 +89,12 @@ export class OffsetOutOfRangeError extends TopicsError {
 
 /** `MESSAGE_TOO_LARGE`: one message or one record batch passes its limit. */
 export class MessageTooLargeError extends TopicsError {
-  constructor(what: string, bytes: number, limit: number) {
+  /** @param option what to raise; undefined where the limit is the store's own */
+  constructor(what: string, bytes: number, limit: number, option?: string) {
     super(
       'MESSAGE_TOO_LARGE',
-      `${what} has ${bytes} bytes, the limit is ${limit}; send a reference to the data, or raise maxMessageBytes`,
+      `${what} has ${bytes} bytes, the limit is ${limit}; send a reference to the data` +
+        (option === undefined ? ', its store takes no larger one' : `, or ${raise(option)}`),
       false,
       { details: { bytes, limit } },
     );
@@ -129,7 +132,7 @@ export class BackpressureError extends TopicsError {
     super(
       'BACKPRESSURE',
       `${bytes} bytes wait to be stored in ${quote(topic)}/${partition}, the limit is ${limit}; ` +
-        'await earlier publishes, then try again, or raise maxPendingBytes',
+        `await earlier publishes, then try again, or ${raise('maxPendingBytes')}`,
       true,
       { details: { topic, partition, bytes, limit } },
     );
@@ -231,15 +234,15 @@ export class InvalidGroupError extends TopicsError {
 
 /** `LIMIT_REACHED`: one more topic, partition or group would pass a limit of the options. */
 export class LimitReachedError extends TopicsError {
-  constructor(option: string, limit: number) {
-    super(
-      'LIMIT_REACHED',
-      `the limit of ${limit} is reached; delete what is not needed, or raise ${option}`,
-      false,
-      {
-        details: { option, limit },
-      },
-    );
+  /**
+   * @param what would pass the limit, as a sentence begins
+   * @param option undefined where the limit is fixed
+   */
+  constructor(what: string, limit: number, remedy: string, option?: string) {
+    const remedies = option === undefined ? remedy : `${remedy}, or ${raise(option)}`;
+    super('LIMIT_REACHED', `${what}, the limit is ${limit}; ${remedies}`, false, {
+      details: { ...(option === undefined ? {} : { option }), limit },
+    });
   }
 }
 

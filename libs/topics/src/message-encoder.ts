@@ -57,7 +57,7 @@ export function encodeMessage(
   };
   const bytes = payloadBytes(record);
   if (bytes > limits.maxMessageBytes) {
-    throw new MessageTooLargeError('the message', bytes, limits.maxMessageBytes);
+    throw new MessageTooLargeError('the message', bytes, limits.maxMessageBytes, 'maxMessageBytes');
   }
   if (recordBytes(record) + BATCH_OVERHEAD > limits.maxValueBytes) {
     throw new MessageTooLargeError('the message', bytes, limits.maxValueBytes - BATCH_OVERHEAD);

@@ -208,7 +208,9 @@ export class TopicManager {
 
   private async create(name: string, options: TopicOptions): Promise<Topic> {
     if (this.topics.size + this.creating >= this.options.maxTopics) {
-      throw new LimitReachedError('maxTopics', this.options.maxTopics);
+      const { maxTopics } = this.options;
+      const what = `topic "${name}" would be one too many`;
+      throw new LimitReachedError(what, maxTopics, 'delete topics that are not needed', 'maxTopics');
     }
     const record = this.shapes.create(name, options);
     this.inventory.assertFits(record);

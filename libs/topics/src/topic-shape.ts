@@ -38,7 +38,7 @@ export class TopicShapes {
         `topics.${name}.partitions: ${JSON.stringify(partitions)} is not allowed; a whole number from 1 to ${max}`,
       ]);
     }
-    if (partitions > max) throw new LimitReachedError('maxPartitionsPerTopic', max);
+    this.assertPartitions(name, partitions);
     const adapter = this.adapter(adapterName);
     adapter.validateSettings(settings);
     return {
@@ -80,14 +80,13 @@ export class TopicShapes {
    * @throws `INVALID_CONFIG` for no more than there are, `LIMIT_REACHED`
    */
   grow(record: TopicRecord, partitions: number): TopicRecord {
-    const max = this.options.maxPartitionsPerTopic;
     if (!Number.isInteger(partitions) || partitions < record.partitions) {
       throw new InvalidConfigError([
         `topics.${record.name}.partitions: ${JSON.stringify(partitions)} is not allowed; it has ${record.partitions}, ` +
           'and partitions can only be added',
       ]);
     }
-    if (partitions > max) throw new LimitReachedError('maxPartitionsPerTopic', max);
+    this.assertPartitions(record.name, partitions);
     return { ...record, partitions };
   }
 
@@ -129,6 +128,13 @@ export class TopicShapes {
       name,
       this.adapters.all.map((candidate) => candidate.name),
     );
+  }
+
+  private assertPartitions(name: string, partitions: number): void {
+    const max = this.options.maxPartitionsPerTopic;
+    if (partitions <= max) return;
+    const what = `topic "${name}" cannot have ${partitions} partitions`;
+    throw new LimitReachedError(what, max, 'ask for fewer', 'maxPartitionsPerTopic');
   }
 
   private assertFixed(record: TopicRecord, { partitions, storage }: TopicOptions): void {

@@ -69,10 +69,21 @@ describe('topics', () => {
 
   it('stay within their limits', async () => {
     const { service } = await start({ maxTopics: 1, maxPartitionsPerTopic: 4 });
-    await expect(service.startTopic('a', { partitions: 5 })).rejects.toThrowError(coded('LIMIT_REACHED'));
+    await expect(service.startTopic('a', { partitions: 5 })).rejects.toMatchObject({
+      code: 'LIMIT_REACHED',
+      message:
+        'topic "a" cannot have 5 partitions, the limit is 4; ask for fewer, ' +
+        'or raise maxPartitionsPerTopic (limits.max_partitions_per_topic of the broker)',
+      details: { option: 'maxPartitionsPerTopic', limit: 4 },
+    });
     await expect(service.startTopic('a', { partitions: 0 })).rejects.toThrowError(coded('INVALID_CONFIG'));
     await service.startTopic('a', { partitions: 4 });
-    await expect(service.startTopic('b')).rejects.toThrowError(coded('LIMIT_REACHED'));
+    await expect(service.startTopic('b')).rejects.toMatchObject({
+      code: 'LIMIT_REACHED',
+      message: expect.stringMatching(
+        /^topic "b" would be one too many, the limit is 1;.*limits\.max_topics/,
+      ) as string,
+    });
   });
 
   it('are created by publishing only where that is allowed', async () => {

@@ -5,7 +5,7 @@ import {
   ServiceUnavailableException,
 } from '@nestjs/common';
 import * as storage from '@genrocks/storage';
-import { OffsetOutOfRangeError, TopicNotFoundError } from '@genrocks/topics';
+import { OffsetOutOfRangeError, PartiallyPublishedError, TopicNotFoundError } from '@genrocks/topics';
 import { describe, expect, it } from 'vitest';
 import { BodyTooLargeError, InvalidRequestError } from './http.errors.js';
 import { STATUS_OF_CODE, toProblem } from './problem.js';
@@ -63,6 +63,15 @@ describe('toProblem', () => {
     [new storage.TooLargeError('value', 2, 1), 413, false],
   ])('maps %s', (error, status, retriable) => {
     expect(toProblem(error)).toMatchObject({ status, retriable, code: error.code });
+  });
+
+  it('tells of a full device where only a part was stored, which is not to be sent again as a whole', () => {
+    const stored = { topic: 't', partition: 0, offset: 0, timestamp: 0 };
+    const part = (cause: Error) => toProblem(new PartiallyPublishedError([stored, undefined], cause));
+    const code = 'PARTIALLY_PUBLISHED';
+    expect(part(new storage.NoSpaceError('store'))).toMatchObject({ status: 507, code, retriable: false });
+    expect(part(new storage.LogFullError('store', 2, 1))).toMatchObject({ status: 507, code });
+    expect(part(new Error('x'))).toMatchObject({ status: 500, code, retriable: false });
   });
 
   it('knows every code of storage and topics', async () => {

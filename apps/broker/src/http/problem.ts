@@ -33,6 +33,7 @@ export const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   INVALID_GROUP: 400,
   CORRUPT_BATCH: 400,
   MESSAGE_REJECTED: 422,
+  INVALID_DEAD_LETTER: 422,
   DELIVERY_INTERRUPTED: 422,
   EXPECTATION_FAILED: 417,
   ADAPTER_NOT_FOUND: 400,
@@ -109,9 +110,14 @@ const CODE_OF_STATUS: Readonly<Record<number, string>> = {
  * of a request or a part.
  */
 export function isOwnFault(error: unknown): boolean {
+  return toProblem(rootOf(error)).status === 500;
+}
+
+/** Of what was stored in part, what stopped the rest. */
+function rootOf(error: unknown): unknown {
   let root = error;
   while (isGenRocksError(root, 'PARTIALLY_PUBLISHED') && root.cause !== undefined) root = root.cause;
-  return toProblem(root).status === 500;
+  return root;
 }
 
 /** Turns whatever was thrown into a problem. What is not an error of ours tells the client nothing of the inside. */
@@ -119,7 +125,11 @@ export function toProblem(error: unknown): Problem {
   if (isGenRocksError(error)) {
     const { problems } = error as { problems?: readonly string[] };
     const { problems: _listed, ...details } = error.details ?? {};
+    const root = rootOf(error);
+    const isFull = isGenRocksError(root) && STATUS_OF_CODE[root.code] === 507;
     return createProblem(error.code, error.message, {
+      // A part that a full device has kept from being stored is told as one: an operator has to make room.
+      ...(isFull ? { status: 507 } : {}),
       retriable: error.retriable,
       ...(problems === undefined ? {} : { problems }),
       ...(Object.keys(details).length === 0 ? {} : { details: snakeKeys(details) }),

@@ -151,7 +151,11 @@ export class DeadLetters {
     const ranges = this.rangesOf(name, partition);
     ranges.cut(this.topic(name).partition(partition).startOffset);
     if (ranges.count + letters.length > MAX_RANGES)
-      throw new LimitReachedError('redriven ranges', MAX_RANGES);
+      throw new LimitReachedError(
+        `too many runs of offsets of ${name}/${partition} would have been put back`,
+        MAX_RANGES,
+        'put back all letters in between, without a filter',
+      );
     // All of them are under way at once, in order; what failed is not counted as put back.
     const results = await Promise.allSettled(
       letters.map(async (letter) => {

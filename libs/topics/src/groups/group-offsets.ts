@@ -90,7 +90,8 @@ export class GroupOffsets {
     const { beginning, byGroup, maxGroups } = this;
     if (byGroup.has(group)) return undefined;
     if (!beginning.has(group) && byGroup.size + beginning.size >= maxGroups) {
-      throw new LimitReachedError('maxGroups', maxGroups);
+      const what = `consumer group ${JSON.stringify(group)} would be one too many`;
+      throw new LimitReachedError(what, maxGroups, 'delete groups that are not needed', 'maxGroups');
     }
     beginning.set(group, (beginning.get(group) ?? 0) + 1);
     return () => {

@@ -13,7 +13,8 @@ export interface PackedBatch {
  */
 export function takePackedBatch(batch: Uint8Array, lent: boolean, maxBytes: number): PackedBatch {
   const { buffer, byteOffset, length } = batch;
-  if (length > maxBytes) throw new MessageTooLargeError('the record batch', length, maxBytes);
+  if (length > maxBytes)
+    throw new MessageTooLargeError('the record batch', length, maxBytes, 'maxBatchBytes');
   const bytes = lent ? Buffer.from(buffer, byteOffset, length) : Buffer.from(batch);
   const { control, lastOffsetDelta } = validateBatch(bytes);
   if (control) throw new InvalidMessageError('control batches belong to the log itself');

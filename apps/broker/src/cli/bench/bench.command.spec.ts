@@ -51,6 +51,9 @@ describe('genrocks bench', () => {
     expect(failed).toMatchObject({ code: 1, out: '' });
     expect(failed.err).toContain('MESSAGE_TOO_LARGE');
     expect(await topics()).toBe('');
+    const unknown = await bench.run(['bench', '--adapter', 'bogus']);
+    expect(unknown).toMatchObject({ code: 1, out: '' });
+    expect(unknown.err).toMatch(/^genrocks: INVALID_REQUEST: storage.adapter[^\n]+\n$/);
     const wrong = await bench.run(['bench', '--size', '1000000', '--batch', '1000']);
     expect(wrong.err).toContain('--batch');
   });

@@ -104,16 +104,16 @@ export class BenchCommand extends BrokerCommand<Options> {
     const workload = { seconds, messages, size, batch, publishers };
     const name = `genrocks-bench-${randomBytes(4).toString('hex')}`;
     const { terminal } = this;
-    terminal.note(
-      `publishes messages of ${size} bytes for up to ${seconds} s into the topic ${name}, reads them and deletes ` +
-        'it; what else the broker has to do is slower meanwhile',
-    );
     const signal = terminal.signal();
     const onRetry: RetryOptions['onRetry'] = ({ code, message }, pause) =>
       terminal.note(`${code}: ${message}; trying again in ${pause} ms`);
     const storage = options.adapter === undefined ? {} : { storage: { adapter: options.adapter } };
     const topic = await client.createTopic({ name, partitions, ...storage });
     try {
+      terminal.note(
+        `publishes messages of ${size} bytes for up to ${seconds} s into the topic ${name}, reads them and deletes ` +
+          'it; what else the broker has to do is slower meanwhile',
+      );
       const publish = await measurePublishing(client, name, workload, { signal, onRetry });
       const consume = await measureConsuming(client, await client.topic(name), workload, { signal, onRetry });
       const report = reportOf(topic, {

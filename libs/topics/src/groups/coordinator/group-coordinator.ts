@@ -8,6 +8,7 @@ import {
   InconsistentGroupProtocolError,
   UnknownMemberError,
 } from './membership-errors.js';
+import { raise } from '../../raise.js';
 import type {
   JoinRequest,
   JoinResult,
@@ -184,7 +185,7 @@ export class GroupCoordinator {
 
   private create(name: string): Group {
     if (this.groups.size >= this.limits.maxGroups) {
-      throw new GroupFullError(`there are ${this.limits.maxGroups} groups; raise maxGroups`);
+      throw new GroupFullError(`there are ${this.limits.maxGroups} groups; ${raise('maxGroups')}`);
     }
     const group: Group = new Group(this.limits.maxGroupMembers, this.past.get(name) ?? 0, {
       shared: (generation) => this.onShared(name, generation),

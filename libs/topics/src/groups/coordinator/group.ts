@@ -13,6 +13,7 @@ import {
   StaleGenerationError,
   UnknownMemberError,
 } from './membership-errors.js';
+import { raise } from '../../raise.js';
 import type {
   JoinRequest,
   JoinResult,
@@ -218,7 +219,7 @@ export class Group {
   private assertRoom(memberId: string, own: GroupMember | undefined): void {
     if (own !== undefined || this.pendingIds.has(memberId)) return;
     if (this.members.size + this.pendingIds.size < this.maxMembers) return;
-    throw new GroupFullError(`${this.maxMembers} is the most; raise maxGroupMembers`);
+    throw new GroupFullError(`${this.maxMembers} is the most; ${raise('maxGroupMembers')}`);
   }
 
   private identify({ memberId, groupInstanceId, generationId, local }: MemberIdentity): GroupMember {
