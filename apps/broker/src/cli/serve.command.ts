@@ -12,7 +12,10 @@ interface ServeOptions {
 }
 
 /** `genrocks serve`: runs the broker until a signal ends it. */
-@Command({ name: 'serve', description: 'Run the broker: durable topics over HTTP, and for Kafka clients (kafka.port)' })
+@Command({
+  name: 'serve',
+  description: 'Run the broker: durable topics over HTTP, and for Kafka clients (kafka.port)',
+})
 export class ServeCommand extends CommandRunner {
   @Option({
     flags: '-c, --config <file>',
