@@ -193,7 +193,7 @@ export class DiskLogStore extends PartitionStore {
         log_items: sum((file) => file.items),
         current_file: this.log.current.file.number,
         damaged_ranges: files.flatMap((file) => file.allDamage),
-        last_recovery: recovery,
+        last_recovery: { ...recovery, ms: Math.round(recovery.ms * 10) / 10 },
         failed: this.writer.failed?.message ?? null,
       },
     };

@@ -30,6 +30,8 @@ describe('the group registry', () => {
     });
     expect((await orders.service.groups.describe('g')).offsets[0]!.memberId).toMatch(/^g-/);
     await expect(orders.service.groups.describe('none')).rejects.toThrowError(coded('GROUP_NOT_FOUND'));
+    const long = orders.service.groups.describe('x'.repeat(256));
+    await expect(long).rejects.toThrowError(coded('INVALID_GROUP'));
   });
 
   it('refuses commits that make no sense', async () => {

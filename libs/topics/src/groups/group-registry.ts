@@ -68,8 +68,9 @@ export class GroupRegistry {
     return this.coordinator.memberCount(group) > 0 || this.offsets.has(group);
   }
 
-  /** @throws `GROUP_NOT_FOUND` */
+  /** @throws `GROUP_NOT_FOUND`, `INVALID_GROUP` for a name that no group can have */
   async describe(group: string): Promise<GroupDescription> {
+    assertGroupName(group);
     this.assertExists(group);
     const members = this.membersOf(group);
     const owners = new Map<string, string>();

@@ -95,6 +95,13 @@ describe('genrocks consume', () => {
     expect(numbers((await run()).out)).toEqual([10, 11]);
   });
 
+  it('prints nothing for a group that could not commit it', async () => {
+    const topic = await topicOf(1);
+    const ran = await bench.run(['consume', topic, '--group', 'x'.repeat(256)]);
+    expect(ran).toMatchObject({ code: 1, out: '' });
+    expect(ran.err).toContain('INVALID_GROUP');
+  });
+
   it('leaves a group with members alone', async () => {
     const topic = await topicOf(1);
     const group = await topics.startConsumerGroup({ group: 'owners', topics: [topic], handler: () => {} });
