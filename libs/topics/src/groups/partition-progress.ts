@@ -81,13 +81,17 @@ export class PartitionProgress {
   ): Promise<void> {
     const { suspects } = this.environment;
     const call = (this.suspectCall = new SuspectCall(entry.interrupted > 0, () => this.note()));
-    await suspects.begin(call, stopping);
-    this.history.begun(entry, call);
-    if (!stopping.aborted) await this.note();
-    if (!stopping.aborted) await handle();
-    this.history.returned();
-    this.tried();
-    suspects.end(call);
+    try {
+      await suspects.begin(call, stopping);
+      this.history.begun(entry, call);
+      if (!stopping.aborted) await this.note();
+      if (!stopping.aborted) await handle();
+    } finally {
+      this.history.returned();
+      this.tried();
+      // Else it would keep others waiting.
+      suspects.end(call);
+    }
   }
 
   /** Resolves when what is known of tries is durable, or the store did not take it. */
