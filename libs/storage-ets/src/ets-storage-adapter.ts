@@ -30,6 +30,7 @@ interface NamedTable {
 export class EtsStorageAdapter extends ExclusiveStorageAdapter implements OnModuleInit {
   readonly name = 'ets';
 
+  /** Nothing survives the process. */
   readonly supports: StorageSupports = {
     durable: false,
     persistent: false,

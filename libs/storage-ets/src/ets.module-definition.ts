@@ -1,6 +1,7 @@
 import { ConfigurableModuleBuilder } from '@nestjs/common';
 import type { EtsOptions } from './ets-options.js';
 
+/** The base of the module, and the token and types of its options, as Nest's `ConfigurableModuleBuilder` makes them. */
 export const {
   ConfigurableModuleClass: ConfigurableEtsModule,
   MODULE_OPTIONS_TOKEN: ETS_OPTIONS,

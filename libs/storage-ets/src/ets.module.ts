@@ -15,6 +15,10 @@ import { ConfigurableEtsModule, type ETS_OPTIONS_TYPE } from './ets.module-defin
   exports: [EtsStorageAdapter, StorageAdapter],
 })
 export class EtsModule extends ConfigurableEtsModule {
+  /**
+   * Memory as the storage.
+   * @throws `INVALID_CONFIG` for an option that is unknown or not allowed, when the application starts
+   */
   static override forRoot(options: typeof ETS_OPTIONS_TYPE = {}): DynamicModule {
     return super.forRoot(options);
   }

@@ -21,6 +21,7 @@ import { ROCKSDB_OPTIONS } from './rocksdb.module-definition.js';
 export class RocksDbStorageAdapter extends ExclusiveStorageAdapter implements OnModuleInit {
   readonly name = 'rocksdb';
 
+  /** Everything, as durable as `sync` says. */
   readonly supports: StorageSupports = {
     durable: true,
     persistent: true,

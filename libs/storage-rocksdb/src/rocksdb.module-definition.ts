@@ -1,6 +1,7 @@
 import { ConfigurableModuleBuilder } from '@nestjs/common';
 import type { RocksDbOptions } from './rocksdb-options.js';
 
+/** The base of the module, and the token and types of its options, as Nest's `ConfigurableModuleBuilder` makes them. */
 export const {
   ConfigurableModuleClass: ConfigurableRocksDbModule,
   MODULE_OPTIONS_TOKEN: ROCKSDB_OPTIONS,

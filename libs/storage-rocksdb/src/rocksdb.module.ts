@@ -15,6 +15,10 @@ import { ConfigurableRocksDbModule, type ROCKSDB_OPTIONS_TYPE } from './rocksdb.
   exports: [RocksDbStorageAdapter, StorageAdapter],
 })
 export class RocksDbModule extends ConfigurableRocksDbModule {
+  /**
+   * A RocksDB database as the storage.
+   * @throws `INVALID_CONFIG` for an option that is unknown or not allowed, when the application starts
+   */
   static override forRoot(options: typeof ROCKSDB_OPTIONS_TYPE = {}): DynamicModule {
     return super.forRoot(options);
   }

@@ -56,9 +56,13 @@ export function keyFromString(key: string): Buffer {
 
 /** A range of keys in the form of {@link keyToString}: `lower` inclusive, `upper` exclusive, undefined is open. */
 export interface KeyRange {
+  /** The first key that may be in it. */
   readonly lower: string;
+  /** The first key above it; undefined where it is open. */
   readonly upper: string | undefined;
+  /** From the highest key down. */
   readonly reverse: boolean;
+  /** Entries at most; Infinity where there is no limit. */
   readonly limit: number;
   /** Infinity where there is no limit. */
   readonly maxBytes: number;

@@ -11,6 +11,10 @@ import type { BytesLike } from './partition-store.js';
 export interface Codec<T> {
   /** Short stable name, for messages. */
   readonly name: string;
+  /**
+   * The bytes of a value.
+   * @throws `CODEC_FAILED` for one it cannot carry without loss
+   */
   encode(value: T): Uint8Array;
   /** The value may be a view of `bytes`. */
   decode(bytes: Buffer): T;

@@ -10,6 +10,7 @@ export function isError(value: unknown): value is Error {
 
 /** What a GenRocks error carries besides its message. */
 export interface ErrorOptions {
+  /** What led to it, as `Error.cause`. */
   cause?: unknown;
   /** Facts a program may want to act on: sizes, paths, offsets. Must be JSON-serialisable. */
   details?: Record<string, unknown>;
@@ -24,8 +25,11 @@ export interface ErrorOptions {
  * @publicApi
  */
 export class GenRocksError extends Error {
+  /** Says what is wrong, for programs: upper case, stable over versions. docs/errors.md has them all. */
   readonly code: string;
+  /** May the very same call succeed later? */
   readonly retriable: boolean;
+  /** Facts a program may act on, such as a limit; safe to turn into JSON. Empty for none. */
   readonly details: Record<string, unknown>;
 
   constructor(code: string, message: string, retriable = false, options: ErrorOptions = {}) {
@@ -80,6 +84,7 @@ export class InvalidArgumentError extends StorageError {
 
 /** `INVALID_CONFIG`: an option is unknown or has a value that is not allowed; one line per mistake in `problems`. */
 export class InvalidConfigError extends StorageError {
+  /** One line per mistake: the key, the value, what is allowed. */
   readonly problems: readonly string[];
   constructor(problems: readonly string[]) {
     super('INVALID_CONFIG', problems.join('\n'), false, { details: { problems } });
@@ -165,10 +170,13 @@ export class OwnershipLostError extends StorageError {
   }
 }
 
-/** `IO_ERROR`: the operating system or the remote store refused a call; the cause is attached. */
+/**
+ * `IO_ERROR`: the operating system or the remote store refused a call; the cause is attached. `details.nothingStored` is
+ * true where a write was refused for sure before any of it was stored; without it, it may come to light later.
+ */
 export class StorageIoError extends StorageError {
-  constructor(message: string, cause?: unknown, retriable = false) {
-    super('IO_ERROR', message, retriable, { cause });
+  constructor(message: string, cause?: unknown, retriable = false, details: { nothingStored?: true } = {}) {
+    super('IO_ERROR', message, retriable, { cause, details });
   }
 }
 

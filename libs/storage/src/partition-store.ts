@@ -5,7 +5,9 @@ export type BytesLike = string | Uint8Array;
 
 /** A live entry. The buffers are the reader's own: changing them changes nothing in the store. */
 export interface StoreEntry {
+  /** The key, one byte at least. */
   readonly key: Buffer;
+  /** The value; may be empty. */
   readonly value: Buffer;
   /**
    * The store has checked the value against a checksum made when it was written, so a reader need not do so again.
@@ -27,11 +29,13 @@ export type LogEntry =
   | { readonly type: 'put'; readonly key: Buffer; readonly value: Buffer; readonly timestamp: number }
   | { readonly type: 'delete'; readonly key: Buffer; readonly timestamp: number };
 
+/** How to read. */
 export interface ReadOptions {
   /** Pass over damaged stretches of the store instead of failing with `LOG_CORRUPT`. Default false. */
   skipDamaged?: boolean;
 }
 
+/** How to write. */
 export interface WriteOptions {
   /**
    * The caller leaves the bytes as they are until the promise has settled, so the store need not copy them before it
@@ -44,9 +48,13 @@ export interface WriteOptions {
 export interface ScanOptions extends ReadOptions {
   /** Only keys that start with these bytes. */
   prefix?: BytesLike;
+  /** Only keys above this one. */
   gt?: BytesLike;
+  /** Only this key and those above it. */
   gte?: BytesLike;
+  /** Only keys below this one. */
   lt?: BytesLike;
+  /** Only this key and those below it. */
   lte?: BytesLike;
   /** From the highest key down. Default false. */
   reverse?: boolean;
@@ -66,6 +74,7 @@ export interface ScanOptions extends ReadOptions {
   allocate?: Allocate;
 }
 
+/** Which part of a log to read. */
 export interface ReadLogOptions extends ReadOptions {
   /** At most this many entries. Default: no limit. */
   limit?: number;
@@ -73,8 +82,11 @@ export interface ReadLogOptions extends ReadOptions {
 
 /** What a store tells of itself. Sizes in bytes, times in milliseconds. */
 export interface StoreInfo {
+  /** Name of the adapter: `disk_log`, `ets`, `rocksdb`, or that of one of your own. */
   readonly adapter: string;
+  /** Name of the topic. */
   readonly topic: string;
+  /** Number of the partition, from 0. */
   readonly partition: number;
   /** A resolved write survives a crash, as this store is configured. */
   readonly durable: boolean;
@@ -137,7 +149,9 @@ export type StoreEvent =
  * @publicApi
  */
 export abstract class PartitionStore {
+  /** Name of the topic it belongs to. */
   abstract readonly topic: string;
+  /** Number of the partition it keeps, from 0. */
   abstract readonly partition: number;
 
   /** Stores a value under a key, over any older one. */

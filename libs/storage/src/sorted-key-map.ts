@@ -24,10 +24,12 @@ export class SortedKeyMap<V> {
   private blocks: Block<V>[] = [];
   private count = 0;
 
+  /** Number of keys. */
   get size(): number {
     return this.count;
   }
 
+  /** The value of a key; undefined where there is none. */
   get(key: string): V | undefined {
     const block = this.blocks[this.blockFor(key)];
     if (block === undefined) return undefined;
@@ -72,6 +74,7 @@ export class SortedKeyMap<V> {
     return previous;
   }
 
+  /** Removes all keys. */
   clear(): void {
     this.blocks = [];
     this.count = 0;
@@ -110,6 +113,7 @@ export class SortedKeyMap<V> {
     this.blocks = packed.blocks;
   }
 
+  /** All keys with their values, in the order of the keys. */
   *entries(): IterableIterator<[string, V]> {
     for (const { keys, values } of this.runs()) {
       for (let i = 0; i < keys.length; i++) yield [keys[i]!, values[i]!];

@@ -21,7 +21,9 @@ export interface StorageSupports {
 
 /** The name of a store. */
 export interface StoreId {
+  /** Name of the topic. */
   readonly topic: string;
+  /** Number of the partition, from 0. */
   readonly partition: number;
 }
 
@@ -54,6 +56,7 @@ export abstract class StorageAdapter {
   /** Short stable name used in configuration, such as `ets` or `disk_log`. */
   abstract readonly name: string;
 
+  /** What its stores promise, and what they cannot do: durability, limits. */
   abstract readonly supports: StorageSupports;
 
   /**

@@ -11,10 +11,15 @@ export interface TypedStoreOptions<K, V> {
 
 /** Scan conditions with typed keys; they compare in the order of the encoded bytes. */
 export interface TypedScanOptions<K> extends ReadOptions {
+  /** Only keys whose bytes begin with those of this one. */
   prefix?: K;
+  /** Only keys above this one. */
   gt?: K;
+  /** Only this key and those above it. */
   gte?: K;
+  /** Only keys below this one. */
   lt?: K;
+  /** Only this key and those below it. */
   lte?: K;
   /** From the highest key down. Default false. */
   reverse?: boolean;

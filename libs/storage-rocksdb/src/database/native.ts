@@ -86,7 +86,10 @@ async function loadBinding(): Promise<typeof RocksDB> {
   try {
     return (await import('rocksdb-native')).default;
   } catch (cause) {
-    const advice = 'check that npm installed rocksdb-native for this platform (on Linux it needs libatomic)';
-    throw new StorageIoError(`RocksDB cannot be loaded: ${(cause as Error).message}; ${advice}`, cause);
+    const [reason] = (cause as Error).message.split('\n');
+    const advice =
+      'rocksdb-native has binaries for Linux with glibc 2.34 and libatomic (not Alpine), macOS and Windows, x64 and arm64; ' +
+      'the disk log (adapter: disk_log) runs everywhere';
+    throw new StorageIoError(`RocksDB cannot be loaded: ${reason}; ${advice}`, cause);
   }
 }

@@ -4,6 +4,7 @@ import { coerce } from './coerce.js';
 import { didYouMean } from './did-you-mean.js';
 import { describeRules, has, NESTED, nestedClassOf, type OptionsClass, type Rule, rulesOf } from './rules.js';
 
+/** How a tree of options is checked, and how its mistakes are told. */
 export interface CheckOptions {
   /** Path of the options in messages, such as `storage.disk_log`. Default: none. */
   where?: string;

@@ -1,5 +1,6 @@
 /** Options read from environment variables, in the shape that `checkOptions` takes. */
 export interface EnvOptions {
+  /** Values by the path of their key. */
   readonly values: Record<string, string>;
   /** The variable each value came from, for `CheckOptions.names`. */
   readonly names: Record<string, string>;

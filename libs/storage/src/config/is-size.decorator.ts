@@ -4,6 +4,7 @@ import { formatSize, parseSize } from './size.js';
 /** Name of the rule in class-validator's metadata. */
 export const IS_SIZE = 'isSize';
 
+/** Bounds of a size, in bytes. */
 export interface SizeRange {
   /** Smallest size allowed, in bytes. Default 0. */
   min?: number;

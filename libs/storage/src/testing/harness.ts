@@ -25,7 +25,9 @@ export interface ConformanceHarness {
 
 /** One test of the suite, for any test runner: `run` rejects where the adapter breaks the contract. */
 export interface ConformanceTest {
+  /** What is checked, as a test runner shows it. */
   readonly name: string;
+  /** Resolves when the adapter passes; rejects with what is wrong. */
   readonly run: () => Promise<void>;
   /** Why this test does not apply to this adapter; then do not run it. */
   readonly skip?: string;
