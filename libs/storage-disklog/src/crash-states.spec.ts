@@ -9,7 +9,7 @@ import { newSeed, Random } from './__fixtures__/random.js';
 // Opening after a crash warns, and these are thousands.
 Logger.overrideLogger(false);
 
-const scratch = new Scratch();
+const scratch = Scratch.inMemory();
 afterAll(() => scratch.clear());
 
 const POLICIES: Policy[] = ['all kept', 'all dropped', 'random', 'random'];

@@ -34,7 +34,7 @@ const PROGRESS = 2000;
 // Opening damaged logs writes errors, and these are thousands.
 Logger.overrideLogger(false);
 
-const scratch = new Scratch();
+const scratch = Scratch.inMemory();
 afterAll(() => scratch.clear());
 
 const halt: DiskLogOptions = { logType: 'halt' };

@@ -106,6 +106,7 @@ async function takeStep(
 
   if (error !== undefined) {
     expect(error).toMatchObject({ retriable: true });
+    if (step.type === 'write') expect(error).toMatchObject({ details: { nothingStored: true } });
     const now = await contentsOf(store);
     // Outdated entries may go all the same, for a compaction goes in steps.
     expect(step.type === 'optimize' ? now.live : now.log).toEqual(step.type === 'optimize' ? live : seen);

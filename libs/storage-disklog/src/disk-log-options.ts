@@ -87,6 +87,7 @@ export interface ResolvedSettings {
   readonly overflow: 'overwrite' | 'reject';
 }
 
+/** Where logs are without a `logDir`, below the working directory. */
 export const DEFAULT_LOG_DIR = './gen_rocks_data';
 
 /**

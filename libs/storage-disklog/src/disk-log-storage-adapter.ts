@@ -2,6 +2,7 @@ import { dirname, join, relative, resolve, sep } from 'node:path';
 import {
   ExclusiveStorageAdapter,
   GenRocksError,
+  InvalidTopicNameError,
   NoSpaceError,
   type OpenStoreOptions,
   type PartitionStore,
@@ -20,10 +21,14 @@ import { LogNames, tellsOfLog } from './engine/names.js';
 import { makeDirectories } from './io/directories.js';
 import { type FileSystem, isErrno, isOutOfDescriptors, nodeFileSystem } from './io/file-system.js';
 import { type DirectoryLock, lockDirectory } from './io/lock.js';
+import { assertUsableNames, otherSpelling } from './io/spelling.js';
+import { finishNames } from './io/windows-names.js';
 
 const PARTITION_DIRECTORY = /^partition_(\d+)$/;
 /** A store being destroyed is moved to a name that no topic can have, so that a crash leaves all of it or nothing. */
 const DESTROYED = /^~destroyed-/;
+/** Each is lost only to somebody who deletes a topic of the same path just then. */
+const MAX_ATTEMPTS = 100;
 
 /**
  * Stores on write-ahead disk logs in the file format of Erlang's `disk_log`, one directory a partition:
@@ -78,8 +83,8 @@ export class DiskLogStorageAdapter extends ExclusiveStorageAdapter {
     const names = new LogNames(directory);
     let lock: DirectoryLock | undefined;
     try {
-      await this.prepare(directory);
-      lock = lockDirectory(names.lock, directory);
+      lock = await this.take(id.topic, directory, names);
+      if (this.fileSystem.holdsNames) await finishNames(this.fileSystem, directory);
       return await DiskLogStore.open({
         ...id,
         names,
@@ -106,23 +111,56 @@ export class DiskLogStorageAdapter extends ExclusiveStorageAdapter {
     const directory = this.directoryOf(id);
     const names = new LogNames(directory);
     if ((await this.entries(directory)).length === 0) return;
-    const lock = lockDirectory(names.lock, directory);
+    // What is there belongs to another topic.
+    if ((await otherSpelling(this.fileSystem, this.logDir, id.topic)) !== undefined) return;
+    let lock: DirectoryLock | undefined = lockDirectory(names.lock, directory);
     try {
+      if (this.fileSystem.holdsNames) {
+        // Or the lock's own file would keep the directory from being moved, as anybody's who comes first now does.
+        lock.release();
+        lock = undefined;
+      }
       const doomed = join(this.logDir, `~destroyed-${process.pid}-${Date.now()}-${this.destroyed++}`);
       await this.fileSystem.rename(directory, doomed);
-      await this.fileSystem.syncDirectory(dirname(directory));
+      await this.syncParent(directory);
       await this.fileSystem.removeTree(doomed);
       await this.removeEmptyParents(dirname(directory));
     } catch (error) {
       throw this.explain(directory, error);
     } finally {
-      lock.release();
+      lock?.release();
     }
   }
 
-  private async prepare(directory: string): Promise<void> {
+  /**
+   * Makes the directory and locks it. From then on it is not empty, so it stays; before, whoever deletes another topic of
+   * the same path may take a part of it away again as empty, here or in another process.
+   */
+  private async take(topic: string, directory: string, names: LogNames): Promise<DirectoryLock> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.prepare(topic, directory);
+        return lockDirectory(names.lock, directory);
+      } catch (error) {
+        if (!isErrno(error, 'ENOENT') || attempt === MAX_ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  private async prepare(topic: string, directory: string): Promise<void> {
+    assertUsableNames(topic);
+    await this.refuseSharedName(topic);
     await makeDirectories(this.fileSystem, this.logDir, relative(this.logDir, directory).split(sep));
+    // Once more: another topic may have been created at the same time.
+    await this.refuseSharedName(topic);
     await this.removeDestroyed();
+  }
+
+  private async refuseSharedName(topic: string): Promise<void> {
+    const other = await otherSpelling(this.fileSystem, this.logDir, topic);
+    if (other === undefined) return;
+    const reason = `its directory would be that of "${other}", as ${this.logDir} does not tell upper from lower case`;
+    throw new InvalidTopicNameError(topic, `${reason}; choose a name that differs in more`);
   }
 
   /** Finishes, once, what a crash interrupted. Nobody's data is in there, so no store waits for it to succeed. */
@@ -190,6 +228,16 @@ export class DiskLogStorageAdapter extends ExclusiveStorageAdapter {
     } catch (error) {
       if (isErrno(error, 'ENOENT')) return [];
       throw this.explain(directory, error);
+    }
+  }
+
+  /** Who destroys another store of the same path may have removed the directory it was in. */
+  private async syncParent(directory: string): Promise<void> {
+    try {
+      await this.fileSystem.syncDirectory(dirname(directory));
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT')) throw error;
+      await this.fileSystem.syncDirectory(this.logDir);
     }
   }
 

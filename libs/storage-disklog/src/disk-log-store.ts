@@ -23,7 +23,6 @@ import {
 import type { ResolvedSettings } from './disk-log-options.js';
 import { Compactor } from './engine/compactor.js';
 import { LogDirectory } from './engine/log-directory.js';
-import type { LogFile } from './engine/log-file.js';
 import { LogView } from './engine/log-view.js';
 import { LogWriter } from './engine/log-writer.js';
 import type { LogNames } from './engine/names.js';
@@ -33,6 +32,7 @@ import { FORMATS } from './format/formats.js';
 import type { LogFormat } from './format/log-format.js';
 import type { FileSystem } from './io/file-system.js';
 import type { DirectoryLock } from './io/lock.js';
+import { infoOf } from './store-info.js';
 
 /** A batch is one item, and an item is checked as a whole. */
 const MAX_BATCH_BYTES = 512 << 20;
@@ -171,32 +171,7 @@ export class DiskLogStore extends PartitionStore {
 
   async info(): Promise<StoreInfo> {
     this.assertOpen();
-    const { files, recovery, lostItems } = this.log;
-    const { settings } = this.context;
-    const sum = (of: (file: LogFile) => number) => files.reduce((total, file) => total + of(file), 0);
-    return {
-      adapter: 'disk_log',
-      topic: this.topic,
-      partition: this.partition,
-      durable: settings.sync === 'always',
-      items: sum((file) => file.entries),
-      bytes: sum((file) => file.end),
-      lostItems,
-      details: {
-        directory: this.context.names.directory,
-        log_type: settings.logType,
-        format: settings.format,
-        max_no_files: settings.logType === 'wrap' ? settings.maxNoFiles : 1,
-        max_no_bytes: settings.logType === 'compact' ? null : settings.maxNoBytes,
-        sync: settings.sync,
-        files: files.length,
-        log_items: sum((file) => file.items),
-        current_file: this.log.current.file.number,
-        damaged_ranges: files.flatMap((file) => file.allDamage),
-        last_recovery: { ...recovery, ms: Math.round(recovery.ms * 10) / 10 },
-        failed: this.writer.failed?.message ?? null,
-      },
-    };
+    return infoOf(this.context, this.log, this.writer);
   }
 
   /**
@@ -221,10 +196,14 @@ export class DiskLogStore extends PartitionStore {
 
   async truncate(): Promise<void> {
     this.assertOpen();
-    await this.writer.emptying(async () => {
+    const resume = this.compactor.pause();
+    const emptied = this.writer.emptying(async () => {
       this.refuseFailed();
+      // A file that a merge was making would outlive the others, and bring back what they held.
+      await this.compactor.merged();
       await this.log.truncate();
     });
+    await emptied.finally(resume);
   }
 
   close(): Promise<void> {

@@ -15,6 +15,10 @@ import { ConfigurableDiskLogModule, type DISK_LOG_OPTIONS_TYPE } from './disk-lo
   exports: [DiskLogStorageAdapter, StorageAdapter],
 })
 export class DiskLogModule extends ConfigurableDiskLogModule {
+  /**
+   * The disk log as the storage.
+   * @throws `INVALID_CONFIG` for an option that is unknown or not allowed, when the application starts
+   */
   static override forRoot(options: typeof DISK_LOG_OPTIONS_TYPE = {}): DynamicModule {
     return super.forRoot(options);
   }

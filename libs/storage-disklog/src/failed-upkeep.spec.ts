@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
@@ -59,6 +59,35 @@ describe('a compact log on a full device', () => {
     expect(await bytes()).toBeLessThan(1 << 20);
     await adapter.close();
   });
+});
+
+it('a merge that damage ends is tried again when the log is twice as long, not at every segment', async () => {
+  const options: DiskLogOptions = { logType: 'compact', maxNoBytes: 2000, sync: 'os' };
+  const key = (i: number) => `k${String(i).padStart(4, '0')}`;
+  await withStore({ ...options, logDir }, async (store) => {
+    for (let i = 0; i < 100; i++) await store.put(key(i), 'v'.repeat(60));
+  });
+  const names = readdirSync(partitionOf(logDir)).filter((name) => /^log\.c\d+$/.test(name));
+  const [second] = names.sort((a, b) => a.length - b.length || (a < b ? -1 : 1));
+  const path = join(partitionOf(logDir), second!);
+  const bytes = await readFile(path);
+  bytes[1000]! ^= 1;
+  await writeFile(path, bytes);
+  await rm(`${path}.keys`);
+  const { adapter, store } = await open(options);
+  for (let i = 100; i < 900; i++) {
+    await store.put(key(i), 'v'.repeat(60));
+    // A merge that was begun goes on.
+    await turn();
+  }
+  await expect(store.optimize()).rejects.toMatchObject({ code: 'LOG_CORRUPT' });
+  const { details } = await store.info();
+  expect(details.files).toBeGreaterThan(40);
+  // Every attempt reads the oldest segment's keys: twice where it finds them.
+  const reads = fs.calls.filter(({ name, file }) => name === 'read' && file === 'log.keys');
+  expect(reads.length).toBeGreaterThan(0);
+  expect(reads.length).toBeLessThan(20);
+  await adapter.close();
 });
 
 it('a log is not opened where its head cannot be marked so: a crash would leave a closed file with a torn tail', async () => {

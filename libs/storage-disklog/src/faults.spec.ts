@@ -16,7 +16,7 @@ import { type DiskLogOptions, DiskLogStorageAdapter } from './index.js';
 
 Logger.overrideLogger(false);
 
-const scratch = new Scratch();
+const scratch = Scratch.inMemory();
 afterAll(() => scratch.clear());
 
 let fs: FaultyFileSystem;

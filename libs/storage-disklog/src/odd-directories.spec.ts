@@ -5,6 +5,7 @@ import { Logger } from '@nestjs/common';
 import { afterAll, afterEach, expect, it, vi } from 'vitest';
 import { logEntries, partitionOf, scanText, Scratch, withStore } from './__fixtures__/directories.js';
 import type { DiskLogOptions } from './index.js';
+import { LogSnapshot, repairLog } from './tools/index.js';
 
 Logger.overrideLogger(false);
 
@@ -36,7 +37,8 @@ it.each([
   expect((await stat(index)).isFile()).toBe(true);
 });
 
-it.each(['log.idx', 'log.siz', 'log.end', 'log.lock', 'log.new'])(
+const besides = ['log.idx', 'log.siz', 'log.end', 'log.segments', 'log.truncating', 'log.new'];
+it.each([...besides, 'log.lock'])(
   'a directory in the place of %s is refused, and nothing is changed',
   async (name) => {
     const logDir = await filled(wrap);
@@ -44,10 +46,28 @@ it.each(['log.idx', 'log.siz', 'log.end', 'log.lock', 'log.new'])(
     await rm(path, { force: true });
     await mkdir(path);
     await expect(withStore({ ...wrap, logDir }, size)).rejects.toMatchObject({ code: 'IO_ERROR' });
+    if (name !== 'log.lock') {
+      await expect(LogSnapshot.open(partitionOf(logDir))).rejects.toMatchObject({ code: 'IO_ERROR' });
+      await expect(repairLog(partitionOf(logDir))).rejects.toMatchObject({ code: 'IO_ERROR' });
+    }
     await rm(path, { recursive: true });
     expect(await withStore({ ...wrap, logDir }, size)).toBe(12);
   },
 );
+
+it("a directory in the place of log.left, a cache, is in nobody's way", async () => {
+  const logDir = await filled(wrap);
+  const path = join(partitionOf(logDir), 'log.left');
+  await rm(path);
+  await mkdir(path);
+  await withStore({ ...wrap, logDir }, async (store) => {
+    expect(await size(store)).toBe(12);
+    await store.truncate();
+    await store.put('new', 'v');
+  });
+  await (await LogSnapshot.open(partitionOf(logDir))).close();
+  expect(await withStore({ ...wrap, logDir }, size)).toBe(1);
+});
 
 it('a clock that was put back changes the times of entries, not their order', async () => {
   const logDir = await filled(wrap);

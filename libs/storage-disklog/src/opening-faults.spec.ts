@@ -13,7 +13,7 @@ import { verifyLog, type VerifyReport } from './tools/verify.js';
 
 Logger.overrideLogger(false);
 
-const scratch = new Scratch();
+const scratch = Scratch.inMemory();
 afterAll(() => scratch.clear());
 
 const wrap: DiskLogOptions = { logType: 'wrap', maxNoBytes: 300, maxNoFiles: 4 };

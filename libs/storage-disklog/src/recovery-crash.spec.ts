@@ -14,7 +14,7 @@ import { DiskLogStorageAdapter } from './index.js';
 // Opening after a crash warns, and these are thousands.
 Logger.overrideLogger(false);
 
-const scratch = new Scratch();
+const scratch = Scratch.inMemory();
 afterAll(() => scratch.clear());
 
 /** First crashes of a scenario, and the share of what can follow each; `npm run torture` tries more. */

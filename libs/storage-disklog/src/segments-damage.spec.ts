@@ -5,8 +5,8 @@ import { Logger } from '@nestjs/common';
 import { afterAll, describe, expect, it } from 'vitest';
 import { copyOpenLog, partitionOf, Scratch, snapshot } from './__fixtures__/directories.js';
 import { contentsOf, entryText } from './__fixtures__/expected-log.js';
-import { liveIn, filled, open, small, sorted } from './__fixtures__/segmented-log.js';
-import { readSegmentList } from './engine/segment-list.js';
+import { fill, filled, liveIn, open, small, sorted } from './__fixtures__/segmented-log.js';
+import { readSegmentList, writeSegmentList } from './engine/segment-list.js';
 import { LogSnapshot, repairLog, verifyLog } from './tools/index.js';
 
 Logger.overrideLogger(false);
@@ -64,6 +64,97 @@ describe('the segments of a compact log', () => {
       await opened.adapter.close();
       expect((await readFile(path)).equals(list) || readSegmentList(await readFile(path))).toBeTruthy();
     }
+  });
+
+  it.each([
+    ['restored', false],
+    ['from before a compaction', true],
+  ])('removes nothing where the list is older than the files: %s', async (_name, compacted) => {
+    const { logDir, expected } = await filled(scratch);
+    const directory = partitionOf(logDir);
+    const list = await readFile(join(directory, 'log.segments'));
+    const { adapter, store } = await open({ ...small, logDir });
+    const live = new Map(expected);
+    for (let i = 0; i < 120; i++) {
+      await store.put(`later ${i}`, '.'.repeat(60));
+      live.set(`later ${i}`, '.'.repeat(60));
+    }
+    if (compacted) await store.optimize();
+    await adapter.close();
+    expect((await readFile(join(directory, 'log.segments'))).equals(list)).toBe(false);
+    await writeFile(join(directory, 'log.segments'), list);
+    const repaired = await scratch.directory();
+    await cp(logDir, repaired, { recursive: true });
+
+    const opened = await open({ ...small, logDir });
+    expect((await contentsOf(opened.store)).live).toEqual(sorted(live));
+    expect(opened.events).toContainEqual(
+      expect.objectContaining({ type: 'damaged', file: join(directory, 'log.segments') }),
+    );
+    await opened.adapter.close();
+
+    const log = await LogSnapshot.open(partitionOf(repaired));
+    expect((await verifyLog(log)).findings).toMatchObject([
+      { file: join(partitionOf(repaired), 'log.segments') },
+    ]);
+    await log.close();
+    await repairLog(partitionOf(repaired));
+    const again = await open({ ...small, logDir: repaired });
+    expect((await contentsOf(again.store)).live).toEqual(sorted(live));
+    expect(again.events.some(({ type }) => type === 'damaged')).toBe(false);
+    await again.adapter.close();
+  });
+
+  it('keeps its list where a crash has left segments that are merged, although they end with a deletion', async () => {
+    const logDir = await scratch.directory();
+    const killed = await scratch.directory();
+    const { adapter, store } = await open({ ...small, logDir });
+    const live = new Map((await fill(store)).entries());
+    await store.put('doomed', 'x'.repeat(8000));
+    await store.delete('doomed');
+    const merged = await scratch.directory();
+    copyOpenLog(logDir, merged);
+    await store.optimize();
+    // The tombstone is gone with what it hid, so nothing that was left is as new as the last merged segment.
+    for (const [name, items] of [
+      ['empty', 0],
+      ['written', 3],
+    ] as const) {
+      for (let i = 0; i < items; i++) {
+        await store.put(`${name} ${i}`, 'x');
+        live.set(`${name} ${i}`, 'x');
+      }
+      await rm(killed, { recursive: true });
+      copyOpenLog(merged, killed);
+      copyOpenLog(logDir, killed);
+      const before = (await readdir(partitionOf(killed))).length;
+      const opened = await open({ ...small, logDir: killed });
+      expect(opened.events.some(({ type }) => type === 'damaged')).toBe(false);
+      expect((await contentsOf(opened.store)).live).toEqual(sorted(live));
+      expect((await readdir(partitionOf(killed))).length).toBeLessThan(before);
+      await opened.adapter.close();
+    }
+    await adapter.close();
+  });
+
+  it('loses nothing by a repair where its list is from before a merge', async () => {
+    const { logDir, expected } = await filled(scratch);
+    const directory = partitionOf(logDir);
+    const { adapter, store } = await open({ ...small, logDir });
+    await store.put('last', 'x');
+    await store.optimize();
+    await adapter.close();
+    const list = readSegmentList(await readFile(join(directory, 'log.segments')))!;
+    const [{ lastSequence }] = [list.at(-2)!];
+    // As it was when the current segment had been begun, and nothing merged yet.
+    const earlier = { number: 7777, generation: 7777, end: 900, lastSequence, clean: false };
+    await writeFile(join(directory, 'log.segments'), writeSegmentList([earlier, list.at(-1)!]));
+    await expect(open({ ...small, logDir })).rejects.toMatchObject({ code: 'LOG_CORRUPT' });
+    const log = await LogSnapshot.open(directory);
+    expect((await verifyLog(log)).findings).toMatchObject([{ file: join(directory, 'log.segments') }]);
+    await log.close();
+    expect((await repairLog(directory)).after.clean).toBe(true);
+    expect(await liveIn({ ...small, logDir })).toEqual(sorted(new Map([...expected, ['last', 'x']])));
   });
 
   it('removes what no list names, and nothing else', async () => {

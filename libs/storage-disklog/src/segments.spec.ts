@@ -12,6 +12,9 @@ import {
 } from './__fixtures__/directories.js';
 import { contentsOf } from './__fixtures__/expected-log.js';
 import { liveIn, fill, filled, filesOf, open, small, sorted } from './__fixtures__/segmented-log.js';
+import { fastFileSystem } from './__fixtures__/recording-file-system.js';
+import { type DiskLogOptions, DiskLogStorageAdapter } from './index.js';
+import type { FileSystem } from './io/file-system.js';
 import { backupLogs, exportLog, LogSnapshot, repairLog, verifyLog } from './tools/index.js';
 
 Logger.overrideLogger(false);
@@ -190,4 +193,67 @@ describe('a compact log in segments', () => {
       );
     }
   });
+
+  it('is empty behind a truncation, whatever a merge was making meanwhile', async () => {
+    const { logDir, expected } = await filled(scratch);
+    const { adapter, store, merge } = await openHeld({ ...small, logDir });
+    // Nobody waits for a merge that has little to do.
+    await store.optimize();
+    for (const [key] of expected.slice(0, 40)) await store.put(key, '.'.repeat(40));
+    merge.hold();
+    const compaction = store.optimize();
+    await merge.begins;
+    await store.truncate();
+    const killed = await scratch.directory();
+    copyOpenLog(logDir, killed);
+    merge.goOn();
+    await compaction;
+    await adapter.close();
+    expect(await liveIn({ ...small, logDir: killed })).toEqual([]);
+  });
 });
+
+/**
+ * Opens a log in which, once it is held, a merge makes its file between a truncation's look which files there are and the
+ * rest of it, and has stored the file, but not come to its end, before `goOn`. Where one waits for the other, time is up after
+ * so many turns of the event loop.
+ */
+async function openHeld(options: DiskLogOptions) {
+  const seen = { isHeld: false, isListed: false, isStored: false, mayGoOn: false };
+  let begin = () => {};
+  let made = 0;
+  const until = async (what: keyof typeof seen) => {
+    for (let turns = 0; turns < 2000 && !seen[what]; turns++) await new Promise(setImmediate);
+  };
+  const fs: FileSystem = {
+    ...fastFileSystem,
+    async readdir(path) {
+      const names = await fastFileSystem.readdir(path);
+      seen.isListed = seen.isHeld;
+      return names;
+    },
+    async open(path, how) {
+      if (seen.isHeld && path.endsWith('log.truncating')) await until('isStored');
+      const isSegment = seen.isHeld && how.create === true && /log\.c\d+$/.test(path);
+      // The first is the one that is written next.
+      if (!isSegment || made++ === 0) return fastFileSystem.open(path, how);
+      begin();
+      await until('isListed');
+      const handle = await fastFileSystem.open(path, how);
+      const sync = handle.sync.bind(handle);
+      handle.sync = async () => {
+        seen.isStored = true;
+        await until('mayGoOn');
+        await sync();
+      };
+      return handle;
+    },
+  };
+  const merge = {
+    begins: new Promise<void>((resolve) => (begin = resolve)),
+    hold: () => void (seen.isHeld = true),
+    goOn: () => void (seen.mayGoOn = true),
+  };
+  const adapter = new DiskLogStorageAdapter(options, fs);
+  return { adapter, store: await adapter.open('t', 0), merge };
+}

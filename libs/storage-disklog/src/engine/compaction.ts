@@ -31,7 +31,7 @@ export async function compact(fs: FileSystem, log: LogDirectory, writer: LogWrit
   const source = log.current.file.hold();
   let copy: Copy | undefined;
   try {
-    copy = await Copy.open(fs, log.names.compacted, source);
+    copy = await Copy.open(fs, log.names.compacted, source, log.nextGeneration);
     while (source.end - copy.copiedTo > LAST_BYTES) await copy.upTo(source.end);
     await writer.exclusive(async () => {
       // A truncation may have come first, or a next file; the copy is of a file that is not the only one any more.
@@ -64,9 +64,8 @@ class Copy {
     this.copiedTo = source.format.headBytes;
   }
 
-  static async open(fs: FileSystem, path: string, source: LogFile): Promise<Copy> {
-    const { format, generation } = source;
-    return new Copy(source, await SegmentWriter.create(fs, path, format, generation + 1, 'opened'));
+  static async open(fs: FileSystem, path: string, source: LogFile, generation: number): Promise<Copy> {
+    return new Copy(source, await SegmentWriter.create(fs, path, source.format, generation, 'opened'));
   }
 
   async upTo(end: number): Promise<void> {

@@ -1,3 +1,4 @@
+import { isGenRocksError } from '@genrocks/storage';
 import { compact, worthCompacting } from './compaction.js';
 import type { LogDirectory } from './log-directory.js';
 import type { LogFile } from './log-file.js';
@@ -17,10 +18,16 @@ const RETRY_BYTES = 1 << 20;
 /** Decides when a log is compacted, and in which way; one compaction at a time. */
 export class Compactor {
   private running: Promise<void> | undefined;
+  /** The merge of segments under way. */
+  private merging: Promise<void> | undefined;
   private isStopped = false;
+  /** Each resolves when it is over. */
+  private readonly pauses = new Set<Promise<void>>();
   private hasFailed = false;
   /** The file whose last compaction failed, and where it ended then. */
   private failed: { readonly file: LogFile; readonly end: number } | undefined;
+  /** The oldest segment when the last merge met damage, and the bytes of all of them then. */
+  private damaged: { readonly oldest: LogFile; readonly bytes: number } | undefined;
 
   constructor(
     private readonly log: LogDirectory,
@@ -39,7 +46,7 @@ export class Compactor {
   /** A file was left. */
   left(): void {
     // Waits for the write that made this necessary.
-    if (this.log.segments?.isDue === true) setImmediate(() => this.runInBackground());
+    if (this.log.segments?.isDue === true && this.mayMerge()) setImmediate(() => this.runInBackground());
   }
 
   /**
@@ -56,7 +63,27 @@ export class Compactor {
     await this.leaveSegment();
     // One that is under way began without what was written, or left, since.
     await this.running?.catch(() => undefined);
+    for (const pause of this.pauses) await pause;
     await this.run();
+  }
+
+  /**
+   * From here on no merge begins, and the one under way changes the log no more; see {@link merged} for its end.
+   * @returns has them begin again
+   */
+  pause(): () => void {
+    let resume = () => {};
+    const pause = new Promise<void>((resolve) => (resume = resolve));
+    this.pauses.add(pause);
+    return () => {
+      this.pauses.delete(pause);
+      resume();
+    };
+  }
+
+  /** Resolves when no merge is under way, and nothing is left of one that was broken off. */
+  async merged(): Promise<void> {
+    await this.merging?.catch(() => undefined);
   }
 
   /** None begins from here on; resolves when the one under way has ended. */
@@ -66,7 +93,7 @@ export class Compactor {
   }
 
   private get isBusy(): boolean {
-    return this.running !== undefined || this.isStopped;
+    return this.running !== undefined || this.isStopped || this.pauses.size > 0;
   }
 
   /** Damage and a full device stay for long: each attempt reads the log and writes up to where it fails. */
@@ -74,12 +101,27 @@ export class Compactor {
     return this.failed?.file !== file || file.end >= this.failed.end + RETRY_BYTES;
   }
 
+  /**
+   * Damage ends a merge, and stays; yet each attempt reads the keys of all segments. So the next one waits until the log is
+   * twice as long, and all of them together read what a few would.
+   */
+  private mayMerge(): boolean {
+    const { damaged } = this;
+    return damaged?.oldest !== this.log.files[0] || this.leftBytes >= 2 * damaged!.bytes;
+  }
+
+  private get leftBytes(): number {
+    return this.log.segments!.left.reduce((sum, { end }) => sum + end, 0);
+  }
+
   /** A failure is not lost: a later write or segment tries again, and {@link all} tells the caller. */
   private runInBackground(): void {
     if (this.isBusy) return;
-    this.run().catch(() => {
-      const { file } = this.log.current;
-      this.failed = { file, end: file.end };
+    this.run().catch((error: unknown) => {
+      const { files, current } = this.log;
+      this.failed = { file: current.file, end: current.file.end };
+      const isDamage = isGenRocksError(error, 'LOG_CORRUPT') && this.log.segments !== undefined;
+      this.damaged = isDamage ? { oldest: files[0]!, bytes: this.leftBytes } : undefined;
     });
   }
 
@@ -103,9 +145,10 @@ export class Compactor {
     const { log, writer } = this;
     if (log.files.length === 1) return compact(log.maker.fs, log, writer);
     const { segmentBytes } = this.options;
-    const isStopped = () => this.isStopped || writer.failed !== undefined;
+    const isStopped = () => this.isStopped || this.pauses.size > 0 || writer.failed !== undefined;
     const options = { segmentBytes, isStopped, onStep: () => writer.wake() };
-    await new SegmentCompaction(log, log.maker, log.segments!, writer, options).run();
+    this.merging = new SegmentCompaction(log, log.maker, log.segments!, writer, options).run();
+    await this.merging.finally(() => (this.merging = undefined));
   }
 
   /** Compaction takes in what was left, so what is being written has to be. */

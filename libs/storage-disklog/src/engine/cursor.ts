@@ -1,5 +1,6 @@
 import type { KeyRange } from '@genrocks/storage';
 import { extentOf } from './entry-reader.js';
+import { Heap, type Ranked } from './heap.js';
 import type { LogFile } from './log-file.js';
 import type { Slot } from '../format/entry-layout.js';
 
@@ -15,7 +16,9 @@ export interface Found {
 }
 
 /** Walks the keys of one file through a range. */
-class FileCursor {
+class FileCursor implements Ranked<FileCursor> {
+  /** The key it stands on; undefined at the end. */
+  key: string | undefined;
   private page: [string, Slot][] = [];
   private position = 0;
   private lower: string;
@@ -25,6 +28,8 @@ class FileCursor {
 
   constructor(
     readonly file: LogFile,
+    /** Higher is newer. */
+    private readonly age: number,
     private readonly range: KeyRange,
   ) {
     this.lower = range.lower;
@@ -32,17 +37,23 @@ class FileCursor {
     this.fetch();
   }
 
-  /** The key the cursor stands on; undefined at the end. */
-  get key(): string | undefined {
-    return this.page[this.position]?.[0];
-  }
-
   get slot(): Slot {
     return this.page[this.position]![1];
   }
 
+  /** Among equal keys the newest file comes first: it has the entry that counts. */
+  isBefore({ key, age }: FileCursor): boolean {
+    return this.key === key ? this.age > age : this.precedes(key!);
+  }
+
+  /** Does it stand before a key, on the way through the range? */
+  precedes(key: string): boolean {
+    return this.key !== undefined && (this.range.reverse ? this.key > key : this.key < key);
+  }
+
   advance(): void {
     if (++this.position === this.page.length && !this.ended) this.fetch();
+    else this.key = this.page[this.position]?.[0];
   }
 
   private fetch(): void {
@@ -50,6 +61,7 @@ class FileCursor {
     this.fetchSize = Math.min(MAX_FETCH, 4 * fetchSize);
     this.page = this.file.keys.page(this.lower, this.upper, this.range.reverse, fetchSize);
     this.position = 0;
+    this.key = this.page[0]?.[0];
     this.ended = this.page.length < fetchSize;
     const last = this.page.at(-1)?.[0];
     if (last === undefined) return;
@@ -63,16 +75,17 @@ class FileCursor {
  * keys that do not interleave, as a log's mostly do not, the walk stays in one file and compares with one other key.
  */
 export class MergedCursor {
-  private readonly cursors: FileCursor[];
+  private readonly cursors = new Heap<FileCursor>();
+  /** The last key that was met: older entries of it follow. */
+  private met: string | undefined;
   private spent = false;
 
   /** `files` oldest first. */
-  constructor(
-    files: readonly LogFile[],
-    private readonly range: KeyRange,
-  ) {
-    // Newest first, so that among equal keys the first cursor has the entry that counts.
-    this.cursors = [...files].reverse().map((file) => new FileCursor(file, range));
+  constructor(files: readonly LogFile[], range: KeyRange) {
+    for (const [age, file] of files.entries()) {
+      const cursor = new FileCursor(file, age, range);
+      if (cursor.key !== undefined) this.cursors.push(cursor);
+    }
   }
 
   /** The last call ended because the next entry would have passed its `maxBytes`. */
@@ -82,51 +95,30 @@ export class MergedCursor {
 
   /** Up to `max` live entries that take up to `maxBytes` in the file, or `isFirst` and one that takes more; empty at the end. */
   next(max: number, maxBytes: number, isFirst: boolean): Found[] {
+    const { cursors } = this;
     const found: Found[] = [];
     let left = maxBytes;
     this.spent = false;
     while (found.length < max) {
-      const [first, limit] = this.lead();
+      const first = cursors.top;
       if (first === undefined) break;
+      // Up to the next key of all others this one leads alone.
+      const limit = cursors.second?.key;
       do {
         const key = first.key!;
         const { slot } = first;
-        if (!slot.deleted) {
+        if (key !== this.met && !slot.deleted) {
           left -= extentOf(slot).length;
           this.spent = left < 0 && !(isFirst && found.length === 0);
           if (this.spent) return found;
           found.push({ key, slot, file: first.file });
         }
+        this.met = key;
         first.advance();
-        this.skip(key, first);
-      } while (found.length < max && this.before(first.key, limit));
+      } while (found.length < max && (limit === undefined ? first.key !== undefined : first.precedes(limit)));
+      if (first.key === undefined) cursors.pop();
+      else cursors.sink();
     }
     return found;
-  }
-
-  /** The cursor with the next key, and the next key of all others: up to there the cursor leads alone. */
-  private lead(): [FileCursor | undefined, string | undefined] {
-    let first: FileCursor | undefined;
-    let limit: string | undefined;
-    for (const cursor of this.cursors) {
-      if (cursor.key === undefined) continue;
-      if (first === undefined) first = cursor;
-      else if (this.before(cursor.key, first.key)) {
-        limit = first.key;
-        first = cursor;
-      } else if (limit === undefined || this.before(cursor.key, limit)) limit = cursor.key;
-    }
-    return [first, limit];
-  }
-
-  /** Passes over older entries of a key in the other files. */
-  private skip(key: string, taken: FileCursor): void {
-    for (const cursor of this.cursors) if (cursor !== taken && cursor.key === key) cursor.advance();
-  }
-
-  private before(key: string | undefined, limit: string | undefined): boolean {
-    if (key === undefined) return false;
-    if (limit === undefined) return true;
-    return this.range.reverse ? key > limit : key < limit;
   }
 }

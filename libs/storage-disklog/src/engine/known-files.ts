@@ -5,7 +5,7 @@ import type { IndexFooter } from '../index/index-file.js';
 import { type FileStamp, type FileSystem, isErrno } from '../io/file-system.js';
 import type { DirectoryOptions, FileMaker } from './file-maker.js';
 import { LeftSummary } from './left-summary.js';
-import { type LogEnd, readLogEnd } from './log-end.js';
+import { type LogEnd, readLogEnd, SPOILT_END } from './log-end.js';
 import type { LogNames } from './names.js';
 import { readBeginning } from './other-log.js';
 import type { SegmentRecord } from './segment-list.js';
@@ -34,6 +34,8 @@ export class KnownFiles {
   private readonly format: LogFormat;
   /** Of a wrap log's left files. */
   summary = LeftSummary.empty();
+  private end: Promise<LogEnd | undefined> | undefined;
+  private endIsSpoilt = false;
 
   constructor(private readonly maker: FileMaker) {
     this.fs = maker.fs;
@@ -127,18 +129,29 @@ export class KnownFiles {
     if (old === undefined || !old.equals(bytes)) await this.maker.put(this.names.sizes, bytes);
   }
 
-  /** Where the log ended when it was closed last. */
-  async closedEnd(): Promise<LogEnd | undefined> {
-    const bytes = await this.fs.readFile(this.names.end).catch((error: unknown) => {
+  /** Where the log ended when it was closed last. Read once; tells where that cannot be read. */
+  closedEnd(): Promise<LogEnd | undefined> {
+    return (this.end ??= this.readEnd());
+  }
+
+  private async readEnd(): Promise<LogEnd | undefined> {
+    const file = this.names.end;
+    const bytes = await this.fs.readFile(file).catch((error: unknown) => {
       if (isErrno(error, 'ENOENT')) return undefined;
       throw error;
     });
-    return bytes === undefined ? undefined : readLogEnd(bytes);
+    const end = bytes && readLogEnd(bytes);
+    if (bytes === undefined || end !== undefined) return end;
+    // It gets its name when it is whole, so no crash leaves this. What it told of the end is not known any more.
+    this.endIsSpoilt = true;
+    this.options.onEvent({ type: 'damaged', file, offset: 0, length: bytes.length, reason: SPOILT_END });
+    return undefined;
   }
 
   /** A file that should be there is not, or not so much of it that it could be read. */
   private async reportMissing(path: string, end: LogEnd | undefined): Promise<void> {
-    if (end === undefined && path === this.names.halt) return;
+    // Without any trace of a log that was closed, the process died when the log was being created.
+    if (end === undefined && path === this.names.halt && !this.endIsSpoilt) return;
     const reason = 'the file is missing';
     this.options.onEvent({ type: 'damaged', file: path, offset: 0, length: end?.end ?? 0, reason });
   }

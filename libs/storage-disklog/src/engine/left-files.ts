@@ -142,7 +142,7 @@ export class LeftFiles {
     file.keys = recovered.keys;
     this.repairs++;
     // The keys of what cannot be read are gone with the index that knew them.
-    for (const damage of recovered.damage) file.addDamage(damage);
+    file.setDamage(recovered.damage);
     await damaged.close();
     if (!isStored) return;
     if (file.damage.length > 0) await this.forget(file);

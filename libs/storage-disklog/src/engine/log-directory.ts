@@ -7,7 +7,7 @@ import { type DirectoryOptions, FileMaker } from './file-maker.js';
 import { LateLook } from './late-look.js';
 import { writeLogEnd } from './log-end.js';
 import { LeftFiles } from './left-files.js';
-import { LogFile } from './log-file.js';
+import { LogFile, pinAll } from './log-file.js';
 import { LogOpener, type Recovery } from './log-opener.js';
 import type { MemoryKeys } from './memory-keys.js';
 import type { LogNames } from './names.js';
@@ -25,6 +25,8 @@ export class LogDirectory {
   /** Of a compact log. */
   readonly segments: Segments | undefined;
   private readonly lateLook: LateLook;
+  /** Of the newest file the log had when it was opened, be it lost. */
+  private readonly newestGeneration: number;
 
   private constructor(
     readonly maker: FileMaker,
@@ -35,11 +37,12 @@ export class LogDirectory {
     /** The items' next sequence number, as of the opening. */
     readonly sequence: number,
     readonly recovery: Recovery,
-    { leftFacts, unseen }: LogOpener,
+    { leftFacts, unseen, generation }: LogOpener,
   ) {
     this.fs = maker.fs;
     this.options = maker.options;
     if (this.options.type === 'compact') this.segments = new Segments(this, maker, leftFacts);
+    this.newestGeneration = generation;
     this.lateLook = new LateLook(this, unseen);
   }
 
@@ -92,7 +95,7 @@ export class LogDirectory {
     const writer = await this.maker.openWriter(names.unfinished);
     try {
       // Nobody new may open an evicted file by a name that goes to another file next.
-      for (const file of evicted) file.pin();
+      pinAll(evicted);
       this.files = files.filter((file) => !evicted.includes(file));
       await withoutReturn(async () => {
         await left.leave().catch((error: unknown) => {
@@ -111,7 +114,7 @@ export class LogDirectory {
         await syncNames();
         await fs.rename(names.unfinishedIndex, names.index);
         await syncNames();
-        this.current = this.maker.emptyFile(number, left.file.generation + 1, writer);
+        this.current = this.maker.emptyFile(number, this.nextGeneration, writer);
         this.files.push(this.current.file);
         for (const file of evicted.slice(overwritten + 1)) await this.remove(file, syncNames);
         for (const file of evicted) await this.evicted(file);
@@ -143,7 +146,7 @@ export class LogDirectory {
     const { files: old, current } = this;
     await truncation.mark();
     try {
-      for (const file of old) file.pin();
+      pinAll(old);
     } catch (error) {
       await truncation.unmark();
       throw error;
@@ -156,7 +159,7 @@ export class LogDirectory {
       for (const file of old) await file.release();
       const writer = await truncation.finish();
       this.segments?.clear();
-      const generation = this.segments?.takeNumber() ?? current.file.generation + 1;
+      const generation = this.segments?.takeNumber() ?? this.nextGeneration;
       this.current = this.maker.emptyFile(this.maker.firstNumber, generation, writer);
       this.files = [this.current.file];
     });
@@ -171,12 +174,12 @@ export class LogDirectory {
     const { fs, current: old } = this;
     const { format, onEvent } = this.options;
     const { path: target, number } = old.file;
-    const generation = old.file.generation + 1;
+    const generation = this.nextGeneration;
     await withDirectory(fs, this.names.directory, async (syncNames) => {
       const writer = await this.maker.openWriter(path);
       try {
         // Who comes from here on must not open the old file by a name that is about to be the new one's.
-        old.file.pin();
+        pinAll([old.file]);
         const handle = new PooledFile(fs, target);
         const counts = [end, items, entries] as const;
         const file = new LogFile(target, number, generation, format, handle, keys, ...counts, [], onEvent);
@@ -236,6 +239,11 @@ export class LogDirectory {
     const { files } = this;
     this.files = [];
     for (const file of files) await file.release();
+  }
+
+  /** Of the next file; what was given to one that is lost is not given again. */
+  get nextGeneration(): number {
+    return Math.max(this.newestGeneration, this.current.file.generation) + 1;
   }
 
   private get nextNumber(): number {

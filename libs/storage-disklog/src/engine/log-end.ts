@@ -25,6 +25,9 @@ const MAGIC = 0x47524c45;
 const MAGIC_OPENED = 0x47524c4f;
 const SIZE = 40;
 
+/** What is wrong with a `log.end` that cannot be read. */
+export const SPOILT_END = 'not a record of the log end, or a damaged one';
+
 export function writeLogEnd(logEnd: LogEnd): Buffer {
   const bytes = Buffer.alloc(SIZE);
   bytes.writeUInt32BE(logEnd.opened === true ? MAGIC_OPENED : MAGIC, 0);
@@ -67,6 +70,27 @@ export function storedWhenClosed(
 ): number {
   const isSame = known !== undefined && known.number === number && known.generation === generation;
   return isSame ? known.end : 0;
+}
+
+/**
+ * Is a file an earlier use of its name than the one in which the log ended when it was closed? A log never goes back to
+ * that: the file was restored alone, and with the newer one the newest items are gone.
+ *
+ * @param generation what the file's items say; undefined where Erlang wrote them
+ */
+export function isEarlierUse(
+  known: LogEnd | undefined,
+  number: number,
+  generation: number | undefined,
+): known is LogEnd {
+  // That of an empty file stands nowhere else: after a truncation the next open begins anew.
+  if (known?.number !== number || known.items === 0) return false;
+  return generation !== undefined && generation < known.generation;
+}
+
+/** What to say of such a file. */
+export function describeEarlierUse({ generation, items }: LogEnd): string {
+  return `an earlier file stands in the place of the newest one (generation ${generation}, ${items} item(s))`;
 }
 
 /** The stretch that a file which is no longer written has lost at its end, if it has. */

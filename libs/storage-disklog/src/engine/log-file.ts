@@ -41,7 +41,7 @@ export class LogFile {
     /** Items in the file, and entries in them: a batch is one item of several entries. */
     public items: number,
     public entries: number,
-    /** Stretches whose keys are not known, so that whatever is older may be outdated. */
+    /** Stretches whose keys are not known, so that whatever is older may be outdated; by position, none reaches into another. */
     public damage: readonly Damage[],
     private readonly onEvent: (event: StoreEvent) => void,
   ) {}
@@ -68,6 +68,12 @@ export class LogFile {
     if (this.holders === 1) return;
     this.handle.pin();
     this.keys.pin();
+  }
+
+  /** Takes a {@link pin} back: the step that was to change the name was refused. */
+  unpin(): void {
+    this.handle.unpin();
+    this.keys.unpin();
   }
 
   get isReleased(): boolean {
@@ -105,13 +111,33 @@ export class LogFile {
     return item;
   }
 
-  /** A stretch was lost, and the keys in it are not known. */
-  addDamage(damage: Damage): void {
-    const { file, start, end, reason } = damage;
-    this.damage = [...this.damage, damage];
-    if (!this.found.delete(start)) {
+  /** All of it was read: these stretches are lost, and the keys in them are not known. */
+  setDamage(damage: readonly Damage[]): void {
+    const told = new Set(this.damage.map(({ start }) => start));
+    this.damage = damage;
+    for (const { file, start, end, reason } of damage) {
+      if (this.found.delete(start) || told.has(start)) continue;
       this.onEvent({ type: 'damaged', file, offset: start, length: end - start, reason });
     }
+  }
+
+  /** The first stretch of damage that ends after a position: there may be thousands. */
+  damageAfter(position: number): Damage | undefined {
+    const { damage } = this;
+    let low = 0;
+    let high = damage.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (damage[middle]!.end > position) high = middle;
+      else low = middle + 1;
+    }
+    return damage[low];
+  }
+
+  /** The stretch of damage that a position lies in. */
+  damageAt(position: number): Damage | undefined {
+    const damage = this.damageAfter(position);
+    return damage !== undefined && damage.missing !== true && damage.start <= position ? damage : undefined;
   }
 
   /**
@@ -135,5 +161,15 @@ export class LogFile {
       length,
       reason,
     });
+  }
+}
+
+/** Pins files, all or none: one that stays pinned without a need holds two descriptors for as long as it is of the log. */
+export function pinAll(files: readonly LogFile[]): void {
+  try {
+    for (const file of files) file.pin();
+  } catch (error) {
+    for (const file of files) file.unpin();
+    throw error;
   }
 }

@@ -5,10 +5,18 @@ import { PooledFile } from '../io/handle-pool.js';
 import { writeAll } from '../io/write-all.js';
 import type { CurrentFile } from './current-file.js';
 import type { DirectoryOptions, FileMaker } from './file-maker.js';
-import { endIsMissing, type KnownEnd, type LogEnd, storedWhenClosed, writeLogEnd } from './log-end.js';
+import {
+  describeEarlierUse,
+  endIsMissing,
+  isEarlierUse,
+  type KnownEnd,
+  type LogEnd,
+  storedWhenClosed,
+  writeLogEnd,
+} from './log-end.js';
 import { type KnownFile, KnownFiles } from './known-files.js';
 import type { LeftFiles } from './left-files.js';
-import { LogFile } from './log-file.js';
+import { type Damage, LogFile } from './log-file.js';
 import type { LogNames } from './names.js';
 import { refuseOtherLog } from './other-log.js';
 import { quarantine } from './quarantine.js';
@@ -35,6 +43,8 @@ export class LogOpener {
   files: LogFile[] = [];
   /** The items' next sequence number. */
   sequence = 1;
+  /** Of the newest file the log has had; above the current one's where that newest file is lost. */
+  generation = 0;
   recovery!: Recovery;
   /** Of a compact log's segments but the current one. */
   readonly leftFacts = new Map<LogFile, LeftFacts>();
@@ -45,6 +55,8 @@ export class LogOpener {
   private readonly options: DirectoryOptions;
   private readonly format: LogFormat;
   private readonly found: KnownFiles;
+  private known: readonly KnownFile[] = [];
+  private isNewestLost = false;
 
   constructor(
     private readonly maker: FileMaker,
@@ -65,7 +77,7 @@ export class LogOpener {
       if (options.repair === false) throw new NeedRepairError(names.directory);
       await this.maker.finishTruncation();
     }
-    const known = await this.found.all();
+    const known = (this.known = await this.found.all());
     const { unfinished, unfinishedIndex, compacted, unfinishedSegments } = names;
     for (const path of [unfinished, unfinishedIndex, compacted, unfinishedSegments]) await fs.unlink(path);
     const current = known.at(-1);
@@ -147,11 +159,13 @@ export class LogOpener {
     const { fs, names } = this;
     const stored = storedWhenClosed(known, file.number, generation);
     if (this.format.headBytes > 0) {
-      if (known?.number === file.number && stored === 0 && status === 'opened') await fs.unlink(names.end);
+      const isOver = known?.number === file.number && stored === 0 && status === 'opened';
+      if (isOver && !this.isNewestLost) await fs.unlink(names.end);
       return;
     }
     const isSpoilt = stored > 0 && file.damage.some((damage) => damage.end >= file.end);
-    if (isSpoilt) return this.maker.put(names.end, writeLogEnd({ ...known!, opened: true }));
+    if (isSpoilt || this.isNewestLost)
+      return this.maker.put(names.end, writeLogEnd({ ...known!, opened: true }));
     await fs.unlink(names.end);
     await fs.syncDirectory(names.directory);
   }
@@ -198,13 +212,18 @@ export class LogOpener {
       if (stored(recovered.generation) > 0)
         this.sequence = Math.max(this.sequence, knownEnd!.lastSequence + 1);
       const { keys, end, items, entries } = recovered;
-      const damage = [...recovered.damage, ...endIsMissing(knownEnd, path, number, recovered)];
+      const damage = [
+        ...recovered.damage,
+        ...endIsMissing(knownEnd, path, number, recovered),
+        ...(isCurrent ? await this.lostWithNewest(number, recovered) : []),
+      ].sort((a, b) => a.start - b.start);
       const { format } = this;
       const { onEvent } = this.options;
       for (const { file, start, end, reason } of damage) {
         onEvent({ type: 'damaged', file, offset: start, length: end - start, reason });
       }
-      await quarantine(this.fs, this.names, number, damage.length > 0, recovered.cutNeedsCopy);
+      const isDamaged = damage.some((stretch) => stretch.file === path);
+      await quarantine(this.fs, this.names, number, isDamaged, recovered.cutNeedsCopy);
       const counts = [end, items, entries] as const;
       const file = new LogFile(path, number, generation, format, handle, keys, ...counts, damage, onEvent);
       this.files.push(file);
@@ -213,5 +232,29 @@ export class LogOpener {
       await handle.close();
       throw error;
     }
+  }
+
+  /**
+   * What came after the current file, if `log.end` knows a later one than those that are there. Its numbers are not given
+   * again, so that the loss goes on to show.
+   */
+  private async lostWithNewest(
+    current: number,
+    { generation, end, lastSequence }: RecoveredFile,
+  ): Promise<Damage[]> {
+    const known = await this.found.closedEnd();
+    const found =
+      known?.number === current
+        ? generation
+        : this.known.find(({ number }) => number === known?.number)?.generation;
+    if (known === undefined || !isEarlierUse(known, known.number, found)) return [];
+    this.isNewestLost = true;
+    this.generation = known.generation;
+    this.sequence = Math.max(this.sequence, known.lastSequence + 1);
+    const file = this.names.file(known.number);
+    const [reason, sequenceAfter] = [describeEarlierUse(known), known.lastSequence + 1];
+    // Once newer items follow, nothing is refused any more, as with other stretches that are missing.
+    const at = (lastSequence ?? 0) > known.lastSequence ? this.format.headBytes : end;
+    return [{ file, start: at, end: at, reason, sequenceBefore: lastSequence, sequenceAfter, missing: true }];
   }
 }

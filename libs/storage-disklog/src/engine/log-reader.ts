@@ -2,7 +2,7 @@ import type { LogEntry } from '@genrocks/storage';
 import type { Entry } from '../format/entry.js';
 import { ForwardWindow } from './forward-window.js';
 import type { LogFile } from './log-file.js';
-import { Line } from './scanner.js';
+import { PrecedingItems } from './preceding-items.js';
 
 /** Bytes read from a file at a time, and about what a page holds. */
 const CHUNK = 256 << 10;
@@ -48,20 +48,17 @@ async function* readEntries<T>(
   pick: Pick<T>,
 ): AsyncGenerator<T[]> {
   const to = window.size;
-  const line = new Line(to, file.isOurs);
+  const preceding = new PrecedingItems(to, file.isOurs);
   let page: T[] = [];
   let pageStart = from;
   let passing = false;
   for (let at = from; at < to;) {
-    const looked = file.format.itemAt(window, at, passing ? line : undefined);
+    const looked = file.format.itemAt(window, at, passing ? preceding : undefined);
     const found = looked instanceof Promise ? await looked : looked;
     if ('reason' in found) {
       if (page.length > 0) yield page;
       page = [];
-      const position = at;
-      const known = file.damage.find(
-        ({ start, end, missing }) => missing !== true && start <= position && position < end,
-      );
+      const known = file.damageAt(at);
       const next = known?.end ?? (await file.format.nextStart(window, at + 1)) ?? to;
       const error =
         known === undefined
@@ -72,7 +69,7 @@ async function* readEntries<T>(
       passing = true;
       continue;
     }
-    line.add(found.item.trailer, passing ? found.bytes.length : 0);
+    preceding.add(found.item.trailer, passing ? found.bytes.length : 0);
     passing = false;
     const verified = found.item.trailer !== undefined;
     for (const entry of found.item.entries) {

@@ -6,7 +6,7 @@ import {
   type StoreEntry,
   withinBytes,
 } from '@genrocks/storage';
-import { IndexDamagedError } from '../index/indexed-keys.js';
+import { IndexDamagedError } from '../index/index-blocks.js';
 import { type Found, MergedCursor } from './cursor.js';
 import { extentOf, readPages, readValue } from './entry-reader.js';
 import { FileRanges } from './file-ranges.js';
@@ -196,7 +196,7 @@ function planOf(
 /** Fails if any of the files is damaged at or after a position: what was lost there may have been newer. */
 function refuseDamage(files: readonly LogFile[], from?: number): void {
   for (const file of files) {
-    const damage = file.damage.find(({ end }) => end > (from ?? file.format.headBytes));
+    const damage = file.damageAfter(from ?? file.format.headBytes);
     if (damage !== undefined) throw file.corrupt(damage.start, damage.end - damage.start, damage.reason);
   }
 }

@@ -197,8 +197,11 @@ export class LogWriter {
         next.settle();
       }
     } catch (error) {
-      if (next instanceof Group) this.queue.take();
-      next.settle(this.explain(error));
+      if (next instanceof Group) {
+        // It has not got as far as a file.
+        this.queue.take();
+        next.settle(this.failure.explain(error, { nothingStored: true }));
+      } else next.settle(this.explain(error));
       this.replan();
     }
     this.busy = false;

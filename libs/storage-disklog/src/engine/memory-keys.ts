@@ -31,6 +31,8 @@ export interface FileKeys {
   pages(bytes: number): AsyncGenerator<KeyPage>;
   /** Keeps the keys readable although the name of their file goes away. */
   pin(): void;
+  /** Takes a {@link pin} back. */
+  unpin(): void;
   close(): Promise<void>;
 }
 
@@ -107,6 +109,8 @@ export class MemoryKeys implements FileKeys {
   }
 
   pin(): void {}
+
+  unpin(): void {}
 
   async close(): Promise<void> {}
 

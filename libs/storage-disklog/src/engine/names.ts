@@ -76,6 +76,13 @@ export function segmentNumber(name: string): number | undefined {
   return match === null ? undefined : Number(match[1] ?? 0);
 }
 
+/** Is this the name of a file beside the log's own ones? No directory may have it; `log.left` is a cache to do without. */
+export function isBeside(name: string): boolean {
+  return BESIDE.test(name);
+}
+
+const BESIDE = /^log\.(idx|siz|end|segments|repaired|truncating|compacted|new|idx\.new|segments\.new)$/;
+
 /** The log file to which a key index belongs, be it finished or not, by their names; any other name as it is. */
 export function withoutIndex(name: string): string {
   return name.replace(/\.keys(?:\.new)?$/, '');

@@ -1,8 +1,9 @@
-import { InvalidConfigError } from '@genrocks/storage';
+import { join } from 'node:path';
+import { InvalidConfigError, StorageIoError } from '@genrocks/storage';
 import { FORMAT_BYTES, formatOf } from '../format/formats.js';
 import type { FileSystem } from '../io/file-system.js';
 import type { DirectoryOptions } from './file-maker.js';
-import { type LogNames, segmentNumber, wrapNumber } from './names.js';
+import { isBeside, type LogNames, segmentNumber, wrapNumber } from './names.js';
 
 /** Enough of a file's beginning where nothing is wrong with it. */
 const FEW_BYTES = 64;
@@ -10,7 +11,7 @@ const FEW_BYTES = 64;
 /**
  * Refuses to open a directory with a log of another type or format: the one would hide the other's data, or take all
  * of it for damage.
- * @throws {InvalidConfigError} `INVALID_CONFIG`
+ * @throws {InvalidConfigError} `INVALID_CONFIG`; {@link StorageIoError} `IO_ERROR` where a directory has a file's name
  */
 export async function refuseOtherLog(
   fs: FileSystem,
@@ -18,6 +19,7 @@ export async function refuseOtherLog(
   { type, format }: Pick<DirectoryOptions, 'type' | 'format'>,
 ): Promise<void> {
   const entries = await fs.readdir(names.directory).catch(() => []);
+  refuseDirectories(names.directory, entries);
   const files = entries.flatMap(({ name, directory }) => (directory ? [] : [name]));
   const wrapped = files.flatMap((name) => wrapNumber(name) ?? []);
   const segments = files.flatMap((name) => segmentNumber(name) ?? []);
@@ -42,6 +44,21 @@ export async function refuseOtherLog(
     const remedy = `${directory} holds a log in format ${other.name}, open it with format: ${other.name}, or use another directory`;
     throw new InvalidConfigError([`format: "${format.name}" is not allowed; ${remedy}`]);
   }
+}
+
+/**
+ * Refuses a log among whose files there are directories of their names: one would count as a truncation under way,
+ * another would fail a step of the log in its middle.
+ * @throws {StorageIoError} `IO_ERROR`
+ */
+export function refuseDirectories(
+  directory: string,
+  entries: readonly { name: string; directory: boolean }[],
+): void {
+  const found = entries.find((entry) => entry.directory && isBeside(entry.name));
+  if (found === undefined) return;
+  const path = join(directory, found.name);
+  throw new StorageIoError(`${path} is a directory, and a file of the log has that name; move it away`);
 }
 
 /** Up to `length` bytes from the start of a file. */

@@ -56,18 +56,11 @@ export async function recoverFile(
     wasClosed = !mayBeTorn,
   }: RecoverOptions,
 ): Promise<RecoveredFile> {
-  const head = Buffer.alloc(format.headBytes);
-  if (head.length > 0) await handle.read(head, 0, head.length, 0);
-  const isBare = head.length === 0;
-  const status = isBare ? (wasClosed ? 'closed' : 'opened') : format.readStatus(head);
+  const status = await readStatus(handle, format, wasClosed);
   let torn = mayBeTorn && status !== 'closed';
-  let scan = new Collector(format);
-  let result = await scanFile(handle, size, format, scan.onItem, knownOurs, scan.onPlainItem);
+  let { scan, result } = await collect(handle, size, format, knownOurs);
   const ours = knownOurs || result.isMixed;
-  if (result.isMixed) {
-    scan = new Collector(format);
-    result = await scanFile(handle, size, format, scan.onItem, ours, scan.onPlainItem);
-  }
+  if (result.isMixed) ({ scan, result } = await collect(handle, size, format, ours));
   const stored = storedTo(scan.generation);
   const synced = Math.max(result.synced, stored);
   const tear = torn
@@ -76,10 +69,7 @@ export async function recoverFile(
   // The last thing that was stored is spoilt. What may be torn after it cannot be told from it, and stays as well.
   if (result.end < stored) torn = false;
   const before = result;
-  if (tear !== undefined) {
-    scan = new Collector(format);
-    result = await scanFile(handle, tear.start, format, scan.onItem, ours, scan.onPlainItem);
-  }
+  if (tear !== undefined) ({ scan, result } = await collect(handle, tear.start, format, ours));
   const damage = result.gaps.map((gap) => toDamage(path, gap));
   if (status === undefined && size > format.headBytes) damage.unshift(headDamage(path, format.headBytes));
   const tail = tear === undefined ? result.badTail : before.end - tear.start + before.badTail;
@@ -99,9 +89,33 @@ export async function recoverFile(
     badBytes: torn ? tail : 0,
     // Whole items are cut with the tear; or nothing says that the file is ours at all.
     cutNeedsCopy:
-      tear !== undefined || (tail > 0 && (status === undefined || (isBare && scan.generation === undefined))),
+      tear !== undefined ||
+      (tail > 0 && (status === undefined || (format.headBytes === 0 && scan.generation === undefined))),
     status,
   };
+}
+
+/** What the head says; a file without one is what is known of its log. */
+async function readStatus(
+  handle: Pick<FileHandle, 'read'>,
+  format: LogFormat,
+  wasClosed: boolean,
+): Promise<FileStatus | undefined> {
+  if (format.headBytes === 0) return wasClosed ? 'closed' : 'opened';
+  const head = Buffer.alloc(format.headBytes);
+  await handle.read(head, 0, head.length, 0);
+  return format.readStatus(head);
+}
+
+/** Reads a file up to an end. */
+async function collect(
+  handle: Pick<FileHandle, 'read'>,
+  end: number,
+  format: LogFormat,
+  ours: boolean,
+): Promise<{ scan: Collector; result: ScanResult }> {
+  const scan = new Collector(format);
+  return { scan, result: await scanFile(handle, end, format, scan.onItem, ours, scan.onPlainItem) };
 }
 
 /** Bytes after the last item of an opened file that were something once; after them may lie zeros for later writes. */

@@ -1,17 +1,12 @@
-import type { Frame, Item, Trailer } from '../format/item.js';
+import type { Frame, Item } from '../format/item.js';
 import { emptyPlainItem, type PlainItem } from '../format/plain-item.js';
-import { type ItemLine, type LogFormat, SMALL_BYTES } from '../format/log-format.js';
+import type { LogFormat } from '../format/log-format.js';
 import type { FileHandle } from '../io/file-system.js';
 import { ForwardWindow } from './forward-window.js';
+import { PrecedingItems } from './preceding-items.js';
 
 /** Bytes read at a time. */
 const CHUNK = 1 << 20;
-/**
- * After damage, everything that looks like an item is read whole to see whether it is one. A value may be made of
- * nothing but such places, each of which ends at the end of the value, so what is read for nothing is bounded, and the
- * work stays in proportion to the file. Beyond that, what looks like a large item counts as damaged.
- */
-const CREDIT_PER_BYTE = 4;
 
 /** A stretch of a file that is no item. */
 export interface Gap {
@@ -58,132 +53,83 @@ export async function scanFile(
 ): Promise<ScanResult> {
   const window = new ForwardWindow(file, size, CHUNK);
   try {
-    return await scan(window, format, onItem, knownOurs, onPlainItem);
+    return await new Scan(window, format, onItem, new PrecedingItems(size, knownOurs), onPlainItem).run();
   } finally {
     await window.settled();
   }
 }
 
-async function scan(
-  window: ForwardWindow,
-  format: LogFormat,
-  onItem: OnItem,
-  knownOurs: boolean,
-  onPlainItem: OnPlainItem | undefined,
-): Promise<ScanResult> {
-  const { size } = window;
-  const gaps: Gap[] = [];
-  let items = 0;
-  let at = format.headBytes;
-  let end = at;
-  let bad: { start: number; reason: string } | undefined;
-  const line = new Line(size, knownOurs);
-  const plain = emptyPlainItem();
-  const readPlain = onPlainItem && format.readPlainItem;
-  while (at < size) {
-    if (bad === undefined && readPlain !== undefined) {
-      const from = at;
-      const bytes = window.heldFrom(from);
-      for (; readPlain(bytes, at - from, at, plain); at = end = from + plain.end) {
-        onPlainItem!(plain, at, bytes, from);
-        line.add(plain);
-        items++;
-      }
-      if (at >= size) break;
-    }
-    const looked = format.itemAt(window, at, bad === undefined ? undefined : line);
-    const found = looked instanceof Promise ? await looked : looked;
-    if ('reason' in found) {
-      bad ??= { start: at, reason: found.reason };
-      const next = await format.nextStart(window, at + 1);
-      if (next === undefined) break;
-      at = next;
-      continue;
-    }
-    const { item, frame, bytes } = found;
-    const tried = bad === undefined ? 0 : bytes.length;
-    if (bad !== undefined) {
-      gaps.push({
-        ...bad,
-        end: at,
-        sequenceBefore: line.sequence,
-        sequenceAfter: item.trailer?.sequence,
-        syncedAfter: item.trailer?.synced,
-      });
-      bad = undefined;
-    }
-    onItem(item, frame, bytes);
-    line.add(item.trailer, tried);
-    items++;
-    at = end = frame.end;
-  }
-  const badTail = bad === undefined ? 0 : await lastNonZero(window, bad.start);
-  return {
-    end,
-    badTail,
-    tailReason: bad?.reason ?? '',
-    gaps,
-    items,
-    synced: line.synced,
-    isMixed: line.isMixed,
-  };
-}
+/** One walk through a file. */
+class Scan {
+  private readonly gaps: Gap[] = [];
+  private readonly plain = emptyPlainItem();
+  private items = 0;
+  private at: number;
+  /** Where the last whole item ends. */
+  private end: number;
+  /** Where what is no item begins, while it is passed over. */
+  private bad: { start: number; reason: string } | undefined;
 
-/**
- * What the items of a file met so far say, so that after damage nothing passes for an item of this file that is
- * none: a value may hold bytes that look like one, and whoever sends values may know the format.
- */
-export class Line implements ItemLine {
-  sequence: number | undefined;
-  synced = 0;
-  private generation: number | undefined;
-  private bareLast = false;
-  /** Bytes that may still be read after damage for what may turn out to be no item. */
-  private credit: number;
-  private guessed = false;
-
-  /**
-   * @param size of the file
-   * @param knownOurs the file's items have trailers, although none was met yet
-   */
   constructor(
-    size: number,
-    private readonly knownOurs = false,
+    private readonly window: ForwardWindow,
+    private readonly format: LogFormat,
+    private readonly onItem: OnItem,
+    private readonly preceding: PrecedingItems,
+    private readonly onPlainItem: OnPlainItem | undefined,
   ) {
-    this.credit = CREDIT_PER_BYTE * size;
+    this.at = this.end = format.headBytes;
   }
 
-  get isMixed(): boolean {
-    return this.guessed && this.generation !== undefined;
-  }
-
-  /** @param tried bytes of an item after damage: they were not read for nothing */
-  add(trailer: Trailer | undefined, tried = 0): void {
-    this.credit += tried;
-    this.bareLast = trailer === undefined;
-    if (trailer === undefined) return;
-    this.generation = trailer.generation;
-    this.sequence = trailer.sequence;
-    this.synced = Math.max(this.synced, trailer.synced);
-  }
-
-  mayTry(bytes: number): boolean {
-    if (bytes <= SMALL_BYTES) return true;
-    if (bytes > this.credit) return false;
-    this.credit -= bytes;
-    return true;
-  }
-
-  /** Could an item with this trailer (undefined: Erlang's, which has none) come next, at this position? */
-  allows(trailer: Trailer | undefined, at: number): boolean {
-    if (trailer === undefined) {
-      if (this.bareLast) return true;
-      if (this.knownOurs || this.generation !== undefined) return false;
-      return (this.guessed = true);
+  async run(): Promise<ScanResult> {
+    const { window, format, preceding } = this;
+    const { size } = window;
+    while (this.at < size) {
+      this.takePlain();
+      if (this.at >= size) break;
+      const looked = format.itemAt(window, this.at, this.bad === undefined ? undefined : preceding);
+      const found = looked instanceof Promise ? await looked : looked;
+      if ('item' in found) {
+        this.take(found.item, found.frame, found.bytes);
+        continue;
+      }
+      this.bad ??= { start: this.at, reason: found.reason };
+      const next = await format.nextStart(window, this.at + 1);
+      if (next === undefined) break;
+      this.at = next;
     }
-    if (trailer.synced > at) return false;
-    if (this.generation !== undefined && trailer.generation !== this.generation) return false;
-    return this.sequence === undefined || trailer.sequence > this.sequence;
+    const { end, gaps, items, bad } = this;
+    const badTail = bad === undefined ? 0 : await lastNonZero(window, bad.start);
+    const tailReason = bad?.reason ?? '';
+    return { end, badTail, tailReason, gaps, items, synced: preceding.synced, isMixed: preceding.isMixed };
+  }
+
+  /** Takes plain items for as long as one follows the other in what was read: of most files nearly all. */
+  private takePlain(): void {
+    const { format, onPlainItem, plain, preceding, at: from } = this;
+    const { readPlainItem: readPlain } = format;
+    if (this.bad !== undefined || onPlainItem === undefined || readPlain === undefined) return;
+    const bytes = this.window.heldFrom(from);
+    let at = from;
+    for (; readPlain(bytes, at - from, at, plain); at = from + plain.end) {
+      onPlainItem(plain, at, bytes, from);
+      preceding.add(plain);
+      this.items++;
+    }
+    this.at = this.end = at;
+  }
+
+  private take(item: Item, frame: Frame, bytes: Buffer): void {
+    const { bad, preceding } = this;
+    if (bad !== undefined) {
+      const { sequence, synced } = item.trailer ?? {};
+      const around = { sequenceBefore: preceding.sequence, sequenceAfter: sequence, syncedAfter: synced };
+      this.gaps.push({ ...bad, end: this.at, ...around });
+    }
+    this.bad = undefined;
+    this.onItem(item, frame, bytes);
+    preceding.add(item.trailer, bad === undefined ? 0 : bytes.length);
+    this.items++;
+    this.at = this.end = frame.end;
   }
 }
 

@@ -1,4 +1,4 @@
-import { IndexDamagedError } from '../index/indexed-keys.js';
+import { IndexDamagedError } from '../index/index-blocks.js';
 import { UnfinishedStepError } from './durable-files.js';
 import type { FileMaker } from './file-maker.js';
 import type { LogDirectory } from './log-directory.js';
@@ -83,6 +83,8 @@ export class SegmentCompaction {
     let started = performance.now();
     const { rest } = this;
     this.joined = rest.map(({ keys }) => keys);
+    // Nothing could be merged, whatever a join of all keys would tell.
+    refuseDamage(rest[0]!);
     const count = this.stretchOf(rest);
     const verdicts = await joinSegments(rest.slice(0, count), rest.slice(count), this.slices);
     for (let from = 0; from < count;) {
@@ -153,6 +155,8 @@ export class SegmentCompaction {
     try {
       for (const { number, end, lastSequence } of merged)
         files.push({ file: await this.log.left.openOrRead(number, number, end), lastSequence });
+      // A truncation may be waiting for this, and nothing runs between before it is over.
+      if (this.options.isStopped()) throw new StoppedError();
       // Ahead of writers, who may be waiting for this.
       await this.writer.between(async () => {
         if (this.writer.failed !== undefined) throw this.writer.failed;

@@ -1,3 +1,4 @@
+import { Heap, type Ranked } from './heap.js';
 import type { LogFile } from './log-file.js';
 import type { FileKeys, KeyPage } from './memory-keys.js';
 import type { TimeSlices } from './time-slices.js';
@@ -66,7 +67,7 @@ export async function joinSegments(
   const files = [...segments, ...newer];
   const verdicts = segments.map((file) => new SegmentVerdict(file, file.keys));
   const bytes = Math.min(MAX_READ_BYTES, READ_BYTES / files.length);
-  const cursors = new CursorHeap();
+  const cursors = new Heap<Cursor>();
   for (const [age, file] of files.entries()) {
     const cursor = new Cursor(age, file.keys.pages(bytes), verdicts[age]);
     if (await cursor.load()) cursors.push(cursor);
@@ -85,7 +86,7 @@ export async function joinSegments(
 }
 
 /** Walks the keys of one segment. */
-class Cursor {
+class Cursor implements Ranked<Cursor> {
   /** The key it stands on. */
   key = '';
   private page: KeyPage | undefined;
@@ -99,6 +100,11 @@ class Cursor {
     private readonly pages: AsyncGenerator<KeyPage>,
     private readonly verdict: SegmentVerdict | undefined,
   ) {}
+
+  /** By the keys they stand on, and among equal keys the newest segment first. */
+  isBefore(other: Cursor): boolean {
+    return this.key < other.key || (this.key === other.key && this.age > other.age);
+  }
 
   get isDeleted(): boolean {
     return this.page!.isDeletedAt(this.index);
@@ -125,53 +131,4 @@ class Cursor {
     this.key = value.keyAt(0);
     return true;
   }
-}
-
-/** Cursors by the key they stand on, and among equal keys the newest segment first. */
-class CursorHeap {
-  private readonly cursors: Cursor[] = [];
-
-  get top(): Cursor | undefined {
-    return this.cursors[0];
-  }
-
-  push(cursor: Cursor): void {
-    const { cursors } = this;
-    let at = cursors.push(cursor) - 1;
-    while (at > 0) {
-      const parent = (at - 1) >>> 1;
-      if (!isBefore(cursor, cursors[parent]!)) break;
-      cursors[at] = cursors[parent]!;
-      at = parent;
-    }
-    cursors[at] = cursor;
-  }
-
-  /** Removes the first one. */
-  pop(): void {
-    const last = this.cursors.pop()!;
-    if (this.cursors.length === 0) return;
-    this.cursors[0] = last;
-    this.sink();
-  }
-
-  /** The first one stands on another key now. */
-  sink(): void {
-    const { cursors } = this;
-    const cursor = cursors[0]!;
-    let at = 0;
-    for (;;) {
-      let child = 2 * at + 1;
-      if (child >= cursors.length) break;
-      if (child + 1 < cursors.length && isBefore(cursors[child + 1]!, cursors[child]!)) child++;
-      if (!isBefore(cursors[child]!, cursor)) break;
-      cursors[at] = cursors[child]!;
-      at = child;
-    }
-    cursors[at] = cursor;
-  }
-}
-
-function isBefore(a: Cursor, b: Cursor): boolean {
-  return a.key < b.key || (a.key === b.key && a.age > b.age);
 }

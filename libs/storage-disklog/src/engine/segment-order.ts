@@ -17,8 +17,8 @@ export interface FoundSegment extends SegmentRecord {
 
 /**
  * The segments of a compact log, oldest first, the current one last; undefined where the log is `log` alone. Files that
- * the list does not name are removed: they were being made, or are merged into others. A damaged or missing list is
- * made anew out of the files.
+ * the list does not name are removed: they were being made, or are merged into others. A damaged or missing list, or one
+ * that is older than the files, is made anew out of them.
  * @param check takes the number of the current segment before the list or a segment is changed, and may refuse it
  * @throws {LogCorruptError} `LOG_CORRUPT` where a file is missing
  */
@@ -34,7 +34,7 @@ export async function findSegments(
     if (isErrno(error, 'ENOENT')) return undefined;
     throw error;
   });
-  const list = bytes === undefined ? undefined : readSegmentList(bytes);
+  const list = await currentList(fs, names, bytes, numbers, options.format);
   if (list !== undefined) return settle(fs, names, found, list, check);
   const isOne = bytes === undefined && numbers.every((number) => number === 0);
   const order = isOne ? [] : await findSegmentOrder(fs, names, numbers, options.format);
@@ -45,10 +45,42 @@ export async function findSegments(
   }
   const segments = await settle(fs, names, found, order, check);
   const [file, length] = [names.segments, bytes?.length ?? 0];
-  const reason = 'the list of segments is missing or damaged; it is made anew out of the files';
+  const reason = 'the list of segments is missing, damaged or outdated; it is made anew out of the files';
   options.onEvent({ type: 'damaged', file, offset: 0, length, reason });
   await replaceFile(fs, names.segments, writeSegmentList(order), names.unfinishedSegments, names.directory);
   return segments;
+}
+
+/**
+ * The records of a list; undefined where it is damaged, or of an earlier time than the files: restored alone, or copied
+ * while the log was written. What it does not name must not be removed then.
+ *
+ * A crash leaves beside the segments of the list empty ones, that were to be the next, and those that were merged or being
+ * made by it. All of these hold items that had been left when the current one was begun, so its own are newer, if there are
+ * any: their numbers go on from the highest there was, and all that no list names is gone, for good, before an opened log
+ * takes its first write. An unnamed segment with newer items than the current one was written after the list.
+ *
+ * @param numbers of all segments that are there
+ */
+export async function currentList(
+  fs: FileSystem,
+  names: LogNames,
+  bytes: Buffer | undefined,
+  numbers: readonly number[],
+  format: LogFormat,
+): Promise<readonly SegmentRecord[] | undefined> {
+  const list = bytes === undefined ? undefined : readSegmentList(bytes);
+  if (list === undefined) return undefined;
+  const named = new Set(list.map(({ number }) => number));
+  const unnamed = numbers.filter((number) => !named.has(number));
+  const others = await findSegmentOrder(fs, names, unnamed, format);
+  const newest = Math.max(0, ...others.map(({ lastSequence }) => lastSequence));
+  // Nearly always, and without a look at the current one.
+  if (list.some(({ lastSequence }) => lastSequence >= newest)) return list;
+  const [current] = await findSegmentOrder(fs, names, [list.at(-1)!.number], format);
+  if (current === undefined) return undefined;
+  // Merging drops items, the newest of those that were left too: beside an empty current file they tell nothing.
+  return current.lastSequence === 0 || current.lastSequence >= newest ? list : undefined;
 }
 
 async function settle(
@@ -94,9 +126,13 @@ export async function findSegmentOrder(
     const path = names.file(number);
     const handle = new PooledFile(fs, path);
     try {
-      const size = (await fs.size(path)) ?? 0;
+      const size = await fs.size(path);
+      if (size === undefined) continue;
       const { generation = number, lastSequence = 0 } = await recoverFile(handle, path, size, { format });
       records.push({ number, generation, end: 0, lastSequence, clean });
+    } catch (error) {
+      // The merging of a log that is looked at while it is written may have removed it.
+      if ((await fs.size(path)) !== undefined) throw error;
     } finally {
       await handle.close();
     }
@@ -117,11 +153,14 @@ async function removeOthers(
   kept: readonly number[],
 ): Promise<void> {
   const isKept = new Set(kept);
-  for (const name of found) {
+  const isOther = (name: string) => {
     const number = segmentNumber(withoutIndex(name));
-    if (number === undefined || (isKept.has(number) && !name.endsWith('.new'))) continue;
-    await fs.unlink(join(names.directory, name));
-  }
+    return number !== undefined && (!isKept.has(number) || name.endsWith('.new'));
+  };
+  const others = found.filter(isOther);
+  for (const name of others) await fs.unlink(join(names.directory, name));
+  // What came back after a power loss could have newer items than what is written from here on.
+  if (others.length > 0) await fs.syncDirectory(names.directory);
 }
 
 async function sizeOf(fs: FileSystem, names: LogNames, { number, end }: SegmentRecord): Promise<number> {

@@ -1,7 +1,7 @@
 import { type SyncNames, withDirectory, withoutReturn, writeFresh } from './durable-files.js';
 import type { FileMaker } from './file-maker.js';
 import type { LogDirectory } from './log-directory.js';
-import type { LogFile } from './log-file.js';
+import { type LogFile, pinAll } from './log-file.js';
 import { type SegmentRecord, writeSegmentList } from './segment-list.js';
 
 /** What the list of segments says of a file that was left. */
@@ -120,7 +120,7 @@ export class Segments {
         file === log.current.file ? openRecord(file.number, file.generation) : this.recordOf(file),
       );
       await this.writeList(records);
-      for (const file of inputs) file.pin();
+      pinAll(inputs);
       await withoutReturn(async () => {
         await this.switchList(syncNames);
         log.files = files;

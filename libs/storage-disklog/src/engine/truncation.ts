@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { writeIndexFile } from '../format/headers.js';
-import type { FileHandle } from '../io/file-system.js';
+import { type FileHandle, isErrno } from '../io/file-system.js';
 import { writeAll } from '../io/write-all.js';
 import { type SyncNames, withoutReturn, writeFresh } from './durable-files.js';
 import type { FileMaker } from './file-maker.js';
@@ -61,7 +61,7 @@ export class Truncation {
   async removeFiles(): Promise<void> {
     const { fs, names, options } = this.maker;
     await fs.unlink(names.end);
-    await fs.unlink(names.left);
+    await this.removeSummary();
     await fs.unlink(names.segments);
     await fs.unlink(names.halt);
     const numberOf = options.type === 'compact' ? segmentNumber : wrapNumber;
@@ -70,6 +70,14 @@ export class Truncation {
       if (numberOf(withoutIndex(name)) !== undefined) await fs.unlink(join(names.directory, name));
     }
     await this.syncNames();
+  }
+
+  /** It may be a directory, which is no reason to break off. */
+  private async removeSummary(): Promise<void> {
+    const { fs, names } = this.maker;
+    await fs.unlink(names.left).catch((error: unknown) => {
+      if (!isErrno(error, 'EISDIR', 'EPERM')) throw error;
+    });
   }
 
   /**

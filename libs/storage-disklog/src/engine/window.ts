@@ -50,12 +50,15 @@ export async function readInto(
 
 /** A moving view of a file, for those who look here and there; {@link ForwardWindow} is for reading one through. */
 export class Window extends ReadBytes implements ByteWindow {
+  /** @param beginning bytes of the file that were read already */
   constructor(
     private readonly file: Pick<FileHandle, 'read'>,
     readonly size: number,
     private readonly chunk = CHUNK,
+    beginning: Buffer = NOTHING,
   ) {
     super();
+    this.buffer = beginning;
   }
 
   /** Like {@link view}, for a few bytes somewhere ahead: the window stays where it is. */

@@ -1,15 +1,15 @@
 import { join } from 'node:path';
 import { LogCorruptError } from '@genrocks/storage';
 import { type FileStatus, readIndexFile, type WrapIndex } from '../format/headers.js';
-import { MAX_FRAME_HEAD, parseTrailer, readFrame, readTrailer, TRAILER_SIZE } from '../format/item.js';
+import { MAX_FRAME_HEAD } from '../format/item.js';
 import type { LogFormat } from '../format/log-format.js';
 import type { IndexFooter } from '../index/index-file.js';
 import { IndexedKeys } from '../index/indexed-keys.js';
 import { type FileHandle, type FileStamp, type FileSystem, isErrno } from '../io/file-system.js';
+import { firstGeneration, START_BYTES } from './first-generation.js';
 import type { LeftSummary } from './left-summary.js';
 import { type LogNames, withoutIndex, wrapNumber } from './names.js';
 import { TimeSlices } from './time-slices.js';
-import { Window } from './window.js';
 
 /** What the first bytes of a wrap log's file say. */
 export interface FileSummary {
@@ -150,11 +150,8 @@ export async function lookAtFile(
     const start = Buffer.alloc(Math.min(size, START_BYTES));
     handle.readSync(start, 0, start.length, 0);
     const stated = format.readStatus(start.subarray(0, headBytes + MAX_FRAME_HEAD));
-    const generation = await (headBytes === 0
-      ? generationOfLine(handle, format, size)
-      : firstGeneration(handle, start, size, headBytes, () =>
-          IndexedKeys.footer(fs, names.keyIndex(number)),
-        ));
+    const readIndexed = () => IndexedKeys.footer(fs, names.keyIndex(number));
+    const generation = await firstGeneration({ handle, size, start, readIndexed }, format);
     const empty =
       size < headBytes ||
       (generation === undefined && (await isZero(handle, stated === undefined ? 0 : headBytes, size)));
@@ -180,51 +177,6 @@ async function statusOf(
   return (await fs.size(names.keyIndex(number))) === undefined ? 'opened' : undefined;
 }
 
-async function generationOfLine(
-  handle: FileHandle,
-  format: LogFormat,
-  size: number,
-): Promise<number | undefined> {
-  const found = await format.itemAt(new Window(handle, size, FIRST_LINE), 0);
-  return 'item' in found ? found.item.trailer?.generation : undefined;
-}
-
-/**
- * Reads and checks the first item: its trailer decides which file is the newest. A large one is not read for that where
- * the file's index, which has a checksum of its own, is of the same generation: a thousand files may begin with a
- * megabyte each.
- */
-async function firstGeneration(
-  handle: FileHandle,
-  start: Buffer,
-  size: number,
-  headBytes: number,
-  readIndexed: () => IndexFooter | undefined,
-): Promise<number | undefined> {
-  const frame = readFrame(start, headBytes, Math.min(start.length, headBytes + MAX_FRAME_HEAD));
-  if (frame === undefined || frame.end > size) return undefined;
-  if (frame.end - frame.termStart <= TRAILER_SIZE) return undefined;
-  let bytes = start.subarray(frame.start, frame.end);
-  if (frame.end > start.length) {
-    const stated = statedGeneration(handle, frame.end);
-    const indexed = readIndexed();
-    if (indexed?.logEnd === size && indexed.generation === stated) return stated;
-    if (frame.end - frame.start > MAX_CHECKED_ITEM) return undefined;
-    bytes = Buffer.alloc(frame.end - frame.start);
-    await handle.read(bytes, 0, bytes.length, frame.start);
-  }
-  const moved = { ...frame, start: 0, termStart: frame.termStart - frame.start, end: bytes.length };
-  const trailer = readTrailer(bytes, moved, frame.start);
-  return trailer === undefined || 'reason' in trailer ? undefined : trailer.generation;
-}
-
-/** What the trailer of an item says that ends here, unchecked. */
-function statedGeneration(handle: FileHandle, end: number): number | undefined {
-  const bytes = Buffer.alloc(TRAILER_SIZE);
-  handle.readSync(bytes, 0, TRAILER_SIZE, end - TRAILER_SIZE);
-  return parseTrailer(bytes, 0)?.generation;
-}
-
 /** Is every byte zero? Answers at the first that is not. */
 async function isZero(handle: FileHandle, from: number, size: number): Promise<boolean> {
   const chunk = Buffer.alloc(64 << 10);
@@ -238,14 +190,6 @@ async function isZero(handle: FileHandle, from: number, size: number): Promise<b
 }
 
 const ZEROS = Buffer.alloc(64 << 10);
-/** The first line of a file is mostly shorter. */
-const FIRST_LINE = 16 << 10;
-
-/** Read of every file: its head and, as a rule, the first item. */
-const START_BYTES = 8 << 10;
-/** A first item above this size is not read just to learn its generation. */
-const MAX_CHECKED_ITEM = 16 << 20;
-
 async function readIndex(fs: FileSystem, names: LogNames): Promise<WrapIndex | undefined> {
   try {
     return readIndexFile(await fs.readFile(names.index));

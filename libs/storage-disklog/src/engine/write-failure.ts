@@ -37,13 +37,21 @@ export class WriteFailure {
     return this.failure;
   }
 
-  /** Every error that a caller gets has a code; a step that broke off in the middle ends the writing. */
-  explain(error: unknown): GenRocksError {
+  /**
+   * Every error that a caller gets has a code; a step that broke off in the middle ends the writing.
+   * @param details of an error of the system: what is known of the write
+   */
+  explain(error: unknown, details: { nothingStored?: true } = {}): GenRocksError {
     if (error instanceof GenRocksError) return error;
     if (error instanceof UnfinishedStepError) return this.end(error.cause);
     if (isNoSpace(error)) return this.noSpace(error);
     const { message } = error as Error;
-    return new StorageIoError(`cannot write ${this.name}: ${message}`, error, isOutOfDescriptors(error));
+    return new StorageIoError(
+      `cannot write ${this.name}: ${message}`,
+      error,
+      isOutOfDescriptors(error),
+      details,
+    );
   }
 
   noSpace(cause: unknown): NoSpaceError {

@@ -12,7 +12,7 @@ export const TUPLE_HEAD = 2;
 export const BINARY_HEAD = 5;
 export const TIMESTAMP_SIZE = 9;
 /** ATOM_EXT, which every OTP release reads, `uint16` length and the name. */
-export const TOMBSTONE_TERM = Buffer.concat([
+export const TOMBSTONE_TERM: Buffer = Buffer.concat([
   Buffer.from([100, 0, TOMBSTONE.length]),
   Buffer.from(TOMBSTONE, 'latin1'),
 ]);

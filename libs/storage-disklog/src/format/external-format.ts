@@ -15,9 +15,10 @@ import {
 import {
   type ByteWindow,
   type Found,
-  type ItemLine,
   type LogFormat,
   MISFIT,
+  type NoItem,
+  type Preceding,
   SMALL_BYTES,
   TOO_MANY,
 } from './log-format.js';
@@ -93,17 +94,19 @@ export const externalFormat: LogFormat = {
     }
     return reader.item ?? { reason: 'the item is cut short' };
   },
-  itemAt(window, at, line) {
+  itemAt(window, at, preceding) {
     const held = window.heldFrom(at);
     let newline = held.subarray(0, SMALL_BYTES).indexOf(NEWLINE);
-    if (newline < 0 && line?.mayTry(held.length) === false) return { reason: TOO_MANY };
+    if (newline < 0 && preceding?.mayTry(held.length) === false) return { reason: TOO_MANY };
     if (newline < 0) newline = held.indexOf(NEWLINE, SMALL_BYTES);
     const reader = new ItemReader(at);
-    if (newline < 0) return readItemAt(window, at, line);
+    if (newline < 0) return readItemAt(window, at, preceding);
     const bytes = held.subarray(0, newline + 1);
     const problem = reader.add(bytes);
     if (problem !== undefined) return problem;
-    return reader.item === undefined ? readItemAt(window, at, line) : found(reader.item, at, bytes, line);
+    return reader.item === undefined
+      ? readItemAt(window, at, preceding)
+      : found(reader.item, at, bytes, preceding);
   },
   nextStart,
 };
@@ -179,15 +182,15 @@ class ItemReader {
   }
 }
 
-async function readItemAt(window: ByteWindow, at: number, line: ItemLine | undefined): Promise<Found> {
+async function readItemAt(window: ByteWindow, at: number, preceding: Preceding | undefined): Promise<Found> {
   const reader = new ItemReader(at);
   for (let end = 0; ;) {
-    const next = await lineEnd(window, at, end, line);
+    const next = await lineEnd(window, at, end, preceding);
     if (typeof next !== 'number') return next;
     const problem = reader.add((await window.view(at, next)).subarray(end));
     if (problem !== undefined) return problem;
     end = next;
-    if (reader.item !== undefined) return found(reader.item, at, await window.view(at, end), line);
+    if (reader.item !== undefined) return found(reader.item, at, await window.view(at, end), preceding);
   }
 }
 
@@ -196,19 +199,21 @@ async function lineEnd(
   window: ByteWindow,
   at: number,
   from: number,
-  line: ItemLine | undefined,
-): Promise<number | BadItem> {
+  preceding: Preceding | undefined,
+): Promise<number | NoItem> {
   const most = Math.min(window.size - at, from + MAX_LINE);
   for (let wanted = from + (64 << 10), searched = from; ; wanted = from + (wanted - from) * 4) {
-    if (line?.mayTry(Math.min(wanted, most) - searched) === false) return { reason: TOO_MANY };
+    if (preceding?.mayTry(Math.min(wanted, most) - searched) === false) return { reason: TOO_MANY };
     const bytes = await window.view(at, Math.min(wanted, most));
     const newline = bytes.indexOf(NEWLINE, searched);
     if (newline >= 0) return newline + 1;
     if (wanted >= most) break;
     searched = bytes.length;
   }
-  if (most === from) return { reason: 'the batch is cut short' };
-  return { reason: at + most < window.size ? 'the line is too long' : 'the line has no end' };
+  if (most === from) return { reason: 'the batch is cut short', isCut: true };
+  return at + most < window.size
+    ? { reason: 'the line is too long' }
+    : { reason: 'the line has no end', isCut: true };
 }
 
 /** After the next newline, or where a line of ours begins although the newline before it is damaged. */
@@ -238,8 +243,8 @@ function firstStart(bytes: Buffer): number {
   return Infinity;
 }
 
-function found(item: Item, at: number, bytes: Buffer, line: ItemLine | undefined): Found {
-  if (line?.allows(item.trailer, at) === false) return { reason: MISFIT };
+function found(item: Item, at: number, bytes: Buffer, preceding: Preceding | undefined): Found {
+  if (preceding?.allows(item.trailer, at) === false) return { reason: MISFIT };
   const frame: Frame = { start: at, termStart: at, end: at + bytes.length, legacy: false };
   return { item, frame, bytes };
 }

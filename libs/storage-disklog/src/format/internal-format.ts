@@ -20,7 +20,7 @@ import { readPlainItem } from './plain-item.js';
 import {
   type ByteWindow,
   type Found,
-  type ItemLine,
+  type Preceding,
   type LogFormat,
   MISFIT,
   TOO_MANY,
@@ -58,24 +58,25 @@ function readWholeItem(bytes: Buffer, position: number): Item | BadItem {
   return readItem(bytes, frame, position);
 }
 
-function itemAt(window: ByteWindow, at: number, line?: ItemLine): Found | Promise<Found> {
+function itemAt(window: ByteWindow, at: number, preceding?: Preceding): Found | Promise<Found> {
   // Most items lie whole in what was read last; awaiting each of them would cost more than reading it.
-  const head = line === undefined ? window.held(at, MAX_FRAME_HEAD) : undefined;
+  const head = preceding === undefined ? window.held(at, MAX_FRAME_HEAD) : undefined;
   const frame = head === undefined ? undefined : readFrame(head, 0, head.length);
   const bytes = frame === undefined ? undefined : window.held(at, frame.end);
-  return bytes === undefined ? readItemAt(window, at, line) : checkedItem(bytes, frame!, at);
+  return bytes === undefined ? readItemAt(window, at, preceding) : checkedItem(bytes, frame!, at);
 }
 
-async function readItemAt(window: ByteWindow, at: number, line: ItemLine | undefined): Promise<Found> {
+async function readItemAt(window: ByteWindow, at: number, preceding: Preceding | undefined): Promise<Found> {
   const head = await window.view(at, MAX_FRAME_HEAD);
   const frame = readFrame(head, 0, head.length);
   if (frame === undefined) return { reason: isZero(head) ? 'zeros' : 'no item starts here' };
   if (at + frame.end > window.size) return { reason: 'the item is cut short' };
   // Checked before the item is read whole: damage in a large value may leave many places that look like a head.
-  if (line !== undefined && !line.allows(await trailerAt(window, at, frame), at)) return { reason: MISFIT };
-  if (line?.mayTry(frame.end) === false) return { reason: TOO_MANY };
+  if (preceding !== undefined && !preceding.allows(await trailerAt(window, at, frame), at))
+    return { reason: MISFIT };
+  if (preceding?.mayTry(frame.end) === false) return { reason: TOO_MANY };
   const found = checkedItem(await window.view(at, frame.end), frame, at);
-  return 'item' in found && line?.allows(found.item.trailer, at) === false ? { reason: MISFIT } : found;
+  return 'item' in found && preceding?.allows(found.item.trailer, at) === false ? { reason: MISFIT } : found;
 }
 
 function checkedItem(bytes: Buffer, frame: Frame, at: number): Found {

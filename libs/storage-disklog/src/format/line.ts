@@ -20,7 +20,7 @@ const LINE_END = '"}\n';
 const CRC_DIGITS = 8;
 const SEAL_DIGITS = 8 + 1 + 14 + 1 + 12 + 1 + CRC_DIGITS;
 /** From the comma before the seal to the end of the line, the newline included. */
-const SEAL_BYTES = SEAL_HEAD.length + SEAL_DIGITS + LINE_END.length;
+export const SEAL_BYTES = SEAL_HEAD.length + SEAL_DIGITS + LINE_END.length;
 /** Where the checksum stands, from the end of the line. */
 const CRC_FROM_END = CRC_DIGITS + LINE_END.length;
 const SEAL = /^,"seal":"([0-9a-f]{8})\.([0-9a-f]{14})\.([0-9a-f]{12})\.([0-9a-f]{8})"\}\n$/;
@@ -87,15 +87,27 @@ export function sealLine(
   target.write(`${hex(crc, CRC_DIGITS)}${LINE_END}`, end - CRC_FROM_END, 'latin1');
 }
 
+/** What a seal says, unchecked; undefined where these last bytes of a line are none. */
+export function statedSeal(tail: Buffer): Trailer | undefined {
+  return parseSeal(tail.toString('latin1'));
+}
+
+function parseSeal(text: string): (Trailer & { readonly crc: number }) | undefined {
+  const digits = SEAL.exec(text)
+    ?.slice(1)
+    .map((part) => Number.parseInt(part, 16));
+  if (digits === undefined) return undefined;
+  const [generation, sequence, synced, crc] = digits as [number, number, number, number];
+  return { generation, sequence, synced, crc };
+}
+
 /** Reads and checks a whole line, its newline included, that stands at `position` of its file. */
 export function readLine(bytes: Buffer, position: number): Line | BadItem {
   const tail = bytes.toString('latin1', Math.max(0, bytes.length - SEAL_BYTES));
   if (!tail.startsWith(SEAL_HEAD)) return readUnsealed(bytes);
-  const digits = SEAL.exec(tail)
-    ?.slice(1)
-    .map((text) => Number.parseInt(text, 16));
-  if (digits === undefined) return { reason: 'the seal is not one' };
-  const [generation, sequence, synced, crc] = digits as [number, number, number, number];
+  const seal = parseSeal(tail);
+  if (seal === undefined) return { reason: 'the seal is not one' };
+  const { generation, sequence, synced, crc } = seal;
   if (checksum(bytes.subarray(0, bytes.length - CRC_FROM_END), position) !== crc)
     return { reason: 'checksum mismatch' };
   const fields = parseFields(bytes);

@@ -67,8 +67,8 @@ export interface LogFormat {
   /** Reads and checks the one item that these bytes are; it stands at `position` of its file. */
   readItem(bytes: Buffer, position: number): Item | BadItem;
 
-  /** The item at a file position. After damage it must fit the items before (`line`). */
-  itemAt(window: ByteWindow, at: number, line?: ItemLine): Found | Promise<Found>;
+  /** The item at a file position. After damage it must fit the items before (`preceding`). */
+  itemAt(window: ByteWindow, at: number, preceding?: Preceding): Found | Promise<Found>;
   /** Reads a plain item, as most are, out of a buffer; undefined where the format has none. */
   readonly readPlainItem?: (buffer: Buffer, start: number, position: number, into: PlainItem) => boolean;
   /** The next position, from `from` on, where an item might start. */
@@ -76,8 +76,12 @@ export interface LogFormat {
 }
 
 /** An item, its frame in file positions and its bytes; or why there is none. */
-export type Found =
-  { readonly item: Item; readonly frame: Frame; readonly bytes: Buffer } | { readonly reason: string };
+export type Found = { readonly item: Item; readonly frame: Frame; readonly bytes: Buffer } | NoItem;
+
+export interface NoItem extends BadItem {
+  /** The window ends before the lines of the item do. */
+  readonly isCut?: true;
+}
 
 /** A moving view of a file. */
 export interface ByteWindow {
@@ -93,7 +97,7 @@ export interface ByteWindow {
 }
 
 /** What the items of a file met so far say of those that may follow. */
-export interface ItemLine {
+export interface Preceding {
   /** Could an item with this trailer (undefined: one without) come next, at this position? */
   allows(trailer: Trailer | undefined, at: number): boolean;
   /** May so many bytes still be looked at to find out whether they are an item? */

@@ -1,7 +1,9 @@
 import * as fs from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
+import { setTimeout as pause } from 'node:timers/promises';
 import { isError } from '@genrocks/storage';
+import { type NameCalls, removeFile, replaceFile } from './windows-names.js';
 
 /**
  * The file calls the log makes, and no others: the seam where tests put faults, and where crash states are recorded.
@@ -36,6 +38,11 @@ export interface FileSystem {
   syncDirectory(path: string): Promise<void>;
   /** Holds a directory open, so that syncing it later needs no descriptor. */
   openDirectory(path: string): Promise<DirectoryHandle>;
+  /**
+   * As on Windows a directory in which a file is open cannot be moved, and a crash can leave files aside, which
+   * `finishNames` puts right.
+   */
+  readonly holdsNames?: boolean;
 }
 
 export interface DirectoryHandle {
@@ -164,8 +171,7 @@ function openForReading(path: string): number {
   }
 }
 
-/** The real file system. */
-export const nodeFileSystem: FileSystem = {
+const posixFileSystem: FileSystem = {
   async open(path, { write, create = false, durable = false }) {
     const { O_RDONLY, O_RDWR, O_CREAT, O_TRUNC } = fs.constants;
     const flags = (write ? O_RDWR : O_RDONLY) | (create ? O_CREAT | O_TRUNC : 0) | (durable ? DSYNC : 0);
@@ -220,6 +226,22 @@ export const nodeFileSystem: FileSystem = {
   syncDirectory,
   openDirectory,
 };
+
+/** The real file system. */
+export const nodeFileSystem: FileSystem =
+  process.platform === 'win32'
+    ? withWindowsNames(posixFileSystem, { rename: fs.promises.rename, unlink: call.unlink, pause })
+    : posixFileSystem;
+
+/** The same file system, by the rules for names that Windows has. */
+export function withWindowsNames(base: FileSystem, calls: NameCalls): FileSystem {
+  return {
+    ...base,
+    rename: (from, to) => replaceFile(calls, from, to),
+    unlink: (path) => removeFile(calls, path),
+    holdsNames: true,
+  };
+}
 
 /** Is this a system error with one of these codes? */
 export function isErrno(error: unknown, ...codes: string[]): boolean {

@@ -79,6 +79,13 @@ export class PooledFile implements Pick<FileHandle, 'read' | 'readSync' | 'close
     this.pool.forget(this);
   }
 
+  /** Takes a {@link pin} back: its name stays what it was. */
+  unpin(): void {
+    if (!this.pinned) return;
+    this.pinned = false;
+    if (this.handle !== undefined) this.pool.add(this);
+  }
+
   /** Closes the descriptor unless it is being read; the next read opens the file again. */
   suspend(): boolean {
     if (this.reading > 0 || this.handle === undefined) return this.handle === undefined;

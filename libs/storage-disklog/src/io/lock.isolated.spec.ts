@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Scratch } from '../__fixtures__/directories.js';
 
-// As on a platform without a prebuilt kernel lock, musl for example.
+// As on a platform without a prebuilt kernel lock, 32-bit ARM for example.
 vi.mock('node:module', async (original) => ({
   ...(await original<typeof import('node:module')>()),
   createRequire: () => () => {

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
-import { createRequire } from 'node:module';
-import { LockedError } from '@genrocks/storage';
+import { LockedError, StorageIoError } from '@genrocks/storage';
 import { isErrno } from './file-system.js';
+import { type KernelLocks, loadKernelLocks } from './kernel-locks.js';
 
 /**
  * Keeps a second process (or a second store in this one) out of a directory.
@@ -10,11 +10,8 @@ import { isErrno } from './file-system.js';
  * clean up and two starters can never both win. The file's text is only there to name the owner.
  */
 export interface DirectoryLock {
+  /** Once only. */
   release(): void;
-}
-
-interface KernelLocks {
-  tryLock(fd: number): boolean;
 }
 
 const kernelLocks = loadKernelLocks();
@@ -27,14 +24,42 @@ export function lockDirectory(path: string, what: string): DirectoryLock {
 }
 
 function lockByKernel(locks: KernelLocks, path: string, what: string): DirectoryLock {
-  const fd = fs.openSync(path, 'a+');
-  if (!locks.tryLock(fd)) {
+  // Not to append: Windows would not let such a file be truncated.
+  const fd = fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o644);
+  try {
+    if (!tryLock(locks, fd, what)) throw new LockedError(what, ownerOf(path));
+    fs.ftruncateSync(fd, 0);
+    fs.writeSync(fd, OWN_TEXT, 0);
+  } catch (error) {
     fs.closeSync(fd);
-    throw new LockedError(what, ownerIn(readText(path) ?? ''));
+    throw error;
   }
-  fs.ftruncateSync(fd, 0);
-  fs.writeSync(fd, OWN_TEXT);
   return { release: () => fs.closeSync(fd) };
+}
+
+function tryLock(locks: KernelLocks, fd: number, what: string): boolean {
+  try {
+    return locks.tryLock(fd);
+  } catch (error) {
+    // How Windows says that somebody else has the lock.
+    if (isErrno(error, 'EBUSY', 'EACCES')) return false;
+    if (!isErrno(error, 'ENOLCK', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL')) throw error;
+    // A lock by pid would not do: who shares such a file system may be on another machine.
+    const reason = `its file system takes no file locks (${(error as NodeJS.ErrnoException).code})`;
+    throw new StorageIoError(
+      `cannot lock ${what}: ${reason}; mount it with locks, or put log_dir on a local file system`,
+      error,
+    );
+  }
+}
+
+/** Undefined where the file does not tell, or cannot be read while somebody has it locked. */
+function ownerOf(path: string): number | undefined {
+  try {
+    return ownerIn(fs.readFileSync(path, 'utf8'));
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -50,6 +75,8 @@ function lockByPid(path: string, what: string): DirectoryLock {
       fs.linkSync(own, path);
       return { release: () => fs.rmSync(path, { force: true }) };
     } catch (error) {
+      if (isErrno(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'))
+        throw withoutLinks(what, error);
       if (!isErrno(error, 'EEXIST')) throw error;
     } finally {
       fs.rmSync(own, { force: true });
@@ -67,6 +94,15 @@ function lockByPid(path: string, what: string): DirectoryLock {
     }
     fs.rmSync(own, { force: true });
   }
+}
+
+function withoutLinks(what: string, error: unknown): StorageIoError {
+  const { code } = error as NodeJS.ErrnoException;
+  return new StorageIoError(
+    `cannot lock ${what}: its file system makes no hard links (${code}), and fs-native-extensions has no binary for ` +
+      `${process.platform}-${process.arch}; put log_dir on a file system that makes them`,
+    error,
+  );
 }
 
 /** The process that wrote this into a lock file, if it is alive. */
@@ -124,13 +160,5 @@ function isAlive(pid: number): boolean {
     return true;
   } catch (error) {
     return isErrno(error, 'EPERM');
-  }
-}
-
-function loadKernelLocks(): KernelLocks | undefined {
-  try {
-    return createRequire(import.meta.url)('fs-native-extensions') as KernelLocks;
-  } catch {
-    return undefined;
   }
 }

@@ -14,17 +14,23 @@ import {
 } from './manifest.js';
 import { findPartitions, type PartitionDirectory } from './partitions.js';
 
+/** How a backup is made. */
 export interface BackupOptions {
   /** Called for every partition that is in the copy. */
   readonly onPartition?: (partition: BackupPartition, reusedFiles: number) => void;
 }
 
+/** What a backup holds, and what of it was copied anew. */
 export interface BackupReport {
+  /** Where the backup is. */
   readonly directory: string;
+  /** Those that are in it. */
   readonly partitions: readonly BackupPartition[];
+  /** Of all its files. */
   readonly bytes: number;
   /** Files that the backup before this one had already, and that were not copied again. */
   readonly reusedFiles: number;
+  /** Files that were copied. */
   readonly copiedFiles: number;
   /** Partitions that were deleted while the backup ran. */
   readonly vanished: readonly string[];

@@ -3,6 +3,7 @@ import type { Damage } from '../engine/log-file.js';
 import { extentOf, stepsOf } from './file-steps.js';
 import type { LogSnapshot } from './log-snapshot.js';
 
+/** Which entries to dump. */
 export interface DumpOptions {
   /** Entries at most. */
   readonly limit?: number;

@@ -1,4 +1,4 @@
-import { type FileHandle, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { nodeFileSystem } from '../io/file-system.js';
 import { type DirectoryLock, lockDirectory } from '../io/lock.js';
@@ -114,9 +114,9 @@ export class StagedDirectory {
       if (!this.mayReplace) throw new TargetNotEmptyError(this.target, 'it came to be meanwhile');
       replaced = `${this.target}.${suffix}`;
       for (let n = 2; await exists(replaced); n++) replaced = `${this.target}.${suffix}.${n}`;
-      await rename(this.target, replaced);
+      await nodeFileSystem.rename(this.target, replaced);
     } else await rm(this.target, { recursive: true, force: true });
-    await rename(this.path, this.target);
+    await nodeFileSystem.rename(this.path, this.target);
     await nodeFileSystem.syncNames(this.target, this.base);
     await this.unlock();
     return replaced;

@@ -3,12 +3,19 @@ import { termToJson, utf8OrUndefined } from '../format/term.js';
 
 /** An entry of a log as one JSON object: text as it is, other bytes as base64, terms that are not binaries as JSON. */
 export interface EntryJson {
+  /** The key, where it is UTF-8. */
   key?: string;
+  /** The key, where it is not. */
   key_base64?: string;
+  /** The value, where it is UTF-8. */
   value?: string;
+  /** The value, where it is not. */
   value_base64?: string;
+  /** What Erlang wrote as another term than a binary, in JSON. */
   value_term?: unknown;
+  /** The key was deleted; there is no value. */
   deleted?: true;
+  /** When it was written, in milliseconds since 1970. */
   timestamp: number;
 }
 

@@ -13,11 +13,17 @@ import type { SnapshotFile } from './snapshot-file.js';
 import { limitsOf } from './repair.js';
 import type { Damage } from '../engine/log-file.js';
 
+/** What was written for Erlang. */
 export interface ExportReport {
+  /** Where it is. */
   readonly directory: string;
+  /** What to open it as. */
   readonly type: 'wrap' | 'halt';
+  /** Files of it. */
   readonly files: number;
+  /** Items in it; a batch of entries is one. */
   readonly items: number;
+  /** Entries in it. */
   readonly entries: number;
   /** The limits to open a wrap log with: `{size, {MaxNoBytes, MaxNoFiles}}`. */
   readonly limits?: { readonly maxNoBytes: number; readonly maxNoFiles: number };
@@ -37,8 +43,11 @@ export async function exportLog(snapshot: LogSnapshot, target: string): Promise<
   return staged(directory, async (path) => ({ ...(await new Export(snapshot, path).run()), directory }));
 }
 
+/** What was written of one partition. */
 export interface ExportedPartition extends ExportReport {
+  /** Its topic, by its path. */
   readonly topic: string;
+  /** Its number, from 0. */
   readonly partition: number;
 }
 

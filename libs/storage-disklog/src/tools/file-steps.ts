@@ -1,7 +1,8 @@
 import type { Frame, Item } from '../format/item.js';
 import { storedWhenClosed } from '../engine/log-end.js';
 import type { Damage } from '../engine/log-file.js';
-import { Line, scanFile } from '../engine/scanner.js';
+import { PrecedingItems } from '../engine/preceding-items.js';
+import { scanFile } from '../engine/scanner.js';
 import { Window } from '../engine/window.js';
 import type { SnapshotFile } from './snapshot-file.js';
 
@@ -76,22 +77,22 @@ export async function* stepsOf(file: SnapshotFile, end: number): AsyncGenerator<
   const { handle, path, status, size, isOurs, format } = file;
   if (status === undefined && size > 0) yield headDamage(path, Math.min(format.headBytes, size));
   const window = new Window(handle, end);
-  let line = new Line(size, isOurs);
+  let preceding = new PrecedingItems(size, isOurs);
   let isEmpty = true;
   let bad: { start: number; reason: string } | undefined;
   const damage = (until: number, sequenceAfter: number | undefined): FileStep => {
     const { start, reason } = bad!;
     return {
       type: 'damage',
-      damage: { file: path, start, end: until, reason, sequenceBefore: line.sequence, sequenceAfter },
+      damage: { file: path, start, end: until, reason, sequenceBefore: preceding.sequence, sequenceAfter },
     };
   };
   for (let at = format.headBytes; at < end;) {
-    const found = await format.itemAt(window, at, bad === undefined ? undefined : line);
+    const found = await format.itemAt(window, at, bad === undefined ? undefined : preceding);
     if ('reason' in found) {
       if (bad === undefined && isEmpty && !isOurs) {
         // Damage from the start: nothing before it tells whose items these are, so those after it must.
-        line = new Line(size, (await scanFile(handle, end, format, () => undefined)).isMixed);
+        preceding = new PrecedingItems(size, (await scanFile(handle, end, format, () => undefined)).isMixed);
       }
       bad ??= { start: at, reason: found.reason };
       const next = await format.nextStart(window, at + 1);
@@ -101,7 +102,7 @@ export async function* stepsOf(file: SnapshotFile, end: number): AsyncGenerator<
     }
     const { item, frame } = found;
     if (bad !== undefined) yield damage(at, item.trailer?.sequence);
-    line.add(item.trailer, bad === undefined ? 0 : frame.end - frame.start);
+    preceding.add(item.trailer, bad === undefined ? 0 : frame.end - frame.start);
     bad = undefined;
     isEmpty = false;
     yield { type: 'item', item, frame, bytes: await window.view(frame.start, frame.end - frame.start) };

@@ -6,10 +6,13 @@ import { rawFields } from './json-fields.js';
 export interface LegacyMessage {
   /** The N of its key `msg:N`. */
   readonly offset: number;
+  /** Null for none. */
   readonly key: string | null;
   /** The value's JSON text exactly as it was written; all bytes of the entry where it was not a message in JSON. */
   readonly value: Buffer | null;
+  /** Empty for none. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Empty for none. */
   readonly metadata: Readonly<Record<string, unknown>>;
   /** Milliseconds since 1970; that of the log entry where the message has none that can be read. */
   readonly timestamp: number;

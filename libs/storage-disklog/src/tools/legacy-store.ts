@@ -17,7 +17,9 @@ interface Place {
 
 /** A consumer group's offset in a store: the next message it was to read. */
 export interface LegacyOffset {
+  /** Name of the group. */
   readonly group: string;
+  /** The next message it was to read. */
   readonly offset: number;
 }
 
@@ -33,7 +35,9 @@ const CHUNK = 256 << 10;
  * the newest entry counts. In memory are the keys and where their entries stand, not the values.
  */
 export class LegacyStore {
+  /** Offsets of groups. */
   readonly groups: LegacyOffset[] = [];
+  /** What could not be read. */
   readonly damage: Damage[] = [];
   /** Keys of groups or of the counter whose value is no offset. */
   readonly unreadable: string[] = [];
@@ -54,6 +58,7 @@ export class LegacyStore {
     return store;
   }
 
+  /** Messages it holds. */
   get messageCount(): number {
     return this.messages.size;
   }

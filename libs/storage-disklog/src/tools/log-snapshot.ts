@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type LogEnd, readLogEnd } from '../engine/log-end.js';
 import { LogNames, segmentNumber, wrapNumber } from '../engine/names.js';
 import type { SegmentRecord } from '../engine/segment-list.js';
+import { refuseDirectories } from '../engine/other-log.js';
 import { describeGap } from '../engine/wrap-gaps.js';
 import { readSizeFile, type WrapIndex, type WrapLimits } from '../format/headers.js';
 import { isErrno } from '../io/file-system.js';
@@ -50,7 +51,8 @@ export class LogSnapshot {
 
   /**
    * @param isOurs the caller holds the log's lock, so that no other process has it open
-   * @throws {NotALogError} `NOT_A_LOG`; {@link LogChangingError} `LOG_CHANGING`; the system's error
+   * @throws {NotALogError} `NOT_A_LOG`; {@link LogChangingError} `LOG_CHANGING`; `IO_ERROR` where a directory has the name of
+   * a file of the log; the system's error
    */
   static async open(directory: string, isOurs = false): Promise<LogSnapshot> {
     let before: string | undefined;
@@ -74,6 +76,7 @@ export class LogSnapshot {
     throw new LogChangingError(directory);
   }
 
+  /** Closes its files. */
   async close(): Promise<void> {
     for (const file of this.files) await file.handle.close();
   }
@@ -131,42 +134,30 @@ async function capture(
   const listed = await fs.readdir(directory).catch((error: unknown) => {
     throw isErrno(error, 'ENOENT', 'ENOTDIR') ? new NotALogError(directory, 'does not exist') : error;
   });
+  refuseDirectories(directory, listed);
   const limits = readSizeFile((await readSmall(names.sizes, MAX_SMALL)) ?? Buffer.alloc(0));
   if ((await sizeOf(names.truncation)) !== undefined) {
     if (!isOurs && (await isBeingTruncated(names))) return undefined;
     const reason =
       'the log was being truncated when its process ended; it counts as empty, the next open finishes it';
-    return LogSnapshot.of({
-      directory,
-      type: 'empty',
-      files: [],
-      limits,
-      remarks: [{ severity: 'note', file: names.truncation, reason }],
-    });
+    return emptyLog(directory, limits, { severity: 'note', file: names.truncation, reason });
   }
-  const isWrap = listed.some(
-    ({ name, directory: isDirectory }) => !isDirectory && /^log\.[1-9]\d*$/.test(name),
-  );
-  const numbers = listed.flatMap(({ name, directory: isDirectory }) =>
-    isDirectory ? [] : (segmentNumber(name) ?? []),
-  );
-  const isSingle = numbers.length > 0;
+  const present = listed.flatMap(({ name, directory: isDirectory }) => (isDirectory ? [] : [name]));
+  const wrapped = present.flatMap((name) => wrapNumber(name) ?? []);
+  const segmented = present.flatMap((name) => segmentNumber(name) ?? []);
+  const isWrap = wrapped.length > 0;
   const end = readLogEnd((await readSmall(names.end, MAX_SMALL)) ?? Buffer.alloc(0));
-  if (!isWrap && !isSingle) {
+  if (!isWrap && segmented.length === 0) {
     if (end === undefined) throw new NotALogError(directory, 'holds no log');
     const reason = `the log is missing; log.end tells of ${end.items} item(s) up to byte ${end.end}`;
-    const remark = { severity: 'damage' as const, file: directory, reason };
-    return LogSnapshot.of({ directory, type: 'empty', files: [], limits, remarks: [remark] });
+    return emptyLog(directory, limits, { severity: 'damage', file: directory, reason });
   }
   const format = isWrap
-    ? await formatOfLog(
-        names,
-        listed.flatMap(({ name }) => wrapNumber(name) ?? []),
-      )
-    : await formatOfLog(names.asSegmented(), numbers);
+    ? await formatOfLog(names, wrapped)
+    : await formatOfLog(names.asSegmented(), segmented);
   const captured = isWrap
     ? undefined
-    : await captureSegments(fs, names.asSegmented(), numbers, format, end, remarks);
+    : await captureSegments(fs, names.asSegmented(), segmented, format, end, remarks);
   if (captured === 'changing') return undefined;
   const { files, index } = isWrap
     ? await wrapFiles(fs, names, format, remarks, end)
@@ -179,6 +170,10 @@ async function capture(
   const type = isWrap ? 'wrap' : 'single';
   const segments = captured?.records;
   return LogSnapshot.of({ directory, type, files, index, limits, end, owner, remarks, segments });
+}
+
+function emptyLog(directory: string, limits: WrapLimits | undefined, remark: SnapshotRemark): LogSnapshot {
+  return LogSnapshot.of({ directory, type: 'empty', files: [], limits, remarks: [remark] });
 }
 
 /** Files from before and after a step of the log, or one that is missing: what does not fit, undefined where all does. */

@@ -11,19 +11,27 @@ export const MANIFEST = 'genrocks-backup.json';
 const VERSION = 1;
 const MAX_MANIFEST_BYTES = 256 << 20;
 
+/** A file of a backup. */
 export interface BackupFile {
+  /** Its name in the directory of its partition. */
   readonly name: string;
+  /** Its size. */
   readonly bytes: number;
+  /** Its checksum, in hexadecimal. */
   readonly sha256: string;
   /** Of a log file whose items carry one: with its size it tells whether two backups hold the same file. */
   readonly generation?: number;
 }
 
+/** A partition of a backup. */
 export interface BackupPartition {
+  /** Its topic, by its path. */
   readonly topic: string;
+  /** Its number, from 0. */
   readonly partition: number;
   /** Directory below the backup's own; empty where the backup is of one partition directory. */
   readonly path: string;
+  /** `single`: one file, of a halt or compact log. `empty`: nothing was written yet. */
   readonly type: 'wrap' | 'single' | 'empty';
   /** The log was open in this process while it was copied. */
   readonly openIn?: number;
@@ -31,15 +39,21 @@ export interface BackupPartition {
   readonly takenAt: number;
   /** Stretches that are damaged in the log, and so in the copy. */
   readonly damagedRanges: number;
+  /** Its files. */
   readonly files: readonly BackupFile[];
 }
 
+/** What `genrocks-backup.json` says. */
 export interface BackupManifest {
+  /** The version of this form. */
   readonly genrocksBackup: number;
+  /** The directory that was copied. */
   readonly source: string;
   /** Milliseconds since 1970. */
   readonly startedAt: number;
+  /** Milliseconds since 1970. */
   readonly finishedAt: number;
+  /** Those that are in the backup. */
   readonly partitions: readonly BackupPartition[];
 }
 

@@ -1,15 +1,19 @@
-import { readdir } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { InvalidArgumentError } from '@genrocks/storage';
 import { tellsOfLog } from '../engine/names.js';
 import { isErrno } from '../io/file-system.js';
 import { NotALogError } from './errors.js';
 
 /** A partition's directory, and which partition of which topic it is by its path. */
 export interface PartitionDirectory {
+  /** Its absolute path. */
   readonly directory: string;
   /** Path below the directory that was named; empty for that directory itself. */
   readonly path: string;
+  /** Its topic. */
   readonly topic: string;
+  /** Its number, from 0. */
   readonly partition: number;
 }
 
@@ -19,16 +23,18 @@ const DESTROYED = /^~destroyed-/;
 /**
  * The partitions at or below a directory, by path: it may be a partition's own, a topic's, or a whole log_dir.
  * Links are not followed.
- * @throws {NotALogError} `NOT_A_LOG` where there are none
+ * @throws {NotALogError} `NOT_A_LOG` where there are none; `INVALID_ARGUMENT` for an empty path; the system's error
  */
 export async function findPartitions(directory: string): Promise<PartitionDirectory[]> {
+  // It would be the working directory, which hardly anybody means who writes it so.
+  if (directory === '') throw new InvalidArgumentError('an empty path names no directory; "." is this one');
   const base = resolve(directory);
   const names = await list(base);
-  if (names === undefined) throw new NotALogError(directory, 'does not exist or is no directory');
+  if (names === undefined) throw new NotALogError(directory, await whyNoDirectory(base));
   if (holdsLog(names)) return [describe(base, base)];
   const found: PartitionDirectory[] = [];
   await collect(base, base, found);
-  if (found.length === 0) throw new NotALogError(directory, 'holds no log');
+  if (found.length === 0) throw new NotALogError(directory, names.length === 0 ? 'is empty' : 'holds no log');
   return found.sort((a, b) => (a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : a.partition - b.partition));
 }
 
@@ -49,6 +55,12 @@ function describe(base: string, directory: string): PartitionDirectory {
   const topic = below === '' || below.startsWith('..') ? basename(parent) : below.split(sep).join('/');
   const number = PARTITION.exec(basename(directory))?.[1];
   return { directory, path: relative(base, directory), topic, partition: Number(number ?? 0) };
+}
+
+async function whyNoDirectory(path: string): Promise<string> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found === undefined) return 'does not exist';
+  return found.isSymbolicLink() ? 'is a link to nothing, or to what is no directory' : 'is no directory';
 }
 
 interface Name {

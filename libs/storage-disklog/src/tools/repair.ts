@@ -14,13 +14,17 @@ import { type RewrittenFile, rewriteFile, quarantine } from './rewrite.js';
 import { sizeOf } from './read-handle.js';
 import { type Finding, verifyLog, type VerifyReport } from './verify.js';
 
+/** How a log is repaired. */
 export interface RepairOptions {
   /** Only say what would be done. */
   readonly dryRun?: boolean;
 }
 
+/** What was wrong with a log, and what was done about it. */
 export interface RepairReport {
+  /** The directory of the log. */
   readonly directory: string;
+  /** Nothing was changed. */
   readonly dryRun: boolean;
   /** What was wrong. */
   readonly findings: readonly Finding[];

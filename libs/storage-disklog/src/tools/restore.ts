@@ -7,14 +7,19 @@ import { LogSnapshot } from './log-snapshot.js';
 import { type BackupPartition, checkFiles, readManifest } from './manifest.js';
 import { findPartitions } from './partitions.js';
 
+/** How a backup is restored. */
 export interface RestoreOptions {
   /** Replace what is at the target; it is moved to `<target>.replaced`, not deleted. */
   readonly force?: boolean;
 }
 
+/** What was restored. */
 export interface RestoreReport {
+  /** Where it is. */
   readonly directory: string;
+  /** Those that were in the backup. */
   readonly partitions: readonly BackupPartition[];
+  /** Of all files. */
   readonly bytes: number;
   /** Where what was at the target is now. */
   readonly replaced?: string;

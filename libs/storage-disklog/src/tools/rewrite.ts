@@ -9,12 +9,17 @@ import { sizeOf } from './read-handle.js';
 
 /** A file that was written anew. */
 export interface RewrittenFile {
+  /** Its path. */
   readonly file: string;
   /** The file as it was. */
   readonly copy: string;
+  /** Good items, which it has still. */
   readonly itemsKept: number;
+  /** Its size before. */
   readonly bytesBefore: number;
+  /** Its size now. */
   readonly bytesAfter: number;
+  /** Bytes of a torn tail that were cut. */
   readonly cutBytes: number;
 }
 

@@ -1,12 +1,12 @@
-import { findSegmentOrder } from '../engine/segment-order.js';
+import { currentList, findSegmentOrder } from '../engine/segment-order.js';
 import type { LogEnd } from '../engine/log-end.js';
 import type { LogNames } from '../engine/names.js';
-import { readSegmentList, type SegmentRecord } from '../engine/segment-list.js';
+import type { SegmentRecord } from '../engine/segment-list.js';
 import type { LogFormat } from '../format/log-format.js';
 import { isErrno, nodeFileSystem } from '../io/file-system.js';
 import { liveOwner } from './live-owner.js';
 import type { SnapshotFile, SnapshotRemark } from './snapshot-file.js';
-import { type CapturingFileSystem, readSmall } from './read-handle.js';
+import { type CapturingFileSystem, readSmall, sizeOf } from './read-handle.js';
 
 /** 65,000 segments and more fit. */
 const MAX_LIST = 16 << 20;
@@ -31,8 +31,8 @@ export async function captureSegments(
   remarks: SnapshotRemark[],
 ): Promise<CapturedSegments | 'changing' | undefined> {
   const bytes = await readSmall(names.segments, MAX_LIST);
-  let records: readonly SegmentRecord[] | undefined =
-    bytes === undefined ? undefined : readSegmentList(bytes);
+  let records = await currentList(nodeFileSystem, names, bytes, numbers, format);
+  if (records !== undefined && (await isOfOthers(names, records, numbers, format))) records = undefined;
   if (records === undefined) {
     if (bytes === undefined && numbers.every((number) => number === 0)) return undefined;
     records = await findSegmentOrder(nodeFileSystem, names, numbers, format);
@@ -41,7 +41,7 @@ export async function captureSegments(
       records.every(({ number, lastSequence }) => number === 0 || lastSequence === 0)
     )
       return undefined;
-    const reason = `${bytes === undefined ? 'missing' : 'damaged'}; the order of the segments is taken from their items`;
+    const reason = `${bytes === undefined ? 'missing' : 'damaged or outdated'}; the order of the segments is taken from their items`;
     remarks.push({ severity: 'damage', file: names.segments, reason });
   }
   const files: Omit<SnapshotFile, 'status'>[] = [];
@@ -53,6 +53,23 @@ export async function captureSegments(
     else remarks.push({ severity: 'damage', file: names.file(record.number), reason: 'the file is missing' });
   }
   return (await hasChanged(names, bytes)) ? 'changing' : { files, records };
+}
+
+/**
+ * Does a list name segments that are gone, while there are others with items? No crash leaves that: a merged segment goes
+ * when the list has its successor. The log does not open then, and a repair must keep them all.
+ */
+async function isOfOthers(
+  names: LogNames,
+  records: readonly SegmentRecord[],
+  numbers: readonly number[],
+  format: LogFormat,
+): Promise<boolean> {
+  const sizes = await Promise.all(records.map(({ number }) => sizeOf(names.file(number))));
+  if (!sizes.includes(undefined)) return false;
+  const unnamed = numbers.filter((number) => !records.some((record) => record.number === number));
+  const others = await findSegmentOrder(nodeFileSystem, names, unnamed, format);
+  return others.some(({ lastSequence }) => lastSequence > 0);
 }
 
 async function hasChanged(names: LogNames, bytes: Buffer | undefined): Promise<boolean> {

@@ -7,10 +7,15 @@ import type { ReadHandle } from './read-handle.js';
 export interface SnapshotFile {
   /** The N of `log.N`; 0 for the one file of a halt or compact log. */
   readonly number: number;
+  /** Its name in the directory of the log. */
   readonly name: string;
+  /** Its path. */
   readonly path: string;
+  /** How its items are written. */
   readonly format: LogFormat;
+  /** The file, open for reading until the snapshot is closed. */
   readonly handle: ReadHandle;
+  /** Its size in bytes when it was opened. */
   readonly size: number;
   /** Undefined: the file has no log head. */
   readonly status: FileStatus | undefined;
@@ -26,7 +31,10 @@ export interface SnapshotFile {
 
 /** What is odd about a log as a whole. Damage makes `verify` fail, a note does not. */
 export interface SnapshotRemark {
+  /** `damage`: something is wrong or gone. `note`: odd, or known, as is what a repair has recorded. */
   readonly severity: 'damage' | 'note';
+  /** The path of the file, or of the log's directory. */
   readonly file: string;
+  /** What is wrong or odd. */
   readonly reason: string;
 }

@@ -1,5 +1,5 @@
 import { readIndexFile, readSizeFile } from '../format/headers.js';
-import { endIsMissing } from '../engine/log-end.js';
+import { describeEarlierUse, endIsMissing, isEarlierUse, SPOILT_END } from '../engine/log-end.js';
 import type { LogNames } from '../engine/names.js';
 import { extentOf, stepsOf } from './file-steps.js';
 import type { LogSnapshot } from './log-snapshot.js';
@@ -7,32 +7,46 @@ import type { SnapshotFile } from './snapshot-file.js';
 import { readSmall } from './read-handle.js';
 import { readLosses } from './repair-record.js';
 import { SequenceCheck } from './sequence-check.js';
+import { EndCheck } from './end-check.js';
 import { indexFacts, verifyKeyIndex } from './verify-index.js';
 
 /** Something that is not as it should be. `damage`: data may be lost or wrong. `note`: worth knowing, nothing is wrong. */
 export interface Finding {
+  /** `damage`: something is wrong or gone. `note`: odd, or known, as is what a repair has recorded. */
   readonly severity: 'damage' | 'note';
+  /** The path of the file, or of the log's directory. */
   readonly file: string;
+  /** Where in the file it begins, in bytes; absent where it is about the whole. */
   readonly offset?: number;
   /** Bytes. */
   readonly length?: number;
+  /** What is wrong. */
   readonly reason: string;
   /** Sequence numbers of the items next to it, where they carry one. */
   readonly sequenceBefore?: number;
+  /** That of the item behind it. */
   readonly sequenceAfter?: number;
 }
 
+/** What a log holds, and what is wrong with it. */
 export interface VerifyReport {
+  /** The directory of the log. */
   readonly directory: string;
+  /** `single`: one file, or segments, of a halt or compact log. `empty`: nothing was written yet. */
   readonly type: LogSnapshot['type'];
   /** The process that has the log open. What it wrote after the beginning is not looked at. */
   readonly openIn?: number;
+  /** Files it has. */
   readonly files: number;
+  /** Of all its files. */
   readonly bytes: number;
+  /** Good items; a batch of entries is one. */
   readonly items: number;
+  /** Entries in its good items. */
   readonly entries: number;
   /** Items without a checksum, as Erlang writes them: readable, but nothing tells whether they are right. */
   readonly unverifiedItems: number;
+  /** What is wrong or odd, in the order of the files. */
   readonly findings: readonly Finding[];
   /** No finding is damage. */
   readonly clean: boolean;
@@ -88,6 +102,7 @@ class Verification {
     const { path, status, isCurrent } = file;
     const { end, tornBytes } = await extentOf(file);
     const index = isCurrent ? undefined : await verifyKeyIndex(this.names, file, this.log.owner);
+    const atEnd = new EndCheck(file, this.log.end);
     sequence.enter(path, file.generation);
     let items = 0;
     let lastEnd = file.format.headBytes;
@@ -109,6 +124,7 @@ class Verification {
       const problem = sequence.next(item.trailer, frame.start);
       if (problem !== undefined) this.findings.push(problem);
       index?.check(item, frame);
+      atEnd.check(item, frame);
       lastEnd = frame.end;
     }
     this.items += items;
@@ -124,6 +140,8 @@ class Verification {
     // A running log may have closed it since it was looked at.
     if (!isCurrent && status === 'opened' && this.log.owner === undefined)
       this.note(path, 'an older file that is not marked closed');
+    const other = hasGaps ? undefined : atEnd.finish(lastEnd);
+    if (other !== undefined) this.damage(path, 0, lastEnd, other);
     if (index !== undefined) this.findings.push(...index.finish({ end: lastEnd, items, hasGaps }));
     await this.verifyReach(file, { status, generation, items, end: lastEnd });
     return items;
@@ -134,8 +152,11 @@ class Verification {
     file: SnapshotFile,
     found: { status: SnapshotFile['status']; generation: number | undefined; items: number; end: number },
   ): Promise<void> {
+    const { end } = this.log;
+    if (isEarlierUse(end, file.number, found.generation))
+      this.damage(file.path, 0, found.end, describeEarlierUse(end));
     const record = this.log.segments?.find(({ number }) => number === file.number);
-    const known = file.isCurrent ? this.log.end : (record ?? (await indexFacts(this.names, file.number)));
+    const known = file.isCurrent ? end : (record ?? (await indexFacts(this.names, file.number)));
     for (const { start, end, reason, sequenceAfter } of endIsMissing(known, file.path, file.number, found)) {
       this.damage(file.path, start, end - start, reason, { sequenceAfter });
     }
@@ -177,7 +198,7 @@ class Verification {
     const { names, log } = this;
     const bytes = await readSmall(names.end, 1 << 10);
     if (bytes !== undefined && log.end === undefined && log.owner === undefined)
-      this.damage(names.end, 0, bytes.length, 'not a record of the log end, or a damaged one');
+      this.damage(names.end, 0, bytes.length, SPOILT_END);
   }
 
   private damage(

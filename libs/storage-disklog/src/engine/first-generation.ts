@@ -1,0 +1,74 @@
+import { MAX_FRAME_HEAD, parseTrailer, readFrame, readTrailer, TRAILER_SIZE } from '../format/item.js';
+import { SEAL_BYTES, statedSeal } from '../format/line.js';
+import type { Found, LogFormat } from '../format/log-format.js';
+import type { IndexFooter } from '../index/index-file.js';
+import type { FileHandle } from '../io/file-system.js';
+import { Window } from './window.js';
+
+/** Read of every file: its head and, as a rule, the first item. */
+export const START_BYTES = 8 << 10;
+/** A first item above this size is not read just to learn its generation. */
+const MAX_CHECKED_ITEM = 16 << 20;
+
+/** A file of which the first item is to tell the generation. */
+export interface Beginning {
+  readonly handle: FileHandle;
+  readonly size: number;
+  /** Its first bytes, {@link START_BYTES} at most. */
+  readonly start: Buffer;
+  /** What the index of the file says, where it has a sound one. */
+  readonly readIndexed: () => IndexFooter | undefined;
+}
+
+/**
+ * Reads and checks the first item: its trailer decides which file is the newest. A large one is not read for that where
+ * the file's index, which has a checksum of its own, is of the same generation: a thousand files may begin with a
+ * megabyte each. Undefined where it is Erlang's, cannot be read, or is too large to be read for this.
+ */
+export function firstGeneration(file: Beginning, format: LogFormat): Promise<number | undefined> {
+  return format.headBytes === 0 ? generationOfLines(file, format) : generationOfItem(file, format.headBytes);
+}
+
+async function generationOfItem(file: Beginning, headBytes: number): Promise<number | undefined> {
+  const { handle, size, start } = file;
+  const frame = readFrame(start, headBytes, Math.min(start.length, headBytes + MAX_FRAME_HEAD));
+  if (frame === undefined || frame.end > size) return undefined;
+  if (frame.end - frame.termStart <= TRAILER_SIZE) return undefined;
+  let bytes = start.subarray(frame.start, frame.end);
+  if (frame.end > start.length) {
+    const stated = parseTrailer(bytesBefore(handle, frame.end, TRAILER_SIZE), 0)?.generation;
+    if (isIndexed(file, stated)) return stated;
+    if (frame.end - frame.start > MAX_CHECKED_ITEM) return undefined;
+    bytes = Buffer.alloc(frame.end - frame.start);
+    await handle.read(bytes, 0, bytes.length, frame.start);
+  }
+  const moved = { ...frame, start: 0, termStart: frame.termStart - frame.start, end: bytes.length };
+  const trailer = readTrailer(bytes, moved, frame.start);
+  return trailer === undefined || 'reason' in trailer ? undefined : trailer.generation;
+}
+
+/** Where a line ends nothing but its end tells, so of a long one the seal of the file's last line is asked instead. */
+async function generationOfLines(file: Beginning, format: LogFormat): Promise<number | undefined> {
+  const { handle, size, start } = file;
+  const within = async (bytes: number): Promise<Found> =>
+    format.itemAt(new Window(handle, Math.min(size, bytes), START_BYTES, start), 0);
+  let found = await within(start.length);
+  if ('isCut' in found && size > start.length) {
+    const stated = statedSeal(bytesBefore(handle, size, SEAL_BYTES))?.generation;
+    if (isIndexed(file, stated)) return stated;
+    found = await within(MAX_CHECKED_ITEM);
+  }
+  return 'item' in found ? found.item.trailer?.generation : undefined;
+}
+
+function isIndexed({ size, readIndexed }: Beginning, generation: number | undefined): boolean {
+  if (generation === undefined) return false;
+  const indexed = readIndexed();
+  return indexed?.logEnd === size && indexed.generation === generation;
+}
+
+function bytesBefore(handle: FileHandle, end: number, length: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  handle.readSync(bytes, 0, length, Math.max(0, end - length));
+  return bytes;
+}
