@@ -1,8 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { MapDisk } from './__fixtures__/map-adapter.js';
-import { type Running, startService } from './__fixtures__/service.js';
+import { holdWrite, type Running, startService, useServices } from './__fixtures__/service.js';
 import { Collector, coded } from './__fixtures__/waiting.js';
+import { subscribing } from './__fixtures__/wire-member.js';
+import type { StartFrom } from './groups/group.types.js';
 import type { Message } from './message.js';
+import type { TopicsService } from './topics.service.js';
+
+const start = useServices();
 
 let disk: MapDisk;
 let running: Running;
@@ -12,6 +17,9 @@ beforeEach(async () => {
   running = await startService({}, disk);
 });
 afterEach(() => running.stop());
+
+/** A member on the wire that has committed nothing. */
+const joinAsClient = (service: TopicsService) => service.coordinator.join('clients', subscribing('orders'));
 
 describe('adding partitions', () => {
   it('keeps what there is, for good, and groups that run read the new ones from the beginning', async () => {
@@ -33,6 +41,79 @@ describe('adding partitions', () => {
     const again = running.service.topic('orders');
     expect(again.partitions.map(({ endOffset }) => endOffset)).toEqual([1, 0, 0, 1]);
     expect(again.describe().routing).toBe('consistent_hash');
+  });
+
+  describe('while groups begin elsewhere than at the beginning', () => {
+    const froms: StartFrom[] = ['latest', { timestamp: Date.now() + 3_600_000 }, { offset: 1_000 }];
+
+    it.each(froms)('has one skip nothing that joins while they are recorded (%j)', async (from) => {
+      const { service } = running;
+      const topic = await service.startTopic('orders', { partitions: 1 });
+      const { release, reached } = holdWrite(running, '__genrocks');
+      const growing = service.addPartitions('orders', 2);
+      await reached;
+      const seen = new Collector<Message>();
+      const handler = (message: Message) => seen.push(message);
+      await service.startConsumerGroup({ group: 'g', topics: ['orders'], from, handler });
+      release();
+      await growing;
+      await topic.publish({ value: 'after', partition: 1 });
+      expect((await seen.atLeast(1)).map(({ value }) => value)).toEqual(['after']);
+    });
+
+    it('has clients that are told to begin at the latest find an offset, though they have read nothing', async () => {
+      const { service } = running;
+      await service.startTopic('orders', { partitions: 1 });
+      await joinAsClient(service);
+      await service.addPartitions('orders', 2);
+      expect(service.groups.committed('clients', 'orders', 0)).toBeNull();
+      expect(service.groups.committed('clients', 'orders', 1)).toMatchObject({ offset: 0 });
+    });
+
+    it('has a group skip nothing of a topic that was stopped meanwhile', async () => {
+      const { service } = running;
+      await service.startTopic('orders', { partitions: 1 });
+      const seen = new Collector<Message>();
+      const handler = (message: Message) => seen.push(message);
+      const options = { group: 'g', topics: ['orders'], from: 'latest', handler } as const;
+      await service.startConsumerGroup(options);
+      await expect.poll(() => service.groups.committed('g', 'orders', 0)).not.toBeNull();
+      await service.stopTopic('orders');
+      await service.addPartitions('orders', 2);
+      const topic = await service.startTopic('orders');
+      await topic.publish({ value: 'after', partition: 1 });
+      expect((await seen.atLeast(1)).map(({ value }) => value)).toEqual(['after']);
+    });
+
+    it('does not fail for a group that is one too many', async () => {
+      const { service } = await start({ maxGroups: 1 });
+      const topic = await service.startTopic('orders', { partitions: 1 });
+      await service.groups.commitOffsets('g', [{ topic: 'orders', partition: 0, offset: 0 }]);
+      await joinAsClient(service);
+      await service.addPartitions('orders', 2);
+      expect(topic.partitions).toHaveLength(2);
+      expect(service.groups.committed('g', 'orders', 1)).toMatchObject({ offset: 0 });
+    });
+
+    it('that cannot be recorded for who joined leaves the topic as it was', async () => {
+      const { service, adapter } = running;
+      const topic = await service.startTopic('orders', { partitions: 1 });
+      const { release, reached } = holdWrite(running, '__genrocks');
+      const growing = service.addPartitions('orders', 2);
+      const refused = expect(growing).rejects.toThrowError('no room');
+      await reached;
+      await joinAsClient(service);
+      // The registry's write is on its way by then; that of the group's offset is not.
+      let writes = 0;
+      adapter.onWrite = (name) => {
+        if (name === '__genrocks' && writes++ === 0) throw new Error('no room');
+      };
+      release();
+      await refused;
+      expect([topic.partitionCount, topic.partitions.length]).toEqual([1, 1]);
+      await service.addPartitions('orders', 2);
+      expect(topic.partitions).toHaveLength(2);
+    });
   });
 
   it('works on a stopped topic, and refuses what cannot be', async () => {

@@ -8,6 +8,7 @@ export interface Clock {
   sleep(ms: number, signal: AbortSignal, options?: SleepOptions): Promise<void>;
 }
 
+/** How a pause is made. */
 export interface SleepOptions {
   /**
    * Nobody waits for the end of it, which is only there for the case that something else does not come in time: it does

@@ -2,10 +2,12 @@ import {
   bytesCodec,
   type Codec,
   CodecError,
+  isGenRocksError,
   jsonCodec,
   stringCodec,
   structuredCodec,
 } from '@genrocks/storage';
+import { messageOf } from './errors.js';
 
 const BUILT_IN = [jsonCodec, stringCodec, bytesCodec, structuredCodec];
 
@@ -15,6 +17,31 @@ const BUILT_IN = [jsonCodec, stringCodec, bytesCodec, structuredCodec];
  */
 export function codecNamed(name: string): Codec<unknown> {
   return BUILT_IN.find((codec) => codec.name === name) ?? missingCodec(name);
+}
+
+/**
+ * A codec of the application whose errors are `CODEC_FAILED`, as those of the built-in ones are: what a library throws
+ * over a value says neither what it was doing nor that trying again is in vain.
+ */
+export function codecOf(codec: Codec<unknown>): Codec<unknown> {
+  if (BUILT_IN.includes(codec)) return codec;
+  const { name } = codec;
+  return {
+    name,
+    encode: (value) =>
+      failingAs(`the codec ${JSON.stringify(name)} cannot carry this value`, () => codec.encode(value)),
+    decode: (bytes) =>
+      failingAs(`the codec ${JSON.stringify(name)} cannot read these bytes`, () => codec.decode(bytes)),
+  };
+}
+
+function failingAs<T>(what: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (isGenRocksError(error)) throw error;
+    throw new CodecError(`${what}: ${messageOf(error)}`, error);
+  }
 }
 
 /** The built-in codec of this name, or plain bytes. */

@@ -264,12 +264,22 @@ export function messageOf(error: unknown): string {
     if (typeof error !== 'object' || error === null) return String(error);
     // Errors of other realms (workers, test runners) are no instances of Error, but have messages.
     const { message } = error as Partial<Error>;
-    if (message !== undefined) return String(message);
+    if (message !== undefined) return [String(message), ...refusalsOf(error)].join('; ');
     const text: unknown = JSON.stringify(error);
     return typeof text === 'string' ? text : UNKNOWN;
   } catch {
     return UNKNOWN;
   }
+}
+
+/**
+ * What a ValidationPipe has found stands in the response of its exception: the message alone is "Bad Request Exception",
+ * from which nobody can tell what is wrong with a dead letter.
+ */
+function refusalsOf(error: { getResponse?: unknown }): string[] {
+  if (typeof error.getResponse !== 'function') return [];
+  const response = (error as { getResponse(): { message?: unknown } | null }).getResponse();
+  return Array.isArray(response?.message) ? response.message.map(String) : [];
 }
 
 function quote(name: string): string {

@@ -1,4 +1,5 @@
 import type { Logger } from '@nestjs/common';
+import { isError } from '@genrocks/storage';
 import { messageOf } from './errors.js';
 import type { TopicsEvents } from './events.js';
 import type { TopicsAdapters } from './options.js';
@@ -9,6 +10,12 @@ export function logEvents(events: TopicsEvents, logger: Logger): void {
   // These listeners and those of the application are not a leak, however many there are.
   events.setMaxListeners(0);
   events.onListenerError = (error) => logger.warn(`a listener of an event threw: ${messageOf(error)}`);
+  logStorage(events, logger);
+  logMessages(events, logger);
+  logGroups(events, logger);
+}
+
+function logStorage(events: TopicsEvents, logger: Logger): void {
   events.on('storage-full', ({ adapter, error }) => {
     logger.warn(
       `storage ${adapter} is full: ${messageOf(error)} (said once, however many writes are refused)`,
@@ -19,10 +26,27 @@ export function logEvents(events: TopicsEvents, logger: Logger): void {
       `storage ${adapter} takes writes again, after ${refusals} refused in ${Math.round(ms / 1000)} s`,
     );
   });
+  events.on('write-failed', ({ adapter, code, error, isNew }) => {
+    // A full device has lines of its own.
+    if (!isNew || code === 'NO_SPACE') return;
+    logger.warn(
+      `storage ${adapter} refuses writes with ${code}: ${messageOf(error)} (said once a minute at most)`,
+    );
+  });
+  events.on('deletion-unfinished', ({ topic, error }) => {
+    logger.warn(`topic ${topic} could not be deleted to its end: ${messageOf(error)}`);
+  });
+  events.on('partition-failed', ({ topic, partition, error }) => {
+    logger.warn(`${topic}/${partition} could not be opened: ${messageOf(error)}`);
+  });
+}
+
+function logMessages(events: TopicsEvents, logger: Logger): void {
   events.on('handler-error', ({ group, topic, partition, offset, attempt, retryInMs, error }) => {
     const place = `${topic}/${partition} at offset ${offset}`;
     const then = retryInMs === null ? 'the last' : `again in ${retryInMs} ms`;
-    logger.warn(`group ${group}, ${place}: try ${attempt} failed, ${then}: ${messageOf(error)}`);
+    const line = `group ${group}, ${place}: try ${attempt} failed, ${then}: ${messageOf(error)}`;
+    logger.error(line, isError(error) ? error.stack : undefined);
   });
   events.on('dead-letter', ({ group, topic, partition, offset, deadLetterTopic }) => {
     logger.warn(`group ${group}, ${topic}/${partition} at offset ${offset}: moved to ${deadLetterTopic}`);
@@ -32,14 +56,17 @@ export function logEvents(events: TopicsEvents, logger: Logger): void {
       `group ${group}, ${topic}/${partition} at offset ${offset}: skipped for good: ${messageOf(error)}`,
     );
   });
-  events.on('consumer-error', ({ group, topic, partition, error }) => {
-    logger.warn(`group ${group}, ${topic}/${partition}: ${messageOf(error)}`);
-  });
   events.on('handler-timeout', ({ group, topic, partition, offset, timeoutMs }) => {
     const place = `${topic}/${partition} at offset ${offset}`;
     logger.warn(
       `group ${group}, ${place}: the handler has not returned for ${timeoutMs} ms, its signal aborts`,
     );
+  });
+}
+
+function logGroups(events: TopicsEvents, logger: Logger): void {
+  events.on('consumer-error', ({ group, topic, partition, error }) => {
+    logger.warn(`group ${group}, ${topic}/${partition}: ${messageOf(error)}`);
   });
   events.on('member-expelled', ({ group, memberId, error }) => {
     logger.warn(`group ${group} goes on without member ${memberId}, which joins anew: ${messageOf(error)}`);
@@ -48,9 +75,6 @@ export function logEvents(events: TopicsEvents, logger: Logger): void {
     logger.warn(
       `group ${group} moved from offset ${from} to ${to} of ${topic}/${partition}: what was between is gone`,
     );
-  });
-  events.on('partition-failed', ({ topic, partition, error }) => {
-    logger.warn(`${topic}/${partition} could not be opened: ${messageOf(error)}`);
   });
 }
 

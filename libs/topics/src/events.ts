@@ -4,17 +4,23 @@ import type { Message } from './message.js';
 
 /** A message a group has given up on. */
 export interface DeadLetterEvent {
+  /** The group that gave it up. */
   readonly group: string;
+  /** Topic that the message was read from. */
   readonly topic: string;
+  /** Partition of the message there. */
   readonly partition: number;
+  /** Offset of the message there. */
   readonly offset: number;
   /** Tries that failed; 0 for what could not be read. */
   readonly attempts: number;
+  /** Why its last try failed. */
   readonly error: unknown;
 }
 
 /** A topic came, went, or changed its state. */
 export interface TopicEvent {
+  /** Its name. */
   readonly topic: string;
   /** Its UUID. */
   readonly id: string;
@@ -30,6 +36,8 @@ export interface TopicsEventMap {
   'topic-stopped': [TopicEvent];
   /** A topic is gone with its data. */
   'topic-deleted': [TopicEvent];
+  /** A deletion that an earlier process had begun could not be finished; `deleteTopic` and the next start go on with it. */
+  'deletion-unfinished': [TopicEvent & { error: unknown }];
   /** A topic has this many partitions now. */
   'partitions-added': [{ topic: string; partitions: number }];
   /** A partition could not be opened; the others of its topic go on. */
@@ -40,6 +48,11 @@ export interface TopicsEventMap {
   'storage-full': [{ adapter: string; error: Error }];
   /** It takes writes again, and has refused none for five seconds; `ms` since the first of `refusals`. */
   'storage-has-room': [{ adapter: string; refusals: number; ms: number }];
+  /**
+   * Storage has not taken a write: messages, whoever published them, or the service's own state. `isNew` where none failed
+   * with this code in the minute before.
+   */
+  'write-failed': [{ adapter: string; code: string; error: unknown; isNew: boolean }];
   /** A member of this process has joined its group. */
   'group-started': [{ group: string; memberId: string }];
   /** A member of this process has left: it was drained, and what was done is committed. */

@@ -6,6 +6,7 @@ import type { Message, PublishMessage } from './message.js';
 export interface HandlerCall {
   /** One, or the batch. */
   readonly messages: readonly Message[];
+  /** What the handler is told besides. */
   readonly context: HandlerContext;
 }
 

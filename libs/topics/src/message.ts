@@ -6,6 +6,7 @@ export interface PublishMessage<T = unknown> {
   key?: BytesLike | null;
   /** Encoded by the topic's codec; a Uint8Array goes as it is; null is a tombstone, as in Kafka. */
   value: T | Uint8Array | null;
+  /** By name; strings are kept as UTF-8. Default: none. */
   headers?: Readonly<Record<string, BytesLike>>;
   /** An explicit partition; default: the topic's routing chooses. */
   partition?: number;
@@ -23,8 +24,11 @@ export interface PublishMessage<T = unknown> {
 
 /** Where a message was stored. */
 export interface PublishResult {
+  /** Name of the topic. */
   readonly topic: string;
+  /** The partition that the message went to. */
   readonly partition: number;
+  /** Names the message in its partition for ever. */
   readonly offset: number;
   /** Milliseconds since 1970. */
   readonly timestamp: number;
@@ -34,8 +38,11 @@ export interface PublishResult {
 
 /** A message as it was stored. Its fields are decoded when they are first asked for. */
 export interface Message<T = unknown> {
+  /** Name of the topic. */
   readonly topic: string;
+  /** Number of the partition, from 0. */
   readonly partition: number;
+  /** Names the message in its partition for ever. */
   readonly offset: number;
   /** Milliseconds since 1970. */
   readonly timestamp: number;
@@ -53,6 +60,7 @@ export interface Message<T = unknown> {
   readonly headerBytes: readonly (readonly [string, Buffer | null])[];
   /** What its publisher named it, null where it has no name. */
   readonly id: string | null;
+  /** Facts beside the value that the publisher gave; empty for none. */
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 

@@ -49,7 +49,33 @@ export interface TopicOptions<T = unknown> {
 
 /** A topic that is created on start where it is missing. */
 export interface TopicDefinition<T = unknown> extends TopicOptions<T> {
+  /** 1 to 249 characters; a `/` makes a directory. Names that begin with `__` are reserved. */
   name: string;
+}
+
+const TOPIC_OPTIONS: Record<keyof TopicDefinition, true> = {
+  name: true,
+  partitions: true,
+  storage: true,
+  routing: true,
+  codec: true,
+  schema: true,
+  compression: true,
+  lingerMs: true,
+  dedup: true,
+};
+
+/**
+ * A topic whose options are misspelt would be made with the defaults, and some of them can never be changed.
+ * @throws {InvalidConfigError} `INVALID_CONFIG` with one line per unknown option
+ */
+export function assertTopicOptions(name: string, options: TopicOptions): void {
+  const unknown = Object.keys(options).filter((option) => !Object.hasOwn(TOPIC_OPTIONS, option));
+  if (unknown.length === 0) return;
+  const allowed = Object.keys(TOPIC_OPTIONS).join(', ');
+  throw new InvalidConfigError(
+    unknown.map((option) => `topics.${name}.${option}: unknown option; allowed are ${allowed}`),
+  );
 }
 
 /** One definition a topic, where several say something of it; of two that say the same thing, the later counts. */
@@ -100,6 +126,7 @@ export interface TopicsOptions {
   clock?: Clock;
 }
 
+/** The options with all defaults filled in. */
 export type ResolvedTopicsOptions = Required<TopicsOptions>;
 
 const MiB = 1024 * 1024;

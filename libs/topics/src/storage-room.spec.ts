@@ -1,4 +1,4 @@
-import { NoSpaceError } from '@genrocks/storage';
+import { LogFullError, NoSpaceError } from '@genrocks/storage';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type Running, startService } from './__fixtures__/service.js';
 import { coded } from './__fixtures__/waiting.js';
@@ -61,10 +61,31 @@ it('small writes that find room between others that do not are told of neither',
   expect(told[1]).toMatchObject({ refusals: 4 });
 });
 
-it('other failures are none of its business', async () => {
+it('other failures say nothing of room', async () => {
   running.adapter.onWrite = () => Promise.reject(new Error('io'));
   await expect(topic.publish({ value: 1 })).rejects.toThrow('io');
   expect(told).toEqual([]);
+});
+
+it('every write that fails is told, and what is new of it once a minute for each code', async () => {
+  const failures: unknown[] = [];
+  running.service.events.on('write-failed', ({ adapter, code, isNew }) => {
+    failures.push([adapter, code, isNew]);
+  });
+  fill(true);
+  await refused();
+  running.adapter.onWrite = () => Promise.reject(new LogFullError('orders/0', 2, 1));
+  const append = () => expect(topic.publish({ value: 1 })).rejects.toEqual(coded('LOG_FULL'));
+  await append();
+  await append();
+  await clock.advance(60_000);
+  await append();
+  expect(failures).toEqual([
+    ['map', 'NO_SPACE', true],
+    ['map', 'LOG_FULL', true],
+    ['map', 'LOG_FULL', false],
+    ['map', 'LOG_FULL', true],
+  ]);
 });
 
 it('a write of the service itself that is refused counts as any other', async () => {

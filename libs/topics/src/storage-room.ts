@@ -5,12 +5,17 @@ import type { TopicsEvents } from './events.js';
 /** On a device that is almost full small writes succeed between others that do not: so long none must be refused. */
 const QUIET_MS = 5_000;
 
+/** Writes that fail for the same reason as one before, so soon after it, are nothing new. */
+const REPEATED_MS = 60_000;
+
 /**
- * Whether an adapter has room for what is written. Told once when it has not, and once when it has again, however many
- * writes are refused in between.
+ * What becomes of the writes to an adapter. Whether it has room for them is told once when it has not, and once when it
+ * has again, however many writes are refused in between; every write that fails is told by `write-failed`.
  */
 export class StorageRoom {
   private full: { readonly since: number; last: number; refusals: number } | undefined;
+  /** When a code was last told as new. There are few codes. */
+  private readonly news = new Map<string, number>();
 
   constructor(
     private readonly adapter: string,
@@ -30,8 +35,10 @@ export class StorageRoom {
 
   /** @param error of any write that failed */
   failed(error: unknown): void {
-    if (!isGenRocksError(error, 'NO_SPACE')) return;
     const now = this.clock.monotonic();
+    const code = isGenRocksError(error) ? error.code : 'OTHER';
+    this.events.send('write-failed', { adapter: this.adapter, code, error, isNew: this.isNew(code, now) });
+    if (!isGenRocksError(error, 'NO_SPACE')) return;
     if (this.full !== undefined) {
       this.full.last = now;
       this.full.refusals++;
@@ -39,6 +46,12 @@ export class StorageRoom {
     }
     this.full = { since: now, last: now, refusals: 1 };
     this.events.send('storage-full', { adapter: this.adapter, error });
+  }
+
+  private isNew(code: string, now: number): boolean {
+    if (now - (this.news.get(code) ?? -Infinity) < REPEATED_MS) return false;
+    this.news.set(code, now);
+    return true;
   }
 }
 

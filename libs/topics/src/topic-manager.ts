@@ -1,14 +1,16 @@
-import { LimitReachedError, TopicNotFoundError } from './errors.js';
+import { LimitReachedError, TopicExistsError, TopicNotFoundError } from './errors.js';
 import type { TopicsEvents } from './events.js';
 import type { GroupOffsets } from './groups/group-offsets.js';
 import type { Instruments } from './instrumentation.js';
 import { KeyedMutex, forEachLimited } from './keyed-mutex.js';
 import type { MetaSnapshot, MetaStore } from './meta/meta-store.js';
+import type { TopicRecord } from './meta/topic-record.js';
 import type { ResolvedTopicsOptions, TopicDefinition, TopicOptions, TopicsAdapters } from './options.js';
 import type { SharedEnvironment } from './partition/partition.types.js';
 import type { UnregisteredStore } from './status.types.js';
 import { StoreInventory } from './store-inventory.js';
 import { Topic } from './topic.js';
+import type { DryRunOptions } from './topic.types.js';
 import { TopicOpener } from './topic-opener.js';
 import { assertUserTopicName, TopicShapes } from './topic-shape.js';
 import { type ManagedTopic, type TopicHooks, TopicTransitions } from './topic-transitions.js';
@@ -61,7 +63,7 @@ export class TopicManager {
     }
     await forEachLimited([...this.topics.values()], PARALLEL_TOPICS, async (managed) => {
       const { record, topic } = managed;
-      if (record.state === 'deleting') await this.transitions.finishDeletion(managed);
+      if (record.state === 'deleting') await this.resumeDeletion(managed);
       else if (record.state === 'stopped') topic.detach('stopped', this.transitions.factsOf(record));
       else {
         await this.transitions.save(managed, this.shapes.update(record, configured.get(record.name) ?? {}));
@@ -143,13 +145,24 @@ export class TopicManager {
     });
   }
 
-  /** Adds partitions; there are `total` of them then. */
-  addPartitions(name: string, total: number): Promise<Topic> {
+  /**
+   * What {@link start} would keep of a topic that is not there yet; throws what it would refuse it with.
+   * @param planned other new topics that are checked together with it
+   */
+  check(name: string, options: TopicOptions, planned: number): TopicRecord {
+    assertUserTopicName(name);
+    const known = this.topics.get(name);
+    if (known !== undefined) throw new TopicExistsError(name, 'it is there already');
+    return this.newRecord(name, options, planned);
+  }
+
+  /** Adds partitions; there are `total` of them then, unless it is a dry run. */
+  addPartitions(name: string, total: number, { dryRun = false }: DryRunOptions = {}): Promise<Topic> {
     return this.mutex.run(name, async () => {
       const managed = this.managed(name);
       const { topic, record } = managed;
       const grown = this.shapes.grow(record, total);
-      if (total === record.partitions) return topic;
+      if (total === record.partitions || dryRun) return topic;
       await this.transitions.addPartitions(managed, grown);
       return topic;
     });
@@ -158,12 +171,16 @@ export class TopicManager {
   /**
    * Gives a topic other storage settings, in place of all it had. One that runs is closed and opened again for it.
    */
-  alterStorage(name: string, settings: Readonly<Record<string, unknown>>): Promise<Topic> {
+  alterStorage(
+    name: string,
+    settings: Readonly<Record<string, unknown>>,
+    { dryRun = false }: DryRunOptions = {},
+  ): Promise<Topic> {
     return this.mutex.run(name, async () => {
       const managed = this.managed(name);
       const { topic, record } = managed;
       const altered = this.shapes.alterStorage(record, settings);
-      if (JSON.stringify(altered.settings) === JSON.stringify(record.settings)) return topic;
+      if (dryRun || JSON.stringify(altered.settings) === JSON.stringify(record.settings)) return topic;
       await this.transitions.alter(managed, altered);
       return topic;
     });
@@ -196,6 +213,17 @@ export class TopicManager {
     });
   }
 
+  /** Whatever keeps it from ending (a full device) keeps nothing else from starting. */
+  private async resumeDeletion(managed: ManagedTopic): Promise<void> {
+    const { record, topic } = managed;
+    try {
+      await this.transitions.finishDeletion(managed);
+    } catch (error) {
+      topic.detach('deleted', this.transitions.factsOf(record));
+      this.events.send('deletion-unfinished', { topic: record.name, id: record.id, error });
+    }
+  }
+
   private managed(name: string): ManagedTopic {
     const managed = this.topics.get(name);
     if (managed === undefined) throw new TopicNotFoundError(name);
@@ -206,14 +234,19 @@ export class TopicManager {
     return this.handles.get(name) ?? new Topic(name, this.instruments);
   }
 
-  private async create(name: string, options: TopicOptions): Promise<Topic> {
-    if (this.topics.size + this.creating >= this.options.maxTopics) {
-      const { maxTopics } = this.options;
+  private newRecord(name: string, options: TopicOptions, planned = 0): TopicRecord {
+    const { maxTopics } = this.options;
+    if (this.topics.size + this.creating + planned >= maxTopics) {
       const what = `topic "${name}" would be one too many`;
       throw new LimitReachedError(what, maxTopics, 'delete topics that are not needed', 'maxTopics');
     }
     const record = this.shapes.create(name, options);
     this.inventory.assertFits(record);
+    return record;
+  }
+
+  private async create(name: string, options: TopicOptions): Promise<Topic> {
+    const record = this.newRecord(name, options);
     const managed: ManagedTopic = { topic: this.newTopic(name), record, given: options };
     this.creating++;
     try {

@@ -3,7 +3,13 @@ import { Deduplicator } from './dedup/deduplicator.js';
 import { IdBookmarks } from './dedup/id-bookmarks.js';
 import type { TopicsEvents } from './events.js';
 import type { GroupOffsets } from './groups/group-offsets.js';
-import { logStartKey, type MetaChange, type MetaSnapshot, type MetaStore } from './meta/meta-store.js';
+import {
+  disorderKey,
+  logStartKey,
+  type MetaChange,
+  type MetaSnapshot,
+  type MetaStore,
+} from './meta/meta-store.js';
 import type { TopicRecord } from './meta/topic-record.js';
 import type { ResolvedTopicsOptions } from './options.js';
 import { PartitionOpener } from './partition/partition-opener.js';
@@ -25,6 +31,11 @@ export interface TopicParts {
 /** Turns records of the registry into open topics, and keeps what has to outlive them beside the logs. */
 export class TopicOpener {
   private readonly logStarts = new Map<string, number>();
+  private readonly disorders = new Map<string, number>();
+  /** Partitions that were not there before: nobody knows yet whether their stores hold a log already. */
+  private readonly unseen = new Set<string>();
+  /** Behind the last dead letter that was put back; its offset must not be another's. */
+  private readonly redrivenEnds = new Map<string, number>();
   private readonly bookmarks: IdBookmarks;
   private readonly partitions: PartitionOpener;
 
@@ -44,7 +55,20 @@ export class TopicOpener {
     for (const { topicId, partition, offset } of snapshot.logStarts) {
       this.logStarts.set(`${topicId}/${partition}`, offset);
     }
+    for (const { topicId, partition, disorder } of snapshot.disorders) {
+      this.disorders.set(`${topicId}/${partition}`, disorder);
+    }
+    for (const { topicId, partition, ranges } of snapshot.redriven) {
+      this.redrivenEnds.set(`${topicId}/${partition}`, ranges.at(-1)?.[1] ?? 0);
+    }
     this.bookmarks.load(snapshot);
+  }
+
+  /** A topic is new, from partition number `first` on: its stores may hold logs of somebody else all the same. */
+  expectAnything({ id, partitions }: TopicRecord, first = 0): void {
+    for (let partition = first; partition < partitions; partition++) {
+      this.unseen.add(`${id}/${partition}`);
+    }
   }
 
   /** @param strict the first partition that cannot be opened fails it all */
@@ -72,6 +96,7 @@ export class TopicOpener {
 
   /** Opens the partitions that `record` has more than `open`. */
   async openAdded(record: TopicRecord, { partitions, codec, dedup }: OpenTopic): Promise<Partition[]> {
+    this.expectAnything(record, partitions.length);
     const added = await this.openPartitions(record, codec, dedup, true, partitions.length);
     try {
       await dedup?.recover(added);
@@ -91,7 +116,10 @@ export class TopicOpener {
     const changes = this.bookmarks.forget(id, partitions);
     for (let partition = 0; partition < partitions; partition++) {
       this.logStarts.delete(`${id}/${partition}`);
+      this.disorders.delete(`${id}/${partition}`);
+      this.redrivenEnds.delete(`${id}/${partition}`);
       changes.push({ key: logStartKey(id, partition), value: null });
+      changes.push({ key: disorderKey(id, partition), value: null });
     }
     return changes;
   }
@@ -109,17 +137,42 @@ export class TopicOpener {
       compression: record.compression ?? 'none',
       lingerMs: record.lingerMs ?? 0,
       watcher,
-      saveLogStart: (partition, offset) => this.saveLogStart(record.id, partition, offset),
+      saveLogStart: (partition, offset) => this.saveLogStart(record, partition, offset),
+      saveDisorder: (partition, disorder) => this.saveDisorder(record, partition, disorder),
     };
     const floorOf = (partition: number) => {
-      const logStart = this.logStarts.get(`${record.id}/${partition}`) ?? 0;
-      return { logStart, nextOffset: this.offsets.range(record.name, partition)?.highest ?? 0 };
+      const id = `${record.id}/${partition}`;
+      const committed = this.offsets.range(record.name, partition);
+      const nextOffset = Math.max(committed?.highest ?? 0, this.redrivenEnds.get(id) ?? 0);
+      return {
+        logStart: this.logStarts.get(id) ?? 0,
+        nextOffset,
+        needed: committed?.lowest ?? null,
+        disorder: this.unseen.delete(id) ? Infinity : (this.disorders.get(id) ?? 0),
+      };
     };
     return this.partitions.open(record, this.shapes.adapter(record.adapter), owner, floorOf, strict, first);
   }
 
-  private async saveLogStart(topicId: string, partition: number, offset: number): Promise<void> {
-    await this.meta.write([{ key: logStartKey(topicId, partition), value: { offset } }]);
-    this.logStarts.set(`${topicId}/${partition}`, offset);
+  private async saveLogStart({ id, adapter }: TopicRecord, partition: number, offset: number): Promise<void> {
+    await this.saveFirst(adapter, { key: logStartKey(id, partition), value: { offset } });
+    this.logStarts.set(`${id}/${partition}`, offset);
+  }
+
+  private async saveDisorder(
+    { id, adapter }: TopicRecord,
+    partition: number,
+    disorder: number,
+  ): Promise<void> {
+    const value = { ms: disorder === Infinity ? null : disorder };
+    await this.saveFirst(adapter, { key: disorderKey(id, partition), value });
+    this.disorders.set(`${id}/${partition}`, disorder);
+  }
+
+  /** Stores what must be known before the data on an adapter change. */
+  private async saveFirst(adapter: string, change: MetaChange): Promise<void> {
+    // No power cut leaves the data changed and this unknown; that of a topic in memory is gone with it.
+    if (this.shapes.adapter(adapter).supports.durable) await this.meta.writeDurably([change]);
+    else await this.meta.write([change]);
   }
 }

@@ -8,10 +8,16 @@ import {
   TopicExistsError,
 } from './errors.js';
 import type { TopicRecord } from './meta/topic-record.js';
-import type { ResolvedTopicsOptions, TopicOptions, TopicsAdapters } from './options.js';
+import {
+  assertTopicOptions,
+  type ResolvedTopicsOptions,
+  type TopicOptions,
+  type TopicsAdapters,
+} from './options.js';
 import { type Compression, COMPRESSIONS } from './records/batch-header.js';
 import { assertCompression } from './records/compression.js';
 import { NAMED_ROUTINGS, type Routing, routingName } from './routing/router.js';
+import { STANDS_IN } from './topics.tokens.js';
 
 /** A batch that waits longer than this waits for nothing. */
 const MAX_LINGER_MS = 60_000;
@@ -25,6 +31,7 @@ export class TopicShapes {
 
   /** @throws `INVALID_CONFIG`, `LIMIT_REACHED`, `ADAPTER_NOT_FOUND`, `UNSUPPORTED_COMPRESSION` */
   create(name: string, options: TopicOptions): TopicRecord {
+    assertTopicOptions(name, options);
     const {
       partitions = this.options.defaultPartitions,
       storage = {},
@@ -40,7 +47,7 @@ export class TopicShapes {
     }
     this.assertPartitions(name, partitions);
     const adapter = this.adapter(adapterName);
-    adapter.validateSettings(settings);
+    checkSettings(name, adapter, settings);
     return {
       name,
       id: randomUUID(),
@@ -60,11 +67,12 @@ export class TopicShapes {
    * @throws `TOPIC_EXISTS` for what cannot change, `INVALID_CONFIG`, `ADAPTER_NOT_FOUND`, `UNSUPPORTED_COMPRESSION`
    */
   update(record: TopicRecord, options: TopicOptions): TopicRecord {
+    assertTopicOptions(record.name, options);
     this.assertFixed(record, options);
     const { adapter: _, ...given } = options.storage ?? {};
     const { routing, codec } = options;
     const settings = { ...record.settings, ...given };
-    this.adapter(record.adapter).validateSettings(settings);
+    checkSettings(record.name, this.adapter(record.adapter), settings);
     return {
       ...record,
       settings,
@@ -95,7 +103,7 @@ export class TopicShapes {
    * @throws `INVALID_CONFIG`, `ADAPTER_NOT_FOUND`
    */
   alterStorage(record: TopicRecord, settings: Readonly<Record<string, unknown>>): TopicRecord {
-    this.adapter(record.adapter).validateSettings(settings);
+    checkSettings(record.name, this.adapter(record.adapter), settings);
     return { ...record, settings };
   }
 
@@ -122,11 +130,14 @@ export class TopicShapes {
   /** @throws `ADAPTER_NOT_FOUND` */
   adapter(name: string | undefined): StorageAdapter {
     if (name === undefined) return this.adapters.default;
-    const adapter = this.adapters.all.find((candidate) => candidate.name === name);
+    const { all } = this.adapters;
+    const adapter =
+      all.find((candidate) => candidate.name === name) ??
+      all.find((candidate: StorageAdapter & { [STANDS_IN]?: boolean }) => candidate[STANDS_IN] === true);
     if (adapter !== undefined) return adapter;
     throw new AdapterNotFoundError(
       name,
-      this.adapters.all.map((candidate) => candidate.name),
+      all.map((candidate) => candidate.name),
     );
   }
 
@@ -139,7 +150,10 @@ export class TopicShapes {
 
   private assertFixed(record: TopicRecord, { partitions, storage }: TopicOptions): void {
     if (partitions !== undefined && partitions !== record.partitions) {
-      throw new TopicExistsError(record.name, `it has ${record.partitions} partition(s), not ${partitions}`);
+      throw new TopicExistsError(
+        record.name,
+        `it has ${record.partitions} partition(s), not ${partitions}; ${howToChange(record, partitions)}`,
+      );
     }
     const adapter = storage?.adapter;
     if (adapter !== undefined && this.adapter(adapter).name !== record.adapter) {
@@ -162,6 +176,26 @@ export function storedRouting(record: TopicRecord): Routing {
       `topics.${record.name}.routing: the topic routes by a function; pass it when starting the topic`,
     ]);
   };
+}
+
+/** Where keys go depends on how many partitions there are, so a line of configuration alone does not change it. */
+function howToChange({ name, partitions: present }: TopicRecord, partitions: number): string {
+  if (partitions < present) return 'partitions can only be added';
+  return `add them first, by addPartitions or "genrocks topic add-partitions ${name} ${partitions}"; keys may move`;
+}
+
+/** Says whose settings they are: an adapter knows no topics. */
+function checkSettings(
+  name: string,
+  adapter: StorageAdapter,
+  settings: Readonly<Record<string, unknown>>,
+): void {
+  try {
+    adapter.validateSettings(settings);
+  } catch (error) {
+    if (!(error instanceof InvalidConfigError)) throw error;
+    throw new InvalidConfigError(error.problems.map((problem) => `topic ${name}: ${problem}`));
+  }
 }
 
 function checkRouting(name: string, routing: Routing): Routing {

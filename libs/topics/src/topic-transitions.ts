@@ -1,10 +1,10 @@
-import { codecNamed } from './codecs.js';
+import { codecNamed, codecOf } from './codecs.js';
 import type { TopicsEvents } from './events.js';
+import { FirstOffsets, type Subscribers } from './groups/first-offsets.js';
 import type { GroupOffsets } from './groups/group-offsets.js';
 import { type MetaChange, type MetaStore, redrivenKey, topicKey } from './meta/meta-store.js';
 import type { TopicRecord } from './meta/topic-record.js';
 import type { TopicOptions } from './options.js';
-import type { Partition } from './partition/partition.js';
 import { valueSchema } from './schema/checked-codec.js';
 import type { Topic, TopicFacts } from './topic.js';
 import type { TopicOpener } from './topic-opener.js';
@@ -15,6 +15,8 @@ export interface TopicHooks {
   afterOpen(topic: Topic): void;
   /** The partitions close when this resolves. */
   beforeClose(topic: Topic): Promise<void>;
+  /** The groups whose members subscribe to a topic, whether they have learned of it or not. */
+  subscribersOf: Subscribers;
 }
 
 /** A topic and what is known of it. */
@@ -30,7 +32,9 @@ export interface ManagedTopic {
  * calls sees to it that a topic takes one at a time.
  */
 export class TopicTransitions {
-  hooks: TopicHooks = { afterOpen: () => {}, beforeClose: async () => {} };
+  hooks: TopicHooks = { afterOpen: () => {}, beforeClose: async () => {}, subscribersOf: () => [] };
+
+  private readonly firstOffsets: FirstOffsets;
 
   /** @param topics where topics are found by name: one is there before anyone is told of it, until it is deleted */
   constructor(
@@ -40,11 +44,14 @@ export class TopicTransitions {
     private readonly meta: MetaStore,
     private readonly offsets: GroupOffsets,
     private readonly events: TopicsEvents,
-  ) {}
+  ) {
+    this.firstOffsets = new FirstOffsets(offsets, (...of) => this.hooks.subscribersOf(...of));
+  }
 
   async save(managed: ManagedTopic, record: TopicRecord): Promise<void> {
     if (JSON.stringify(record) === JSON.stringify(managed.record)) return;
-    await this.meta.write([{ key: topicKey(record.name), value: record }]);
+    // Data may be removed next, or stored with other settings.
+    await this.meta.writeDurably([{ key: topicKey(record.name), value: record }]);
     managed.record = record;
   }
 
@@ -52,7 +59,11 @@ export class TopicTransitions {
   async create(managed: ManagedTopic): Promise<void> {
     const { record } = managed;
     try {
-      await this.meta.write([{ key: topicKey(record.name), value: record }]);
+      // No group begins at an offset of another topic that had the name.
+      const stale = this.offsets.removalOf(record.name);
+      await this.meta.writeDurably([...stale, { key: topicKey(record.name), value: record }]);
+      this.offsets.forgetTopic(record.name);
+      this.opener.expectAnything(record);
       await this.open(managed, true);
     } catch (error) {
       await this.meta.write([{ key: topicKey(record.name), value: null }]);
@@ -64,10 +75,17 @@ export class TopicTransitions {
     const { topic, record, given } = managed;
     const parts = {
       routing: given.routing ?? storedRouting(record),
-      codec: given.codec ?? codecNamed(record.codec),
+      codec: given.codec === undefined ? codecNamed(record.codec) : codecOf(given.codec),
       schema: given.schema === undefined ? undefined : valueSchema(record.name, given.schema),
     };
-    topic.attach(this.factsOf(record, parts.schema?.name), await this.opener.open(record, parts, strict));
+    const open = await this.opener.open(record, parts, strict);
+    try {
+      await this.firstOffsets.ofOpened(record.name, open.partitions);
+    } catch (error) {
+      await this.opener.close(open.partitions);
+      throw error;
+    }
+    topic.attach(this.factsOf(record, parts.schema?.name), open);
     this.topics.set(record.name, managed);
     this.events.send('topic-started', { topic: record.name, id: record.id });
     this.hooks.afterOpen(topic);
@@ -120,19 +138,27 @@ export class TopicTransitions {
 
   /** Opens the partitions that `grown` has more, and lets groups and consumers know of them. */
   async addPartitions(managed: ManagedTopic, grown: TopicRecord): Promise<void> {
-    const { topic } = managed;
+    const { topic, record } = managed;
     const open = topic.opened;
     if (open === undefined) {
+      const added = grown.partitions - record.partitions;
+      await this.firstOffsets.ofAdded(
+        record.name,
+        Array.from({ length: added }, (_, i) => ({ index: record.partitions + i, startOffset: 0 })),
+      );
       await this.save(managed, grown);
       topic.detach(topic.state, this.factsOf(grown));
       return;
     }
     const added = await this.opener.openAdded(grown, open);
     try {
-      await this.beginAt(grown.name, added);
+      const begun = await this.firstOffsets.ofAdded(record.name, added);
       await this.save(managed, grown);
+      // Groups that came while that was written.
+      await this.firstOffsets.ofAdded(record.name, added, begun);
     } catch (error) {
       await this.opener.close(added);
+      await this.save(managed, record);
       throw error;
     }
     topic.grow(this.factsOf(grown, topic.describe().schema), added);
@@ -163,11 +189,5 @@ export class TopicTransitions {
     await this.close(managed, 'stopped');
     managed.record = record;
     await this.open(managed, true);
-  }
-
-  /** Groups that read the topic read new partitions from their beginning, also those that began at the latest. */
-  private async beginAt(topic: string, added: readonly Partition[]): Promise<void> {
-    const places = added.map(({ index, startOffset }) => ({ topic, partition: index, offset: startOffset }));
-    for (const group of this.offsets.groupsIn(topic)) await this.offsets.commit(group, places);
   }
 }

@@ -35,6 +35,7 @@ export class Topic<T = unknown> {
     return this.known().id;
   }
 
+  /** Whether it can be published to and read now. */
   get state(): TopicState {
     return this.currentState;
   }
@@ -44,6 +45,7 @@ export class Topic<T = unknown> {
     return this.current?.partitions ?? [];
   }
 
+  /** Number of partitions. */
   get partitionCount(): number {
     return this.known().partitionCount;
   }
@@ -154,12 +156,14 @@ export class Topic<T = unknown> {
     await Promise.all(this.running().partitions.map((partition) => partition.sync()));
   }
 
+  /** What {@link describe} tells, with the counters of its partitions and what their stores say. */
   async info(): Promise<TopicInfo> {
     const partitions = await Promise.all(this.partitions.map((partition) => partition.info()));
     const ids = this.current?.dedup?.info;
     return { ...this.describe(), ...(ids === undefined ? {} : { ids }), partitions };
   }
 
+  /** Its settings, and offsets of its partitions, from memory. */
   describe(): TopicDescription {
     return {
       name: this.name,

@@ -145,9 +145,14 @@ export class TopicsCore {
     this.manager.hooks = {
       afterOpen: (topic) => {
         this.retention.opened(topic);
+        for (const group of this.groups.subscribersOf(topic.name)) this.coordinator.outdate(group);
         this.members.topicChanged(topic.name);
       },
       beforeClose: (topic) => this.members.topicClosing(topic.name),
+      subscribersOf: (topic, which) => {
+        const inProcess = this.members.groupsOn(topic);
+        return new Set(which === 'all' ? [...inProcess, ...this.groups.subscribersOf(topic)] : inProcess);
+      },
     };
   }
 

@@ -1,4 +1,5 @@
 import { StorageIoError } from '@genrocks/storage';
+import { EtsStorageAdapter } from '@genrocks/storage-ets';
 import { describe, expect, it } from 'vitest';
 import { MapAdapter, type MapDisk } from './__fixtures__/map-adapter.js';
 import { startService, useServices } from './__fixtures__/service.js';
@@ -48,13 +49,39 @@ describe('topics', () => {
       service.startTopic('orders', { partitions: 2 }),
     ]);
     expect(first).toBe(second);
-    await expect(service.startTopic('orders', { partitions: 3 })).rejects.toThrowError(coded('TOPIC_EXISTS'));
+    await expect(service.startTopic('orders', { partitions: 3 })).rejects.toThrowError(
+      /has 2 partition\(s\), not 3; add them first, by addPartitions or "genrocks topic add-partitions orders 3"/,
+    );
+    await expect(service.startTopic('orders', { partitions: 1 })).rejects.toThrowError(/can only be added/);
     await expect(service.startTopic('orders', { storage: { x: 1 } })).rejects.toThrowError(
       coded('TOPIC_EXISTS'),
     );
     await expect(service.startTopic('orders', { storage: { adapter: 'none' } })).rejects.toThrowError(
       coded('ADAPTER_NOT_FOUND'),
     );
+  });
+
+  it('with options that are misspelt are refused, wherever they are given', async () => {
+    const misspelt = { partition: 4, storage: {} } as never;
+    const { service } = await start();
+    await expect(service.startTopic('orders', misspelt)).rejects.toThrowError(
+      /^topics\.orders\.partition: unknown option; allowed are name, partitions, /,
+    );
+    expect(service.listTopics()).toEqual([]);
+    await service.startTopic('orders');
+    await expect(service.startTopic('orders', misspelt)).rejects.toThrowError(coded('INVALID_CONFIG'));
+    const topics = [{ name: 'orders', retention: 5 } as never];
+    await expect(start({ topics })).rejects.toThrowError(/^topics\.orders\.retention: unknown option/);
+  });
+
+  it('with settings their adapter does not know are refused by name', async () => {
+    const strict = new EtsStorageAdapter();
+    const service = new TopicsService({ default: strict, all: [strict] }, {});
+    await service.onModuleInit();
+    const asked = service.startTopic('orders', { storage: { maxNoFiles: 5 } });
+    await expect(asked).rejects.toThrowError(/^topic orders: storage\.ets\.maxNoFiles: unknown option/);
+    await service.onModuleDestroy();
+    await strict.close();
   });
 
   it('with names that are not allowed are refused', async () => {

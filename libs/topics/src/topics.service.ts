@@ -22,7 +22,6 @@ import type { Instrumentation } from './instrumentation.js';
 import type { PublishMessage, PublishResult } from './message.js';
 import { MODULE_OPTIONS_TOKEN } from './module/topics.module-definition.js';
 import {
-  mergeDefinitions,
   resolveOptions,
   type ResolvedTopicsOptions,
   type TopicDefinition,
@@ -30,14 +29,15 @@ import {
   type TopicsAdapters,
   type TopicsOptions,
 } from './options.js';
+import { ServiceLifecycle } from './service-lifecycle.js';
 import { ServicePhase } from './service-phase.js';
 import type { SystemStatus } from './status.types.js';
 import { systemStatus } from './system-status.js';
 import type { Topic } from './topic.js';
-import { isNameOnly, TopicFeatures } from './topic-features.js';
+import { isNameOnly } from './topic-features.js';
 import type { TopicManager } from './topic-manager.js';
 import { TopicResolver } from './topic-resolver.js';
-import type { TopicDescription } from './topic.types.js';
+import type { DryRunOptions, TopicDescription } from './topic.types.js';
 import { TopicsCore } from './topics-core.js';
 import { TOPICS_ADAPTERS } from './topics.tokens.js';
 
@@ -52,19 +52,20 @@ export class TopicsService
 {
   /** What happens by itself: see {@link TopicsEvents}. */
   readonly events: TopicsEvents;
+  /** All consumer groups: to describe, to commit for, to reset. */
   readonly groups: GroupRegistry;
   /** For listeners that let other kinds of clients be members of groups. */
   readonly coordinator: GroupCoordinator;
+  /** What groups have given up: to list, and to put back. */
   readonly deadLetters: DeadLetters;
   private readonly logger = new Logger('Topics');
   private readonly options: ResolvedTopicsOptions;
   private readonly core: TopicsCore;
   private readonly manager: TopicManager;
   private readonly members: GroupMembers;
-  private readonly features = new TopicFeatures();
   private readonly resolver: TopicResolver;
   private readonly phase = new ServicePhase();
-  private startedAt = 0;
+  private readonly lifecycle: ServiceLifecycle;
 
   constructor(
     @Inject(TOPICS_ADAPTERS) private readonly plugged: TopicsAdapters,
@@ -84,45 +85,31 @@ export class TopicsService
       (onStopped) => this.core.groupEnvironment(onStopped),
       (name) => this.resolveTopic(name),
     );
+    this.lifecycle = new ServiceLifecycle(this.phase, this.core, this.members, this.options.topics, {
+      resolve: (name) => this.resolveTopic(name),
+      opened: () => logStart(this.logger, this.plugged, this.manager),
+    });
     plugged.beforeClose?.(() => this.onApplicationShutdown());
   }
 
   /** Opens storage and every topic of the registry, and creates those of the options that are missing. */
-  async onModuleInit(): Promise<void> {
-    if (!this.phase.is('created')) return;
-    this.startedAt = performance.now();
-    try {
-      const definitions = mergeDefinitions([...this.features.all, ...this.options.topics]);
-      await this.core.open(definitions);
-      this.phase.goTo('open');
-      await this.manager.startAll(definitions.filter(({ name }) => this.isConfigured(name)));
-      await this.manager.startAll(this.features.defined);
-      for (const name of this.features.named) await this.resolveTopic(name);
-    } catch (error) {
-      await this.close();
-      throw error;
-    }
-    logStart(this.logger, this.plugged, this.manager);
+  onModuleInit(): Promise<void> {
+    return this.lifecycle.open();
   }
 
   /** Consumer groups begin now: every provider of the application is ready. */
-  async onApplicationBootstrap(): Promise<void> {
-    if (!this.phase.is('open')) return;
-    this.phase.goTo('bootstrapped');
-    await this.members.begin();
+  onApplicationBootstrap(): Promise<void> {
+    return this.lifecycle.bootstrap();
   }
 
   /** Drains and commits every consumer group. Publishing goes on, for requests that are still being answered. */
-  async onModuleDestroy(): Promise<void> {
-    if (this.phase.is('closed')) return;
-    this.phase.goTo('draining');
-    await this.members.stop();
+  onModuleDestroy(): Promise<void> {
+    return this.lifecycle.drain();
   }
 
   /** Closes topics and the service's own store; the adapters close after it. */
-  async onApplicationShutdown(): Promise<void> {
-    await this.onModuleDestroy();
-    await this.close();
+  onApplicationShutdown(): Promise<void> {
+    return this.lifecycle.shutDown();
   }
 
   /**
@@ -133,6 +120,17 @@ export class TopicsService
   async startTopic<T = unknown>(name: string, options: TopicOptions<T> = {}): Promise<Topic<T>> {
     this.phase.assertOpen();
     return (await this.manager.start(name, options)) as Topic<T>;
+  }
+
+  /**
+   * Says what {@link startTopic} would fail with for a topic that is not there yet, and how many partitions it would have.
+   * Nothing is created; storage is not asked.
+   * @param planned other new topics that are to be created with it, which count towards the limit
+   * @throws as {@link startTopic}, and `TOPIC_EXISTS` for any that is there
+   */
+  checkTopic(name: string, options: TopicOptions = {}, planned = 0): { partitionCount: number } {
+    this.phase.assertOpen();
+    return { partitionCount: this.manager.check(name, options, planned).partitions };
   }
 
   /**
@@ -157,14 +155,15 @@ export class TopicsService
   }
 
   /**
-   * Adds partitions to a topic, until there are `total`. Groups read the new ones from their beginning. Keys may go to
+   * Adds partitions to a topic, until there are `total`. Groups that read the topic read the new ones from their beginning,
+   * whatever their `from` or `auto.offset.reset` says: an offset of each is committed before anyone can publish there. Keys may go to
    * other partitions from then on: with `key_hash` most of them, with `consistent_hash` only the share of the new ones.
    * What was published before stays where it is. Definitions of the topic have to name the new number.
    * @throws `TOPIC_NOT_FOUND`, `INVALID_CONFIG`, `LIMIT_REACHED`, or what the store says
    */
-  async addPartitions(name: string, total: number): Promise<Topic> {
+  async addPartitions(name: string, total: number, options?: DryRunOptions): Promise<Topic> {
     this.phase.assertOpen();
-    return this.manager.addPartitions(name, total);
+    return this.manager.addPartitions(name, total, options);
   }
 
   /**
@@ -173,9 +172,13 @@ export class TopicsService
    * reading fail with `TOPIC_STOPPED`, and groups go on afterwards. Definitions of the topic have to name the new ones.
    * @throws `TOPIC_NOT_FOUND`, `INVALID_CONFIG`, `ADAPTER_NOT_FOUND`, or what the store says
    */
-  async alterStorage(name: string, settings: Readonly<Record<string, unknown>>): Promise<Topic> {
+  async alterStorage(
+    name: string,
+    settings: Readonly<Record<string, unknown>>,
+    options?: DryRunOptions,
+  ): Promise<Topic> {
     this.phase.assertOpen();
-    return this.manager.alterStorage(name, settings);
+    return this.manager.alterStorage(name, settings, options);
   }
 
   /**
@@ -200,10 +203,12 @@ export class TopicsService
     return (await this.resolver.resolve(name)) as Topic<T>;
   }
 
+  /** Is there a topic of this name, be it stopped? */
   hasTopic(name: string): boolean {
     return this.manager.has(name);
   }
 
+  /** All topics, stopped ones too, by name. */
   listTopics(): TopicDescription[] {
     return this.manager.list().map((topic) => topic.describe());
   }
@@ -270,7 +275,7 @@ export class TopicsService
   async systemStatus(): Promise<SystemStatus> {
     this.phase.assertOpen();
     return systemStatus({
-      startedAt: this.startedAt,
+      startedAt: this.lifecycle.startedAt,
       adapters: this.plugged,
       topics: this.manager.list(),
       groups: this.groups.list(),
@@ -289,17 +294,7 @@ export class TopicsService
     if (!this.phase.is('created')) {
       return isNameOnly(definition) ? this.resolveTopic(name) : this.startTopic(name, options);
     }
-    this.features.add(definition);
+    this.lifecycle.features.add(definition);
     return this.manager.handle(name);
-  }
-
-  private isConfigured(topic: string): boolean {
-    return this.options.topics.some(({ name }) => name === topic);
-  }
-
-  private async close(): Promise<void> {
-    if (this.phase.is('closed')) return;
-    this.phase.goTo('closed');
-    await this.core.close();
   }
 }

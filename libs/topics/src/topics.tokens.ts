@@ -6,6 +6,9 @@ export const TOPICS_ADAPTERS = Symbol('GENROCKS_TOPICS_ADAPTERS');
 /** Token of `manualRegistration`. @internal */
 export const MANUAL_REGISTRATION = Symbol('GENROCKS_MANUAL_REGISTRATION');
 
+/** Is true of an adapter that keeps topics of adapters that are not plugged in, too: in tests. @internal */
+export const STANDS_IN = Symbol('GENROCKS_STANDS_IN');
+
 /** Injection token of a topic that `TopicsModule.forFeature` provides. */
 export function getTopicToken(topic: string | { readonly name: string }): string {
   return `GENROCKS_TOPIC:${typeof topic === 'string' ? topic : topic.name}`;

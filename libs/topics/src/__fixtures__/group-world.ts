@@ -33,6 +33,7 @@ export class GroupWorld {
 
   grow(by: number): void {
     this.partitions += by;
+    this.coordinator.outdate(GROUP);
     this.locals.topicChanged(TOPIC);
   }
 
@@ -129,6 +130,7 @@ export class LocalWorldMember extends WorldMember {
     super(name, world, letGoMs);
     const owner: PartitionsOwner = {
       topics: () => [TOPIC],
+      subscribesTo: (topic) => topic === TOPIC,
       owned: () => [...this.places.values()],
       take: (places) => this.take(places),
       letGo: (places) => this.letGo(places),
@@ -174,6 +176,8 @@ export class WireWorldMember extends WorldMember {
   hasGivenUp = false;
   private generation = -1;
   private isAlive = true;
+  /** While it says nothing. */
+  private frozen: Promise<void> | undefined;
   private knownPartitions = 0;
 
   constructor(
@@ -193,6 +197,15 @@ export class WireWorldMember extends WorldMember {
 
   identity(): MemberIdentity {
     return { memberId: this.memberId, groupInstanceId: this.instanceId, generationId: this.generation };
+  }
+
+  get isFrozen(): boolean {
+    return this.frozen !== undefined;
+  }
+
+  /** Says nothing for a while, and works on: its process stands still, or its handler leaves no time for heartbeats. */
+  freeze(ms: number): void {
+    this.frozen ??= sleep(ms).then(() => (this.frozen = undefined));
   }
 
   /** Is gone without a word. */
@@ -219,6 +232,7 @@ export class WireWorldMember extends WorldMember {
     while (this.isAlive && !this.hasGivenUp) {
       try {
         if (!this.isCooperative) await this.letGo([...this.places.values()]);
+        await this.frozen;
         if (!this.isAlive) return;
         const lost = await this.joinRound();
         if (lost.length > 0) await this.letGo(lost);
@@ -250,6 +264,8 @@ export class WireWorldMember extends WorldMember {
       this.world.past.push(this.identity());
     this.memberId = joined.memberId;
     this.generation = joined.generationId;
+    // A leader that falls silent here has everybody wait for their shares.
+    await this.frozen;
     if (!this.isAlive) return [];
     const isLeader = joined.leader === this.memberId;
     this.knownPartitions = this.world.partitions;
@@ -273,6 +289,7 @@ export class WireWorldMember extends WorldMember {
   private async work(): Promise<void> {
     while (this.isAlive && this.knownPartitions === this.world.partitions) {
       await sleep(HEARTBEAT_MS);
+      await this.frozen;
       if (this.isAlive) this.world.coordinator.heartbeat(GROUP, this.identity());
     }
   }

@@ -48,3 +48,13 @@ export function coded(code: string): Error {
     asymmetricMatch: (error: unknown) => (error as { code?: unknown } | null)?.code === code,
   } as never;
 }
+
+/** `ok`, or the code of what is thrown. */
+export function outcome(call: () => void): string {
+  try {
+    call();
+    return 'ok';
+  } catch (error) {
+    return (error as { code: string }).code;
+  }
+}

@@ -59,6 +59,7 @@ const MAX_FETCH_BYTES = 1024 * 1024;
  * @publicApi
  */
 export class ConsumerGroup {
+  /** Name of the group. */
   readonly group: string;
   private readonly committer: OffsetCommitter;
   private readonly partitions: MemberPartitions;
@@ -91,6 +92,7 @@ export class ConsumerGroup {
     }));
     this.session = new MemberSession(options, environment, {
       topics: () => this.topics,
+      subscribesTo: (topic) => options.topics.includes(topic) || this.matches(topic),
       owned: () => partitions.owned(),
       take: (places) => partitions.take(places),
       letGo: (places) => partitions.letGo(places),
@@ -107,12 +109,11 @@ export class ConsumerGroup {
   get topics(): readonly string[] {
     const { topics, patterns } = this.options;
     if (patterns.length === 0) return topics;
-    const matching = this.environment
-      .topicNames()
-      .filter((name) => patterns.some((pattern) => name.search(pattern) >= 0));
+    const matching = this.environment.topicNames().filter((name) => this.matches(name));
     return [...new Set([...topics, ...matching])];
   }
 
+  /** Of this member. */
   get state(): ConsumerGroupState {
     return this.currentState;
   }
@@ -169,6 +170,7 @@ export class ConsumerGroup {
     await this.partitions.seek(this.group, { topic, partition }, to);
   }
 
+  /** Counters of this member, and of the partitions it owns now. */
   stats(): ConsumerGroupStats {
     return {
       group: this.group,
@@ -192,6 +194,10 @@ export class ConsumerGroup {
     }
     this.currentState = 'stopped';
     this.environment.onStopped(this);
+  }
+
+  private matches(topic: string): boolean {
+    return this.options.patterns.some((pattern) => topic.search(pattern) >= 0);
   }
 
   /** Only a member may: what it owned may be another's as soon as it is none. */

@@ -52,17 +52,20 @@ export class GroupOffsets {
   }
 
   /**
-   * The lowest and the highest offset any group has committed in a partition. Among the highest, what was past the
-   * end does not count: the log goes on after the highest, and no client may push it forward.
+   * The lowest and the highest offset any group has committed in a partition, or tried. Among the highest, what was past
+   * the end does not count: the log goes on after the highest, and no client may push it forward.
    */
   range(topic: string, partition: number): { lowest: number; highest: number } | null {
     const committed = [...(this.byPartition.get(topic)?.get(partition)?.values() ?? [])];
     if (committed.length === 0) return null;
     let lowest = Number.MAX_SAFE_INTEGER;
     let highest = 0;
-    for (const { offset, isBeyondEnd } of committed) {
+    for (const { offset, isBeyondEnd, deliveries } of committed) {
       lowest = Math.min(lowest, offset);
-      if (isBeyondEnd !== true) highest = Math.max(highest, offset);
+      if (isBeyondEnd === true) continue;
+      highest = Math.max(highest, offset);
+      // Tries of a message are never to count for another one.
+      for (const tried of deliveries?.tries ?? []) highest = Math.max(highest, tried.offset + 1);
     }
     return { lowest, highest };
   }
@@ -108,8 +111,14 @@ export class GroupOffsets {
   ): Promise<void> {
     const timestamp = Date.now();
     const entries = commits.map((commit) => {
-      const { topic, partition, offset, metadata = '', deliveries } = commit;
-      const committed: CommittedOffset = { offset, metadata, timestamp, ...(deliveries && { deliveries }) };
+      const { topic, partition, offset, metadata = '', leaderEpoch, deliveries } = commit;
+      const committed: CommittedOffset = {
+        offset,
+        metadata,
+        timestamp,
+        ...(leaderEpoch === undefined ? {} : { leaderEpoch }),
+        ...(deliveries && { deliveries }),
+      };
       return beyondEnd.has(commit)
         ? { topic, partition, committed: { ...committed, isBeyondEnd: true as const } }
         : { topic, partition, committed };

@@ -82,21 +82,8 @@ export function resolveGroupOptions<T>(
   options: ConsumerGroupOptions<T>,
   handlerTimeoutMs = 0,
 ): ResolvedGroupOptions {
-  for (const name of Object.keys(options)) {
-    if (!Object.hasOwn(KNOWN, name)) {
-      const allowed = Object.keys(KNOWN).join(', ');
-      throw new InvalidGroupError(`consumer group option ${name} is unknown; allowed are ${allowed}`);
-    }
-  }
+  assertComplete(options);
   const { group, topics, handler, batchHandler } = options;
-  assertGroupName(group);
-  if (options.instanceId !== undefined) assertGroupName(options.instanceId, 'an instance id');
-  if (!Array.isArray(topics) || topics.length === 0) {
-    throw new InvalidGroupError(`consumer group ${group} subscribes to no topic; list at least one`);
-  }
-  if ((handler === undefined) === (batchHandler === undefined)) {
-    throw new InvalidGroupError(`consumer group ${group} needs a handler or a batchHandler, and not both`);
-  }
   const resolved: ResolvedGroupOptions = {
     group,
     ...resolveTopics(topics),
@@ -131,6 +118,24 @@ export function resolveGroupOptions<T>(
   for (const topic of resolved.topics) resolved.deadLetter?.(topic);
   assertNoCircle(resolved, options.deadLetter);
   return resolved;
+}
+
+/** Nothing is misspelt, and nothing missing without which there is no member. */
+function assertComplete<T>(options: ConsumerGroupOptions<T>): void {
+  for (const name of Object.keys(options)) {
+    if (Object.hasOwn(KNOWN, name)) continue;
+    const allowed = Object.keys(KNOWN).join(', ');
+    throw new InvalidGroupError(`consumer group option ${name} is unknown; allowed are ${allowed}`);
+  }
+  const { group, topics, handler, batchHandler } = options;
+  assertGroupName(group);
+  if (options.instanceId !== undefined) assertGroupName(options.instanceId, 'an instance id');
+  if (!Array.isArray(topics) || topics.length === 0) {
+    throw new InvalidGroupError(`consumer group ${group} subscribes to no topic; list at least one`);
+  }
+  if ((handler === undefined) === (batchHandler === undefined)) {
+    throw new InvalidGroupError(`consumer group ${group} needs a handler or a batchHandler, and not both`);
+  }
 }
 
 function resolveTopics(topics: readonly TopicPattern[]): Pick<ResolvedGroupOptions, 'topics' | 'patterns'> {

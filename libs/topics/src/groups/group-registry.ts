@@ -54,6 +54,7 @@ export class GroupRegistry {
     private readonly offsets: GroupOffsets,
   ) {}
 
+  /** All groups that have members or committed offsets, by name. */
   list(): GroupSummary[] {
     return this.names().map((group) => this.summary(group));
   }
@@ -97,6 +98,11 @@ export class GroupRegistry {
     }
     for (const indexes of partitions.values()) indexes.sort((a, b) => a - b);
     return partitions;
+  }
+
+  /** Groups with a member that says it subscribes to the topic. @internal */
+  subscribersOf(topic: string): string[] {
+    return this.coordinator.names().filter((group) => this.subscriptions(group).includes(topic));
   }
 
   /** The committed offset, null where the group has none there. */
@@ -151,7 +157,8 @@ export class GroupRegistry {
    * Moves the committed offsets of a group without members; returns what was (or with `dryRun` would be) committed.
    * An offset outside of a partition's range becomes the nearest end of it. Whoever joins while it is written waits, and
    * begins at the new offsets; where somebody has joined before, nothing is written.
-   * @throws `GROUP_NOT_FOUND`, `GROUP_NOT_EMPTY`, `TOPIC_NOT_FOUND`, `PARTITION_NOT_FOUND`
+   * @throws `GROUP_NOT_FOUND`, `GROUP_NOT_EMPTY`, `TOPIC_NOT_FOUND`, `TOPIC_STOPPED`, `PARTITION_NOT_FOUND`, `INVALID_GROUP`
+   *   for what is no place, or what the store says
    */
   async resetOffsets(group: string, options: ResetOffsetsOptions): Promise<OffsetCommit[]> {
     this.assertExists(group);
@@ -176,7 +183,7 @@ export class GroupRegistry {
 
   /**
    * Forgets a group and its offsets.
-   * @throws `GROUP_NOT_FOUND`, `GROUP_NOT_EMPTY`
+   * @throws `GROUP_NOT_FOUND`, `GROUP_NOT_EMPTY`, or what the store says
    */
   async delete(group: string): Promise<void> {
     this.assertExists(group);

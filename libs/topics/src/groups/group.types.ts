@@ -1,181 +1,76 @@
-import type { Message } from '../message.js';
-import type { AssignmentStrategy } from './assignment.js';
 import type { MemberIdentity } from './coordinator/membership.types.js';
+import type { StartFrom } from './consumer-group-options.types.js';
 
 export type { AssignmentStrategy } from './assignment.js';
-
-/** What a handler is told besides its message, and what it can say of it. */
-export interface HandlerContext {
-  readonly group: string;
-  readonly topic: string;
-  readonly partition: number;
-  /** 1 for the first try, counting up with every retry. Of a batch, the most that one of its messages had. */
-  readonly attempt: number;
-  /**
-   * Aborts when the group stops and the time to drain is over, when the partition goes to another member, and when
-   * `handlerTimeoutMs` is over (its `reason` is a `HANDLER_TIMEOUT` then): give up, the message comes again.
-   */
-  readonly signal: AbortSignal;
-  /**
-   * The message is done, whatever the handler does from here on. With `commit: 'manual'` nothing else makes it so; it
-   * may be called after the handler has returned. Of a batch: one message, or without an argument all of them.
-   */
-  readonly ack: (message?: Message) => void;
-  /**
-   * The message failed, as if the handler had thrown this. Of a batch: one message (the others are done when the
-   * handler returns), or without a message all of them.
-   */
-  readonly nack: (error?: unknown, message?: Message) => void;
-  /**
-   * Commits what is done by now, in place of waiting for `autoCommitIntervalMs`.
-   * @throws what the store says
-   */
-  readonly commit: () => Promise<void>;
-}
-
-export type MessageHandler<T = unknown> = (message: Message<T>, context: HandlerContext) => unknown;
-export type BatchHandler<T = unknown> = (messages: Message<T>[], context: HandlerContext) => unknown;
-
-/** How failed messages are tried again. Other keys of the partition go on meanwhile. */
-export interface RetryOptions {
-  /**
-   * Tries in all, the first one included; `Infinity` for ever. Those before a restart count as far as they were kept, which
-   * is done with every commit. Default 5.
-   */
-  attempts?: number;
-  /**
-   * A message is given up once it has been in its handler this many times when the process ended (an exit, a crash, out of
-   * memory, `kill -9`), or when the handler hung past `handlerTimeoutMs`. The first end of a process does not count:
-   * who caused it is not known; nor does one in which other messages were in doubt too, up to three times as many. 1 to 1,000,000; `Infinity`: never. Default: `attempts`, but at least 3.
-   */
-  interruptions?: number;
-  /** Pause before the second try, in milliseconds. Default 100. */
-  initialMs?: number;
-  /** Longest pause, in milliseconds. Default 30,000. */
-  maxMs?: number;
-  /** The pause grows by this factor from try to try. Default 2. */
-  factor?: number;
-  /** Up to this part of a pause is cut off at random, 0 to 1. Default 0.2. */
-  jitter?: number;
-  /** False for an error that no other try can mend. `attempt` counts the tries so far, from 1. */
-  retryIf?: (error: unknown, attempt: number) => boolean;
-}
-
-export interface DeadLetterOptions {
-  /** Name of the dead-letter topic. Default: `<topic>.dlq`. Created, with one partition, when it is first needed. */
-  topic?: string | ((topic: string) => string);
-}
-
-/** Where a partition without a committed offset begins. A time is ms since 1970. */
-export type StartFrom = 'earliest' | 'latest' | { readonly offset: number } | { readonly timestamp: number };
-
-/**
- * A topic's name, or topics by a pattern: `*` stands for any characters. Topics that match and come later are taken
- * in. Dead-letter topics (`.dlq`) only match a pattern that ends so, or a RegExp.
- */
-export type TopicPattern = string | RegExp;
-
-export interface ConsumerGroupOptions<T = unknown> {
-  /** Name of the group; offsets are kept under it. 1 to 255 characters, no control characters. */
-  group: string;
-  /** By name, by a pattern such as `orders.*` (topics that come later included), or by a RegExp. */
-  topics: readonly TopicPattern[];
-  /** Called with one message; it is done, and its offset may be committed, after it returns or resolves. */
-  handler?: MessageHandler<T>;
-  /** Instead of `handler`: called with up to `batchSize` messages of one partition. */
-  batchHandler?: BatchHandler<T>;
-  /** Messages a batch handler gets at most. Default 100. */
-  batchSize?: number;
-  /** Where a partition without a committed offset begins. Default `earliest`. */
-  from?: StartFrom;
-  /**
-   * How partitions are shared between the members, as far as it is this member's to say: most votes among the ways that
-   * all members know decide, Kafka clients included. Default `cooperative_sticky`.
-   */
-  assignment?: AssignmentStrategy;
-  /**
-   * Names this member over its stops and starts (static membership): its partitions wait for it, and nothing is shared
-   * out anew, while it is away for less than `sessionTimeoutMs`. Unique in the group. 1 to 255 characters.
-   */
-  instanceId?: string;
-  /** How long the place of a stopped member with an `instanceId` is kept, in milliseconds. Default 45,000. */
-  sessionTimeoutMs?: number;
-  /** Handlers that may run at once per partition; messages of one key keep their order. Default 1. */
-  concurrency?: number;
-  /**
-   * `key`: a message that is tried again is overtaken by messages of other keys (those without a key are all of
-   * their own). `partition`: nothing is overtaken; needs `concurrency` 1. Default `key`.
-   */
-  order?: 'key' | 'partition';
-  /**
-   * How long a handler may take to return, in milliseconds, up to a day. Then its `signal` aborts; a handler that fails
-   * because of it is tried again as any other. Where it has not ended five seconds later, the member leaves the group:
-   * the others get its partitions, and whatever the handler still does is not committed. It joins anew when its handlers
-   * have ended, or at once where the group has no other member. 0 is no limit. Default: that of the service, which is 0.
-   */
-  handlerTimeoutMs?: number;
-  /** `manual`: a message is done only when its handler has called `ack`. Default `auto`. */
-  commit?: 'auto' | 'manual';
-  /** What is done is committed this often, in milliseconds; 0 is at once. Default 100. */
-  autoCommitIntervalMs?: number;
-  /** Messages this member holds at most, over all its partitions: read, waiting, failed, or not acknowledged. Default 1,000. */
-  maxInFlight?: number;
-  /** False: a message is tried once. */
-  retry?: RetryOptions | false;
-  /** As `retry.initialMs` and `retry.maxMs`. */
-  retryBackoff?: { initialMs?: number; maxMs?: number };
-  /**
-   * Messages whose last try failed, and bytes that are no messages, go to a dead-letter topic; by its name, with
-   * options, or (true, the default) under a default name. False: they are reported (`message-dropped`) and skipped.
-   */
-  deadLetter?: boolean | string | DeadLetterOptions;
-}
+export type * from './consumer-group-options.types.js';
 
 /** `held`: waits for the application's bootstrap. */
 export type ConsumerGroupState = 'held' | 'running' | 'stopping' | 'stopped';
 
+/** What a member has done of a partition since it was given it. */
 export interface GroupPartitionStats {
+  /** Name of the topic. */
   readonly topic: string;
+  /** Number of the partition, from 0. */
   readonly partition: number;
+  /** Messages that were read for the handler. */
   readonly received: number;
+  /** Messages that are done. */
   readonly handled: number;
+  /** Tries that failed. */
   readonly failed: number;
   /** Messages that went to the dead-letter topic, or were skipped. */
   readonly deadLettered: number;
+  /** Nothing more of it is handled until it is resumed. */
   readonly paused: boolean;
   /** Committed offset: the next one to handle after a restart. Null where nothing was committed yet. */
   readonly committed: number | null;
+  /** The offset that the next message published will have. */
   readonly endOffset: number;
+  /** Offsets from the committed one, or from the partition's first where there is none, to the end. */
   readonly lag: number;
 }
 
+/** What a member has done since it started. */
 export interface ConsumerGroupStats {
+  /** Name of the group. */
   readonly group: string;
+  /** Of this member. */
   readonly state: ConsumerGroupState;
-  /** Messages fetched, handled, and tries that failed, since this member started. */
+  /** Messages that were read for the handler. */
   readonly received: number;
+  /** Messages that are done. */
   readonly handled: number;
+  /** Tries that failed. */
   readonly failed: number;
   /** Messages that went to the dead-letter topic, or were skipped. */
   readonly deadLettered: number;
-  /** Offsets committed since this member started. */
+  /** Offsets committed: one for each partition of a commit. */
   readonly committed: number;
-  /** Messages between the committed offsets and the ends of the member's partitions. */
+  /** Sum of the `lag` of its partitions. */
   readonly lag: number;
+  /** Those that the member owns now. */
   readonly partitions: readonly GroupPartitionStats[];
 }
 
 /** `empty`: offsets only. `stable`: members own their partitions. `rebalancing`: partitions change hands. */
 export type GroupState = 'empty' | 'rebalancing' | 'stable';
 
+/** A group, in short. */
 export interface GroupSummary {
+  /** Its name. */
   readonly group: string;
+  /** What it does now. */
   readonly state: GroupState;
+  /** How many members it has. */
   readonly members: number;
+  /** Names of those it has committed offsets of, or that a member subscribes to, sorted. */
   readonly topics: readonly string[];
 }
 
+/** A member of a group. */
 export interface GroupMemberDescription {
+  /** Made by the coordinator; another one after each start. */
   readonly memberId: string;
   /** The name of a static member, null for others. */
   readonly instanceId: string | null;
@@ -187,37 +82,59 @@ export interface GroupMemberDescription {
   readonly assignment: readonly { readonly topic: string; readonly partitions: readonly number[] }[];
 }
 
+/** How far a group is in a partition. */
 export interface GroupOffsetDescription {
+  /** Name of the topic. */
   readonly topic: string;
+  /** Number of the partition, from 0. */
   readonly partition: number;
+  /** The next offset to handle; null where nothing was committed yet. */
   readonly committed: number | null;
+  /** As it was committed; empty for none. */
   readonly metadata: string;
+  /** The offset that the next message published will have; of a topic that does not run, the committed one. */
   readonly endOffset: number;
+  /** Offsets from the committed one, or from the partition's first where there is none, to the end. */
   readonly lag: number;
   /** The member that owns the partition, null where nobody does. */
   readonly memberId: string | null;
 }
 
+/** A group with its members and offsets. */
 export interface GroupDescription extends Omit<GroupSummary, 'members'> {
+  /** Counts up whenever partitions are shared out anew. 0 where there was no member since the start. */
   readonly generation: number;
+  /** Those of this process, and Kafka clients. */
   readonly members: readonly GroupMemberDescription[];
+  /** Of each partition that the group has a committed offset of, or that belongs to a topic a member subscribes to. */
   readonly offsets: readonly GroupOffsetDescription[];
+  /** Sum of the `lag` of its partitions. */
   readonly lag: number;
 }
 
+/** An offset to commit. */
 export interface OffsetCommit {
+  /** Name of the topic. */
   readonly topic: string;
+  /** Number of the partition, from 0. */
   readonly partition: number;
-  /** The next offset to handle. */
+  /** The next offset to handle: that of the last message which is done, plus 1. */
   readonly offset: number;
-  /** Any text, kept as given; at most 4,096 bytes. */
+  /** Any text, kept as given; at most 4,096 bytes of UTF-8. Default: empty. */
   readonly metadata?: string;
+  /** The leader epoch of the last message that was handled, for clients that tell one; kept as given. Default: none. */
+  readonly leaderEpoch?: number;
 }
 
+/** What a group has committed of a partition. */
 export interface CommittedOffset {
+  /** The next offset to handle. */
   readonly offset: number;
+  /** As it was committed; empty for none. */
   readonly metadata: string;
-  /** Milliseconds since 1970. */
+  /** As it was committed; absent where none was. */
+  readonly leaderEpoch?: number;
+  /** When it was committed, in milliseconds since 1970. */
   readonly timestamp: number;
   /** The partition did not reach that far when it was committed: it proves nothing about the log. */
   readonly isBeyondEnd?: true;
@@ -227,6 +144,7 @@ export interface CommittedOffset {
 
 /** A message that was tried and is not done. @internal */
 export interface TriedMessage {
+  /** Its offset in the partition. */
   readonly offset: number;
   /** Tries that failed. */
   readonly failed: number;
@@ -242,26 +160,31 @@ export interface TriedMessage {
 export interface DeliveryRecord {
   /** A member handles the partition. Where nobody does, one ended without letting go of it. */
   readonly inHand?: boolean;
+  /** Messages that were tried and are not done. */
   readonly tries?: readonly TriedMessage[];
 }
 
 /** What a member of this process commits. @internal */
 export interface MemberCommit extends OffsetCommit {
+  /** What is known of the deliveries behind it. */
   readonly deliveries?: DeliveryRecord | undefined;
 }
 
+/** How offsets are committed. */
 export interface CommitOffsetsOptions {
-  /** Who commits: only in its generation. Default: nobody, for a group without members. */
+  /** The member that commits, in its generation. Default: none, for a group without members. */
   readonly member?: MemberIdentity;
-  /** Take offsets past the end of a partition, as Kafka does. Default false. */
+  /** Take offsets past the end of a partition, as Kafka does. Default false: they are refused with `OFFSET_OUT_OF_RANGE`. */
   readonly allowBeyondEnd?: boolean;
 }
 
+/** Which offsets of a group to move, and where to. */
 export interface ResetOffsetsOptions {
-  /** Default: every topic the group has offsets of. */
+  /** Default: every topic the group has offsets of, or a member subscribes to. */
   topics?: readonly string[];
   /** Only this partition of the topics. Default: all. */
   partition?: number;
+  /** Where the group goes on; what lies outside of the log is the nearest end of it. */
   to: StartFrom;
   /** Only tell what would be committed. Default false. */
   dryRun?: boolean;

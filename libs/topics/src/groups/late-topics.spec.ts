@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { MapDisk } from '../__fixtures__/map-adapter.js';
 import { startService, useServices } from '../__fixtures__/service.js';
-import { deferred, settled } from '../__fixtures__/waiting.js';
-import { CONSUMER_PROTOCOL, encodeSubscription } from './coordinator/consumer-protocol.js';
+import { Collector, deferred, settled } from '../__fixtures__/waiting.js';
+import { subscribing } from '../__fixtures__/wire-member.js';
+import type { Message } from '../message.js';
 
 const start = useServices();
 
@@ -10,23 +11,7 @@ describe('a member with a pattern, whose first round waits for others', () => {
   it('takes in a topic that came meanwhile', async () => {
     const { service } = await start();
     await service.startTopic('orders.a');
-    const { memberId } = await service.coordinator.join('g', {
-      memberId: '',
-      groupInstanceId: null,
-      sessionTimeoutMs: 30_000,
-      rebalanceTimeoutMs: 60_000,
-      protocolType: CONSUMER_PROTOCOL,
-      protocols: [
-        {
-          name: 'range',
-          metadata: encodeSubscription({ topics: ['orders.a'], owned: [], generation: -1 }, 0),
-        },
-      ],
-      clientId: 'slow',
-      clientHost: '/127.0.0.1',
-      needsKnownId: false,
-      canSkipAssignment: false,
-    });
+    const { memberId } = await service.coordinator.join('g', subscribing('orders.a'));
     const group = service.startConsumerGroup({ group: 'g', topics: ['orders.*'], handler: () => {} });
     await settled();
     await service.startTopic('orders.b');
@@ -35,6 +20,23 @@ describe('a member with a pattern, whose first round waits for others', () => {
     await settled();
     const [member] = (await service.groups.describe('g')).members;
     expect(member!.assignment.map(({ topic }) => topic).sort()).toEqual(['orders.a', 'orders.b']);
+  });
+});
+
+describe('a group that begins at the latest', () => {
+  it.each([
+    ['a pattern', ['orders.*']],
+    ['its name, after it was deleted', ['orders.eu']],
+  ])('gets everything of a topic that comes later, by %s', async (_how, topics) => {
+    const { service } = await start();
+    if (topics[0] === 'orders.eu') await service.startTopic('orders.eu');
+    const seen = new Collector<Message>();
+    const handler = (message: Message) => seen.push(message);
+    await service.startConsumerGroup({ group: 'g', topics, from: 'latest', handler });
+    if (topics[0] === 'orders.eu') await service.deleteTopic('orders.eu');
+    const topic = await service.startTopic('orders.eu', { partitions: 2 });
+    await topic.publishBatch([0, 1].map((partition) => ({ partition, value: partition })));
+    expect((await seen.atLeast(2)).map(({ value }) => value).sort()).toEqual([0, 1]);
   });
 });
 

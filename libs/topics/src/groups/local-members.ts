@@ -21,9 +21,14 @@ export class LocalMembers {
     await Promise.all([...this.sessions].filter((one) => one.group === group).map((one) => one.idle()));
   }
 
+  /** The groups whose members subscribe to a topic, those included that have yet to join or to learn of it. */
+  groupsOn(topic: string): string[] {
+    return [...this.sessions].filter((one) => one.subscribesTo(topic)).map(({ group }) => group);
+  }
+
   /** A topic was started, or has more partitions: the groups that subscribe to it share out anew. */
   topicChanged(topic: string): void {
-    for (const session of this.sessions) if (session.topics.includes(topic)) session.outdated();
+    for (const session of this.sessions) if (session.subscribesTo(topic)) session.outdated();
   }
 
   /** A topic closes. Resolves when nobody in this process works on it any more. */

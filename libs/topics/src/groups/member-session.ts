@@ -1,18 +1,12 @@
-import { randomUUID } from 'node:crypto';
 import { isGenRocksError } from '@genrocks/storage';
 import type { TopicsError } from '../errors.js';
 import { partitionId, type TopicPartition } from './assignment.js';
-import {
-  assignedPartitions,
-  COOPERATIVE,
-  isHandingOver,
-  offeredProtocols,
-  shareOut,
-} from './coordinator/assignors.js';
+import { assignedPartitions, COOPERATIVE, isHandingOver, shareOut } from './coordinator/assignors.js';
 import { CONSUMER_PROTOCOL } from './coordinator/consumer-protocol.js';
-import type { JoinResult, LocalMember, MemberIdentity, SyncResult } from './coordinator/membership.types.js';
+import type { JoinResult, LocalMember, SyncResult } from './coordinator/membership.types.js';
 import { endsWithin } from './ends-within.js';
 import type { ResolvedGroupOptions } from './group-options.js';
+import { identityOf, joinRequest, naming, newId } from './member-requests.js';
 import type { PartitionsOwner, SessionEnvironment } from './member-session.types.js';
 
 /** Over the time handlers get to end: how long a commit may take before the others go on without the member. */
@@ -63,6 +57,10 @@ export class MemberSession implements LocalMember {
 
   get topics(): readonly string[] {
     return this.owner.topics();
+  }
+
+  subscribesTo(topic: string): boolean {
+    return this.owner.subscribesTo(topic);
   }
 
   /** Resolves when it has joined the rounds that have begun. */
@@ -261,34 +259,14 @@ export class MemberSession implements LocalMember {
     return view?.members.some(({ memberId }) => memberId === this.id) ?? false;
   }
 
-  private identity(): MemberIdentity & { readonly local: LocalMember } {
-    const groupInstanceId = this.options.instanceId ?? null;
-    return { memberId: this.id, groupInstanceId, generationId: this.generation, local: this };
+  private identity() {
+    return identityOf(this.id, this.generation, this.options, this);
   }
 
   private request() {
-    const { assignment, sessionTimeoutMs } = this.options;
-    const { topics, generation } = this;
-    return {
-      ...this.identity(),
-      sessionTimeoutMs,
-      rebalanceTimeoutMs: this.roundMs,
-      protocolType: CONSUMER_PROTOCOL,
-      protocols: offeredProtocols(assignment, { topics, generation, owned: this.owner.owned() }),
-      clientId: 'genrocks',
-      clientHost: 'in-process',
-      needsKnownId: false,
-      canSkipAssignment: true,
-    };
+    const { topics } = this;
+    return joinRequest(this.identity(), this.options, this.roundMs, { topics, owned: this.owner.owned() });
   }
-}
-
-function naming({ protocolType, protocolName }: JoinResult) {
-  return { protocolType, protocolName };
-}
-
-function newId(group: string): string {
-  return `${group}-${randomUUID()}`;
 }
 
 function without(places: readonly TopicPartition[], others: readonly TopicPartition[]): TopicPartition[] {

@@ -7,6 +7,8 @@ import type { GroupCoordinator } from './coordinator/group-coordinator.js';
 export interface PartitionsOwner {
   /** The topics the member subscribes to now. */
   topics(): readonly string[];
+  /** Also of a topic that is not there yet. */
+  subscribesTo(topic: string): boolean;
   owned(): TopicPartition[];
   /** Begins work on these partitions. */
   take(places: readonly TopicPartition[]): void;

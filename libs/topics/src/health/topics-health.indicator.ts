@@ -11,11 +11,13 @@ const TIMEOUT_MS = 5_000;
 /** At most this many partitions or groups are named. */
 const MAX_NAMED = 10;
 
+/** When storage counts as healthy. */
 export interface StorageHealthOptions {
   /** The check has failed after this many milliseconds. Default 5,000. */
   timeoutMs?: number;
 }
 
+/** When consumers count as healthy. */
 export interface ConsumersHealthOptions {
   /**
    * A member is stuck when for this many milliseconds it has not handled, failed or committed anything of a partition
@@ -26,6 +28,7 @@ export interface ConsumersHealthOptions {
   groups?: readonly string[];
 }
 
+/** How far groups may be behind. */
 export interface LagHealthOptions {
   /** Messages a group may be behind. For single groups: by their names. */
   max: number | Readonly<Record<string, number>>;

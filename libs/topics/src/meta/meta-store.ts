@@ -28,6 +28,7 @@ export interface MetaChange {
 export interface MetaSnapshot {
   readonly topics: TopicRecord[];
   readonly logStarts: { topicId: string; partition: number; offset: number }[];
+  readonly disorders: { topicId: string; partition: number; disorder: number }[];
   readonly redriven: { topicId: string; partition: number; ranges: OffsetRange[] }[];
   readonly bookmarks: { topicId: string; partition: number; marks: Bookmark[] }[];
   readonly offsets: { group: string; topic: string; partition: number; committed: CommittedOffset }[];
@@ -36,6 +37,12 @@ export interface MetaSnapshot {
 export const topicKey = (name: string): readonly string[] => ['topic', name];
 export const logStartKey = (topicId: string, partition: number): readonly string[] => [
   'start',
+  topicId,
+  String(partition),
+];
+/** How far timestamps go back in a partition. */
+export const disorderKey = (topicId: string, partition: number): readonly string[] => [
+  'disorder',
   topicId,
   String(partition),
 ];
@@ -78,7 +85,14 @@ export class MetaStore {
   async open(adapter: StorageAdapter, room?: StorageRoom): Promise<MetaSnapshot> {
     this.room = room;
     this.store = await adapter.open(META_TOPIC, 0, { retain: 'all' });
-    const snapshot: MetaSnapshot = { topics: [], logStarts: [], redriven: [], bookmarks: [], offsets: [] };
+    const snapshot: MetaSnapshot = {
+      topics: [],
+      logStarts: [],
+      disorders: [],
+      redriven: [],
+      bookmarks: [],
+      offsets: [],
+    };
     for await (const page of this.store.scanPages()) {
       for (const { key, value } of page) load(snapshot, key.toString('utf8').split('\0'), value);
     }
@@ -92,6 +106,15 @@ export class MetaStore {
       this.queue.push({ changes, resolve, reject });
       this.writing ??= this.drain();
     });
+  }
+
+  /**
+   * As {@link write}, and on stable storage when it resolves, whatever `sync` says: for what has to be known before
+   * something else is done that a power cut may leave done.
+   */
+  async writeDurably(changes: readonly MetaChange[]): Promise<void> {
+    await this.write(changes);
+    if (changes.length > 0) await this.opened().sync();
   }
 
   async close(): Promise<void> {
@@ -148,6 +171,9 @@ function load(snapshot: MetaSnapshot, key: readonly string[], value: Buffer): vo
   else if (kind === 'start') {
     const { offset } = content as { offset: number };
     snapshot.logStarts.push({ topicId: first, partition: Number(second), offset });
+  } else if (kind === 'disorder') {
+    const { ms } = content as { ms: number | null };
+    snapshot.disorders.push({ topicId: first, partition: Number(second), disorder: ms ?? Infinity });
   } else if (kind === 'redriven') {
     const ranges = content as OffsetRange[];
     snapshot.redriven.push({ topicId: first, partition: Number(second), ranges });

@@ -140,6 +140,19 @@ export class EventMetrics {
       'Time a write to storage took until it was as durable as the adapter promises',
       WRITE_BUCKETS,
     );
+    const errors = this.metrics.counter(
+      'storage_write_errors_total',
+      'Writes that storage has not taken, by the code of the error, whoever published what was in them',
+      ['adapter', 'code'],
+    );
+    events.on('write-failed', ({ adapter, code }) => errors.inc({ adapter, code }));
+    const full = this.metrics.state(
+      'storage_full',
+      'Does an adapter refuse writes for want of room: 1 or 0',
+      ['adapter'],
+    );
+    events.on('storage-full', ({ adapter }) => full.set({ adapter }, 1));
+    events.on('storage-has-room', ({ adapter }) => full.set({ adapter }, 0));
     const of = (name: string, help: string) => this.metrics.counter(name, help, ['topic']);
     const lost = of('storage_lost_items_total', 'Entries dropped by retention since the start');
     const damaged = of('storage_damaged_ranges_total', 'Damaged stretches found while reading');

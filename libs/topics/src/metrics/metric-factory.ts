@@ -17,6 +17,11 @@ export class MetricFactory {
     return new Gauge<L>({ ...this.options(name, help, labelNames), collect: this.collect });
   }
 
+  /** A gauge of what happens. */
+  state<L extends string = never>(name: string, help: string, labelNames: readonly L[] = []): Gauge<L> {
+    return new Gauge<L>(this.options(name, help, labelNames));
+  }
+
   /** A counter looked up at every scrape: the thing itself counts. */
   total<L extends string = never>(name: string, help: string, labelNames: readonly L[] = []): Counter<L> {
     return new Counter<L>({ ...this.options(name, help, labelNames), collect: this.collect });

@@ -1,8 +1,10 @@
 import { Module } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
+import { NoSpaceError, StorageAdapter } from '@genrocks/storage';
 import { Registry } from 'prom-client';
 import { afterEach, describe, expect, it } from 'vitest';
 import { coded } from '../__fixtures__/waiting.js';
+import { BatchWriter, recordBytes } from '../records/batch-writer.js';
 import { MemoryAdapter, TopicsTester, TopicsTestingModule } from '../testing/index.js';
 import { TopicsMetrics, TopicsMetricsModule, type TopicsMetricsOptions } from './index.js';
 
@@ -77,6 +79,24 @@ describe('TopicsMetrics', () => {
     for (const line of text.split('\n').filter((one) => one.startsWith('# HELP'))) {
       expect(line.split(' ').length, line).toBeGreaterThan(5);
     }
+  });
+
+  it('counts the writes that storage refuses, those of Kafka clients too, and says while it is full', async () => {
+    const { topics, clock } = await start();
+    const topic = await topics.startTopic('orders');
+    const adapter = app.get<unknown, MemoryAdapter>(StorageAdapter, { strict: false });
+    adapter.onWrite = () => Promise.reject(new NoSpaceError('orders/0', new Error('ENOSPC')));
+    const record = { key: null, value: Buffer.from('1'), headers: [], timestamp: 0 };
+    const batch = new BatchWriter(recordBytes(record));
+    batch.append(record, recordBytes(record));
+    await expect(topic.partition(0).append(batch.finish(0))).rejects.toThrow();
+    await expect(topic.publish({ value: 1 })).rejects.toThrow();
+    expect(await values('storage_write_errors_total')).toEqual({ 'memory,NO_SPACE': 2 });
+    expect(await values('storage_full')).toEqual({ memory: 1 });
+    adapter.onWrite = () => {};
+    await clock!.advance(10_000);
+    await topic.publish({ value: 1 });
+    expect(await values('storage_full')).toEqual({ memory: 0 });
   });
 
   it('bounds the series it makes, whatever there is', async () => {

@@ -6,6 +6,7 @@ import { LabelBudget } from './label-budget.js';
 import { MetricFactory } from './metric-factory.js';
 import { StatusMetrics } from './status-metrics.js';
 
+/** Which metrics there are, and where. */
 export interface TopicsMetricsOptions {
   /** Where the metrics are registered. Default: prom-client's global registry. */
   registry?: Registry;
@@ -26,6 +27,7 @@ export interface TopicsMetricsOptions {
  * @publicApi
  */
 export class TopicsMetrics {
+  /** Where the metrics are registered. */
   readonly registry: Registry;
   private readonly status: StatusMetrics;
   private refreshing: Promise<void> | undefined;

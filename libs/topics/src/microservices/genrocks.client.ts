@@ -11,7 +11,9 @@ import { RequestBoard } from './request-board.js';
 import { ClientClosedError, errorFromText, RequestTimeoutError } from './rpc.errors.js';
 import { isWildcard, RpcHeader, topicOfRoute } from './transport.js';
 
+/** What a client of the microservice transport needs. */
 export interface GenRocksClientOptions {
+  /** The service that requests go through. */
   topics: TopicsService;
   /** How long `send` waits for an answer, and for each further one, in milliseconds; 0 is for ever. Default 30,000. */
   timeoutMs?: number;

@@ -21,14 +21,17 @@ export class GenRocksContext extends BaseRpcContext<[Message, HandlerContext]> {
     return this.args[1];
   }
 
+  /** Topic of the message. */
   getTopic(): string {
     return this.args[0].topic;
   }
 
+  /** Partition of the message. */
   getPartition(): number {
     return this.args[0].partition;
   }
 
+  /** Headers of the message, as text. */
   getHeaders(): Readonly<Record<string, string>> {
     return this.args[0].headers;
   }

@@ -23,7 +23,9 @@ export type EventConsumerOptions = Omit<
   'group' | 'topics' | 'handler' | 'batchHandler' | 'batchSize'
 >;
 
+/** What the server of the microservice transport needs. */
 export interface GenRocksServerOptions {
+  /** The service that messages come from. */
   topics: TopicsService;
   /**
    * The consumer group of event handlers that name none. A handler's own:

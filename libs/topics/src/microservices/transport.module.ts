@@ -7,6 +7,7 @@ import { GenRocksServer, type GenRocksServerOptions } from './genrocks.server.js
 
 /** Options of the server and of the client that the module provides. */
 export interface GenRocksTransportOptions extends Omit<GenRocksServerOptions, 'topics'> {
+  /** Options of the client; the rest are the server's. */
   client?: Omit<GenRocksClientOptions, 'topics'>;
 }
 
@@ -16,6 +17,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
     .setExtras({ isGlobal: true }, (definition, { isGlobal }) => ({ ...definition, global: isGlobal }))
     .build();
 
+/** Options of the transport that a factory makes. */
 export type GenRocksTransportAsyncOptions = ConfigurableModuleAsyncOptions<GenRocksTransportOptions>;
 
 /**

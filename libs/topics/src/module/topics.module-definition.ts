@@ -14,6 +14,7 @@ export type StorageModule = DynamicModule | Type<unknown> | Promise<DynamicModul
 
 /** A further adapter, chosen per topic by its `name`. */
 export interface FurtherAdapter {
+  /** The module that provides the adapter, such as `EtsModule.forRoot()`. */
   module: StorageModule;
   /** The adapter's class, which `module` exports. */
   adapter: Type<StorageAdapter>;
@@ -31,6 +32,10 @@ export interface TopicsModuleExtras {
   manualRegistration?: boolean;
 }
 
+/**
+ * The base of the module, and the token and types of its options, as Nest's `ConfigurableModuleBuilder` makes
+ * them.
+ */
 export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
   new ConfigurableModuleBuilder<TopicsOptions>({ moduleName: 'Topics' })
     .setClassMethodName('forRoot')
@@ -48,6 +53,7 @@ export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYN
     )
     .build();
 
+/** Options of `TopicsModule.forRoot`. */
 export type TopicsModuleOptions = TopicsOptions & TopicsModuleExtras;
 
 /** `storage`, `adapters`, `isGlobal` and `manualRegistration` are given directly; the factory makes the rest of the options. */

@@ -7,6 +7,7 @@ import { isError } from '@genrocks/storage';
 import type { HandlerContext } from '../groups/group.types.js';
 import type { Message } from '../message.js';
 import { MESSAGE_PARAMS_METADATA, messageParams } from './message-params.decorator.js';
+import { withoutDefaultFilter } from './without-default-filter.js';
 
 type Method = (...args: unknown[]) => unknown;
 type Pipeline = (...args: unknown[]) => Promise<unknown>;
@@ -82,7 +83,7 @@ export class HandlerPipeline {
       Reflect.defineMetadata(key, Reflect.getMetadata(key, method), rethrow);
     }
     const options = { guards: false, interceptors: false, filters: true };
-    return this.contexts.create(
+    return withoutDefaultFilter(this.contexts).create(
       instance,
       rethrow,
       // Nest 11 keeps what it knows of parameters by this name alone, and would run the handler's pipes here too.

@@ -98,6 +98,8 @@ describe('@Subscribe', () => {
     expect(got).toEqual([{ id: 7 }, 'k', 't', 'billing', 1, '7']);
     expect(got[0]).toBeInstanceOf(OrderDto);
     expect(await refused.atLeast(1)).toMatchObject([{ offset: 0, attempts: 1 }]);
+    const [dead] = await topics.deadLetters.list('orders.dlq');
+    expect(dead?.reason).toBe('Bad Request Exception; id must be an integer number');
   });
 
   it('without parameter decorators gets the message and its context', async () => {

@@ -8,6 +8,7 @@ import { TopicsService } from '../topics.service.js';
 import { MANUAL_REGISTRATION } from '../topics.tokens.js';
 import { HandlerPipeline } from './handler-pipeline.js';
 import { NameResolver } from './name-resolver.js';
+import { HandlerOwners } from './handler-owners.js';
 import { assertMessageParams } from './message-params.decorator.js';
 import { withRefusals } from './refusals.js';
 import { type SubscribeTopic, type Subscription, subscriptionsOf } from './subscribe.decorator.js';
@@ -43,11 +44,14 @@ export class SubscriptionExplorer implements OnModuleInit {
   }
 
   /**
-   * Binds what is not bound yet; with `manualRegistration` nothing is before this is called.
+   * Binds what is not bound yet: with `manualRegistration` everything, and handlers of modules that were loaded later
+   * (`LazyModuleLoader`), since Nest tells nobody of these. Where several `TopicsModule` with `isGlobal: false` stand in
+   * the application, a handler belongs to the one its module imports.
    * @throws `INVALID_CONFIG`, `INVALID_GROUP`
    */
   async register(): Promise<ConsumerGroup[]> {
     const groups: ConsumerGroup[] = [];
+    const owners = new HandlerOwners(this.modules);
     for (const wrapper of [...this.discovery.getProviders(), ...this.discovery.getControllers()]) {
       const prototype = prototypeOf(wrapper);
       if (prototype === undefined) continue;
@@ -55,6 +59,7 @@ export class SubscriptionExplorer implements OnModuleInit {
         const subscriptions = subscriptionsOf(prototype, name);
         if (subscriptions.length === 0 || this.bound.has(`${wrapper.id}.${name}`)) continue;
         const where = `@Subscribe on ${wrapper.name}.${name}`;
+        if (!owners.isHandledBy(this.topics, wrapper.host, where)) continue;
         assertStatic(wrapper, where);
         assertMessageParams(wrapper.instance as object, name, where);
         this.assertStaticEnhancers(where);

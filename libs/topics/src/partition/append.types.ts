@@ -1,3 +1,4 @@
+/** How record batches are appended. */
 export interface AppendOptions {
   /**
    * The caller lets the base offset be set in its bytes, and leaves them alone until the promise has settled: so long
@@ -18,12 +19,15 @@ export interface AppendClaim {
    * For batches that make no sense without others before them, which have failed meanwhile.
    */
   refusal(): Error | undefined;
+  /** It is stored, from this offset on. */
   stored(baseOffset: number): void;
   /** Nothing of it was stored, or the store does not know; called too where the batch is refused at once. */
   failed(error: unknown): void;
 }
 
+/** Where an appended batch lies. */
 export interface AppendResult {
+  /** Offset of the first record. */
   readonly baseOffset: number;
   /** Offset of the last record. */
   readonly lastOffset: number;

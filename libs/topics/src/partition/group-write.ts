@@ -3,6 +3,7 @@ import type { Compression } from '../records/batch-header.js';
 import { compressBatch } from '../records/compression.js';
 import type { AppendUnit } from './append-unit.js';
 import { offsetKey } from './offset-key.js';
+import type { TimeOrder } from './time-order.js';
 
 /**
  * Errors after which the store is known to hold nothing of a write, so that its offsets can be given again. After
@@ -20,7 +21,8 @@ const NOTHING_STORED = new Set([
 
 /** May a write that failed with this be in the store all the same? */
 export function mayBeStored(error: unknown): boolean {
-  return !isGenRocksError(error) || !NOTHING_STORED.has(error.code);
+  if (!isGenRocksError(error)) return true;
+  return !NOTHING_STORED.has(error.code) && error.details['nothingStored'] !== true;
 }
 
 /** The batches of one atomic write, and the offsets they get. */
@@ -45,7 +47,8 @@ export class GroupWrite {
     this.records = next - firstOffset;
   }
 
-  async run(store: PartitionStore, compression: Compression): Promise<void> {
+  /** @param times has to know of the batches' timestamps before they are stored */
+  async run(store: PartitionStore, compression: Compression, times: TimeOrder): Promise<void> {
     const { units, bases, batches } = this;
     for (let i = 0; i < units.length; i++) {
       const unit = units[i]!;
@@ -54,6 +57,8 @@ export class GroupWrite {
       batches.push(batch);
       this.bytes += batch.length;
     }
+    const admitted = times.admit(batches);
+    if (admitted !== undefined) await admitted;
     // Nobody changes a batch before those who wait for it hear what became of it.
     if (batches.length === 1) return store.put(offsetKey(bases[0]!), batches[0]!, { lent: true });
     return store.batch(

@@ -1,7 +1,7 @@
 import { InvalidMessageError, OffsetOutOfRangeError } from '../errors.js';
 import { offsetKey } from './offset-key.js';
 import type { PartitionLife } from './partition-life.js';
-import type { PartitionReader } from './partition-reader.js';
+import type { BatchPlace, PartitionReader } from './partition-reader.js';
 import type { PartitionOwner } from './partition.types.js';
 import type { CachedTail } from './tail-cache.js';
 
@@ -12,6 +12,7 @@ export class LogBounds {
   private startIsStale = false;
   /** Finds the start again. Who reads meanwhile waits for it, or would read over the hole without a word. */
   private refreshing: Promise<void> | undefined;
+  private foundEnd = 0;
   /** The lowest offset some group still needs, as the store was told last. */
   private neededFrom: number | null = null;
 
@@ -32,17 +33,27 @@ export class LogBounds {
     return this.next;
   }
 
+  /** Where the log ended when it was opened: what had offsets from here on by then is lost. */
+  get lostFrom(): number {
+    return this.foundEnd;
+  }
+
   /** Batches were dropped, and it is not known yet what is the first. */
   get isStale(): boolean {
     return this.startIsStale || this.refreshing !== undefined;
   }
 
-  /** Takes the bounds from the store; the end is never below `floor`, whatever it holds. */
-  async find(reader: PartitionReader, logStart: number, floor: number): Promise<void> {
+  /**
+   * Takes the bounds from the store; the end is never below `floor`, whatever it holds.
+   * @returns the last batch, where there is one
+   */
+  async find(reader: PartitionReader, logStart: number, floor: number): Promise<BatchPlace | undefined> {
     const bounds = await reader.bounds();
     this.first = Math.max(logStart, bounds?.first.baseOffset ?? 0);
-    this.next = Math.max(this.first, floor, bounds?.last.nextOffset ?? 0);
+    this.foundEnd = Math.max(this.first, bounds?.last.nextOffset ?? 0);
+    this.next = Math.max(this.foundEnd, floor);
     if (bounds === undefined) this.first = this.next;
+    return bounds?.last;
   }
 
   /** Records up to here are stored. */
@@ -80,10 +91,11 @@ export class LogBounds {
       const next = appender.next;
       // First the promise that offsets go on from here, then the data: a crash in between keeps both.
       await this.owner.saveLogStart(this.partition, next);
-      await store.truncate();
+      // Removed they are from here on, whatever becomes of the data: the next start would not give them back.
       this.tail.clear();
       this.first = this.next = next;
       this.owner.watcher?.truncated(this.partition);
+      await store.truncate();
     });
   }
 

@@ -12,6 +12,7 @@ import type {
   GroupCompletion,
 } from './appender.types.js';
 import { GroupWrite, mayBeStored } from './group-write.js';
+import type { TimeOrder } from './time-order.js';
 
 /** Batches that wait together go to the store in one atomic write of up to about this many bytes. */
 const MAX_WRITE_BYTES = 4 * 1024 * 1024;
@@ -40,6 +41,7 @@ export class PartitionAppender {
     partition: number,
     private readonly store: PartitionStore,
     private nextOffset: number,
+    private readonly times: TimeOrder,
     private readonly environment: AppenderEnvironment,
     private readonly listener: AppenderListener,
     private readonly settings: AppenderSettings,
@@ -215,7 +217,7 @@ export class PartitionAppender {
     this.writes++;
     const write = new GroupWrite(units, this.nextOffset);
     try {
-      await write.run(this.store, this.settings.compression);
+      await write.run(this.store, this.settings.compression, this.times);
     } catch (error) {
       if (mayBeStored(error)) this.nextOffset = write.endOffset;
       return this.fail(units, write.records, error);

@@ -3,16 +3,10 @@ import type { TopicsEvents } from '../events.js';
 import { forEachLimited } from '../keyed-mutex.js';
 import type { TopicRecord } from '../meta/topic-record.js';
 import { Partition } from './partition.js';
-import type { PartitionOwner, SharedEnvironment } from './partition.types.js';
+import type { LogFloor, PartitionOwner, SharedEnvironment } from './partition.types.js';
 
 /** Stores opened at once; opening may scan a file each. */
 const PARALLEL_OPENS = 16;
-
-/** Where a partition's log may not go back before, whatever its store holds. */
-export interface LogFloor {
-  readonly logStart: number;
-  readonly nextOffset: number;
-}
 
 /** Opens and closes the partitions of a topic. */
 export class PartitionOpener {
@@ -70,7 +64,9 @@ export class PartitionOpener {
       onEvent: (event) => this.onEvent(record.name, partition, event),
     });
     try {
-      await partition.open(store, floor.logStart, floor.nextOffset);
+      await partition.open(store, floor);
+      // Before anything is written: a store that keeps what groups need must know of it by then.
+      if (floor.needed !== null) await partition.retainFrom(floor.needed).catch(() => {});
     } catch (error) {
       await store.close();
       throw error;

@@ -1,6 +1,5 @@
 import type { Allocate, PartitionStore, ScanOptions, StoreEntry } from '@genrocks/storage';
 import { CorruptBatchError } from '../errors.js';
-import { BatchReader } from '../records/batch-reader.js';
 import { checkCrc, maxTimestampOf, nextOffsetOf, readBatchHeader } from '../records/batch-header.js';
 import { offsetFromKey, offsetKey } from './offset-key.js';
 import type { CachedTail } from './tail-cache.js';
@@ -9,6 +8,8 @@ import type { CachedTail } from './tail-cache.js';
 export interface BatchPlace {
   readonly baseOffset: number;
   readonly nextOffset: number;
+  /** As its header states it. */
+  readonly maxTimestamp: number;
 }
 
 /** Counted since the partition was opened. */
@@ -109,44 +110,15 @@ export class PartitionReader {
     return floor === undefined ? undefined : offsetFromKey(floor.key);
   }
 
-  /**
-   * The first record at or after a time, by binary search over the batches' newest timestamps. Where timestamps
-   * were set by hand and run backwards, it is a record near it.
-   */
-  async atTimestamp(
-    timestamp: number,
-    startOffset: number,
-    endOffset: number,
-  ): Promise<{ offset: number; timestamp: number } | null> {
-    let low = startOffset;
-    let high = endOffset;
-    while (low < high) {
-      const middle = Math.floor((low + high) / 2);
-      const [batch] = await this.read(middle, 1, endOffset);
-      if (batch === undefined) high = middle;
-      else if (maxTimestampOf(batch) >= timestamp) high = middle;
-      else low = Math.max(nextOffsetOf(batch), middle + 1);
-    }
-    return this.firstRecordFrom(low, timestamp, endOffset);
-  }
-
-  private async firstRecordFrom(
-    from: number,
-    timestamp: number,
-    endOffset: number,
-  ): Promise<{ offset: number; timestamp: number } | null> {
-    for (let offset = from; offset < endOffset;) {
-      const [batch] = await this.read(offset, 1, endOffset);
-      if (batch === undefined) return null;
-      const reader = new BatchReader(batch, { verify: false });
-      for (let record = reader.next(); record !== undefined; record = reader.next()) {
-        if (record.offset >= from && record.timestamp >= timestamp) {
-          return { offset: record.offset, timestamp: record.timestamp };
-        }
-      }
-      offset = nextOffsetOf(batch);
-    }
-    return null;
+  /** The batch that holds `offset`, or the next one after a gap; undefined where there is none before `endOffset`. */
+  async at(offset: number, endOffset: number): Promise<Buffer | undefined> {
+    const cached = this.cached(offset, 1);
+    if (cached !== undefined) return cached[0];
+    this.counts.cacheMisses++;
+    const floor = await this.one({ lte: offsetKey(offset), reverse: true });
+    if (floor !== undefined && nextOffsetOf(checked(floor)) > offset) return floor.value;
+    const above = await this.one({ gt: offsetKey(offset), lt: offsetKey(endOffset) });
+    return above === undefined ? undefined : checked(above);
   }
 
   private async scan(
@@ -225,5 +197,9 @@ function place(entry: StoreEntry): BatchPlace {
   if (header.baseOffset !== baseOffset) {
     throw new CorruptBatchError(`the batch at offset ${baseOffset} says it is at ${header.baseOffset}`);
   }
-  return { baseOffset, nextOffset: baseOffset + header.lastOffsetDelta + 1 };
+  return {
+    baseOffset,
+    nextOffset: baseOffset + header.lastOffsetDelta + 1,
+    maxTimestamp: maxTimestampOf(entry.value),
+  };
 }

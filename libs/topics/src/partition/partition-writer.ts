@@ -9,6 +9,7 @@ import { PartitionAppender } from './partition-appender.js';
 import type { PartitionLife } from './partition-life.js';
 import type { PartitionEnvironment, PartitionOwner } from './partition.types.js';
 import type { CachedTail } from './tail-cache.js';
+import type { TimeOrder } from './time-order.js';
 
 /** What takes part in a write, besides the store. */
 export interface WrittenParts {
@@ -16,6 +17,7 @@ export interface WrittenParts {
   readonly bounds: LogBounds;
   readonly tail: CachedTail;
   readonly waiters: DataWaiters;
+  readonly times: TimeOrder;
 }
 
 /** Takes what is written to one partition, and lets everybody know what has been stored. */
@@ -40,8 +42,9 @@ export class PartitionWriter {
         environment.room.failed(error);
       },
     };
-    const { end } = this.parts.bounds;
-    return new PartitionAppender(owner.name, index, store, end, environment, listener, owner);
+    const { bounds, times } = this.parts;
+    const { end } = bounds;
+    return new PartitionAppender(owner.name, index, store, end, times, environment, listener, owner);
   }
 
   publish(records: readonly RecordInput[], completion: GroupCompletion): void {

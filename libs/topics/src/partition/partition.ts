@@ -12,7 +12,7 @@ import { MessageDecoder } from './message-decoder.js';
 import type { AppendOptions, AppendResult } from './append.types.js';
 import type { GroupCompletion } from './appender.types.js';
 import { PartitionLife } from './partition-life.js';
-import type { PartitionEnvironment, PartitionOwner } from './partition.types.js';
+import type { LogFloor, PartitionEnvironment, PartitionOwner } from './partition.types.js';
 import { PartitionReader } from './partition-reader.js';
 import { PartitionWriter } from './partition-writer.js';
 import type {
@@ -26,6 +26,8 @@ import type {
   WaitOptions,
 } from './read.types.js';
 import type { CachedTail } from './tail-cache.js';
+import { TimeOrder } from './time-order.js';
+import { searchTime } from './time-search.js';
 
 const DEFAULT_LIMIT = 1000;
 const NOTHING_READ = { cacheHits: 0, cacheMisses: 0 };
@@ -38,6 +40,7 @@ const NOTHING_READ = { cacheHits: 0, cacheMisses: 0 };
 export class Partition {
   private readonly life: PartitionLife;
   private readonly bounds: LogBounds;
+  private readonly times: TimeOrder;
   private readonly tail: CachedTail;
   /** @internal */
   readonly decoder: MessageDecoder;
@@ -54,9 +57,10 @@ export class Partition {
     this.tail = environment.cache.tail();
     this.life = new PartitionLife(owner.name, index);
     this.bounds = new LogBounds(owner, index, this.life, this.tail);
-    const { life, bounds, tail, waiters } = this;
+    this.times = new TimeOrder((disorder) => owner.saveDisorder(index, disorder));
+    const { life, bounds, tail, waiters, times } = this;
     this.fetch = new BatchFetch(life, bounds, waiters);
-    this.writer = new PartitionWriter(owner, index, environment, { life, bounds, tail, waiters });
+    this.writer = new PartitionWriter(owner, index, environment, { life, bounds, tail, waiters, times });
     this.decoder = new MessageDecoder(owner.name, index, owner.codec);
   }
 
@@ -65,6 +69,7 @@ export class Partition {
     return this.owner.codec instanceof CheckedCodec;
   }
 
+  /** Name of the topic. */
   get topic(): string {
     return this.owner.name;
   }
@@ -84,6 +89,14 @@ export class Partition {
     return this.bounds.end;
   }
 
+  /**
+   * Where the log ended when it was opened. Offsets from here on may have been given before, if what had them is lost: by
+   * a power cut, with the memory it was in, or because this is an older copy. @internal
+   */
+  get lostFrom(): number {
+    return this.bounds.lostFrom;
+  }
+
   /** Groups of messages whose write has begun. @internal */
   get writes(): number {
     return this.life.log?.appender.writes ?? 0;
@@ -96,12 +109,13 @@ export class Partition {
 
   /**
    * Takes the store over and finds where the log ends.
-   * @param floor the next offset is never below this, whatever the store holds
+   * @param floor what is known of it already
    * @internal
    */
-  async open(store: PartitionStore, logStart: number, floor: number): Promise<void> {
+  async open(store: PartitionStore, floor: LogFloor): Promise<void> {
     const reader = new PartitionReader(store, this.tail);
-    await this.bounds.find(reader, logStart, floor);
+    const last = await this.bounds.find(reader, floor.logStart, floor.nextOffset);
+    await this.times.begin(floor.disorder, last?.maxTimestamp);
     this.life.begin({ store, appender: this.writer.appenderFor(store), reader });
   }
 
@@ -173,11 +187,20 @@ export class Partition {
     return this.life.opened().reader.raw(offset, this.endOffset);
   }
 
-  /** The first record at or after a time (ms since 1970), null where there is none. */
+  /**
+   * The first record, in the order of offsets, whose timestamp is not before a time (ms since 1970); null where there is
+   * none. So nothing of that time or later lies before it, though clocks went back: records after it may be older.
+   *
+   * It costs a few reads where timestamps go forward; where they went back, by an hour say, the headers of up to an hour's
+   * batches are read as well. One batch is unpacked, or a few where their producers have stated timestamps that no record
+   * has; then it may be a place before the record.
+   * @throws `CORRUPT_BATCH` for damage, `TOPIC_STOPPED`, or what the store says
+   */
   async offsetForTimestamp(timestamp: number): Promise<OffsetForTimestamp | null> {
     const { reader } = this.life.opened();
     await this.bounds.refresh();
-    return reader.atTimestamp(timestamp, this.startOffset, this.endOffset);
+    const { startOffset, endOffset } = this;
+    return searchTime(reader, timestamp, { startOffset, endOffset, disorder: this.times.disorder });
   }
 
   /**
@@ -243,6 +266,7 @@ export class Partition {
     return this.bounds.retainFrom(offset);
   }
 
+  /** Its offsets and state, from memory. */
   describe(): PartitionDescription {
     const { index: partition, state, startOffset, endOffset } = this;
     const { failure } = this.life;
@@ -252,6 +276,7 @@ export class Partition {
     return { ...description, error: { code, message: messageOf(failure) } };
   }
 
+  /** What {@link describe} tells, counters since it was opened, and what its store says. */
   async info(): Promise<PartitionInfo> {
     if (this.state === 'open') await this.bounds.refresh();
     const info = {

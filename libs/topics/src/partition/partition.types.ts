@@ -16,6 +16,16 @@ export interface SharedEnvironment extends Omit<PartitionEnvironment, 'room'> {
   readonly rooms: StorageRooms;
 }
 
+/** What is known of a partition's log, whatever its store holds: where it may not go back before, above all. */
+export interface LogFloor {
+  readonly logStart: number;
+  readonly nextOffset: number;
+  /** The lowest offset some group still needs; null where nobody reads. */
+  readonly needed: number | null;
+  /** How far timestamps go back, in milliseconds; Infinity where nobody knows. */
+  readonly disorder: number;
+}
+
 /** Hears what happens in the partitions of a topic, in the order in which it happens. */
 export interface PartitionWatcher {
   /** What begins at this offset is stored; its publishers have not heard of it yet. */
@@ -32,4 +42,6 @@ export interface PartitionOwner extends AppenderSettings {
   readonly watcher?: PartitionWatcher | undefined;
   /** Stores that the partition now begins at this offset, before anything is dropped. */
   saveLogStart(partition: number, offset: number): Promise<void>;
+  /** Stores how far timestamps go back there from now on; see `TimeOrder`. */
+  saveDisorder(partition: number, disorder: number): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import { NoSpaceError, SyncFailedError } from '@genrocks/storage';
+import { NoSpaceError, StorageIoError, SyncFailedError } from '@genrocks/storage';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { holdWrite, type Running, startService } from '../__fixtures__/service.js';
 import { coded, settled } from '../__fixtures__/waiting.js';
@@ -94,6 +94,31 @@ describe('publishing', () => {
     expect(await values()).toEqual([1]);
   });
 
+  it('tells of what the codec of an application throws as of any other codec', async () => {
+    const even = {
+      name: 'even',
+      encode(value: unknown): Uint8Array {
+        if ((value as number) % 2 !== 0) throw new TypeError('odd');
+        return Buffer.of(value as number);
+      },
+      decode(bytes: Buffer): unknown {
+        if (bytes[0]! % 2 !== 0) throw new RangeError('odd');
+        return bytes[0];
+      },
+    };
+    const numbers = await running.service.startTopic('numbers', { codec: even });
+    expect(numbers.describe().codec).toBe('even');
+    await expect(numbers.publish({ value: 3 })).rejects.toMatchObject({
+      code: 'CODEC_FAILED',
+      message: 'the codec "even" cannot carry this value: odd',
+      cause: new TypeError('odd'),
+    });
+    await numbers.publishBatch([{ value: 4 }, { value: Buffer.of(5) }]);
+    const { messages } = await numbers.partition(0).readMessages({ offset: 0 });
+    expect(messages[0]!.value).toBe(4);
+    expect(() => messages[1]!.value).toThrowError(coded('CODEC_FAILED'));
+  });
+
   it('refuses what cannot be a message', async () => {
     const bad: [unknown, string][] = [
       [undefined, 'INVALID_MESSAGE'],
@@ -171,6 +196,20 @@ describe('publishBatch', () => {
     };
     await expect(topic.publishBatch(batch)).rejects.toThrowError(coded('NO_SPACE'));
     expect(topic.partition(0).endOffset).toBe(30);
+  });
+
+  it('uses up no offsets for writes that were refused before anything was stored, and does for those in doubt', async () => {
+    const failing = async (...details: [{ nothingStored: true }?]) => {
+      running.adapter.onWrite = () => {
+        throw new StorageIoError('EACCES', undefined, false, ...details);
+      };
+      for (let i = 0; i < 3; i++)
+        await expect(topic.publish({ value: i, partition: 0 })).rejects.toThrowError(coded('IO_ERROR'));
+      running.adapter.onWrite = () => {};
+      return (await topic.publish({ value: 'stored', partition: 0 })).offset;
+    };
+    expect(await failing({ nothingStored: true })).toBe(0);
+    expect(await failing()).toBe(4);
   });
 
   it('tells which part was stored where only some partitions failed', async () => {

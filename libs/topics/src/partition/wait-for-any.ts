@@ -4,7 +4,9 @@ import type { WaitOptions } from './read.types.js';
 
 /** A place in a partition, whose next record is waited for. */
 export interface AwaitedData {
+  /** Where they are waited for. */
   readonly partition: Partition;
+  /** Records from this offset on are waited for. */
   readonly offset: number;
 }
 

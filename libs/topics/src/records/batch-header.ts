@@ -23,6 +23,7 @@ export const BATCH_HEADER_BYTES = 61;
 const LOG_OVERHEAD = 12;
 
 export const COMPRESSIONS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
+/** How record batches are packed. */
 export type Compression = (typeof COMPRESSIONS)[number];
 
 const COMPRESSION_MASK = 0x07;
@@ -32,20 +33,31 @@ const CONTROL = 0x20;
 
 /** The fields of a batch before its records. */
 export interface BatchHeader {
+  /** Offset of the first record; the partition sets it when the batch is stored. */
   readonly baseOffset: number;
+  /** Offset of the last record, counted from the first. */
   readonly lastOffsetDelta: number;
+  /** As the protocol has it; no checksum covers it. */
   readonly partitionLeaderEpoch: number;
+  /** How its records are packed. */
   readonly compression: Compression;
   /** Records carry the batch's maxTimestamp instead of their own. */
   readonly logAppendTime: boolean;
+  /** Part of a transaction, which GenRocks does not have. */
   readonly transactional: boolean;
   /** Holds transaction markers, not messages. */
   readonly control: boolean;
+  /** What the times of records are counted from, in milliseconds since 1970. */
   readonly baseTimestamp: number;
+  /** The latest time among its records, in milliseconds since 1970, as its producer states it: nobody has checked. */
   readonly maxTimestamp: number;
+  /** Id of an idempotent producer; -1 for none. */
   readonly producerId: number;
+  /** Epoch of an idempotent producer; -1 for none. */
   readonly producerEpoch: number;
+  /** Sequence number of the first record, of an idempotent producer; -1 for none. */
   readonly baseSequence: number;
+  /** Number of records. */
   readonly count: number;
 }
 
@@ -101,7 +113,10 @@ export function checkCrc(batch: Buffer): void {
   }
 }
 
-/** Bytes of the first batch in `bytes` as its length field says; undefined where not even its header is there. */
+/**
+ * Bytes of the first batch in `bytes` as its length field says, which may be more than are there, or nonsense; undefined
+ * where not even its header is there.
+ */
 export function firstBatchBytes(bytes: Buffer): number | undefined {
   return bytes.length < BATCH_HEADER_BYTES ? undefined : bytes.readInt32BE(BATCH_LENGTH) + LOG_OVERHEAD;
 }

@@ -6,18 +6,27 @@ import { VarintReader } from './varint.js';
 
 /** Where the parts of one record lie in `buffer`. A length of -1 is null. */
 export interface RecordView {
+  /** The unpacked records that the positions are in. */
   readonly buffer: Buffer;
+  /** Its offset in the partition. */
   readonly offset: number;
+  /** Milliseconds since 1970. */
   readonly timestamp: number;
+  /** Where the key begins. */
   readonly keyAt: number;
+  /** Bytes of the key; -1 for none. */
   readonly keyLength: number;
+  /** Where the value begins. */
   readonly valueAt: number;
+  /** Bytes of the value; -1 for a tombstone. */
   readonly valueLength: number;
   /** The header count and the headers after it. */
   readonly headersAt: number;
+  /** Where the record ends. */
   readonly end: number;
 }
 
+/** How a batch is read. */
 export interface DecodeOptions {
   /** Compare the checksum first. Default true. */
   verify?: boolean;
@@ -28,6 +37,7 @@ export interface DecodeOptions {
  * copied.
  */
 export class BatchReader {
+  /** What the batch says of itself. */
   readonly header: BatchHeader;
   private readonly walker: RecordWalker;
   private read = 0;

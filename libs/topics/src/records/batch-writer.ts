@@ -4,8 +4,11 @@ import { varintSize, writeVarint } from './varint.js';
 
 /** A record ready to be packed: everything is bytes. */
 export interface RecordInput {
+  /** Null for none. */
   readonly key: Uint8Array | null;
+  /** Null for a tombstone. */
   readonly value: Uint8Array | null;
+  /** In their order. */
   readonly headers: readonly RecordHeaderInput[];
   /** Milliseconds since 1970. */
   readonly timestamp: number;
@@ -15,8 +18,11 @@ export interface RecordInput {
   readonly publishedAt?: number;
 }
 
+/** A header of a record. */
 export interface RecordHeaderInput {
+  /** UTF-8. */
   readonly name: Uint8Array;
+  /** Null for none. */
   readonly value: Uint8Array | null;
 }
 
@@ -61,6 +67,7 @@ export class BatchWriter {
   private position = BATCH_HEADER_BYTES;
   private baseTimestamp = 0;
   private maxTimestamp = 0;
+  /** Records written so far. */
   count = 0;
 
   /** @param sizeHint bytes expected, for when the pool has no buffer; it grows where that was too low */

@@ -6,9 +6,11 @@ import { type RoutingTarget, StickyTurn } from './sticky-turn.js';
 
 /** What a routing function is told of a message. */
 export interface RoutedMessage {
+  /** Name of the topic. */
   readonly topic: string;
   /** The key's bytes, null where the message has none. */
   readonly key: Uint8Array | null;
+  /** As it was given to `publish`, not encoded yet. */
   readonly value: unknown;
 }
 

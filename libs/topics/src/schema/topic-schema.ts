@@ -18,6 +18,7 @@ export type SchemaValue<S> =
 export interface SchemaIssue {
   /** Where in the value, such as `items.0.price`; empty for the value itself. */
   readonly path: string;
+  /** What is wrong, in the words of the schema. */
   readonly message: string;
 }
 

@@ -8,6 +8,7 @@ import { waitForAnyData } from '../partition/wait-for-any.js';
 import { ProcessHold } from '../process-hold.js';
 import { Turn } from '../turn.js';
 
+/** Where a stream of messages begins and ends. */
 export interface MessageStreamOptions {
   /** Where to begin in every partition. Default `earliest`. */
   from?: StartFrom;

@@ -4,6 +4,7 @@ import type { Message } from '../message.js';
 import { Signal } from '../signal.js';
 import type { MessageStreamOptions } from './message-stream.js';
 
+/** Where a stream begins, and what is made of its messages. */
 export interface ObserveOptions<T = unknown, R = Message<T>> extends MessageStreamOptions {
   /**
    * Work on a message, as for `mergeMap`; its results are what the Observable emits. A message is only taken from the

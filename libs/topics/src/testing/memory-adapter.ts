@@ -19,6 +19,7 @@ import {
   toKeyRange,
   withinBytes,
 } from '@genrocks/storage';
+import { STANDS_IN } from '../topics.tokens.js';
 
 /** What outlives an adapter, as a disk would: give it to the next one to play a restart. @publicApi */
 export type MemoryDisk = Map<string, SortedKeyMap<Buffer>>;
@@ -27,12 +28,16 @@ export type MemoryDisk = Map<string, SortedKeyMap<Buffer>>;
 export type WriteHook = (topic: string, partition: number, operations: readonly BatchOperation[]) => unknown;
 
 /**
- * An adapter in memory whose writes a test can watch, hold back and make to fail with `onWrite`.
+ * An adapter in memory whose writes a test can watch, hold back and make to fail with `onWrite`. It stands in for
+ * whatever an application runs on: it takes the settings of any adapter, and keeps topics that name one which is not
+ * plugged in.
  *
  * @publicApi
  */
 export class MemoryAdapter extends StorageAdapter {
   readonly name: string = 'memory';
+  /** @internal */
+  readonly [STANDS_IN]: boolean = true;
   readonly supports = {
     durable: true,
     persistent: true,
@@ -41,10 +46,17 @@ export class MemoryAdapter extends StorageAdapter {
     maxKeyBytes: 1024,
     maxValueBytes: 16 * 1024 * 1024,
   } as const;
+  /** The store of each partition that was opened last, by topic and partition. */
   readonly opened = new Map<string, MemoryStore>();
+  /** Called by every write, before it is stored; may throw, or wait. */
   onWrite: WriteHook = () => {};
+  /** Called by every sync, before it resolves: what a power cut leaves of a store is what it held then, or more. */
+  onSync: (topic: string, partition: number) => unknown = () => {};
+  /** Writes so far. */
   writes = 0;
+  /** Reads so far. */
   reads = 0;
+  /** Was it closed? */
   closed = false;
 
   constructor(readonly disk: MemoryDisk = new Map()) {
@@ -160,7 +172,9 @@ export class MemoryStore extends PartitionStore {
   }
 
   async optimize(): Promise<void> {}
-  async sync(): Promise<void> {}
+  async sync(): Promise<void> {
+    await this.adapter.onSync(this.topic, this.partition);
+  }
 
   async truncate(): Promise<void> {
     this.data.clear();

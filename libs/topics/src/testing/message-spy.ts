@@ -9,6 +9,7 @@ export class SpyTimeoutError extends TopicsError {
   }
 }
 
+/** What a spy waits for, and how long. */
 export interface SpyOptions {
   /** How long `waitFor` waits, in milliseconds. Default 5,000. */
   timeoutMs?: number;

@@ -16,6 +16,24 @@ async function tester(options: TopicsOptions = {}, adapter = new MemoryAdapter()
   return TopicsTester.of(app);
 }
 
+describe('MemoryAdapter', () => {
+  it('stands in for any adapter: its settings, and topics that ask for one that is not there', async () => {
+    const { topics } = await tester({
+      topics: [
+        { name: 'orders', storage: { maxNoFiles: 20, maxNoBytes: 1_000_000 } },
+        { name: 'clicks', storage: { adapter: 'ets', maxBytes: 64_000 } },
+      ],
+    });
+    await topics.publishBatch('clicks', [{ value: 1 }, { value: 2 }]);
+    expect(topics.topic('clicks').describe()).toMatchObject({
+      adapter: 'memory',
+      settings: { maxBytes: 64_000 },
+    });
+    const again = { storage: { adapter: 'ets' } };
+    expect(await topics.startTopic('clicks', again)).toBe(topics.topic('clicks'));
+  });
+});
+
 describe('TopicsTester', () => {
   it('spies on topics: what is there, what comes, and what does not', async () => {
     const { topics, ...rest } = await tester();

@@ -30,6 +30,7 @@ export class TopicsTester {
     readonly clock: ManualClock | undefined,
   ) {}
 
+  /** The one of an application with `TopicsModule` or `TopicsTestingModule` in it. */
   static of(app: Pick<INestApplicationContext, 'get'>): TopicsTester {
     const { clock } = app.get<TopicsOptions>(MODULE_OPTIONS_TOKEN, { strict: false });
     const topics = app.get(TopicsService, { strict: false });

@@ -5,9 +5,11 @@ import type { TopicsOptions } from '../options.js';
 import { ManualClock } from './manual-clock.js';
 import { MemoryAdapter } from './memory-adapter.js';
 
+/** Options of topics in a test. */
 export interface TopicsTestingOptions extends TopicsOptions {
   /** Keeps the messages. Default: a new {@link MemoryAdapter}. */
   adapter?: StorageAdapter;
+  /** Leaves methods with `@Subscribe` alone until `SubscriptionExplorer.register()` is called. Default false. */
   manualRegistration?: boolean;
 }
 
@@ -19,6 +21,10 @@ export interface TopicsTestingOptions extends TopicsOptions {
  */
 @Module({})
 export class TopicsTestingModule {
+  /**
+   * A module for the imports of a testing module.
+   * @throws `INVALID_CONFIG` for an option that is unknown or not allowed, when the application starts
+   */
   static forRoot(options: TopicsTestingOptions = {}): DynamicModule {
     const { adapter = new MemoryAdapter(), manualRegistration = false, ...rest } = options;
     const storage: DynamicModule = {

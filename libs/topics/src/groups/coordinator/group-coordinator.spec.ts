@@ -1,20 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { coded } from '../../__fixtures__/waiting.js';
+import { coded, outcome } from '../../__fixtures__/waiting.js';
+import { joinRequest, syncRequest } from '../../__fixtures__/wire-member.js';
 import { GroupCoordinator } from './group-coordinator.js';
 import type { MemberIdRequiredError } from './membership-errors.js';
 import type { JoinRequest } from './membership.types.js';
 
 const LIMITS = { maxGroupMembers: 3, maxGroups: 2 };
-
-/** `ok`, or the code of what is thrown. */
-function outcome(call: () => void): string {
-  try {
-    call();
-    return 'ok';
-  } catch (error) {
-    return (error as { code: string }).code;
-  }
-}
 
 describe('a group in the classic protocol', () => {
   let groups: GroupCoordinator;
@@ -28,35 +19,14 @@ describe('a group in the classic protocol', () => {
     vi.useRealTimers();
   });
 
-  const request = (given: Partial<JoinRequest> = {}): JoinRequest => ({
-    memberId: '',
-    groupInstanceId: null,
-    sessionTimeoutMs: 1_000,
-    rebalanceTimeoutMs: 5_000,
-    protocolType: 'consumer',
-    protocols: [{ name: 'range', metadata: Buffer.from('m') }],
-    clientId: 'test',
-    clientHost: '/127.0.0.1',
-    needsKnownId: false,
-    canSkipAssignment: false,
-    ...given,
-  });
-  const join = (given?: Partial<JoinRequest>, group = 'g') => groups.join(group, request(given));
+  const join = (given?: Partial<JoinRequest>, group = 'g') => groups.join(group, joinRequest(given));
   const identity = (memberId: string, generationId: number, groupInstanceId: string | null = null) => ({
     memberId,
     generationId,
     groupInstanceId,
   });
   const sync = (memberId: string, generationId: number, shares: Record<string, string> = {}) =>
-    groups.sync('g', {
-      ...identity(memberId, generationId),
-      protocolType: null,
-      protocolName: null,
-      assignments: Object.entries(shares).map(([id, share]) => ({
-        memberId: id,
-        assignment: Buffer.from(share),
-      })),
-    });
+    groups.sync('g', syncRequest(identity(memberId, generationId), shares));
   const beat = (memberId: string, generationId: number, groupInstanceId: string | null = null) =>
     outcome(() => groups.heartbeat('g', identity(memberId, generationId, groupInstanceId)));
   const leave = (memberId: string, groupInstanceId: string | null = null) =>

@@ -60,11 +60,12 @@ export class GroupCoordinator {
     return [...this.groups].filter(([, { memberCount }]) => memberCount > 0).map(([name]) => name);
   }
 
+  /** How many members a group has; 0 for one that nobody knows. */
   memberCount(name: string): number {
     return this.groups.get(name)?.memberCount ?? 0;
   }
 
-  /** The group as it is now; undefined where it has had no members since it was last empty. */
+  /** The group as it is now; undefined where it has no members, and nobody was given an id to join with. */
   describe(name: string): MembershipView | undefined {
     return this.groups.get(name)?.describe();
   }
@@ -107,7 +108,7 @@ export class GroupCoordinator {
 
   /**
    * Resolves with the member's share, when the leader has shared out.
-   * @throws `UNKNOWN_MEMBER`, `STALE_GENERATION`, `FENCED_MEMBER`, `INCONSISTENT_GROUP_PROTOCOL`,
+   * @throws `INVALID_GROUP`, `UNKNOWN_MEMBER`, `STALE_GENERATION`, `FENCED_MEMBER`, `INCONSISTENT_GROUP_PROTOCOL`,
    *   `REBALANCE_IN_PROGRESS` (join again), `GROUP_FULL` for shares that are too large, `COORDINATOR_STOPPED`
    */
   async sync(name: string, request: SyncRequest): Promise<SyncResult> {
@@ -116,18 +117,22 @@ export class GroupCoordinator {
     return group.sync(request);
   }
 
-  /** @throws `UNKNOWN_MEMBER`, `STALE_GENERATION`, `FENCED_MEMBER`, `REBALANCE_IN_PROGRESS`, `COORDINATOR_STOPPED` */
+  /**
+   * @throws `INVALID_GROUP`, `UNKNOWN_MEMBER`, `STALE_GENERATION`, `FENCED_MEMBER`, `REBALANCE_IN_PROGRESS`,
+   *   `COORDINATOR_STOPPED`
+   */
   heartbeat(name: string, identity: MemberIdentity): void {
     this.existing(name).heartbeat(identity);
   }
 
-  /** @throws `UNKNOWN_MEMBER`, `FENCED_MEMBER`, `COORDINATOR_STOPPED` */
+  /** @throws `INVALID_GROUP`, `UNKNOWN_MEMBER`, `FENCED_MEMBER`, `COORDINATOR_STOPPED` */
   leave(name: string, member: Omit<MemberIdentity, 'generationId'>): void {
     this.existing(name).leave(member);
   }
 
   /**
-   * May this member commit offsets? Whoever names no generation (-1) commits for a group without members.
+   * May this member commit offsets? Whoever names no generation (-1) commits for a group without members. A group that
+   * nobody knows may have had members before a restart: whoever was one is told that it is none, and joins again.
    * @throws `INVALID_GROUP`, `UNKNOWN_MEMBER`, `STALE_GENERATION`, `FENCED_MEMBER`, `REBALANCE_IN_PROGRESS`, `COORDINATOR_STOPPED`
    */
   assertMayCommit(name: string, identity: MemberIdentity): void {
@@ -159,6 +164,11 @@ export class GroupCoordinator {
     this.groups.get(name)?.rebalance();
   }
 
+  /** Has a static member that comes back share out anew, in place of taking up its share as it was. @internal */
+  outdate(name: string): void {
+    this.groups.get(name)?.outdate();
+  }
+
   /** Keeps the place of a static member inside this process, for as long as its session lasts. @internal */
   suspend(name: string, memberId: string): void {
     this.groups.get(name)?.suspend(memberId);
@@ -178,6 +188,7 @@ export class GroupCoordinator {
   }
 
   private existing(name: string): Group {
+    assertGroupName(name);
     const group = this.groups.get(name);
     if (group !== undefined) return group;
     throw this.isClosed || !this.takesRemote ? new CoordinatorStoppedError() : new UnknownMemberError();

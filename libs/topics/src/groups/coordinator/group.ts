@@ -1,19 +1,15 @@
-import { randomUUID } from 'node:crypto';
-import { sameSubscription } from './consumer-protocol.js';
-import { GroupMember } from './group-member.js';
+import { GroupJoins } from './group-joins.js';
+import type { GroupMember } from './group-member.js';
 import { GroupRounds } from './group-rounds.js';
 import { MemberTable } from './member-table.js';
 import {
   CoordinatorStoppedError,
   FencedMemberError,
-  GroupFullError,
   InconsistentGroupProtocolError,
-  MemberIdRequiredError,
   RebalanceInProgressError,
   StaleGenerationError,
   UnknownMemberError,
 } from './membership-errors.js';
-import { raise } from '../../raise.js';
 import type {
   JoinRequest,
   JoinResult,
@@ -40,10 +36,11 @@ export class Group {
   private readonly members = new MemberTable();
   private readonly pendingIds = new PendingIds(() => this.onPendingGone());
   private readonly rounds: GroupRounds;
+  private readonly joins: GroupJoins;
 
   /** @param generation of the last round this group's name has seen */
   constructor(
-    private readonly maxMembers: number,
+    maxMembers: number,
     generation: number,
     private readonly events: GroupEvents,
   ) {
@@ -52,6 +49,7 @@ export class Group {
       shared: (current) => events.shared(current),
       emptied: () => this.reportIfUnused(),
     });
+    this.joins = new GroupJoins(maxMembers, this.members, this.pendingIds, this.rounds);
   }
 
   get state(): MembershipState {
@@ -97,30 +95,8 @@ export class Group {
     };
   }
 
-  async join(request: JoinRequest): Promise<JoinResult> {
-    const { memberId, groupInstanceId, local } = request;
-    const replaced = this.members.static(groupInstanceId);
-    const own = memberId === '' ? replaced : this.members.get(memberId);
-    this.assertFits(request, own ?? replaced);
-    this.assertRoom(memberId, own ?? replaced);
-    if (replaced !== undefined && replaced.memberId !== memberId) {
-      if (replaced.local !== undefined || (memberId !== '' && local === undefined)) {
-        throw new FencedMemberError(groupInstanceId!);
-      }
-      return this.replaceStatic(replaced, request);
-    }
-    if (own !== undefined && own.local === local) return this.rejoin(own, request);
-    if (memberId !== '') {
-      const isAwaited = this.pendingIds.remove(memberId);
-      if (local === undefined && !isAwaited) throw new UnknownMemberError();
-      return this.admit(memberId, request);
-    }
-    const id = newMemberId(request);
-    if (groupInstanceId === null && request.needsKnownId) {
-      this.pendingIds.add(id, request.sessionTimeoutMs);
-      throw new MemberIdRequiredError(id);
-    }
-    return this.admit(id, request);
+  join(request: JoinRequest): Promise<JoinResult> {
+    return this.joins.join(request);
   }
 
   async sync(request: SyncRequest): Promise<SyncResult> {
@@ -129,7 +105,7 @@ export class Group {
     const { rounds } = this;
     if (
       (protocolType !== null && protocolType !== rounds.protocolType) ||
-      (protocolName !== null && protocolName !== rounds.protocolName)
+      (protocolName !== null && rounds.protocolName !== null && protocolName !== rounds.protocolName)
     ) {
       throw new InconsistentGroupProtocolError(`it shares out by ${rounds.protocolName}`);
     }
@@ -173,6 +149,11 @@ export class Group {
     if (this.rounds.state === 'Stable' || this.rounds.state === 'CompletingRebalance') this.rounds.begin();
   }
 
+  /** There is more to share out than the shares of now know of, which their leader may find out, or not. */
+  outdate(): void {
+    this.joins.outdate();
+  }
+
   /** May this member commit offsets now? */
   assertMayCommit(identity: MemberIdentity): void {
     const { memberId, local } = identity;
@@ -182,8 +163,8 @@ export class Group {
       throw new UnknownMemberError();
     }
     if (identity.generationId < 0) {
-      if (this.members.size > 0) throw new UnknownMemberError();
-      return;
+      if (this.members.size === 0) return;
+      if (memberId === '' && identity.groupInstanceId === null) throw new UnknownMemberError();
     }
     this.identify(identity).touch();
     if (this.rounds.state === 'CompletingRebalance') throw new RebalanceInProgressError();
@@ -201,25 +182,6 @@ export class Group {
   close(): void {
     this.pendingIds.clear();
     this.rounds.end(new CoordinatorStoppedError());
-  }
-
-  private assertFits({ protocolType, protocols }: JoinRequest, own: GroupMember | undefined): void {
-    if (protocolType === '' || protocols.length === 0) {
-      throw new InconsistentGroupProtocolError('it names no protocol to share out by');
-    }
-    const isAlone = this.members.size === (own === undefined ? 0 : 1);
-    if (!isAlone && this.rounds.protocolType !== protocolType) {
-      throw new InconsistentGroupProtocolError(`its members are of the type ${this.rounds.protocolType}`);
-    }
-    if (!this.members.accepts(protocols, own)) {
-      throw new InconsistentGroupProtocolError('no way of sharing out is known to all members');
-    }
-  }
-
-  private assertRoom(memberId: string, own: GroupMember | undefined): void {
-    if (own !== undefined || this.pendingIds.has(memberId)) return;
-    if (this.members.size + this.pendingIds.size < this.maxMembers) return;
-    throw new GroupFullError(`${this.maxMembers} is the most; ${raise('maxGroupMembers')}`);
   }
 
   private identify({ memberId, groupInstanceId, generationId, local }: MemberIdentity): GroupMember {
@@ -240,61 +202,9 @@ export class Group {
     this.reportIfUnused();
   }
 
-  private admit(memberId: string, request: JoinRequest): Promise<JoinResult> {
-    const member = this.newMember(memberId, request);
-    this.rounds.protocolType = request.protocolType;
-    return this.rounds.join(member, request.initialDelayMs);
-  }
-
-  private newMember(memberId: string, request: JoinRequest): GroupMember {
-    const member = new GroupMember(memberId, request.groupInstanceId, (silent) =>
-      this.rounds.remove([silent], new UnknownMemberError()),
-    );
-    member.update(request);
-    member.touch();
-    this.members.add(member);
-    return member;
-  }
-
-  /** A static member came back under a new id: it takes the old one's place, and its share where nothing changed. */
-  private async replaceStatic(old: GroupMember, request: JoinRequest): Promise<JoinResult> {
-    const { rounds } = this;
-    const isUnchanged = sameSubscription(old.protocols, request.protocols);
-    const wasLeader = rounds.leader === old.memberId;
-    this.members.remove(old);
-    old.refuse(new FencedMemberError(request.groupInstanceId!));
-    const id = request.local === undefined ? newMemberId(request) : request.memberId;
-    const member = this.newMember(id, request);
-    member.assignment = old.assignment;
-    if (wasLeader) rounds.leader = member.memberId;
-    if (rounds.state !== 'Stable' || !isUnchanged) return rounds.join(member);
-    const result = rounds.joinResult(member);
-    // A leader that cannot skip the assignment must not think it leads: the assignment it made still holds.
-    if (!wasLeader) return result;
-    if (request.canSkipAssignment) return { ...result, skipAssignment: true };
-    return { ...result, leader: old.memberId, members: [] };
-  }
-
-  private async rejoin(member: GroupMember, request: JoinRequest): Promise<JoinResult> {
-    const { rounds } = this;
-    const isUnchanged = member.hasSameProtocols(request.protocols);
-    const isLeader = member.memberId === rounds.leader;
-    member.update(request);
-    member.touch();
-    // Its answer was lost on the way, or a follower asks again: there is nothing to share out anew.
-    const isSettled = rounds.state === 'CompletingRebalance' || (rounds.state === 'Stable' && !isLeader);
-    if (isUnchanged && isSettled) return rounds.joinResult(member);
-    return rounds.join(member);
-  }
-
   private reportIfUnused(): void {
     if (!this.isUnused) return;
     this.rounds.state = 'Dead';
     this.events.unused();
   }
-}
-
-/** Readable in logs and describe; the UUID makes it unguessable. */
-function newMemberId({ clientId, groupInstanceId }: JoinRequest): string {
-  return `${(groupInstanceId ?? clientId).slice(0, 200)}-${randomUUID()}`;
 }

@@ -14,9 +14,19 @@ type Step =
       readonly letGoMs: number;
     }
   | { readonly type: 'leave' | 'crash'; readonly who: number }
+  /** A second process by the same name, while the first goes on. */
+  | { readonly type: 'twice'; readonly who: number; readonly protocols: readonly string[] }
+  | { readonly type: 'freeze'; readonly who: number; readonly ms: number }
   | { readonly type: 'grow' };
 
 const who = fc.nat(4);
+/** As kafkajs, librdkafka, a cooperative client, and Java with its defaults. */
+const protocols = fc.constantFrom(
+  ['RoundRobinAssigner'],
+  ['range', 'roundrobin'],
+  ['cooperative-sticky'],
+  ['range', 'cooperative-sticky'],
+);
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 4,
@@ -25,19 +35,23 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       who,
       kind: fc.constantFrom<Kind>('local', 'wire'),
       strategy: fc.constantFrom('range', 'round_robin', 'cooperative_sticky'),
-      // As kafkajs, librdkafka, a cooperative client, and Java with its defaults.
-      protocols: fc.constantFrom(
-        ['RoundRobinAssigner'],
-        ['range', 'roundrobin'],
-        ['cooperative-sticky'],
-        ['range', 'cooperative-sticky'],
-      ),
+      protocols,
       isStatic: fc.boolean(),
       letGoMs: fc.constantFrom(0, 1, 200, 2_000, 4_000),
     }),
   },
   { weight: 3, arbitrary: fc.record({ type: fc.constantFrom('leave' as const, 'crash' as const), who }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('grow' as const) }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('twice' as const), who, protocols }) },
+  {
+    weight: 2,
+    // Shorter than a session, longer, and longer than a round.
+    arbitrary: fc.record({
+      type: fc.constant('freeze' as const),
+      who,
+      ms: fc.constantFrom(700, 1_500, 6_000),
+    }),
+  },
 );
 const steps = fc.array(fc.tuple(step, fc.constantFrom(0, 1, 50, 400, 1_500, 4_000)), { maxLength: 25 });
 
@@ -64,6 +78,8 @@ describe('a group of handlers in the process and clients on the wire', () => {
       return isCurrent && view?.state !== 'CompletingRebalance';
     };
     for (const member of members) {
+      // A commit would be a sign of life.
+      if (member instanceof WireWorldMember && member.isFrozen) continue;
       expect(
         isAllowed(() => member.mayCommit()),
         member.name,
@@ -84,7 +100,13 @@ describe('a group of handlers in the process and clients on the wire', () => {
         for (const [one, pauseMs] of all) {
           const member = one.type === 'grow' ? undefined : members.get(one.who);
           if (one.type === 'grow') world.grow(1);
-          else if (one.type === 'join' && member === undefined) {
+          else if (one.type === 'freeze') {
+            if (member instanceof WireWorldMember) member.freeze(one.ms);
+          } else if (one.type === 'twice') {
+            const name = `twice-${one.who}-${serial++}`;
+            const second = new WireWorldMember(name, world, 0, one.protocols, `static-${one.who}`);
+            members.set(100 + serial, second);
+          } else if (one.type === 'join' && member === undefined) {
             const name = `${one.kind}-${one.who}-${serial++}`;
             const instanceId = one.isStatic ? `static-${one.who}` : undefined;
             const joined =

@@ -1,0 +1,80 @@
+import type { GroupMembers } from './groups/group-members.js';
+import { mergeDefinitions, type TopicDefinition } from './options.js';
+import type { ServicePhase } from './service-phase.js';
+import { TopicFeatures } from './topic-features.js';
+import type { TopicsCore } from './topics-core.js';
+
+/** What the service does at a step of its life. */
+export interface LifecycleHooks {
+  /** Finds a topic that was asked for by its name alone, or creates it where that is allowed. */
+  resolve(topic: string): Promise<unknown>;
+  /** Every topic is open. */
+  opened(): void;
+}
+
+/** The steps from start to shutdown: storage and topics open before groups begin, and close after groups have ended. */
+export class ServiceLifecycle {
+  /** Topics that modules have asked for before the start. */
+  readonly features = new TopicFeatures();
+  /** When it began to open, by `performance.now()`. */
+  startedAt = 0;
+
+  /** @param configured topics of the service's options */
+  constructor(
+    private readonly phase: ServicePhase,
+    private readonly core: TopicsCore,
+    private readonly members: GroupMembers,
+    private readonly configured: readonly TopicDefinition[],
+    private readonly hooks: LifecycleHooks,
+  ) {}
+
+  /** Opens storage and every topic of the registry, and creates those that are missing. */
+  async open(): Promise<void> {
+    if (!this.phase.is('created')) return;
+    this.startedAt = performance.now();
+    const { core, features, hooks } = this;
+    const { manager } = core;
+    try {
+      const definitions = mergeDefinitions([...features.all, ...this.configured]);
+      await core.open(definitions);
+      this.phase.goTo('open');
+      await manager.startAll(definitions.filter(({ name }) => this.isConfigured(name)));
+      await manager.startAll(features.defined);
+      for (const name of features.named) await hooks.resolve(name);
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+    hooks.opened();
+  }
+
+  /** Consumer groups begin. */
+  async bootstrap(): Promise<void> {
+    if (!this.phase.is('open')) return;
+    this.phase.goTo('bootstrapped');
+    await this.members.begin();
+  }
+
+  /** Drains and commits every consumer group. */
+  async drain(): Promise<void> {
+    if (this.phase.is('closed')) return;
+    this.phase.goTo('draining');
+    await this.members.stop();
+  }
+
+  /** Closes everything that is open. */
+  async shutDown(): Promise<void> {
+    await this.drain();
+    await this.close();
+  }
+
+  private isConfigured(topic: string): boolean {
+    return this.configured.some(({ name }) => name === topic);
+  }
+
+  private async close(): Promise<void> {
+    if (this.phase.is('closed')) return;
+    this.phase.goTo('closed');
+    await this.core.close();
+  }
+}
