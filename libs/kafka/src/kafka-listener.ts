@@ -6,7 +6,7 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import { isError, isGenRocksError } from '@genrocks/storage';
+import { InvalidConfigError, isError, isGenRocksError } from '@genrocks/storage';
 import {
   TOPICS_ADAPTERS,
   TOPICS_OPTIONS,
@@ -23,11 +23,18 @@ import { routesOf } from './handlers/routes.js';
 import { SaslGate } from './handlers/sasl.js';
 import { TopicDirectory } from './handlers/topic-directory.js';
 import { MODULE_OPTIONS_TOKEN } from './module/kafka.module-definition.js';
-import { type KafkaOptions, type ResolvedKafkaOptions, resolveKafkaOptions } from './options.js';
+import {
+  type KafkaOptions,
+  type KafkaReload,
+  type ResolvedKafkaOptions,
+  resolveKafkaOptions,
+  restartProblems,
+} from './options.js';
 import { ProducerIds } from './producers/producer-ids.js';
 import { ProducerRegistry } from './producers/producer-registry.js';
 import { usersOf } from './security/user-options.js';
 import { Users } from './security/users.js';
+import { expiryOf } from './security/certificate.js';
 import { Dispatcher } from './server/dispatcher.js';
 import { KafkaServer } from './server/kafka-server.js';
 import { KafkaState } from './state/kafka-state.js';
@@ -36,8 +43,26 @@ const DEFAULT_MAX_MESSAGE_BYTES = 1024 * 1024;
 
 /** Where the listener can be reached. */
 export interface KafkaAddress {
+  /** Address that is listened on, as the system tells it. */
   readonly host: string;
+  /** Port that is listened on; the one that was taken where 0 was asked for. */
   readonly port: number;
+}
+
+/** What a listener tells of its clients. Counts begin with the application's bootstrap. */
+export interface KafkaStatus {
+  /** Connections that are open. */
+  readonly connections: number;
+  /** Bytes of requests under way. */
+  readonly requestBytes: number;
+  /** Bytes of answers that are being made, or that clients have not read yet. */
+  readonly answerBytes: number;
+  /** Connections that were closed as they came: too many at once, or no TLS as it is asked for. */
+  readonly refusedConnections: { readonly limit: number; readonly tls: number };
+  /** Logins with a name or password that is not known. */
+  readonly failedLogins: number;
+  /** When the certificate runs out that new connections are shown; undefined without TLS. */
+  readonly certificateExpiresAt: Date | undefined;
 }
 
 /**
@@ -49,10 +74,11 @@ export interface KafkaAddress {
 @Injectable()
 export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger('Kafka');
-  private readonly options: ResolvedKafkaOptions;
+  private options: ResolvedKafkaOptions;
   private readonly state = new KafkaState();
   private readonly producers = new ProducerRegistry(this.state);
   private server: KafkaServer | undefined;
+  private gate: SaslGate | undefined;
   private readonly onTopicDeleted = ({ id }: { readonly id: string }): void => {
     this.producers.forgetTopic(id).catch((error: unknown) => this.report(error, 'a deleted topic'));
   };
@@ -88,11 +114,17 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
     return hostAndPort(this.address);
   }
 
-  /** Connections that are open, and the memory their requests and answers take. */
-  status(): { connections: number; requestBytes: number; answerBytes: number } {
-    const { server } = this;
-    if (server === undefined) return { connections: 0, requestBytes: 0, answerBytes: 0 };
-    return { connections: server.connectionCount, ...server.memory };
+  /** What clients take, and what was refused to them. */
+  status(): KafkaStatus {
+    const { server, gate, options } = this;
+    return {
+      connections: server?.connectionCount ?? 0,
+      requestBytes: server?.memory.requestBytes ?? 0,
+      answerBytes: server?.memory.answerBytes ?? 0,
+      refusedConnections: { ...(server?.refused ?? { limit: 0, tls: 0 }) },
+      failedLogins: gate?.failures ?? 0,
+      certificateExpiresAt: expiryOf(options.tls?.cert),
+    };
   }
 
   /** @throws `LISTEN_FAILED`, or what the store says */
@@ -140,6 +172,25 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
     }
   }
 
+  /**
+   * Exchanges certificate and users while the listener runs: all of what is given, or nothing where any of it cannot
+   * work. Connections that are open stay so: they keep their TLS, and their user has the new rights from the next
+   * request on. The connection of a user who is gone ends with its next request; a new password is asked for at the next
+   * login. TLS, users and `clientAuth` cannot be turned on or off so.
+   * @throws {InvalidConfigError} `INVALID_CONFIG` with one line per mistake; everything is as it was
+   * @throws {NotListeningError} `NOT_LISTENING` before the application's bootstrap and after its end
+   */
+  async reload({ tls = this.options.tls, users = this.options.users }: KafkaReload): Promise<void> {
+    if (this.server === undefined) throw new NotListeningError();
+    const options = resolveKafkaOptions({ ...this.options, tls, users });
+    const problems = restartProblems(this.options, options);
+    if (problems.length > 0) throw new InvalidConfigError(problems);
+    const known = users === undefined ? undefined : new Users(usersOf(users), await this.state.secret());
+    if (tls !== undefined) this.server.setTls(tls);
+    if (this.gate !== undefined && known !== undefined) this.gate.users = known;
+    this.options = options;
+  }
+
   async beforeApplicationShutdown(): Promise<void> {
     const { server } = this;
     if (server === undefined) return;
@@ -157,6 +208,7 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
     const desk = new Desk(broker.directory, broker.cluster, broker.options.autoCreateTopics);
     if (users === undefined) return new Dispatcher(brokers === 1 ? routes : guarded(routes, desk));
     const gate = new SaslGate(new Users(usersOf(users), await this.state.secret()));
+    this.gate = gate;
     return new Dispatcher(guarded([...routes, ...gate.routes()], desk), gate);
   }
 

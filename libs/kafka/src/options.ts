@@ -45,6 +45,10 @@ export interface KafkaOptions {
   tls?: KafkaTlsOptions;
 }
 
+/**
+ * TLS of the listener, with certificates and keys as Node's `tls` takes them. Without it connections are in the
+ * clear.
+ */
 export interface KafkaTlsOptions extends Pick<SecureContextOptions, 'cert' | 'key' | 'passphrase' | 'ca'> {
   /**
    * `required`: only clients with a certificate that `ca` has signed may connect. `requested`: clients without a
@@ -52,6 +56,9 @@ export interface KafkaTlsOptions extends Pick<SecureContextOptions, 'cert' | 'ke
    */
   clientAuth?: KafkaClientAuth;
 }
+
+/** What may change while the listener runs. */
+export type KafkaReload = Pick<KafkaOptions, 'tls' | 'users'>;
 
 /** What `clientAuth` may be. */
 export const KAFKA_CLIENT_AUTH = ['none', 'requested', 'required'] as const;
@@ -131,6 +138,19 @@ export function resolveKafkaOptions(options: KafkaOptions = {}): ResolvedKafkaOp
   }
   if (problems.length > 0) throw new InvalidConfigError(problems);
   return resolved;
+}
+
+/** One line for each change of TLS and users that a running listener cannot make. */
+export function restartProblems(running: KafkaReload, next: KafkaReload): string[] {
+  const problems: string[] = [];
+  for (const name of ['tls', 'users'] as const) {
+    if (running[name] === undefined && next[name] !== undefined)
+      problems.push(`kafka.${name}: cannot be turned on while the listener runs; restart`);
+  }
+  const auth = ({ tls }: KafkaReload) => tls?.clientAuth ?? 'none';
+  if (next.tls !== undefined && auth(running) !== auth(next))
+    problems.push('kafka.tls.clientAuth: cannot change while the listener runs; restart');
+  return problems;
 }
 
 function problemsOf(name: string, value: unknown): string[] {

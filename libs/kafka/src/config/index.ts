@@ -1,6 +1,6 @@
 /** Options of the listener and how they are checked, without the listener itself: for programs that may not start it. */
 export { KAFKA_CLIENT_AUTH } from '../options.js';
-export type { KafkaClientAuth, KafkaOptions, KafkaTlsOptions } from '../options.js';
+export type { KafkaClientAuth, KafkaOptions, KafkaReload, KafkaTlsOptions } from '../options.js';
 export type { Right } from '../security/access.js';
 export type { KafkaRight } from '../security/rights.js';
 export {

@@ -85,7 +85,7 @@ async function alter(
       segmentBytes: current?.maxNoBytes,
     };
     const sizes = sizesFrom(configs, limits);
-    if (!validateOnly) await broker.topics.alterStorage(name, { ...others, ...sizes });
+    await broker.topics.alterStorage(name, { ...others, ...sizes }, { dryRun: validateOnly });
     return answer({ errorCode: ErrorCode.NONE, errorMessage: null });
   } catch (error) {
     return answer(refusalOf(error));

@@ -15,7 +15,7 @@ export function describeConfigsRoute(broker: BrokerContext): Route {
         if (typeof found === 'number')
           return { errorCode: found, errorMessage: null, type, name, configs: [] };
         const configs = found
-          .filter((config) => keys === null || keys.includes(config.name))
+          .filter((config) => keys === null || keys.length === 0 || keys.includes(config.name))
           .map((config) => ({
             ...config,
             isDefault: config.configSource === ConfigSource.DEFAULT,

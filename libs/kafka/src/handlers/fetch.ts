@@ -6,9 +6,10 @@ import { ErrorCode } from '../protocol/error-codes.js';
 import type { RequestOf } from '../protocol/schema/api.js';
 import { type MessageMagic, writeMessageSet } from '../message-sets/message-set-writer.js';
 import type { AnswerMemory } from '../server/answer-memory.js';
-import { type HandlerOf, route, type Route } from '../server/request.types.js';
+import { type HandlerOf, route, type Route, type Session } from '../server/request.types.js';
 import type { BrokerContext } from './broker-context.js';
 import { errorCodeOf } from './error-mapping.js';
+import { ReadPositions } from './read-positions.js';
 import { withoutRepeatedPartitions } from './without-repeats.js';
 
 /** From these versions on messages have timestamps, and consumers read batches. */
@@ -39,17 +40,27 @@ interface PartitionAnswer {
   readonly logStartOffset: number;
   readonly abortedTransactions: readonly never[] | null;
   readonly records: readonly Buffer[];
+  /** Where the client reads on; not part of the answer. */
+  readonly nextOffset: number;
 }
 
 /** Serves batches as they are stored. Waits where there is too little, and answers at once where there is an error. */
 export function fetchRoute(broker: BrokerContext): Route {
+  const read = new WeakMap<Session, ReadPositions>();
+  const positionsOf = (session: Session) => {
+    const positions = read.get(session) ?? new ReadPositions();
+    read.set(session, positions);
+    return positions;
+  };
+
   const serve: HandlerOf<typeof fetch> = async (request, context) => {
     // Sessions are refused with id 0; whoever goes on with one got it from another broker. Epochs of 0 and less begin or
     // end one, with a request that says everything.
     if (request.sessionEpoch > 0) return { errorCode: ErrorCode.FETCH_SESSION_ID_NOT_FOUND, topics: [] };
+    const positions = context.version < IDS_FROM ? positionsOf(context.session) : undefined;
     const wanted = request.topics.map((topic) =>
       topic.partitions.map((partition): Wanted => {
-        return { ...partition, find: () => find(broker, topic, partition.index, context.version) };
+        return { ...partition, find: () => find(broker, topic, partition, positions) };
       }),
     );
     const deadline = performance.now() + Math.min(Math.max(request.maxWaitMs, 0), MAX_WAIT_MS);
@@ -64,6 +75,9 @@ export function fetchRoute(broker: BrokerContext): Route {
       }
       const left = deadline - performance.now();
       if (pass.isEnough || left <= 0 || context.signal.aborted || pass.waitFor.length === 0) {
+        for (const [i, { name }] of request.topics.entries()) {
+          for (const { index, nextOffset } of answers[i]!) positions?.moveTo(name, index, nextOffset);
+        }
         const found =
           context.version < BATCHES_FROM
             ? inMessageSets(answers, wanted, context.version < TIMESTAMPS_FROM ? 0 : 1, limit)
@@ -76,16 +90,16 @@ export function fetchRoute(broker: BrokerContext): Route {
       await waitForAnyData(pass.waitFor, { waitMs: left, signal: context.signal });
     }
   };
-  return route(fetch, serve, {
-    distinct: (request) => ({
-      ...request,
-      topics: withoutRepeatedPartitions(
-        request.topics,
-        ({ name, topicId }) => `${name} ${topicId}`,
-        ({ index }: { readonly index: number }) => index,
-      ),
-    }),
-  });
+  return route(fetch, serve, { distinct });
+}
+
+function distinct(request: FetchRequest): FetchRequest {
+  const topics = withoutRepeatedPartitions(
+    request.topics,
+    ({ name, topicId }) => `${name} ${topicId}`,
+    ({ index }: { readonly index: number }) => index,
+  );
+  return { ...request, topics };
 }
 
 /** Reads what one answer holds, within its limits. */
@@ -110,14 +124,14 @@ class FetchPass {
   }
 
   async read(wanted: Wanted): Promise<PartitionAnswer> {
-    const { index, fetchOffset, currentLeaderEpoch } = wanted;
+    const { fetchOffset, currentLeaderEpoch } = wanted;
     const partition = wanted.find();
-    if (typeof partition === 'number') return this.fail(index, partition);
-    if (currentLeaderEpoch > LEADER_EPOCH) return this.fail(index, ErrorCode.UNKNOWN_LEADER_EPOCH);
+    if (typeof partition === 'number') return this.fail(wanted, partition);
+    if (currentLeaderEpoch > LEADER_EPOCH) return this.fail(wanted, ErrorCode.UNKNOWN_LEADER_EPOCH);
     const room = Math.max(0, Math.min(this.maxBytes - this.bytes, this.memory.room));
     this.isFull ||= this.bytes > 0 && room === 0;
     if (this.isFull && isReadable(partition, fetchOffset)) {
-      return this.answer(index, ErrorCode.NONE, partition.endOffset, partition.startOffset, []);
+      return this.answer(wanted, ErrorCode.NONE, partition.endOffset, partition.startOffset, []);
     }
     try {
       const maxBytes = Math.max(0, Math.min(wanted.maxBytes, room));
@@ -130,23 +144,25 @@ class FetchPass {
       this.hasMore ||= isTooLarge || read.nextOffset < read.endOffset;
       for (const batch of batches) this.bytes += batch.length;
       this.waitFor.push({ partition, offset: read.endOffset });
-      return this.answer(index, ErrorCode.NONE, read.endOffset, read.startOffset, batches);
+      const next = batches.length === 0 ? fetchOffset : read.nextOffset;
+      return this.answer(wanted, ErrorCode.NONE, read.endOffset, read.startOffset, batches, next);
     } catch (error) {
-      return this.fail(index, errorCodeOf(error), partition);
+      return this.fail(wanted, errorCodeOf(error), partition);
     }
   }
 
-  private fail(index: number, errorCode: ErrorCode, partition?: Partition): PartitionAnswer {
+  private fail(wanted: Wanted, errorCode: ErrorCode, partition?: Partition): PartitionAnswer {
     this.failed = true;
-    return this.answer(index, errorCode, partition?.endOffset ?? -1, partition?.startOffset ?? -1, []);
+    return this.answer(wanted, errorCode, partition?.endOffset ?? -1, partition?.startOffset ?? -1, []);
   }
 
   private answer(
-    index: number,
+    { index, fetchOffset }: Wanted,
     errorCode: ErrorCode,
     endOffset: number,
     logStartOffset: number,
     records: readonly Buffer[],
+    nextOffset = fetchOffset,
   ): PartitionAnswer {
     const abortedTransactions = this.request.isolationLevel === READ_COMMITTED ? [] : null;
     return {
@@ -157,6 +173,7 @@ class FetchPass {
       logStartOffset,
       abortedTransactions,
       records,
+      nextOffset,
     };
   }
 }
@@ -184,15 +201,22 @@ function inMessageSets(
   );
 }
 
+/** @param positions of a client that names topics by their names */
 function find(
-  broker: BrokerContext,
+  { directory }: BrokerContext,
   { name, topicId }: FetchRequest['topics'][number],
-  index: number,
-  version: number,
+  { index, fetchOffset }: { readonly index: number; readonly fetchOffset: number },
+  positions: ReadPositions | undefined,
 ): Partition | ErrorCode {
-  if (version < IDS_FROM) return broker.directory.partition(name, index);
-  const topic = broker.directory.byId(topicId);
-  return topic === undefined ? ErrorCode.UNKNOWN_TOPIC_ID : broker.directory.partitionOf(topic, index);
+  const topic = positions === undefined ? directory.byId(topicId) : directory.byName(name);
+  if (topic === undefined) {
+    return positions === undefined ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
+  }
+  const partition = directory.partitionOf(topic, index);
+  if (typeof partition === 'number') return partition;
+  return positions?.isOfAnother(name, topic.id, index, fetchOffset) === true
+    ? ErrorCode.OFFSET_OUT_OF_RANGE
+    : partition;
 }
 
 function answerLimit(broker: BrokerContext, request: FetchRequest): number {

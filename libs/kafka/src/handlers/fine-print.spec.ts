@@ -1,12 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Embedded, embed } from '../__fixtures__/embedded.js';
 import { RawClient } from '../__fixtures__/raw-client.js';
+import { deleteRecords } from '../protocol/apis/delete-records.js';
 import { describeCluster } from '../protocol/apis/describe-cluster.js';
+import { describeConfigs } from '../protocol/apis/describe-configs.js';
 import { fetch } from '../protocol/apis/fetch.js';
 import { findCoordinator } from '../protocol/apis/find-coordinator.js';
 import { joinGroup } from '../protocol/apis/join-group.js';
 import { listOffsets } from '../protocol/apis/list-offsets.js';
 import { metadata } from '../protocol/apis/metadata.js';
+import { offsetForLeaderEpoch } from '../protocol/apis/offset-for-leader-epoch.js';
 import { syncGroup } from '../protocol/apis/sync-group.js';
 import { ErrorCode } from '../protocol/error-codes.js';
 
@@ -116,6 +119,48 @@ describe('the fine print of', () => {
     );
     expect(await ask(5, { protocolType: 'consumer', protocolName: 'range' })).toBe(0);
     expect(await ask(4, {})).toBe(0);
+  });
+
+  it('DescribeConfigs: no names stand for all of them', async () => {
+    const ask = async (keys: string[] | null) => {
+      const { results } = await client.call(describeConfigs, 4, {
+        resources: [{ type: 2, name: 't', keys }],
+      });
+      return results[0]!.configs.map(({ name }) => name);
+    };
+    expect(await ask(['cleanup.policy'])).toEqual(['cleanup.policy']);
+    expect((await ask(null)).length).toBeGreaterThan(5);
+    expect(await ask([])).toEqual(await ask(null));
+  });
+
+  it('OffsetForLeaderEpoch: the one epoch ends with the log; of others nothing is known', async () => {
+    const ask = async (leaderEpoch: number, currentLeaderEpoch = 0) => {
+      const partitions = [{ index: 0, currentLeaderEpoch, leaderEpoch }];
+      const answer = await client.call(offsetForLeaderEpoch, 4, { topics: [{ name: 't', partitions }] });
+      const { errorCode, endOffset } = answer.topics[0]!.partitions[0]!;
+      return { errorCode, endOffset };
+    };
+    expect(await ask(0)).toEqual({ errorCode: 0, endOffset: 1 });
+    expect(await ask(0, -1)).toEqual({ errorCode: 0, endOffset: 1 });
+    expect(await ask(-1)).toEqual({ errorCode: 0, endOffset: -1 });
+    expect(await ask(3)).toEqual({ errorCode: 0, endOffset: -1 });
+    expect(await ask(0, 3)).toEqual({ errorCode: ErrorCode.UNKNOWN_LEADER_EPOCH, endOffset: -1 });
+  });
+
+  it('DeleteRecords: -1 is the end; other negative offsets, and those past the end, are no place', async () => {
+    const ask = async (offset: number) => {
+      const topics = [{ name: 't', partitions: [{ index: 0, offset }] }];
+      const answer = await client.call(deleteRecords, 2, { topics, timeoutMs: 1_000 });
+      const { errorCode, lowWatermark } = answer.topics[0]!.partitions[0]!;
+      return { errorCode, lowWatermark };
+    };
+    const refused = { errorCode: ErrorCode.OFFSET_OUT_OF_RANGE, lowWatermark: -1 };
+    expect(await ask(-2)).toEqual(refused);
+    expect(await ask(2)).toEqual(refused);
+    expect(await ask(0)).toEqual({ errorCode: 0, lowWatermark: 0 });
+    expect(await ask(-1)).toEqual({ errorCode: 0, lowWatermark: 1 });
+    expect(await ask(-1)).toEqual({ errorCode: 0, lowWatermark: 1 });
+    expect(await ask(0)).toEqual({ errorCode: 0, lowWatermark: 1 });
   });
 
   it('DescribeCluster: controllers are found elsewhere, and other endpoints nowhere', async () => {

@@ -1,4 +1,5 @@
 import { MemberIdRequiredError } from '@genrocks/topics';
+import { assertGroupName } from '@genrocks/topics/listener';
 import { consumerGroupHeartbeat } from '../protocol/apis/consumer-group-heartbeat.js';
 import { heartbeat } from '../protocol/apis/heartbeat.js';
 import { joinGroup } from '../protocol/apis/join-group.js';
@@ -24,6 +25,8 @@ const NULL_PROTOCOL_FROM = 7;
 export function joinGroupRoute({ coordinator, options }: BrokerContext): Route {
   return route(joinGroup, async (request, { version, clientId, session }) => {
     const { minSessionTimeoutMs, maxSessionTimeoutMs, initialRebalanceDelayMs } = options;
+    const problem = outcomeOf(() => assertGroupName(request.groupId));
+    if (problem !== ErrorCode.NONE) return refusedJoin(problem, request.memberId, version);
     if (request.sessionTimeoutMs < minSessionTimeoutMs || request.sessionTimeoutMs > maxSessionTimeoutMs) {
       return refusedJoin(ErrorCode.INVALID_SESSION_TIMEOUT, request.memberId, version);
     }
@@ -69,6 +72,8 @@ export function leaveGroupRoute({ coordinator }: BrokerContext): Route {
     if (version < MANY_LEAVE_FROM) {
       return { errorCode: outcomeOf(() => coordinator.leave(groupId, { memberId, groupInstanceId: null })) };
     }
+    const problem = outcomeOf(() => assertGroupName(groupId));
+    if (problem !== ErrorCode.NONE) return { errorCode: problem, members: [] };
     const results = members.map((member) => ({
       ...member,
       errorCode: outcomeOf(() => coordinator.leave(groupId, member)),

@@ -18,21 +18,36 @@ export function offsetCommitRoute(broker: BrokerContext): Route {
     const { groupId } = request;
     const refusal = outcomeOf(() => broker.coordinator.assertMayCommit(groupId, request));
     const commits: OffsetCommit[] = [];
+    const forgotten: { topic: string; partition: number }[] = [];
     const topics = request.topics.map(({ name, partitions }) => ({
       name,
-      partitions: partitions.map(({ index, committedOffset, metadata }) => {
+      partitions: partitions.map(({ index, committedOffset, committedLeaderEpoch, metadata }) => {
         let errorCode: ErrorCode = refusal;
         if (errorCode === ErrorCode.NONE)
           errorCode = problemOf(broker, name, index, committedOffset, metadata);
-        if (errorCode === ErrorCode.NONE) {
-          commits.push({ topic: name, partition: index, offset: committedOffset, metadata: metadata ?? '' });
+        if (errorCode !== ErrorCode.NONE) return { index, errorCode };
+        if (committedOffset < 0) forgotten.push({ topic: name, partition: index });
+        else {
+          commits.push({
+            topic: name,
+            partition: index,
+            offset: committedOffset,
+            metadata: metadata ?? '',
+            ...(committedLeaderEpoch < 0 ? {} : { leaderEpoch: committedLeaderEpoch }),
+          });
         }
         return { index, errorCode };
       }),
     }));
-    if (commits.length === 0) return { topics };
     try {
-      await broker.topics.groups.commitOffsets(groupId, commits, { member: request, allowBeyondEnd: true });
+      // In one turn, so that they share a write.
+      await Promise.all([
+        commits.length > 0 &&
+          broker.topics.groups.commitOffsets(groupId, commits, { member: request, allowBeyondEnd: true }),
+        forgotten.length > 0 &&
+          broker.topics.groups.has(groupId) &&
+          broker.topics.groups.deleteOffsets(groupId, forgotten),
+      ]);
       return { topics };
     } catch (error) {
       const failed = errorCodeOf(error);
@@ -48,6 +63,10 @@ export function offsetCommitRoute(broker: BrokerContext): Route {
   });
 }
 
+/**
+ * Kafka takes any offset. Past the end, whoever reads from there begins where its reset policy says; and so it does from
+ * a negative one, by which kafkajs says that it has none any more, where retention has overtaken it or a topic is new.
+ */
 function problemOf(
   { directory }: BrokerContext,
   topic: string,
@@ -60,8 +79,7 @@ function problemOf(
   }
   const partition = directory.partition(topic, index);
   if (typeof partition === 'number') return partition;
-  // Kafka takes offsets past the end too: whoever reads from there begins where its reset policy says.
-  return offset < 0 || !Number.isSafeInteger(offset) ? ErrorCode.OFFSET_OUT_OF_RANGE : ErrorCode.NONE;
+  return Number.isSafeInteger(offset) ? ErrorCode.NONE : ErrorCode.OFFSET_OUT_OF_RANGE;
 }
 
 interface TopicOffsets {
@@ -69,6 +87,7 @@ interface TopicOffsets {
   readonly partitions: readonly {
     index: number;
     committedOffset: number;
+    committedLeaderEpoch: number;
     metadata: string;
     errorCode: ErrorCode;
   }[];
@@ -82,8 +101,13 @@ export function offsetFetchRoute(broker: BrokerContext): Route {
     name,
     partitions: partitions.map((index) => {
       const known = broker.topics.groups.committed(groupId, name, index);
-      const { offset: committedOffset, metadata } = known ?? { offset: -1, metadata: '' };
-      return { index, committedOffset, metadata, errorCode: ErrorCode.NONE };
+      return {
+        index,
+        committedOffset: known?.offset ?? -1,
+        committedLeaderEpoch: known?.leaderEpoch ?? -1,
+        metadata: known?.metadata ?? '',
+        errorCode: ErrorCode.NONE,
+      };
     }),
   });
 
@@ -104,6 +128,10 @@ export function offsetFetchRoute(broker: BrokerContext): Route {
       })),
     };
   };
+  return route(offsetFetch, serve, { distinct });
+}
+
+function distinct(request: RequestOf<typeof offsetFetch>): RequestOf<typeof offsetFetch> {
   const once = (topics: RequestOf<typeof offsetFetch>['topics']) =>
     topics &&
     withoutRepeatedPartitions(
@@ -111,14 +139,10 @@ export function offsetFetchRoute(broker: BrokerContext): Route {
       ({ name }) => name,
       (index: number) => index,
     );
-  return route(offsetFetch, serve, {
-    distinct: (request) => ({
-      ...request,
-      topics: once(request.topics),
-      groups: withoutRepeats(request.groups, ({ groupId }) => groupId).map((group) => ({
-        ...group,
-        topics: once(group.topics),
-      })),
-    }),
-  });
+  const groups = withoutRepeats(request.groups, ({ groupId }) => groupId);
+  return {
+    ...request,
+    topics: once(request.topics),
+    groups: groups.map((group) => ({ ...group, topics: once(group.topics) })),
+  };
 }

@@ -74,12 +74,14 @@ function describe({ coordinator, topics }: BrokerContext, groupId: string) {
     return { ...(topics.groups.has(groupId) ? OFFSETS_ONLY : UNKNOWN), protocolData: '', members: [] };
   }
   const { state, protocolType, protocolName } = view;
+  // What members say of themselves and were given counts once the round is over.
+  const isStable = state === 'Stable';
   const members = view.members.map(({ metadata, assignment, ...member }) => ({
     ...member,
-    metadata: protocolName === '' ? NOTHING : metadata,
-    assignment: state === 'Stable' ? assignment : NOTHING,
+    metadata: isStable ? metadata : NOTHING,
+    assignment: isStable ? assignment : NOTHING,
   }));
-  return { state, protocolType, protocolData: protocolName, members };
+  return { state, protocolType, protocolData: isStable ? protocolName : '', members };
 }
 
 function lowerCase(names: readonly string[]): Set<string> {

@@ -65,7 +65,7 @@ export function createPartitionsRoute(broker: BrokerContext): Route {
           : problemOf(broker, topic);
         if (refusal !== undefined) return { name, ...refusal };
         try {
-          if (!validateOnly) await broker.topics.addPartitions(name, count);
+          await broker.topics.addPartitions(name, count, { dryRun: validateOnly });
           return { name, errorCode: ErrorCode.NONE, errorMessage: null };
         } catch (error) {
           return { name, ...refusalOf(error) };

@@ -30,11 +30,17 @@ export class SaslGate {
   private readonly names = new WeakMap<Session, string>();
   private readonly refused = new WeakSet<Session>();
 
-  constructor(private readonly users: Users) {}
+  /** Logins that failed. */
+  failures = 0;
+
+  /** @param users may be exchanged; who is in under a name keeps it, with what the new users say of that name */
+  constructor(public users: Users) {}
 
   /** May this connection use the API? */
   allows(session: Session, apiKey: number): boolean {
-    return OPEN_TO_ALL.has(apiKey) || this.names.has(session);
+    if (OPEN_TO_ALL.has(apiKey)) return true;
+    const name = this.names.get(session);
+    return name !== undefined && this.users.has(name);
   }
 
   isRefused(session: Session): boolean {
@@ -93,7 +99,10 @@ export class SaslGate {
     if (step === undefined || step.kind === 'continue') return step;
     this.attempts.delete(session);
     if (step.kind === 'done') this.names.set(session, step.user);
-    else this.refused.add(session);
+    else {
+      this.refused.add(session);
+      this.failures++;
+    }
     return step;
   }
 }

@@ -9,6 +9,8 @@ export const PARALLEL_TOPICS = 16;
  */
 export class TopicCreation {
   private isFull: GenRocksError | undefined;
+  /** Topics that were checked and not created: they count as if they had been. */
+  planned = 0;
 
   /** @throws what `create` throws */
   async run<T>(create: () => Promise<T>): Promise<T> {

@@ -1,3 +1,4 @@
+import type { TopicOptions } from '@genrocks/topics';
 import { createTopics } from '../protocol/apis/create-topics.js';
 import { deleteTopics } from '../protocol/apis/delete-topics.js';
 import { ErrorCode } from '../protocol/error-codes.js';
@@ -28,7 +29,9 @@ export function createTopicsRoute(broker: BrokerContext): Route {
           : problemOf(broker, topic);
         if (refusal !== undefined) return { name: topic.name, ...refusal };
         try {
-          return await creation.run(() => create(broker, topic, validateOnly));
+          return await creation.run(async () =>
+            validateOnly ? check(broker, topic, creation) : create(broker, topic),
+          );
         } catch (error) {
           return { name: topic.name, ...refusalOf(error) };
         }
@@ -37,18 +40,41 @@ export function createTopicsRoute(broker: BrokerContext): Route {
   });
 }
 
-async function create(broker: BrokerContext, topic: NewTopic, validateOnly: boolean) {
-  const { name } = topic;
+async function create(broker: BrokerContext, topic: NewTopic) {
+  const { id, partitionCount } = await broker.topics.startTopic(topic.name, optionsOf(broker, topic));
+  return { ...created(topic, partitionCount), topicId: id };
+}
+
+/** What {@link create} would answer, and nothing else. */
+function check(broker: BrokerContext, topic: NewTopic, creation: TopicCreation) {
+  const options = optionsOf(broker, topic);
+  const { partitionCount } = broker.topics.checkTopic(topic.name, options, creation.planned);
+  creation.planned++;
+  return created(topic, partitionCount);
+}
+
+function created({ name }: NewTopic, numPartitions: number) {
+  return {
+    name,
+    errorCode: ErrorCode.NONE,
+    errorMessage: null,
+    numPartitions,
+    replicationFactor: 1,
+    configs: [],
+  };
+}
+
+/** @throws `INVALID_CONFIG` */
+function optionsOf(
+  { defaultAdapter: adapter, maxMessageBytes }: BrokerContext,
+  topic: NewTopic,
+): TopicOptions {
   const partitions = topic.assignments.length > 0 ? topic.assignments.length : topic.numPartitions;
-  const { defaultAdapter: adapter, maxMessageBytes } = broker;
   const sizes = sizesFrom(topic.configs, { adapter, maxMessageBytes });
-  const created = { name, errorCode: ErrorCode.NONE, errorMessage: null, replicationFactor: 1 };
-  if (validateOnly) return { ...created, numPartitions: partitions, configs: [] };
-  const { id, partitionCount } = await broker.topics.startTopic(name, {
+  return {
     ...(partitions === -1 ? {} : { partitions }),
     ...(Object.keys(sizes).length === 0 ? {} : { storage: { ...sizes } }),
-  });
-  return { ...created, topicId: id, numPartitions: partitionCount, configs: [] };
+  };
 }
 
 function problemOf(broker: BrokerContext, topic: NewTopic): Refusal | undefined {

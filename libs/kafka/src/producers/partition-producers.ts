@@ -129,10 +129,11 @@ export class PartitionProducers {
     return { offset, producers };
   }
 
-  restore(snapshot: readonly ProducerSnapshot[]): void {
+  /** @param lostFrom batches from this offset on are not in the log */
+  restore(snapshot: readonly ProducerSnapshot[], lostFrom = Infinity): void {
     for (const [producerId, epoch, batches] of snapshot) {
       for (const [baseSequence, records, baseOffset] of batches) {
-        this.replay({ producerId, epoch, baseSequence, records }, baseOffset);
+        if (baseOffset < lostFrom) this.replay({ producerId, epoch, baseSequence, records }, baseOffset);
       }
     }
   }

@@ -6,11 +6,15 @@ const BLOCK = 1_000;
 const KEY = 'producer-ids';
 /** Where the first block of a state without one may lie. */
 const FIRST_BLOCKS = 2 ** 40;
+/** So many blocks may be left out by a start. */
+const LEFT_OUT_BLOCKS = 2 ** 20;
 
 /**
  * Gives every producer an id that was never given before, over restarts too. Logs may outlive the state in which that is
  * written down (topics on another adapter, a directory taken in): the first message of a new producer must not pass
- * for that of an old one which they still tell of, and be answered without being stored. So the ids begin anywhere.
+ * for that of an old one which they still tell of, and be answered without being stored. So the ids begin anywhere, are
+ * on stable storage before they are given, whatever `sync` says, and every start leaves some out: its state may be a
+ * copy from before the last ones were given.
  */
 export class ProducerIds {
   private next = 0;
@@ -26,12 +30,19 @@ export class ProducerIds {
 
   private async takeBlock(): Promise<void> {
     try {
-      const start = (await this.state.get<{ next: number }>(KEY))?.next ?? randomInt(FIRST_BLOCKS) * BLOCK;
+      const start = await this.startOfBlock();
       await this.state.put(KEY, { next: start + BLOCK });
+      await this.state.sync();
       this.next = start;
       this.end = start + BLOCK;
     } finally {
       this.refill = undefined;
     }
+  }
+
+  private async startOfBlock(): Promise<number> {
+    const known = (await this.state.get<{ next: number }>(KEY))?.next;
+    if (known === undefined) return randomInt(FIRST_BLOCKS) * BLOCK;
+    return this.end > 0 ? known : known + randomInt(1, LEFT_OUT_BLOCKS) * BLOCK;
   }
 }

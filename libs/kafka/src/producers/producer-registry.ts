@@ -3,6 +3,7 @@ import { baseOffsetOf } from '@genrocks/topics/records';
 import type { KafkaState } from '../state/kafka-state.js';
 import { producerOf } from './batch-producer.js';
 import { PartitionProducers, type ProducerSnapshot } from './partition-producers.js';
+import { believedTo } from './snapshot-proof.js';
 
 /** Producers remembered per partition. */
 const MAX_PRODUCERS = 1_000;
@@ -24,6 +25,9 @@ interface Entry {
   savedTo: number;
   saving: Promise<void> | undefined;
 }
+
+/** Partitions of which a snapshot was written since they were opened: all that it tells of is in their logs. */
+const saved = new WeakSet<Partition>();
 
 /** One partition's producers, from when they are first asked for. */
 interface Slot {
@@ -140,8 +144,9 @@ export class ProducerRegistry {
   private async readLog(key: string, partition: Partition): Promise<Entry> {
     const producers = new PartitionProducers(MAX_PRODUCERS);
     const snapshot = await this.state.get<StoredSnapshot>(key);
-    if (snapshot !== undefined) producers.restore(snapshot.producers);
-    const savedTo = snapshot?.offset ?? 0;
+    const lostFrom = snapshot === undefined ? 0 : await this.lostFrom(partition, snapshot);
+    if (snapshot !== undefined) producers.restore(snapshot.producers, lostFrom);
+    const savedTo = Math.min(snapshot?.offset ?? 0, lostFrom);
     // Nobody appends for an idempotent producer before this has resolved, so the end of the log is enough.
     let offset = Math.max(savedTo, partition.endOffset - MAX_REPLAYED_RECORDS);
     while (offset < partition.endOffset) {
@@ -156,7 +161,19 @@ export class ProducerRegistry {
       }
       offset = read.nextOffset;
     }
-    return { partition, producers, savedTo, saving: undefined };
+    const entry: Entry = { partition, producers, savedTo, saving: undefined };
+    // Before anything is stored where the lost batches stood: the next start must not believe in them either.
+    if (snapshot !== undefined && savedTo < snapshot.offset) await this.save(key, entry);
+    return entry;
+  }
+
+  /**
+   * From where on the log does not have what a snapshot tells of: memory, or the log is an older copy. It must be taken
+   * when it is sent again.
+   */
+  private async lostFrom(partition: Partition, { producers }: StoredSnapshot): Promise<number> {
+    if (saved.has(partition)) return Infinity;
+    return Math.min(partition.lostFrom, await believedTo(partition, producers));
   }
 
   private save(key: string, entry: Entry): Promise<void> {
@@ -164,8 +181,12 @@ export class ProducerRegistry {
   }
 
   private async write(key: string, entry: Entry): Promise<void> {
-    const snapshot: StoredSnapshot = entry.producers.snapshot(entry.partition.endOffset);
+    const { partition, producers } = entry;
+    const snapshot: StoredSnapshot = producers.snapshot(partition.endOffset);
+    // Of two files a power cut may take either: a snapshot must never tell of a batch that the log has lost.
+    if (partition.state === 'open') await partition.sync();
     await this.state.put(key, snapshot);
+    saved.add(partition);
     entry.savedTo = snapshot.offset;
   }
 

@@ -8,6 +8,7 @@ export const SCRAM_ITERATIONS = 4096;
 const MAX_ITERATIONS = 1_000_000;
 const SALT_BYTES = 16;
 
+/** The hash of a SCRAM mechanism: `SCRAM-SHA-256` or `SCRAM-SHA-512`. */
 export type ScramHash = 'sha256' | 'sha512';
 
 /** The mechanisms with a stored credential, by their hash. */
@@ -26,6 +27,7 @@ export interface ScramCredential {
   readonly serverKey: Buffer;
 }
 
+/** How a credential is derived from a password. */
 export interface ScramOptions {
   /** Default `sha512`. */
   readonly hash?: ScramHash;

@@ -131,6 +131,18 @@ describe('a connection that authenticates', () => {
     expect(await login('al', 'no')).toMatchObject({ errorCode: 58, errorMessage: 'authentication failed' });
     await client.closed;
   });
+
+  it('has the rights of users that are put in place of others, and ends when its user is gone', async () => {
+    expect(await login('al', 'pw')).toMatchObject({ errorCode: 0 });
+    const rights = [{ topics: ['u'], allow: ['read'] as const }];
+    await embedded.listener.reload({ users: [{ name: 'al', password: 'new', rights }] });
+    expect(await topics()).toEqual(['u']);
+    const wrong = { tls: { cert: 'c', key: 'k' }, users: { al: 'newer' } };
+    await expect(embedded.listener.reload(wrong)).rejects.toMatchObject({ code: 'INVALID_CONFIG' });
+    expect(await login('al', 'new')).toMatchObject({ errorCode: 0 });
+    await embedded.listener.reload({ users: { bo: 'bp' } });
+    await expect(topics()).rejects.toThrow('closed');
+  });
 });
 
 describe('a handshake of version 0', () => {

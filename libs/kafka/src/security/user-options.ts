@@ -3,6 +3,7 @@ import type { KafkaRight } from './rights.js';
 import { parseScramCredential } from './scram-credential.js';
 import type { KafkaUser } from './users.js';
 
+/** What a rule may allow. */
 export const RIGHTS: readonly Right[] = ['read', 'write', 'admin'];
 /** Names that SCRAM can carry and a log line can show. */
 const NAME = /^[\x21-\x7e]{1,200}$/;

@@ -12,6 +12,7 @@ import {
 
 /** Somebody who may connect. */
 export interface KafkaUser {
+  /** What a client calls itself by SASL. */
   readonly name: string;
   /** For PLAIN and both kinds of SCRAM. */
   readonly password?: string;

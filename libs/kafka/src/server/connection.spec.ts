@@ -87,7 +87,7 @@ describe('a connection', () => {
     const idle = await connect();
     await Promise.all([half.closed, idle.closed]);
     const nothing = { connections: 0, requestBytes: 0, answerBytes: 0 };
-    await expect.poll(() => embedded.listener.status()).toEqual(nothing);
+    await expect.poll(() => embedded.listener.status()).toMatchObject(nothing);
   });
 
   it('waits with a large request while others fill the memory, and gives it back', async () => {
@@ -117,6 +117,7 @@ describe('a connection', () => {
     await (
       await connect()
     ).closed;
+    expect(embedded.listener.status().refusedConnections).toEqual({ limit: 1, tls: 0 });
     first.end();
     await expect.poll(() => embedded.listener.status().connections).toBe(1);
     await works();

@@ -1,5 +1,12 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type TlsOptions, TLSSocket } from 'node:tls';
+import {
+  createSecureContext,
+  createServer as createTlsServer,
+  type Server as TlsServer,
+  type TlsOptions,
+  TLSSocket,
+} from 'node:tls';
+import { InvalidConfigError, isError } from '@genrocks/storage';
 import { ListenFailedError, NotListeningError } from '../errors.js';
 import type { KafkaTlsOptions, ResolvedKafkaOptions } from '../options.js';
 import { Connection, type ConnectionEnvironment } from './connection.js';
@@ -23,6 +30,8 @@ export class KafkaServer {
   private readonly connections = new Set<Connection>();
   private readonly environment: ConnectionEnvironment;
   private readonly sweepMs: number;
+  /** Connections that were closed before their first request, since the start. */
+  readonly refused = { limit: 0, tls: 0 };
   private servers: readonly Server[] = [];
   private sweeper: NodeJS.Timeout | undefined;
   private nextId = 1;
@@ -74,9 +83,10 @@ export class KafkaServer {
     return this.servers.map((server) => server.address() as AddressInfo);
   }
 
-  /** @throws {ListenFailedError} `LISTEN_FAILED` */
+  /** @throws `LISTEN_FAILED`, or `INVALID_CONFIG` where certificate and key cannot be used */
   async listen(): Promise<void> {
-    const { port, brokers } = this.options;
+    const { port, brokers, tls } = this.options;
+    if (tls !== undefined) checkTls(tls);
     const servers: Server[] = [];
     try {
       for (let at = 0; at < brokers; at++) {
@@ -89,6 +99,15 @@ export class KafkaServer {
     this.servers = servers;
     this.environment.clock.tick();
     this.sweeper = setInterval(() => this.sweep(), this.sweepMs).unref();
+  }
+
+  /**
+   * Connections from now on are made with this certificate, key and authority; those that are open stay as they are.
+   * @throws {InvalidConfigError} `INVALID_CONFIG` where they cannot be used; nothing has changed then
+   */
+  setTls(tls: KafkaTlsOptions): void {
+    checkTls(tls);
+    for (const server of this.servers) (server as TlsServer).setSecureContext(tlsOptions(tls));
   }
 
   /** No new connections; requests under way are answered, for as long as the options allow. */
@@ -123,20 +142,23 @@ export class KafkaServer {
     server.removeAllListeners('error');
     // Errors of single accepts, such as running out of file descriptors: those that are connected go on.
     server.on('error', () => {});
+    server.on('drop', () => this.refused.limit++);
+    // Who only looks whether the port is open goes away without having been refused.
+    server.on('tlsClientError', ({ code }: NodeJS.ErrnoException) => {
+      if (code !== 'ECONNRESET') this.refused.tls++;
+    });
     return server;
   }
 
   private accept(socket: Socket, nodeId: number): void {
     const { remoteAddress, localAddress, localPort } = socket;
-    if (
-      this.servers.length === 0 ||
-      this.connections.size >= this.options.maxConnections ||
-      remoteAddress === undefined ||
-      localAddress === undefined ||
-      hasWrongCertificate(socket)
-    ) {
-      socket.destroy();
-      return;
+    if (this.servers.length === 0 || remoteAddress === undefined || localAddress === undefined) {
+      return void socket.destroy();
+    }
+    const isFull = this.connections.size >= this.options.maxConnections;
+    if (isFull || hasWrongCertificate(socket)) {
+      this.refused[isFull ? 'limit' : 'tls']++;
+      return void socket.destroy();
     }
     const session = {
       connectionId: this.nextId++,
@@ -167,6 +189,16 @@ function tlsOptions({ clientAuth = 'none', ...certificate }: KafkaTlsOptions): T
     requestCert: clientAuth !== 'none',
     rejectUnauthorized: clientAuth === 'required',
   };
+}
+
+/** Server after server would take it, or none. */
+function checkTls(tls: KafkaTlsOptions): void {
+  try {
+    createSecureContext(tlsOptions(tls));
+  } catch (error) {
+    const reason = isError(error) ? error.message : String(error);
+    throw new InvalidConfigError([`kafka.tls: certificate, key and authority cannot be used: ${reason}`]);
+  }
 }
 
 /** A certificate that nobody has to show is checked all the same. */

@@ -24,6 +24,11 @@ export class KafkaState {
     await this.opened().put(key, jsonCodec.encode(value));
   }
 
+  /** Resolves once everything that was put is on stable storage, whatever `sync` says. */
+  async sync(): Promise<void> {
+    await this.opened().sync();
+  }
+
   async delete(key: string): Promise<void> {
     await this.opened().delete(key);
   }
