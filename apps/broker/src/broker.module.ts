@@ -24,6 +24,7 @@ import { ProblemFilter } from './http/problem.filter.js';
 import { PublishController } from './messages/publish.controller.js';
 import { ReadController } from './messages/read.controller.js';
 import { StreamController } from './messages/stream.controller.js';
+import { FileSystemMetrics } from './metrics/file-system-metrics.js';
 import { MetricsController } from './metrics/metrics.controller.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { RequestMetrics } from './metrics/request-metrics.js';
@@ -73,6 +74,7 @@ export class BrokerModule {
         { provide: APP_FILTER, useClass: ProblemFilter },
         HttpRuntime,
         RequestMetrics,
+        FileSystemMetrics,
         StorageHealth,
       ],
       exports: [TopicsModule, brokerConfig.KEY],
@@ -90,7 +92,10 @@ function kafkaModules({ kafka, autoCreateTopics }: BrokerConfig): Promise<Dynami
     ...(tls === undefined ? {} : { tls: toKafkaTls(tls) }),
     ...(users === undefined ? {} : { users: toKafkaUsers(users, process.env) }),
   };
-  return [import('@genrocks/kafka').then(({ KafkaModule }) => KafkaModule.forRoot(options))];
+  return [
+    import('@genrocks/kafka').then(({ KafkaModule }) => KafkaModule.forRoot(options)),
+    import('./metrics/kafka-metrics.module.js').then(({ KafkaMetricsModule: module }) => ({ module })),
+  ];
 }
 
 interface Plugged {

@@ -8,6 +8,7 @@ import { storageDirectory } from './config/storage.config.js';
 import { setupDocs } from './docs/setup-docs.js';
 import { BrokerHttpAdapter } from './http/broker-http.adapter.js';
 
+/** What a broker is made with besides its configuration. */
 export interface CreateBrokerOptions {
   /** Default: Nest's own. */
   logger?: ConsoleLogger | false;

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -43,5 +43,11 @@ describe.skipIf(process.platform === 'win32')('the cache of compiled code', () =
     enableCompileCache({ NODE_COMPILE_CACHE: '/elsewhere' }, node);
     expect(asked).toEqual(['/elsewhere']);
     expect(() => enableCompileCache({}, {})).not.toThrow();
+  });
+
+  it('leaves no directory behind where it is turned off', () => {
+    enableCompileCache({ NODE_DISABLE_COMPILE_CACHE: '1' }, node);
+    expect(asked).toEqual([]);
+    expect(readdirSync(parent)).toEqual([]);
   });
 });

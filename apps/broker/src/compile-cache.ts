@@ -19,7 +19,7 @@ export function enableCompileCache(
   env: NodeJS.ProcessEnv = process.env,
   { enableCompileCache: enable }: WithCompileCache = nodeModule as WithCompileCache,
 ): void {
-  if (enable === undefined) return;
+  if (enable === undefined || env['NODE_DISABLE_COMPILE_CACHE'] !== undefined) return;
   const directory = env['NODE_COMPILE_CACHE'] ?? privateDirectory();
   if (directory !== undefined) enable(directory);
 }

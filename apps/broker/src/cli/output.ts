@@ -3,7 +3,7 @@ import { isGenRocksError } from '@genrocks/storage';
 import { EXIT } from './exit-codes.js';
 import { explainOpenFiles } from './open-files.js';
 import { TooManyFilesError } from './too-many-files.error.js';
-import { WriteFailedError } from './write-errors.js';
+import { toCodedError, WriteFailedError } from './write-errors.js';
 import type { Terminal } from './terminal.js';
 
 /** Bytes gathered before they are written. */
@@ -57,10 +57,10 @@ export async function run(
   let exitCode: number;
   try {
     exitCode = await work(out);
-  } catch (error) {
+  } catch (thrown) {
+    const error = toCodedError(thrown);
     (terminal?.stderr ?? process.stderr).write(`${describeError(error, json)}\n`);
-    const mayWorkLater = terminal !== undefined && isGenRocksError(error) && error.retriable;
-    exitCode = mayWorkLater ? EXIT.unavailable : EXIT.failed;
+    exitCode = isGenRocksError(error) && error.retriable ? EXIT.unavailable : EXIT.failed;
   }
   await out.flush();
   if (terminal === undefined) process.exitCode = exitCode;

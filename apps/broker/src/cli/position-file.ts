@@ -1,5 +1,6 @@
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { pathReason } from '../path-reasons.js';
 import { PositionMismatchError } from './position-errors.js';
 import { writing } from './write-errors.js';
 
@@ -16,9 +17,9 @@ export class PositionFile<T extends { version: 1 }> {
     try {
       text = await readFile(this.path, 'utf8');
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ENOENT') return undefined;
-      throw new PositionMismatchError(this.path, `it cannot be read (${code})`);
+      const refused = error as NodeJS.ErrnoException;
+      if (refused.code === 'ENOENT') return undefined;
+      throw new PositionMismatchError(this.path, `it cannot be read: ${pathReason(refused)}`);
     }
     try {
       const value = JSON.parse(text) as T;

@@ -1,14 +1,17 @@
 import { type DynamicModule, Inject, Module, type OnApplicationBootstrap, type Type } from '@nestjs/common';
 import { InvalidArgumentError } from '@genrocks/storage';
 import { InjectCommander } from 'nest-commander';
+import { helpAfter } from './help.js';
 import { describeError } from './output.js';
 import { Terminal } from './terminal.js';
 
 /** The part of commander's `Command` that is used here; the package itself belongs to nest-commander. */
 interface Program {
   readonly commands: readonly Program[];
+  name(): string;
   name(name: string): this;
   description(text: string): this;
+  addHelpText(position: 'after', text: string): this;
   showHelpAfterError(show: boolean): this;
   allowExcessArguments(allow: boolean): this;
   configureOutput(configuration: { outputError(text: string, write: (text: string) => void): void }): this;
@@ -62,14 +65,16 @@ export class RootModule implements OnApplicationBootstrap {
 
   /** All commands are known now. */
   onApplicationBootstrap(): void {
-    this.configure(this.program);
+    this.configure(this.program, '');
   }
 
-  private configure(command: Program): void {
+  /** @param path of the command behind `genrocks` */
+  private configure(command: Program, path: string): void {
+    command.addHelpText('after', helpAfter(path));
     // What has commands below it says itself which of them it does not know.
     if (command.commands.length === 0) command.allowExcessArguments(false);
     if (this.asJson) command.configureOutput({ outputError });
-    for (const one of command.commands) this.configure(one);
+    for (const one of command.commands) this.configure(one, `${path} ${one.name()}`.trim());
   }
 }
 

@@ -5,7 +5,7 @@ import type { BrokerConfig } from '../config/broker-config.js';
 import type { LoadedConfig } from '../config/load-config.js';
 import { LOG_LEVELS } from '../config/log-levels.js';
 import { EXIT } from './exit-codes.js';
-import { onEndSignals } from './signals.js';
+import { onEndSignals, onReloadSignal } from './signals.js';
 
 interface ServeOptions {
   config?: string;
@@ -30,12 +30,16 @@ export class ServeCommand extends CommandRunner {
     let app: NestFastifyApplication | undefined;
     let isStopping = () => false;
     let loaded: LoadedConfig | undefined;
+    let runs: (reload: () => Promise<void>) => void = () => {};
+    onReloadSignal(new Promise((resolve) => (runs = resolve)));
     // Loaded here, so that the other commands start without a web server and all adapters.
-    const [{ createBroker, listen }, { loadConfig }, { explainStartFailure }] = await Promise.all([
-      import('../broker.js'),
-      import('../config/load-config.js'),
-      import('./explain.js'),
-    ]);
+    const [{ createBroker, listen }, { loadConfig }, { ConfigReloader }, { explainStartFailure }] =
+      await Promise.all([
+        import('../broker.js'),
+        import('../config/load-config.js'),
+        import('../config/config-reloader.js'),
+        import('./explain.js'),
+      ]);
     try {
       loaded = loadConfig({ file: options.config });
       const logger = createLogger(loaded.config);
@@ -44,6 +48,8 @@ export class ServeCommand extends CommandRunner {
       app = await createBroker(loaded.config, { logger });
       isStopping = closeOnSignal(app, loaded.config.http.shutdownTimeoutMs + STORAGE_GRACE_MS);
       await listen(app, loaded.config);
+      const reloader = new ConfigReloader(app, loaded.config, () => loadConfig({ file: options.config }));
+      runs(() => reloader.reload());
     } catch (error) {
       // What a signal has broken off has not failed; closing ends the process.
       if (isStopping()) await new Promise(() => {});

@@ -21,18 +21,22 @@ import { checkTopics } from './topic-storage.js';
  * @publicApi
  */
 export class BrokerConfig {
+  /** The HTTP API: address, limits, times. */
   @ValidateNested()
   @Type(() => HttpConfig)
   http = new HttpConfig();
 
+  /** The listener for Kafka clients: address, limits, TLS, users. */
   @ValidateNested()
   @Type(() => KafkaConfig)
   kafka = new KafkaConfig();
 
+  /** Where messages are kept, unless a topic says otherwise. */
   @ValidateNested()
   @Type(() => StorageConfig)
   storage = new StorageConfig();
 
+  /** What messages, topics and groups may take. */
   @ValidateNested()
   @Type(() => LimitsConfig)
   limits = new LimitsConfig();
@@ -52,6 +56,7 @@ export class BrokerConfig {
   @Max(MAX_PARTITIONS)
   defaultPartitions = 1;
 
+  /** What is as grave as this, or graver, is logged. Default `log`. */
   @IsIn(LOG_LEVELS)
   logLevel: LogLevelName = 'log';
 }

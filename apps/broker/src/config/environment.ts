@@ -76,6 +76,13 @@ export const ENVIRONMENT: Readonly<Record<string, string>> = {
 /** Keys whose variable holds a list in YAML. */
 const LISTS = new Set(['topics', 'kafka.users']);
 
+/**
+ * What Kubernetes and Docker put into the environment of a container for each service beside it: `GENROCKS_KAFKA_PORT`
+ * and its like for a Service named genrocks-kafka.
+ */
+const SERVICE_LINK_NAME = /_SERVICE_(HOST|PORT(_\w+)?)$|_PORT_\d+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?$/;
+const SERVICE_LINK_VALUE = /^(tcp|udp|sctp):\/\/\S+:\d+$/;
+
 /** Variables that say something, but not the value of a key. */
 const OTHER_VARIABLES = ['GENROCKS_CONFIG', 'GENROCKS_URL', 'GENROCKS_TOKEN'];
 
@@ -100,6 +107,29 @@ export function overrideFromEnvironment(tree: OptionTree, env: Environment): Rec
     );
   }
   return names;
+}
+
+/** The environment without what tells of other services; with a warning for each that has the name of a key. */
+export function withoutServiceLinks(env: Environment): { env: Environment; warnings: string[] } {
+  const known = Object.values(ENVIRONMENT);
+  const links = Object.entries(env).filter(
+    ([name, value]) => name.startsWith('GENROCKS_') && isServiceLink(name, value),
+  );
+  const names = links.map(([name]) => name);
+  return {
+    env: Object.fromEntries(Object.entries(env).filter(([name]) => !names.includes(name))),
+    warnings: links
+      .filter(([name]) => known.includes(name))
+      .map(
+        ([name, value]) =>
+          `environment variable ${name} is left out: "${value}" is what Kubernetes sets for a Service of that name; ` +
+          'set enableServiceLinks: false for the pod, or name the Service otherwise',
+      ),
+  };
+}
+
+function isServiceLink(name: string, value = ''): boolean {
+  return SERVICE_LINK_NAME.test(name) || (name.endsWith('_PORT') && SERVICE_LINK_VALUE.test(value));
 }
 
 /** `GENROCKS_` variables that no key has but look like one that exists: most likely misspelt. */

@@ -136,6 +136,7 @@ export class KafkaConfig {
   @Max(HOUR_MS)
   shutdownTimeoutMs = 5_000;
 
+  /** Default: connections in the clear. */
   @IsOptional()
   @ValidateNested()
   @Type(() => KafkaTlsConfig)

@@ -229,6 +229,22 @@ describe('loadConfig', () => {
       'environment variable GENROCKS_LOGDIR is unknown; did you mean GENROCKS_LOG_DIR?',
     ]);
   });
+
+  it('leaves out what Kubernetes sets for Services named genrocks and genrocks-kafka', () => {
+    const { config, warnings } = load(undefined, {
+      GENROCKS_PORT: 'tcp://10.0.0.7:3000',
+      GENROCKS_SERVICE_PORT_HTTP: '3000',
+      GENROCKS_PORT_3000_TCP_ADDR: '10.0.0.7',
+      GENROCKS_KAFKA_SERVICE_HOST: '10.0.0.8',
+      GENROCKS_KAFKA_PORT: 'tcp://10.0.0.8:9092',
+      GENROCKS_KAFKA_PORT_9092_TCP_PORT: '9092',
+    });
+    expect(config.kafka.port).toBe(9092);
+    expect(warnings).toEqual([
+      expect.stringContaining('GENROCKS_KAFKA_PORT is left out: "tcp://10.0.0.8:9092" is what'),
+    ]);
+    expect(problems(undefined, { GENROCKS_KAFKA_PORT: 'tcp' })).toHaveLength(1);
+  });
 });
 
 function defaultText(path: string): string {

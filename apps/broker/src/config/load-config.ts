@@ -7,12 +7,15 @@ import {
   misspeltVariables,
   type OptionTree,
   overrideFromEnvironment,
+  withoutServiceLinks,
 } from './environment.js';
+import { pathReason } from '../path-reasons.js';
 import { describeYamlError, yaml } from './yaml.js';
 
 /** Read from the working directory when it is there and nothing else is asked for. */
 export const DEFAULT_CONFIG_FILE = 'genrocks.yaml';
 
+/** Where a configuration comes from. */
 export interface LoadConfigOptions {
   /** A YAML file. Default: `GENROCKS_CONFIG`, or else `genrocks.yaml` where there is one. */
   file?: string;
@@ -24,6 +27,7 @@ export interface LoadConfigOptions {
 
 /** A configuration, and what it was made of. */
 export interface LoadedConfig {
+  /** Checked, with defaults filled in. */
   readonly config: BrokerConfig;
   /** The file that was read, as an absolute path, or undefined where there is none. */
   readonly file: string | undefined;
@@ -36,7 +40,7 @@ export interface LoadedConfig {
  * @throws {InvalidConfigError} `INVALID_CONFIG` with one line per mistake, all of them at once
  */
 export function loadConfig(options: LoadConfigOptions = {}): LoadedConfig {
-  const env = options.env ?? process.env;
+  const { env, warnings } = withoutServiceLinks(options.env ?? process.env);
   const asked = options.file ?? nonEmpty(env['GENROCKS_CONFIG']);
   const file = resolve(options.cwd ?? process.cwd(), asked ?? DEFAULT_CONFIG_FILE);
   const text = readConfigFile(file, asked !== undefined);
@@ -45,7 +49,7 @@ export function loadConfig(options: LoadConfigOptions = {}): LoadedConfig {
   return {
     config: checkBrokerConfig(tree, names),
     file: text === undefined ? undefined : file,
-    warnings: misspeltVariables(env),
+    warnings: [...warnings, ...misspeltVariables(env)],
   };
 }
 
@@ -53,9 +57,9 @@ function readConfigFile(file: string, required: boolean): string | undefined {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
+    const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' && !required) return undefined;
-    const reason = code === 'ENOENT' ? 'there is no such file' : message;
+    const reason = code === 'ENOENT' ? 'there is no such file' : pathReason(error as NodeJS.ErrnoException);
     throw new InvalidConfigError([`configuration file ${file} cannot be read: ${reason}`]);
   }
 }

@@ -18,6 +18,7 @@ export class StorageConfig {
   @Type(() => DiskLogOptions)
   diskLog?: DiskLogOptions;
 
+  /** Memory: of topics that are kept there, or of all. */
   @ValidateNested()
   @Type(() => EtsOptions)
   ets: EtsOptions = new EtsOptions();

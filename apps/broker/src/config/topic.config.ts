@@ -7,6 +7,7 @@ export const MAX_PARTITIONS = 10_000;
 
 /** One item of `topics`: a topic that is created on start when it is missing. */
 export class TopicConfig extends PublishingConfig {
+  /** 1 to 249 characters; a `/` makes a directory. */
   @IsTopicName()
   name!: string;
 

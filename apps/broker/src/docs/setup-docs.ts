@@ -10,8 +10,8 @@ import { describe } from './api.decorators.js';
 const OF_THE_CONNECTION = ['connection', 'keep-alive', 'transfer-encoding'];
 
 /**
- * Serves the OpenAPI description of the HTTP API at `/docs`, as JSON at `/docs-json`. The first look at it loads what
- * it takes; until then it costs nothing.
+ * Serves the OpenAPI description of the HTTP API at `/docs`, as JSON at `/docs-json`; `/` leads there. The first look at
+ * it loads what it takes; until then it costs nothing.
  *
  * @publicApi
  */
@@ -30,11 +30,28 @@ export function setupDocs<T extends NestFastifyApplication>(app: T): T {
       void sendProblem(reply, toProblem(error));
     }
   };
+  adapter.get('/', answerIndex);
   for (const path of ['/docs', '/docs/*', '/docs-json', '/docs-yaml']) adapter.get(path, answer);
   adapter.getInstance().addHook('onClose', async () => {
     await (await pages)?.close();
   });
   return app;
+}
+
+/** Where everything is, for who has only the address. Relative, so that it holds behind a proxy with a path of its own. */
+const INDEX = {
+  name: 'GenRocks',
+  docs: 'docs',
+  openapi: 'docs-json',
+  topics: 'v1/topics',
+  groups: 'v1/groups',
+  health: 'health/ready',
+  metrics: 'metrics',
+};
+
+/** A browser goes on to the pages; a program that does not follow has the index. */
+function answerIndex(_request: FastifyRequest, reply: FastifyReply): void {
+  void reply.code(302).header('location', INDEX.docs).send(INDEX);
 }
 
 @Module({})

@@ -5,10 +5,15 @@ import { toSnakeCase } from '@genrocks/storage/config';
 
 /** An error answer as RFC 9457 has it, with the error's stable code beside it. */
 export interface Problem {
+  /** `urn:genrocks:problem:` and the code, in lower case. */
   type: string;
+  /** The code in words. */
   title: string;
+  /** The HTTP status. */
   status: number;
+  /** What is wrong and what to do, for people. */
   detail: string;
+  /** The error's code; docs/errors.md has them all. */
   code: string;
   /** The very same request may succeed later. */
   retriable: boolean;
@@ -18,6 +23,7 @@ export interface Problem {
   details?: Record<string, unknown>;
 }
 
+/** The content type of an error answer. */
 export const PROBLEM_CONTENT_TYPE = 'application/problem+json; charset=utf-8';
 
 /** The one place that says which status a code has. Codes not listed are faults of the broker: 500. */
@@ -79,7 +85,6 @@ export const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   SHUTTING_DOWN: 503,
   NOT_READY: 503,
   SERVICE_STOPPED: 503,
-  WAIT_ABORTED: 503,
   HANDLER_TIMEOUT: 503,
   PARTITION_UNAVAILABLE: 503,
   COORDINATOR_STOPPED: 503,

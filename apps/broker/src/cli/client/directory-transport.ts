@@ -1,11 +1,12 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { lstatSync, readdirSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { InvalidArgumentError } from '@genrocks/storage';
 import { DiskLogOptions } from '@genrocks/storage-disklog';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createBroker } from '../../broker.js';
 import type { BrokerConfig } from '../../config/broker-config.js';
 import { loadConfig } from '../../config/load-config.js';
+import { pathReason } from '../../path-reasons.js';
 import type { ApiAnswer, ApiRequest, Transport } from './transport.js';
 
 export interface DirectoryOptions {
@@ -72,13 +73,20 @@ function onDirectory(config: BrokerConfig, logDir: string): BrokerConfig {
 
 /** A path that is misspelt, or that of something else, must not become a log_dir. */
 function assertLogDir(logDir: string, mayCreate: boolean): void {
-  const isThere = existsSync(logDir);
-  if (isThere && !statSync(logDir).isDirectory())
-    throw new InvalidArgumentError(`--log-dir: ${logDir} is no directory`);
-  if (existsSync(join(logDir, '__genrocks'))) return;
-  if (mayCreate && (!isThere || readdirSync(logDir).length === 0)) return;
-  throw new InvalidArgumentError(
-    `--log-dir: ${logDir} ${isThere ? 'is not the log_dir of a broker' : 'does not exist'}; ` +
-      'name what storage.disk_log.log_dir (GENROCKS_LOG_DIR) names, such as ./gen_rocks_data',
-  );
+  const remedy = 'name what storage.disk_log.log_dir (GENROCKS_LOG_DIR) names, such as ./gen_rocks_data';
+  const refuse = (reason: string) => new InvalidArgumentError(`--log-dir: ${logDir} ${reason}; ${remedy}`);
+  let names: string[];
+  try {
+    names = readdirSync(logDir);
+  } catch (error) {
+    const refused = error as NodeJS.ErrnoException;
+    if (refused.code !== 'ENOENT') {
+      throw new InvalidArgumentError(`--log-dir: ${logDir} cannot be read: ${pathReason(refused, remedy)}`);
+    }
+    if (lstatSync(logDir, { throwIfNoEntry: false }) !== undefined) throw refuse('is a link to nothing');
+    if (mayCreate) return;
+    throw refuse('does not exist');
+  }
+  if (names.includes('__genrocks') || (mayCreate && names.length === 0)) return;
+  throw refuse('is not the log_dir of a broker');
 }

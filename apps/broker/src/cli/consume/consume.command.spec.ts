@@ -160,27 +160,15 @@ describe('genrocks consume', () => {
     );
     await writeFile(bench.path('plain'), '');
     const position = bench.path('plain/position');
-    const unnoted = await bench.run([
-      'consume',
-      topic,
-      '-o',
-      bench.path('out2.jsonl'),
-      '--position-file',
-      position,
-      '--json',
-    ]);
-    expect(JSON.parse(unnoted.err)).toMatchObject({ error: { code: 'POSITION_MISMATCH' } });
+    const withPositionIn = async (out: string, file: string) => {
+      const args = ['consume', topic, '-o', bench.path(out), '--position-file', file, '--json'];
+      return JSON.parse((await bench.run(args)).err) as unknown;
+    };
+    expect(await withPositionIn('out2.jsonl', position)).toMatchObject({
+      error: { code: 'POSITION_MISMATCH' },
+    });
     const nowhere = bench.path('nowhere/position');
-    const unwritten = await bench.run([
-      'consume',
-      topic,
-      '-o',
-      bench.path('out3.jsonl'),
-      '--position-file',
-      nowhere,
-      '--json',
-    ]);
-    expect(JSON.parse(unwritten.err)).toMatchObject({
+    expect(await withPositionIn('out3.jsonl', nowhere)).toMatchObject({
       error: { code: 'WRITE_FAILED', retriable: false, details: { errno: 'ENOENT' } },
     });
   });

@@ -22,24 +22,28 @@ export class BackupCommand extends CommandRunner {
   }
 
   override async run([directory, target]: string[], { json }: Options): Promise<void> {
-    await run(async (out) => {
-      const report = await backupLogs(directory!, target!, {
-        onPartition: (partition, reused) => {
-          const { files, damagedRanges } = partition;
-          if (damagedRanges > 0)
-            warn(`${nameOf(partition)}: ${damagedRanges} damaged stretch(es) copied as they are`);
-          if (json !== true)
-            void out.line(`${nameOf(partition)}: ${files.length} files, ${reused} of them unchanged`);
-        },
-      });
-      for (const path of report.vanished) warn(`${path} was deleted while the backup ran, and is not in it`);
-      if (json === true) await out.line(JSON.stringify(report));
-      else {
-        const { partitions, bytes, copiedFiles, reusedFiles } = report;
-        const counts = `${partitions.length} partition(s), ${bytes} bytes, ${copiedFiles} files copied, ${reusedFiles} unchanged`;
-        await out.line(`${report.directory}: ${counts}`);
-      }
-      return report.partitions.some(({ damagedRanges }) => damagedRanges > 0) ? EXIT.damaged : EXIT.ok;
-    });
+    await run(
+      async (out) => {
+        const report = await backupLogs(directory!, target!, {
+          onPartition: (partition, reused) => {
+            const { files, damagedRanges } = partition;
+            if (damagedRanges > 0)
+              warn(`${nameOf(partition)}: ${damagedRanges} damaged stretch(es) copied as they are`);
+            if (json !== true)
+              void out.line(`${nameOf(partition)}: ${files.length} files, ${reused} of them unchanged`);
+          },
+        });
+        for (const path of report.vanished)
+          warn(`${path} was deleted while the backup ran, and is not in it`);
+        if (json === true) await out.line(JSON.stringify(report));
+        else {
+          const { partitions, bytes, copiedFiles, reusedFiles } = report;
+          const counts = `${partitions.length} partition(s), ${bytes} bytes, ${copiedFiles} files copied, ${reusedFiles} unchanged`;
+          await out.line(`${report.directory}: ${counts}`);
+        }
+        return report.partitions.some(({ damagedRanges }) => damagedRanges > 0) ? EXIT.damaged : EXIT.ok;
+      },
+      { json: json === true },
+    );
   }
 }

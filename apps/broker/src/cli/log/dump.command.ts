@@ -59,26 +59,29 @@ export class DumpCommand extends CommandRunner {
   }
 
   override async run([directory]: string[], options: Options): Promise<void> {
-    await run(async (out) => {
-      if (options.messages === true && (options.prefix ?? options.fromKey) !== undefined)
-        throw new InvalidArgumentError(
-          '--messages: --prefix and --from-key choose keys of a store, not messages',
-        );
-      // Loaded here: entries are shown without topics.
-      const { MessagePrinter } = options.messages === true ? await import('./message-printer.js') : {};
-      let isDamaged = false;
-      await forEachLog(directory!, async (log, partition, isOne) => {
-        if (!isOne && options.json !== true && options.messages !== true)
-          await out.line(`# ${nameOf(partition)}`);
-        const { topic, partition: number } = partition;
-        const print =
-          MessagePrinter === undefined
-            ? new EntryPrinter(out, isOne ? {} : { topic, partition: number }, options.json === true)
-            : new MessagePrinter(out, { topic, partition: number }, options.limit);
-        if (await dump(log, print, options)) isDamaged = true;
-      });
-      return isDamaged ? EXIT.damaged : EXIT.ok;
-    });
+    await run(
+      async (out) => {
+        if (options.messages === true && (options.prefix ?? options.fromKey) !== undefined)
+          throw new InvalidArgumentError(
+            '--messages: --prefix and --from-key choose keys of a store, not messages',
+          );
+        // Loaded here: entries are shown without topics.
+        const { MessagePrinter } = options.messages === true ? await import('./message-printer.js') : {};
+        let isDamaged = false;
+        await forEachLog(directory!, async (log, partition, isOne) => {
+          if (!isOne && options.json !== true && options.messages !== true)
+            await out.line(`# ${nameOf(partition)}`);
+          const { topic, partition: number } = partition;
+          const print =
+            MessagePrinter === undefined
+              ? new EntryPrinter(out, isOne ? {} : { topic, partition: number }, options.json === true)
+              : new MessagePrinter(out, { topic, partition: number }, options.limit);
+          if (await dump(log, print, options)) isDamaged = true;
+        });
+        return isDamaged ? EXIT.damaged : EXIT.ok;
+      },
+      { json: options.json === true },
+    );
   }
 }
 

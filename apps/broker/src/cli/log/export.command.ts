@@ -23,18 +23,21 @@ export class ExportCommand extends CommandRunner {
   }
 
   override async run([directory, target]: string[], { json }: Options): Promise<void> {
-    await run(async (out) => {
-      let isDamaged = false;
-      const exported = await exportLogs(directory!, target!, warnOfOwner);
-      for (const report of exported) {
-        for (const { file, start, end, reason } of report.damage) {
-          isDamaged = true;
-          warn(`damaged, left out: ${file}: offset ${start}, length ${end - start}: ${reason}`);
+    await run(
+      async (out) => {
+        let isDamaged = false;
+        const exported = await exportLogs(directory!, target!, warnOfOwner);
+        for (const report of exported) {
+          for (const { file, start, end, reason } of report.damage) {
+            isDamaged = true;
+            warn(`damaged, left out: ${file}: offset ${start}, length ${end - start}: ${reason}`);
+          }
+          await out.line(json === true ? JSON.stringify(report) : describe(report));
         }
-        await out.line(json === true ? JSON.stringify(report) : describe(report));
-      }
-      return isDamaged ? EXIT.damaged : EXIT.ok;
-    });
+        return isDamaged ? EXIT.damaged : EXIT.ok;
+      },
+      { json: json === true },
+    );
   }
 }
 

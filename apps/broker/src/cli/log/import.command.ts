@@ -44,21 +44,24 @@ export class ImportCommand extends CommandRunner {
   }
 
   override async run([directory, target]: string[], { json, topic, state }: Options): Promise<void> {
-    await run(async (out) => {
-      const found = await findPartitions(directory!);
-      if (topic !== undefined && new Set(found.map((partition) => partition.topic)).size > 1)
-        throw new InvalidArgumentError(
-          '--topic is for a directory of one topic; leave it out, or name a topic directory',
-        );
-      const sources = found.map((source) => ({ ...source, topic: topic ?? source.topic }));
-      // Loaded here: no other command needs topics.
-      const { importLegacy } = await import('./import.js');
-      const report = await importLegacy(sources, target!, { state, onProgress: warn });
-      tell(report);
-      if (json === true) await out.line(JSON.stringify(report));
-      else for (const line of describe(report)) await out.line(line);
-      return report.damage.length > 0 ? EXIT.damaged : EXIT.ok;
-    });
+    await run(
+      async (out) => {
+        const found = await findPartitions(directory!);
+        if (topic !== undefined && new Set(found.map((partition) => partition.topic)).size > 1)
+          throw new InvalidArgumentError(
+            '--topic is for a directory of one topic; leave it out, or name a topic directory',
+          );
+        const sources = found.map((source) => ({ ...source, topic: topic ?? source.topic }));
+        // Loaded here: no other command needs topics.
+        const { importLegacy } = await import('./import.js');
+        const report = await importLegacy(sources, target!, { state, onProgress: warn });
+        tell(report);
+        if (json === true) await out.line(JSON.stringify(report));
+        else for (const line of describe(report)) await out.line(line);
+        return report.damage.length > 0 ? EXIT.damaged : EXIT.ok;
+      },
+      { json: json === true },
+    );
   }
 }
 

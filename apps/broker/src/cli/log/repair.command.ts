@@ -29,17 +29,20 @@ export class RepairCommand extends CommandRunner {
   }
 
   override async run([directory]: string[], { json, dryRun = false }: Options): Promise<void> {
-    await run(async (out) => {
-      let isClean = true;
-      for (const partition of await findPartitions(directory!)) {
-        const report = await repairLog(partition.directory, { dryRun });
-        isClean &&= report.after.clean;
-        const { topic, partition: number } = partition;
-        if (json === true) await out.line(JSON.stringify({ topic, partition: number, ...report }));
-        else for (const line of describe(nameOf(partition), report)) await out.line(line);
-      }
-      return isClean ? EXIT.ok : EXIT.damaged;
-    });
+    await run(
+      async (out) => {
+        let isClean = true;
+        for (const partition of await findPartitions(directory!)) {
+          const report = await repairLog(partition.directory, { dryRun });
+          isClean &&= report.after.clean;
+          const { topic, partition: number } = partition;
+          if (json === true) await out.line(JSON.stringify({ topic, partition: number, ...report }));
+          else for (const line of describe(nameOf(partition), report)) await out.line(line);
+        }
+        return isClean ? EXIT.ok : EXIT.damaged;
+      },
+      { json: json === true },
+    );
   }
 }
 

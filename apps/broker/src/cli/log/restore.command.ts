@@ -29,16 +29,19 @@ export class RestoreCommand extends CommandRunner {
   }
 
   override async run([backup, target]: string[], { json, force = false }: Options): Promise<void> {
-    await run(async (out) => {
-      const report = await restoreBackup(backup!, target!, { force });
-      if (json === true) await out.line(JSON.stringify(report));
-      else {
-        await out.line(
-          `${report.directory}: ${report.partitions.length} partition(s), ${report.bytes} bytes`,
-        );
-        if (report.replaced !== undefined) await out.line(`what was there before is at ${report.replaced}`);
-      }
-      return EXIT.ok;
-    });
+    await run(
+      async (out) => {
+        const report = await restoreBackup(backup!, target!, { force });
+        if (json === true) await out.line(JSON.stringify(report));
+        else {
+          await out.line(
+            `${report.directory}: ${report.partitions.length} partition(s), ${report.bytes} bytes`,
+          );
+          if (report.replaced !== undefined) await out.line(`what was there before is at ${report.replaced}`);
+        }
+        return EXIT.ok;
+      },
+      { json: json === true },
+    );
   }
 }

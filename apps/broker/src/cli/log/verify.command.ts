@@ -27,18 +27,21 @@ export class VerifyCommand extends CommandRunner {
   }
 
   override async run([directory]: string[], { json }: Options): Promise<void> {
-    await run(async (out) => {
-      const reports: { partition: PartitionDirectory; report: VerifyReport }[] = [];
-      await forEachLog(directory!, async (log, partition) => {
-        const report = await verifyLog(log);
-        const { topic, partition: number } = partition;
-        if (json === true) await out.line(JSON.stringify({ topic, partition: number, ...report }));
-        else for (const finding of report.findings) await out.line(describeFinding(finding));
-        reports.push({ partition, report: { ...report, findings: [] } });
-      });
-      if (json !== true) await out.line(summary(reports));
-      return reports.every(({ report }) => report.clean) ? EXIT.ok : EXIT.damaged;
-    });
+    await run(
+      async (out) => {
+        const reports: { partition: PartitionDirectory; report: VerifyReport }[] = [];
+        await forEachLog(directory!, async (log, partition) => {
+          const report = await verifyLog(log);
+          const { topic, partition: number } = partition;
+          if (json === true) await out.line(JSON.stringify({ topic, partition: number, ...report }));
+          else for (const finding of report.findings) await out.line(describeFinding(finding));
+          reports.push({ partition, report: { ...report, findings: [] } });
+        });
+        if (json !== true) await out.line(summary(reports));
+        return reports.every(({ report }) => report.clean) ? EXIT.ok : EXIT.damaged;
+      },
+      { json: json === true },
+    );
   }
 }
 

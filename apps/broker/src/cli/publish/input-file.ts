@@ -3,8 +3,10 @@ import { createReadStream } from 'node:fs';
 import { access, constants, open, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { InvalidArgumentError } from '@genrocks/storage';
+import { pathReason } from '../../path-reasons.js';
 import { PositionMismatchError } from '../position-errors.js';
 import { PositionFile } from '../position-file.js';
+import type { Ahead } from './publish-progress.js';
 import type { Format } from './record-reader.js';
 
 /** How far an input has been published. */
@@ -19,6 +21,8 @@ export interface PublishPosition {
   readonly records: number;
   /** Of the bytes before the position; tells another file under the same name. */
   readonly fingerprint: string;
+  /** Records beyond that which are published as well, and what tells that they are the ones they were. */
+  readonly ahead?: (Ahead & { readonly fingerprint: string }) | undefined;
   /** Of CSV. */
   readonly columns?: readonly string[] | undefined;
   /** Names this run; the same after a resumption. */
@@ -39,7 +43,7 @@ export class InputFile {
   /** @throws `INVALID_ARGUMENT` for what is no file */
   static async open(path: string, topic: string, positionPath?: string): Promise<InputFile> {
     const refuse = (error: NodeJS.ErrnoException) => {
-      throw new InvalidArgumentError(`--file: ${path} cannot be read (${error.code})`);
+      throw new InvalidArgumentError(`--file: ${path} cannot be read: ${pathReason(error)}`);
     };
     const found = await stat(path).catch(refuse);
     if (!found.isFile())
@@ -71,17 +75,24 @@ export class InputFile {
       throw new PositionMismatchError(path, `${topic} is not the topic it was, and has nothing of the file`);
     if (position.format !== format)
       throw new PositionMismatchError(path, `it is of format ${position.format}`);
-    if ((await this.fingerprint(position.bytes)) !== position.fingerprint)
+    const { ahead } = position;
+    if (
+      (await this.fingerprint(position.bytes)) !== position.fingerprint ||
+      (ahead !== undefined && (await this.fingerprint(ahead.bytes, position.bytes)) !== ahead.fingerprint)
+    )
       throw new PositionMismatchError(path, `${this.path} is not the file it was`);
     return position;
   }
 
-  /** Of what stands before a position; empty where the file ends before it. */
-  async fingerprint(position: number): Promise<string> {
-    const length = Math.min(position, FINGERPRINT_BYTES);
+  /**
+   * Of what stands before a position; empty where the file ends before it.
+   * @param from all from here on counts; by default only a piece at the end
+   */
+  async fingerprint(position: number, from = Math.max(0, position - FINGERPRINT_BYTES)): Promise<string> {
+    const length = position - from;
     const file = await open(this.path, 'r');
     try {
-      const { bytesRead, buffer } = await file.read(Buffer.alloc(length), 0, length, position - length);
+      const { bytesRead, buffer } = await file.read(Buffer.alloc(length), 0, length, from);
       return bytesRead < length ? '' : createHash('sha256').update(buffer).digest('hex');
     } finally {
       await file.close();

@@ -7,6 +7,7 @@ import { Progress } from '../progress.js';
 import type { Terminal } from '../terminal.js';
 import { InputFile, type PublishPosition } from './input-file.js';
 import { type EncoderOptions, MessageEncoder } from './message-encoder.js';
+import type { Progressed } from './publish-progress.js';
 import { RecordPublisher } from './record-publisher.js';
 import { type Format, readRecords } from './record-reader.js';
 
@@ -22,8 +23,9 @@ export interface PublishInputOptions extends EncoderOptions {
 
 export interface PublishReport {
   readonly topic: string;
-  /** Published by this run, and by earlier runs before it. */
+  /** Records that this run published. */
   readonly published: number;
+  /** Records that earlier runs had published without a gap. */
   readonly resumed_at: number;
   /** False where a signal ended it; run it again to go on. */
   readonly complete: boolean;
@@ -44,7 +46,13 @@ export async function publishInput(
   const from = await file?.resume(topic, known?.id, format);
   if (from !== undefined)
     terminal.note(`going on behind record ${from.records}, where ${file!.position.path} says it stopped`);
-  const { bytes = 0, records = 0, columns, run = randomUUID() } = from ?? ({} as Partial<PublishPosition>);
+  const {
+    bytes = 0,
+    records = 0,
+    ahead,
+    columns,
+    run = randomUUID(),
+  } = from ?? ({} as Partial<PublishPosition>);
 
   // A topic that does not exist yet, and is created, has no dedup.
   const idPrefix = options.idField === undefined && known?.dedup !== undefined ? run : undefined;
@@ -58,24 +66,28 @@ export async function publishInput(
   const topicId = async () => known?.id ?? (await client.topic(topic)).id;
   const saver = new PositionSaver(file, { version: 1, topic, format, run }, topicId, () => source.columns());
   const signal = terminal.signal();
-  let stored = { records, bytes };
+  let stored: Progressed = { records, bytes, ahead };
   // Ids must be the same after a kill, however early it comes.
   if (idPrefix !== undefined && from === undefined) await saver.begin();
-  const publisher = new RecordPublisher({
-    signal,
-    send: (lines) => client.publishLines(topic, lines),
-    onStored: async (now, end) => {
-      progress.add(now - stored.records, end - stored.bytes);
-      stored = { records: now, bytes: end };
-      await saver.save(stored, false);
+  const publisher = new RecordPublisher(
+    {
+      signal,
+      send: (lines) => client.publishLines(topic, lines),
+      onStored: async (now, count) => {
+        progress.add(count, now.bytes - stored.bytes);
+        stored = now;
+        await saver.save(stored, false);
+      },
+      onRetry: ({ code, message }, pause) =>
+        terminal.note(`${code}: ${message}; trying again in ${pause} ms`),
     },
-    onRetry: ({ code, message }, pause) => terminal.note(`${code}: ${message}; trying again in ${pause} ms`),
-  });
+    stored,
+  );
   // A pipe may stay silent for ever; the signal ends the wait for it.
   const interrupt = () => void input.destroy();
   signal.addEventListener('abort', interrupt, { once: true });
   try {
-    await publisher.run(source, records);
+    await publisher.run(source);
   } catch (error) {
     if (!signal.aborted || (error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE')
       throw error;
@@ -87,7 +99,7 @@ export async function publishInput(
   const complete = !signal.aborted;
   if (complete) await file?.position.remove();
   if (!quiet) terminal.note(progress.describe());
-  return { topic, published: stored.records - records, resumed_at: records, complete };
+  return { topic, published: progress.count, resumed_at: records, complete };
 }
 
 async function existing(client: BrokerClient, topic: string): Promise<TopicJson | undefined> {
@@ -109,6 +121,7 @@ async function openInput({ file, topic, positionFile, restart }: PublishInputOpt
 class PositionSaver {
   private savedAt = performance.now();
   private saved = 0;
+  private savedAhead: number | undefined;
   private id: string | undefined;
 
   constructor(
@@ -122,19 +135,34 @@ class PositionSaver {
     await this.write({ records: 0, bytes: 0 });
   }
 
-  async save({ records, bytes }: { records: number; bytes: number }, isLast: boolean): Promise<void> {
-    if (bytes === 0 || bytes === this.saved) return;
+  async save(progress: Progressed, isLast: boolean): Promise<void> {
+    const { bytes, ahead } = progress;
+    const isNews = bytes !== this.saved || ahead?.records.length !== this.savedAhead;
+    if (!isNews) return;
     if (!isLast && performance.now() - this.savedAt < SAVE_EVERY_MS) return;
-    await this.write({ records, bytes });
+    await this.write(progress);
     this.savedAt = performance.now();
     this.saved = bytes;
+    this.savedAhead = ahead?.records.length;
   }
 
-  private async write({ records, bytes }: { records: number; bytes: number }): Promise<void> {
+  private async write({ records, bytes, ahead }: Progressed): Promise<void> {
     const { file, fixed } = this;
     if (file === undefined) return;
     const topic_id = (this.id ??= await this.topicId());
     const fingerprint = await file.fingerprint(bytes);
-    await file.position.write({ ...fixed, topic_id, records, bytes, fingerprint, columns: this.columns() });
+    // Before the first record, the line that names the columns is still to be read.
+    const columns = bytes === 0 ? undefined : this.columns();
+    await file.position.write({
+      ...fixed,
+      topic_id,
+      records,
+      bytes,
+      fingerprint,
+      columns,
+      ...(ahead === undefined
+        ? {}
+        : { ahead: { ...ahead, fingerprint: await file.fingerprint(ahead.bytes, bytes) } }),
+    });
   }
 }

@@ -220,7 +220,7 @@ describe('genrocks publish', () => {
     expect((await bench.run(['publish', 'x', '-v', '1', '-t', '1'])).code).toBe(1);
     expect((await bench.run(['publish', 'x', '-v', '{'])).err).toContain('is not JSON');
     expect((await bench.run(['publish', 'x', '-f', '/nonexistent'])).err).toContain(
-      'cannot be read (ENOENT)',
+      'cannot be read: it does not exist',
     );
     expect((await bench.run(['publish', 'x', '-f', '-', '--format', 'xml'])).err).toContain(
       '--format: "xml"',

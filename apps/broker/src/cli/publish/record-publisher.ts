@@ -1,68 +1,72 @@
 import { GenRocksError, isGenRocksError } from '@genrocks/storage';
 import { type RetryOptions, withRetries } from '../client/retry.js';
+import { type Progressed, PublishProgress } from './publish-progress.js';
 import type { RecordSource, SourceRecord } from './record-reader.js';
 
 /** One request carries so many bytes and records at most. */
 const BATCH_BYTES = 1 << 20;
 const BATCH_RECORDS = 5_000;
 
-/** Records that go out in one request. */
+/** Records that follow each other, those of them that go out in one request, and of these what is not stored yet. */
 class Batch {
-  readonly lines: string[] = [];
-  readonly ends: number[] = [];
+  readonly seen: SourceRecord[] = [];
+  left: SourceRecord[] = [];
   private bytes = 0;
 
-  /** @param first number of its first record, from 0 */
-  constructor(readonly first: number) {}
-
   get isFull(): boolean {
-    return this.lines.length >= BATCH_RECORDS || this.bytes >= BATCH_BYTES;
+    return this.left.length >= BATCH_RECORDS || this.bytes >= BATCH_BYTES;
   }
 
-  get next(): number {
-    return this.first + this.lines.length;
+  add(record: SourceRecord, isStored: boolean): void {
+    this.seen.push(record);
+    if (isStored) return;
+    this.left.push(record);
+    this.bytes += record.line.length + 1;
   }
 
-  add({ line, end }: SourceRecord): void {
-    this.lines.push(line);
-    this.ends.push(end);
-    this.bytes += line.length + 1;
+  get lines(): Buffer {
+    return Buffer.from(`${this.left.map(({ line }) => line).join('\n')}\n`);
   }
 }
 
 export interface PublisherOptions extends RetryOptions {
   /** Publishes lines of JSON; resolves when they are stored. */
   readonly send: (lines: Buffer) => Promise<unknown>;
-  /** Told after each request: all records before number `records` are stored, which end at byte `bytes`. */
-  readonly onStored: (records: number, bytes: number) => Promise<void>;
+  /** Told after each request. @param count records that it has stored */
+  readonly onStored: (progress: Progressed, count: number) => Promise<void>;
 }
 
 /**
  * Publishes the records of a source in their order. One request is under way while the records of the next one are
- * read; no more is held. What fails and may work later is sent again, so that a part of it may be stored twice.
+ * read; no more is held. What fails and may work later is sent again, without what the broker says it has stored. Of a
+ * request without an answer that is not known, and all of it goes again.
  */
 export class RecordPublisher {
   private sending: Promise<void> = Promise.resolve();
   private hasFailed = false;
+  private readonly progress: PublishProgress;
 
-  constructor(private readonly options: PublisherOptions) {}
+  /** @param from how far earlier runs came */
+  constructor(
+    private readonly options: PublisherOptions,
+    from: Progressed,
+  ) {
+    this.progress = new PublishProgress(from);
+  }
 
-  /**
-   * @param first records that were published before
-   * @throws what the source or the broker says; everything before it is stored then, and told
-   */
-  async run(source: RecordSource, first: number): Promise<void> {
+  /** @throws what the source or the broker says; what is stored by then was told */
+  async run(source: RecordSource): Promise<void> {
     const { signal } = this.options;
-    let batch = new Batch(first);
+    let batch = new Batch();
     const flush = async () => {
       const full = batch;
-      batch = new Batch(full.next);
+      batch = new Batch();
       await this.hand(full);
     };
     try {
       for await (const page of source.records) {
         for (const record of page) {
-          batch.add(record);
+          batch.add(record, this.progress.isAhead(record.number));
           if (batch.isFull) await flush();
         }
         if (signal.aborted) break;
@@ -78,36 +82,76 @@ export class RecordPublisher {
 
   private async hand(batch: Batch): Promise<void> {
     await this.sending;
-    if (batch.lines.length === 0) return;
+    if (batch.seen.length === 0) return;
     this.sending = this.store(batch);
     // Whoever waits for it next is told.
     this.sending.catch(() => (this.hasFailed = true));
   }
 
   private async store(batch: Batch): Promise<void> {
-    const { send, onStored } = this.options;
-    const bytes = Buffer.from(`${batch.lines.join('\n')}\n`);
+    const { progress, options } = this;
+    const wanted = batch.left.length;
+    const tell = () => options.onStored(progress.now(), wanted - batch.left.length);
     try {
-      await withRetries(() => send(bytes), this.options);
+      await withRetries(() => this.send(batch), options);
     } catch (error) {
-      throw await this.explain(error, batch);
+      if (batch.left.length < wanted) {
+        progress.storedInPart(batch.seen, batch.left);
+        await tell();
+      }
+      throw error;
     }
-    await onStored(batch.next, batch.ends.at(-1)!);
+    progress.storedTo(batch.seen.at(-1)!);
+    await tell();
   }
 
-  /** Says which record was refused; what the broker stored before that is done. */
-  private async explain(error: unknown, batch: Batch): Promise<unknown> {
-    if (!isGenRocksError(error)) return error;
-    const { line, acknowledged } = error.details as { line?: number; acknowledged?: { count?: number } };
-    if (line === undefined) return error;
-    const before = line - 1;
-    if (acknowledged?.count === before && before > 0)
-      await this.options.onStored(batch.first + before, batch.ends[before - 1]!);
-    const record = batch.first + line;
-    const message = error.message.replace(/^line \d+: /, '');
-    return new GenRocksError(error.code, `record ${record}: ${message}`, error.retriable, {
-      cause: error,
-      details: { ...error.details, record },
-    });
+  /** @throws what the broker says; what it has stored is no longer left */
+  private async send(batch: Batch): Promise<void> {
+    while (batch.left.length > 0) {
+      const sent = batch.left;
+      try {
+        await this.options.send(batch.lines);
+        batch.left = [];
+      } catch (error) {
+        if (!isGenRocksError(error)) throw error;
+        batch.left = leftAfter(error, sent);
+        // Every time there is less of it, until the rest fails as a whole and is told by its own reason, or is stored.
+        const goesOn = error.code === 'PARTIALLY_PUBLISHED' && batch.left.length < sent.length;
+        if (!goesOn || this.options.signal.aborted) throw explain(error, sent);
+      }
+    }
   }
+}
+
+/** What the broker says of lines that it has stored in part. */
+interface StoppedDetails {
+  readonly line?: number;
+  readonly acknowledged?: { readonly count?: number };
+  /** Lines that were not stored, of those up to the last that was. */
+  readonly missing?: readonly number[];
+}
+
+/** What of a request is not stored, by its error; all of it where the error does not say. */
+function leftAfter(error: GenRocksError, sent: SourceRecord[]): SourceRecord[] {
+  const { acknowledged, missing = [] } = error.details as StoppedDetails;
+  const count = acknowledged?.count;
+  if (count === undefined) return sent;
+  const lines = new Set(missing);
+  return sent.filter((_, index) => index >= count + lines.size || lines.has(index + 1));
+}
+
+/** Names records in place of lines. */
+function explain(error: GenRocksError, sent: readonly SourceRecord[]): GenRocksError {
+  const { line, missing, ...details } = error.details as StoppedDetails;
+  const record = line === undefined ? undefined : sent[line - 1]?.number;
+  if (record === undefined) return error;
+  const message = error.message.replace(/^line \d+: /, '');
+  return new GenRocksError(error.code, `record ${record}: ${message}`, error.retriable, {
+    cause: error,
+    details: {
+      ...details,
+      record,
+      ...(missing === undefined ? {} : { missing: missing.map((one) => sent[one - 1]?.number) }),
+    },
+  });
 }

@@ -16,6 +16,8 @@ export interface ReadFrom {
 
 /** A message, and how far the input was read after it. */
 export interface SourceRecord {
+  /** Counted from 1; lines that are empty do not count. */
+  readonly number: number;
   /** As a line of the HTTP API. */
   readonly line: string;
   readonly end: number;
@@ -53,7 +55,7 @@ async function* readLines(
   for await (const lines of splitLines(input, bytes)) {
     const page: SourceRecord[] = [];
     try {
-      for (const { text, end } of lines) page.push({ line: encode(text, ++number), end });
+      for (const { text, end } of lines) page.push({ number: ++number, line: encode(text, number), end });
     } catch (error) {
       // What stands before the mistake is published.
       if (page.length > 0) yield page;
@@ -90,7 +92,7 @@ function readCsv(input: Readable, encoder: MessageEncoder, from: ReadFrom): Reco
     let page: SourceRecord[] = [];
     try {
       for await (const { record, info } of parser as AsyncIterable<ParsedRow>) {
-        page.push({ line: encoder.row(record, ++number), end: from.bytes + info.bytes });
+        page.push({ number: ++number, line: encoder.row(record, number), end: from.bytes + info.bytes });
         if (page.length < PAGE) continue;
         yield page;
         page = [];
