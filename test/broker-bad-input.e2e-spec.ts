@@ -261,7 +261,7 @@ describe.each(ADAPTERS)('bad input to a broker on %s', (adapter) => {
 
     it('answers unknown routes with a problem', async () => {
       for (const answer of await Promise.all([
-        broker.http.get('/'),
+        broker.http.get('/nowhere'),
         broker.http.get('/v1'),
         broker.http.post('/v1/topics/alive/explode'),
       ])) {

@@ -1,63 +1,14 @@
 /* eslint-disable @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-call -- supertest gives bodies as any */
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import request from 'supertest';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { post, rawConnection, readToEnd, readUntil } from './broker-raw.js';
-
-const BIN = fileURLToPath(new URL('../apps/broker/bin/genrocks.js', import.meta.url));
-const BUILT = existsSync(fileURLToPath(new URL('../apps/broker/dist/main.js', import.meta.url)));
-
-/** A `genrocks` process and what it said. */
-class Genrocks {
-  out = '';
-  err = '';
-  readonly exit: Promise<number | null>;
-  private wake: () => void = () => {};
-  private ended = false;
-
-  private constructor(readonly child: ChildProcess) {
-    child.stdout!.on('data', (chunk: Buffer) => this.heard((this.out += chunk.toString())));
-    child.stderr!.on('data', (chunk: Buffer) => this.heard((this.err += chunk.toString())));
-    this.exit = new Promise((resolve) =>
-      child.on('close', (code) => {
-        this.ended = true;
-        this.wake();
-        resolve(code);
-      }),
-    );
-  }
-
-  static run(args: string[], cwd: string, env: Record<string, string> = {}): Genrocks {
-    const clean = Object.fromEntries(
-      Object.entries(process.env).filter(([name]) => !name.startsWith('GENROCKS_')),
-    );
-    return new Genrocks(spawn(process.execPath, [BIN, ...args], { cwd, env: { ...clean, ...env } }));
-  }
-
-  /** Waits until it says something on standard output. */
-  async says(pattern: RegExp): Promise<RegExpExecArray> {
-    for (;;) {
-      const match = pattern.exec(this.out);
-      if (match !== null) return match;
-      if (this.ended) throw new Error(`ended without ${String(pattern)}: ${this.out}${this.err}`);
-      await new Promise<void>((resolve) => (this.wake = resolve));
-    }
-  }
-
-  async port(): Promise<number> {
-    return Number((await this.says(/listens on http:\/\/127\.0\.0\.1:(\d+)/))[1]);
-  }
-
-  private heard(_text: string): void {
-    this.wake();
-  }
-}
+import { BIN, BUILT, Genrocks } from './genrocks-process.js';
 
 describe.skipIf(!BUILT)('the genrocks command', () => {
   let cwd: string;

@@ -41,6 +41,10 @@ describe.each(ADAPTERS)('operating a broker on %s', (adapter) => {
     expect(value(`genrocks_bytes_published_total{topic="${name}"}`)).toBeGreaterThan(0);
     expect(value(`genrocks_messages_consumed_total{topic="${name}"}`)).toBe(2);
     expect(value(`genrocks_storage_bytes{${place},adapter="${adapter}"}`)).toBeGreaterThan(0);
+    for (const what of ['connections', 'authentication_failures_total'])
+      expect(value(`genrocks_kafka_${what}`)).toBe(0);
+    for (const reason of ['limit', 'tls'])
+      expect(value(`genrocks_kafka_connections_refused_total{reason="${reason}"}`)).toBe(0);
     if (adapter === 'disk_log') expect(value(`genrocks_storage_files{${place}}`)).toBe(1);
     expect(value('genrocks_storage_write_duration_seconds_count')).toBeGreaterThan(0);
     expect(value(`genrocks_group_lag{group="measured",${place}}`)).toBe(1);
@@ -67,6 +71,14 @@ describe.each(ADAPTERS)('operating a broker on %s', (adapter) => {
     ];
     expect(names).toContain('dry_run');
     expect(names.filter((name) => /[A-Z]/.test(name))).toEqual([]);
+  });
+
+  it('leads from its address to /docs', async () => {
+    const { body } = await broker.http.get('/').expect(302).expect('location', 'docs');
+    for (const path of Object.values(body).slice(1)) await broker.http.get(`/${String(path)}`).expect(200);
+    await broker.http.head('/').expect(302).expect('location', 'docs').expect('content-type', /json/);
+    await broker.http.get('/').set('accept', 'text/html').redirects(1).expect('content-type', /html/);
+    await broker.http.post('/').expect(405).expect('allow', 'GET, HEAD');
   });
 
   it('describes itself at /docs', async () => {

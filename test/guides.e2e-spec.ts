@@ -17,6 +17,7 @@ import { appModule as forEnvironment } from '../examples/guides/environments.js'
 import { OrderHandlers } from '../examples/guides/groups.js';
 import { AppModule as KafkaApp, fromKafkaToNest } from '../examples/guides/kafka.js';
 import { Payments } from '../examples/guides/retries.js';
+import * as standalone from '../examples/guides/standalone.js';
 import { mailIsSentInTheEnd } from '../examples/guides/testing.js';
 import { Billing as SchemaBilling, BillingModule, Order } from '../examples/guides/schemas.js';
 import { OrderDto, Shop, ShopModule } from '../examples/guides/typed.js';
@@ -178,6 +179,23 @@ describe('the guides', () => {
     const app = await start({ imports: [KafkaApp] });
     expect(app.get(KafkaListener).bootstrap).toMatch(/:\d+$/);
     expect(await fromKafkaToNest(app)).toEqual({ amount: 42 });
+  });
+
+  it('standalone: the broker takes over the directory, and a Kafka client the group', async () => {
+    const before = await start({ imports: [embedded(directory)] });
+    await before.get(Orders).place({ customer: 'ada', amount: 40 });
+    await vi.waitFor(() => expect(before.get(Billing).totals.get('ada')).toBe(40));
+    await before.close();
+    apps.length = 0;
+    const broker = await CliBench.start({
+      storage: { adapter: 'disk_log', disk_log: { log_dir: directory } },
+    });
+    const { bootstrap } = broker.app.get(KafkaListener, { strict: false });
+    const after = await start({ imports: [standalone.appModule(bootstrap)] });
+    apps.push(broker);
+    await after.get(standalone.Orders).place({ customer: 'ada', amount: 2 });
+    const { totals } = after.get(standalone.Billing);
+    await vi.waitFor(() => expect(totals.get('ada')).toBe(2), { timeout: 20_000 });
   });
 
   const blocks = guides.flatMap((guide) =>

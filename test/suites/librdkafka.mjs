@@ -34,7 +34,7 @@ const KAFKA_VERSION = '3.4.0';
 const PARTITIONS = '4';
 /** Some write more than the 100 MB that a partition keeps by default. */
 const LOG_FILES = '200';
-const TEST_TIMEOUT_MS = 600_000;
+const TEST_TIMEOUT_MS = 1_200_000;
 /** Quick ones that together touch producing, consuming, groups, offsets, codecs, headers and administration. */
 const SHORT = '0001,0008,0012,0013,0018,0022,0029,0031,0070,0073,0099,0153';
 

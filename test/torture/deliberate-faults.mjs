@@ -86,7 +86,7 @@ export const mutants = [
   },
   {
     name: 'a key index is taken for the one of the summary, whatever it is',
-    file: 'libs/storage-disklog/src/index/indexed-keys.ts',
+    file: 'libs/storage-disklog/src/index/index-blocks.ts',
     from: /if \(found === undefined \|\| !writeFooter\(found\)\.equals\(writeFooter\(this\.footer\)\)\) return false;/,
     to: '',
     suites: ['left-summary'],
@@ -164,8 +164,8 @@ export const mutants = [
   {
     name: 'an entry goes for an older one of its key',
     file: `${ENGINE}segment-join.ts`,
-    from: /a\.age > b\.age/,
-    to: 'a.age < b.age',
+    from: /this\.age > other\.age/,
+    to: 'this.age < other.age',
     suites: ['engine/segment-compaction'],
   },
   {
@@ -199,28 +199,28 @@ export const mutants = [
   {
     name: 'scans lose the segments that are merged under them',
     file: `${ENGINE}segments.ts`,
-    from: /for \(const file of inputs\) file\.pin\(\);/,
+    from: /pinAll\(inputs\);/,
     to: '',
     suites: ['held-files'],
   },
   {
     name: 'scans lose the files that are overwritten under them',
     file: `${ENGINE}log-directory.ts`,
-    from: /for \(const file of evicted\) file\.pin\(\);/,
+    from: /pinAll\(evicted\);/,
     to: '',
     suites: ['held-files'],
   },
   {
     name: 'scans lose the files that are truncated under them',
     file: `${ENGINE}log-directory.ts`,
-    from: /for \(const file of old\) file\.pin\(\);/,
+    from: /pinAll\(old\);/,
     to: '',
     suites: ['held-files'],
   },
   {
     name: 'scans lose the file that is compacted under them',
     file: `${ENGINE}log-directory.ts`,
-    from: /old\.file\.pin\(\);/,
+    from: /pinAll\(\[old\.file\]\);/,
     to: '',
     suites: ['held-files'],
   },
@@ -248,13 +248,13 @@ export const mutants = [
   {
     name: 'what a damaged index knew of a damaged file is forgotten',
     file: `${ENGINE}left-files.ts`,
-    from: /for \(const damage of recovered\.damage\) file\.addDamage\(damage\);/,
+    from: /file\.setDamage\(recovered\.damage\);/,
     to: '',
     suites: ['rot'],
   },
   {
     name: 'everything that looks like an item behind damage is read whole',
-    file: `${ENGINE}scanner.ts`,
+    file: `${ENGINE}preceding-items.ts`,
     from: /if \(bytes > this\.credit\) return false;/,
     to: '',
     suites: ['engine/scanner'],
@@ -332,8 +332,8 @@ export const mutants = [
   {
     name: 'a scan shows the oldest entry of a key',
     file: `${ENGINE}cursor.ts`,
-    from: /\[\.\.\.files\]\s*\.reverse\(\)/,
-    to: '[...files]',
+    from: /this\.age > age/,
+    to: 'this.age < age',
     suites: ['model'],
   },
   {
