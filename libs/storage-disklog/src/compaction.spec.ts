@@ -4,6 +4,7 @@ import { Logger } from '@nestjs/common';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Scratch } from './__fixtures__/directories.js';
 import { contentsOf } from './__fixtures__/expected-log.js';
+import { FaultyFileSystem } from './__fixtures__/faulty-file-system.js';
 import { fastFileSystem } from './__fixtures__/recording-file-system.js';
 import { type DiskLogOptions, DiskLogStorageAdapter } from './index.js';
 import type { FileSystem } from './io/file-system.js';
@@ -156,3 +157,24 @@ it('keeps the tombstone of a key that was copied before it was deleted, and no o
   expect((await contentsOf(again.store)).live).toEqual(live);
   await again.adapter.close();
 });
+
+it.each([
+  ['one file', {}],
+  ['segments', { maxNoBytes: 20_000 }],
+])(
+  'a log of %s that is closed is left alone by a compaction that was asked for before',
+  async (_, limits) => {
+    const logDir = await scratch.directory();
+    const fs = new FaultyFileSystem();
+    const adapter = new DiskLogStorageAdapter({ logDir, logType: 'compact', sync: 'os', ...limits }, fs);
+    const store = await adapter.open('t', 0);
+    for (let i = 0; i < 50; i++) await store.put(`k${i % 20}`, filler);
+    const compaction = store.optimize();
+    await Promise.all([
+      expect(compaction).rejects.toMatchObject({ code: 'STORE_CLOSED' }),
+      store.close().then(() => void (fs.fault = () => 'EIO')),
+    ]);
+    expect(fs.openHandles).toEqual(new Set());
+    await adapter.close();
+  },
+);

@@ -1,4 +1,4 @@
-import { isGenRocksError } from '@genrocks/storage';
+import { isGenRocksError, StoreClosedError } from '@genrocks/storage';
 import { compact, worthCompacting } from './compaction.js';
 import type { LogDirectory } from './log-directory.js';
 import type { LogFile } from './log-file.js';
@@ -64,6 +64,8 @@ export class Compactor {
     // One that is under way began without what was written, or left, since.
     await this.running?.catch(() => undefined);
     for (const pause of this.pauses) await pause;
+    // Nobody waits for one that begins now, and the files may soon be another owner's.
+    if (this.isStopped) throw new StoreClosedError(this.log.names.directory);
     await this.run();
   }
 
