@@ -151,27 +151,25 @@ export class SegmentCompaction {
   private async commit(group: readonly LogFile[], outputs: SegmentOutputs): Promise<void> {
     const merged = await outputs.finish();
     const files: { file: LogFile; lastSequence: number }[] = [];
-    let isReplaced = false;
     try {
       for (const { number, end, lastSequence } of merged)
         files.push({ file: await this.log.left.openOrRead(number, number, end), lastSequence });
       // A truncation may be waiting for this, and nothing runs between before it is over.
-      if (this.options.isStopped()) throw new StoppedError();
+      this.refuseStopped();
       // Ahead of writers, who may be waiting for this.
       await this.writer.between(async () => {
         if (this.writer.failed !== undefined) throw this.writer.failed;
-        isReplaced = await this.segments.replace(group, files).catch((error: unknown) => {
+        await this.segments.replace(group, files).catch((error: unknown) => {
           // The list may name them already; the next open decides what stays.
           if (error instanceof UnfinishedStepError) outputs.keep();
           throw error;
         });
       });
-    } finally {
-      if (isReplaced) outputs.keep();
-      else for (const { file } of files) await file.release();
+      outputs.keep();
+    } catch (error) {
+      for (const { file } of files) await file.release();
+      throw error;
     }
-    // A truncation came first.
-    if (!isReplaced) throw new StoppedError();
   }
 
   /**
@@ -189,14 +187,11 @@ export class SegmentCompaction {
     }
     // After the last step the rest of the inputs are the last of those that were joined.
     const joined = this.joined.slice(this.joined.length - rest.length);
-    const isFinal = error instanceof StoppedError || error instanceof UnfinishedStepError;
-    if (isFinal || rest.every(({ keys }, i) => keys === joined[i])) throw error;
+    if (error instanceof StoppedError || rest.every(({ keys }, i) => keys === joined[i])) throw error;
   }
 
   private refuseStopped(): void {
-    const next = this.inputs[this.done];
-    if (this.options.isStopped() || (next !== undefined && !this.log.files.includes(next)))
-      throw new StoppedError();
+    if (this.options.isStopped()) throw new StoppedError();
   }
 }
 

@@ -100,22 +100,20 @@ export class Segments {
 
   /**
    * Puts merged segments in the place of those they were made of, which are gone with that. Nobody may write meanwhile.
+   * @param inputs neighbours, part of the log
    * @param outputs stored, but their names may not be
-   * @returns false where the inputs are not all part of the log any more
    * @throws the system's error while nothing has changed yet, `UnfinishedStepError` later
    */
   async replace(
     inputs: readonly LogFile[],
     outputs: readonly { file: LogFile; lastSequence: number }[],
-  ): Promise<boolean> {
+  ): Promise<void> {
     const { log } = this;
     const { fs, names } = this.maker;
-    const at = log.files.indexOf(inputs[0]!);
-    if (at < 0 || inputs.some((file, i) => log.files[at + i] !== file)) return false;
     await withDirectory(fs, names.directory, async (syncNames) => {
       for (const { file, lastSequence } of outputs) this.facts.set(file, { lastSequence, clean: true });
       const files = [...log.files];
-      files.splice(at, inputs.length, ...outputs.map(({ file }) => file));
+      files.splice(log.files.indexOf(inputs[0]!), inputs.length, ...outputs.map(({ file }) => file));
       const records = files.map((file) =>
         file === log.current.file ? openRecord(file.number, file.generation) : this.recordOf(file),
       );
@@ -130,7 +128,6 @@ export class Segments {
       for (const { file } of outputs) this.facts.delete(file);
       throw error;
     });
-    return true;
   }
 
   /** Everything was removed, and the log begins anew. */
