@@ -148,6 +148,24 @@ it('a halt log from before a compaction is reported in the place of the compacte
   });
 });
 
+it.each(['internal', 'external'] as const)(
+  'what is written where items are missing is readable, and what is older is not, format %s',
+  async (format) => {
+    const options: DiskLogOptions = { logDir: await scratch.directory(), logType: 'halt', format };
+    const path = join(partitionOf(options.logDir!), 'log');
+    await opened(options, 8);
+    const { length } = await readFile(path);
+    await opened(options, 8);
+    await truncate(path, length);
+    await withStore(options, async (store) => {
+      expect((await store.info()).details.damaged_ranges).toMatchObject([{ file: path, start: length }]);
+      await store.put('new', 'x');
+      expect((await store.get('new'))?.toString()).toBe('x');
+      await expect(store.get('k1')).rejects.toMatchObject({ code: 'LOG_CORRUPT' });
+    });
+  },
+);
+
 it('a log that is gone altogether is damage to verify while log.end tells of it', async () => {
   const logDir = await scratch.directory();
   await opened({ logDir, logType: 'halt' }, 20);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { isGenRocksError, type PartitionStore, type StoreEvent } from '@genrocks/storage';
 import { Logger } from '@nestjs/common';
 import { afterAll, describe, expect, it } from 'vitest';
-import { partitionOf, Scratch, withStore } from './__fixtures__/directories.js';
+import { partitionOf, scanText, Scratch, withStore } from './__fixtures__/directories.js';
 import { type DiskLogOptions, DiskLogStorageAdapter } from './index.js';
 
 Logger.overrideLogger(false);
@@ -27,6 +27,13 @@ async function rottenLog(format: 'internal' | 'external'): Promise<DiskLogOption
   bytes[bytes.indexOf('needle')]! ^= 1;
   await writeFile(path, bytes);
   return options;
+}
+
+/** Every block of an index fails its check from now on; the footer at the end, by which it was opened, is left. */
+async function spoilIndex(path: string): Promise<void> {
+  const bytes = await readFile(path);
+  for (let at = 0; at < bytes.length - 96; at += 40) bytes[at]! ^= 1;
+  await writeFile(path, bytes);
 }
 
 /** Opens the log for a test, which gets the damage that was reported. */
@@ -80,14 +87,44 @@ describe.each(['internal', 'external'] as const)(
       const directory = partitionOf(options.logDir!);
       expect(await readdir(directory)).toContain('log.1.keys');
       await withEvents(options, async (store, damage) => {
-        const bytes = await readFile(join(directory, 'log.1.keys'));
-        // Every block fails its check; the footer at the end, by which the index was opened, is left.
-        for (let at = 0; at < bytes.length - 96; at += 40) bytes[at]! ^= 1;
-        await writeFile(join(directory, 'log.1.keys'), bytes);
+        await spoilIndex(join(directory, 'log.1.keys'));
         await expect(store.get('victim')).rejects.toSatisfy(isCorrupt);
         expect(damage()).toHaveLength(1);
         expect((await store.get('victim', { skipDamaged: true }))?.toString()).toBeUndefined();
         expect((await store.get('k11'))?.toString()).toBe('x'.repeat(100));
+      });
+    });
+
+    it('together with a damaged index is in the way of a scan that meets both', async () => {
+      const options = await rottenLog(format);
+      await withEvents(options, async (store, damage) => {
+        await spoilIndex(join(partitionOf(options.logDir!), 'log.1.keys'));
+        await expect(scanText(store)).rejects.toSatisfy(isCorrupt);
+        expect(damage()).toHaveLength(1);
+      });
+    });
+
+    it('is in the way of a scan under way, although others have had the index built again', async () => {
+      const logDir = await scratch.directory();
+      const options: DiskLogOptions = { logDir, maxNoBytes: 100_000, format };
+      const keys = Array.from({ length: 4000 }, (_, i) => `k${String((i * 7919) % 4000).padStart(4, '0')}`);
+      await withStore(options, async (store) => {
+        await store.put('last', 'needle');
+        await Promise.all(keys.map((key) => store.put(key, 'v'.repeat(40))));
+      });
+      await withEvents(options, async (store) => {
+        const pages = store.scanPages()[Symbol.asyncIterator]();
+        expect(((await pages.next()).value as unknown[]).length).toBeLessThan(keys.length);
+        const path = join(partitionOf(logDir), 'log.1');
+        const bytes = await readFile(path);
+        bytes[bytes.indexOf('needle')]! ^= 1;
+        await writeFile(path, bytes);
+        await spoilIndex(`${path}.keys`);
+        await Promise.allSettled(keys.map((key) => store.get(key)));
+        const rest = async () => {
+          while ((await pages.next()).done !== true);
+        };
+        await expect(rest()).rejects.toSatisfy(isCorrupt);
       });
     });
   },

@@ -18,6 +18,9 @@ import { orderedFiles, scanOrdered, type Stretch, stretchesOf } from './ordered-
 
 const PAGE_ENTRIES = 1024;
 
+/** Looks at the keys of files. */
+type Look = <T>(at: () => T) => Promise<T>;
+
 /** Reading a log: its files seen as one map of keys, and as one sequence of entries. */
 export class LogView {
   private ranges: FileRanges;
@@ -65,13 +68,18 @@ export class LogView {
     { skipDamaged = false, allocate }: Pick<ScanOptions, 'skipDamaged' | 'allocate'>,
     check: () => void,
   ): AsyncGenerator<StoreEntry[]> {
-    if (!skipDamaged) refuseDamage(this.log.files);
     const files = this.log.files.map((file) => file.hold());
+    // Again and again: with an index that is built anew, by whomever, the keys go of what is damaged in its file.
+    const look: Look = (at) =>
+      this.healing(files, () => {
+        if (!skipDamaged) refuseDamage(files);
+        return at();
+      });
     try {
-      const { groups, stretches } = await this.healing(files, () => planOf(files, range, skipDamaged));
+      const { groups, stretches } = await look(() => planOf(files, range, skipDamaged));
       const pages =
         stretches === undefined
-          ? this.scanKeys(files, groups, range, allocate)
+          ? this.scanKeys(look, groups, range, allocate)
           : withinBytes(scanOrdered(stretches, range, skipDamaged), range.maxBytes);
       for await (const page of pages) {
         check();
@@ -84,7 +92,7 @@ export class LogView {
 
   /** What the keys of a range point at, in groups of files one after the other. */
   private async *scanKeys(
-    held: readonly LogFile[],
+    look: Look,
     groups: readonly (readonly LogFile[])[],
     range: KeyRange,
     allocate: Allocate | undefined,
@@ -96,7 +104,7 @@ export class LogView {
       let cursor: MergedCursor | undefined;
       for (;;) {
         if (left === 0) return;
-        const { found, isSpent } = await this.healing(held, () => {
+        const { found, isSpent } = await look(() => {
           // Made anew after damage: it goes on after the last key that was shown.
           const current = (cursor ??= new MergedCursor(group, rest));
           cursor = undefined;
@@ -197,6 +205,8 @@ function planOf(
 function refuseDamage(files: readonly LogFile[], from?: number): void {
   for (const file of files) {
     const damage = file.damageAfter(from ?? file.format.headBytes);
+    // What is missing was written before all that stands in its place.
+    if (damage?.missing === true && from !== undefined && damage.start <= from) continue;
     if (damage !== undefined) throw file.corrupt(damage.start, damage.end - damage.start, damage.reason);
   }
 }
