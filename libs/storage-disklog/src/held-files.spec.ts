@@ -104,6 +104,7 @@ it.each([
       if (!isShort) break;
       lastOpened = refused;
       if (error === undefined) continue;
+      if (step === fill) expect(error).toMatchObject({ retriable: true, details: { nothingStored: true } });
       const current = options.logType === 'wrap' ? `log.${details.current_file as number}` : undefined;
       const left = open.filter((name) => /^log(\.c?\d+)?(\.keys)?$/.test(name) && name !== current);
       expect(left.length).toBeLessThanOrEqual(current === undefined ? 1 : 0);

@@ -42,6 +42,8 @@ export class WriteFailure {
    * @param details of an error of the system: what is known of the write
    */
   explain(error: unknown, details: { nothingStored?: true } = {}): GenRocksError {
+    if (error instanceof StorageIoError && details.nothingStored)
+      return new StorageIoError(error.message, error.cause, error.retriable, details);
     if (error instanceof GenRocksError) return error;
     if (error instanceof UnfinishedStepError) return this.end(error.cause);
     if (isNoSpace(error)) return this.noSpace(error);
