@@ -105,6 +105,25 @@ describe('the segments of a compact log', () => {
     await again.adapter.close();
   });
 
+  it('removes nothing where the list is from before a truncation, and knows of higher sequence numbers', async () => {
+    const logDir = await scratch.directory();
+    const path = join(partitionOf(logDir), 'log.segments');
+    const first = await open({ ...small, logDir });
+    for (let i = 0; i < 150; i++) await first.store.put(`k${i}`, 'x');
+    const list = await readFile(path);
+    await first.store.truncate();
+    await first.adapter.close();
+    const live = new Map<string, string>();
+    const { adapter, store } = await open({ ...small, logDir });
+    for (let i = 0; i < 20; i++) {
+      await store.put(`k${i}`, '.'.repeat(900));
+      live.set(`k${i}`, '.'.repeat(900));
+    }
+    await adapter.close();
+    await writeFile(path, list);
+    expect(await liveIn({ ...small, logDir })).toEqual(sorted(live));
+  });
+
   it('keeps its list where a crash has left segments that are merged, although they end with a deletion', async () => {
     const logDir = await scratch.directory();
     const killed = await scratch.directory();

@@ -75,12 +75,14 @@ export async function currentList(
   const unnamed = numbers.filter((number) => !named.has(number));
   const others = await findSegmentOrder(fs, names, unnamed, format);
   const newest = Math.max(0, ...others.map(({ lastSequence }) => lastSequence));
-  // Nearly always, and without a look at the current one.
-  if (list.some(({ lastSequence }) => lastSequence >= newest)) return list;
-  const [current] = await findSegmentOrder(fs, names, [list.at(-1)!.number], format);
-  if (current === undefined) return undefined;
+  // Nearly always, and without a look at those it names.
+  if (newest === 0) return list;
+  // What it says of those that are there may be of a time before a truncation.
+  const order = await findSegmentOrder(fs, names, [...named], format);
+  const found = new Map(order.map(({ number, lastSequence }) => [number, lastSequence]));
+  if (list.some(({ number, lastSequence }) => (found.get(number) ?? lastSequence) >= newest)) return list;
   // Merging drops items, the newest of those that were left too: beside an empty current file they tell nothing.
-  return current.lastSequence === 0 || current.lastSequence >= newest ? list : undefined;
+  return found.get(list.at(-1)!.number) === 0 ? list : undefined;
 }
 
 async function settle(
