@@ -111,10 +111,11 @@ export class DiskLogStorageAdapter extends ExclusiveStorageAdapter {
     const directory = this.directoryOf(id);
     const names = new LogNames(directory);
     if ((await this.entries(directory)).length === 0) return;
-    // What is there belongs to another topic.
-    if ((await otherSpelling(this.fileSystem, this.logDir, id.topic)) !== undefined) return;
-    let lock: DirectoryLock | undefined = lockDirectory(names.lock, directory);
+    let lock: DirectoryLock | undefined;
     try {
+      // What is there belongs to another topic.
+      if ((await otherSpelling(this.fileSystem, this.logDir, id.topic)) !== undefined) return;
+      lock = lockDirectory(names.lock, directory);
       if (this.fileSystem.holdsNames) {
         // Or the lock's own file would keep the directory from being moved, as anybody's who comes first now does.
         lock.release();

@@ -4,7 +4,7 @@ import type { PartitionStore } from '@genrocks/storage';
 import { Logger } from '@nestjs/common';
 import { afterAll, afterEach, expect, it, vi } from 'vitest';
 import { logEntries, partitionOf, scanText, Scratch, withStore } from './__fixtures__/directories.js';
-import type { DiskLogOptions } from './index.js';
+import { type DiskLogOptions, DiskLogStorageAdapter } from './index.js';
 import { LogSnapshot, repairLog } from './tools/index.js';
 
 Logger.overrideLogger(false);
@@ -46,7 +46,11 @@ it.each([...besides, 'log.lock'])(
     await rm(path, { force: true });
     await mkdir(path);
     await expect(withStore({ ...wrap, logDir }, size)).rejects.toMatchObject({ code: 'IO_ERROR' });
-    if (name !== 'log.lock') {
+    if (name === 'log.lock') {
+      const adapter = new DiskLogStorageAdapter({ logDir });
+      await expect(adapter.destroy('t', 0)).rejects.toMatchObject({ code: 'IO_ERROR' });
+      await adapter.close();
+    } else {
       await expect(LogSnapshot.open(partitionOf(logDir))).rejects.toMatchObject({ code: 'IO_ERROR' });
       await expect(repairLog(partitionOf(logDir))).rejects.toMatchObject({ code: 'IO_ERROR' });
     }
