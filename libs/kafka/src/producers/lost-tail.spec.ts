@@ -140,6 +140,22 @@ describe('producers whose last batches the log has lost', () => {
     expect(await send(2)).toBe(3);
   });
 
+  it.each([0, 1, 2])('write on where batch %d of the log has rotted', async (rotten) => {
+    await stop();
+    const data = disk.get(DATA)!;
+    const [key, value] = data.page('', undefined, false, Infinity)[rotten]!;
+    const rot = Buffer.from(value);
+    rot[rot.length - 1]! ^= 1;
+    data.set(key, rot);
+    await boot();
+    // Whoever is new here may write, and those that are known and have not lost their last one.
+    expect(await send(0, { producerId: 8 })).toBe(3);
+    if (rotten < 2) {
+      expect(await send(2)).toBe(2);
+      expect(await send(3)).toBe(4);
+    }
+  });
+
   it('have all of them stored again where the log is empty', async () => {
     await stop();
     lose(0);

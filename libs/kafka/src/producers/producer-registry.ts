@@ -1,4 +1,5 @@
 import type { Partition, Topic } from '@genrocks/topics';
+import { isUnreadable } from '@genrocks/topics/listener';
 import { baseOffsetOf } from '@genrocks/topics/records';
 import type { KafkaState } from '../state/kafka-state.js';
 import { producerOf } from './batch-producer.js';
@@ -150,10 +151,7 @@ export class ProducerRegistry {
     // Nobody appends for an idempotent producer before this has resolved, so the end of the log is enough.
     let offset = Math.max(savedTo, partition.endOffset - MAX_REPLAYED_RECORDS);
     while (offset < partition.endOffset) {
-      const read = await partition.readBatches({
-        offset: Math.max(offset, partition.startOffset),
-        maxBytes: SCAN_BYTES,
-      });
+      const read = await readPastRot(partition, Math.max(offset, partition.startOffset));
       for (const batch of read.batches) {
         const producer = producerOf(batch);
         const baseOffset = baseOffsetOf(batch);
@@ -201,6 +199,19 @@ export class ProducerRegistry {
       if (this.slots.get(key) === slot) this.slots.delete(key);
       return;
     }
+  }
+}
+
+/** What has rotted tells of no producer, and keeps none from writing on. */
+async function readPastRot(
+  partition: Partition,
+  offset: number,
+): Promise<{ batches: readonly Buffer[]; nextOffset: number }> {
+  try {
+    return await partition.readBatches({ offset, maxBytes: SCAN_BYTES });
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    return { batches: [], nextOffset: (await partition.unreadableAt(offset)).nextOffset };
   }
 }
 

@@ -1,5 +1,6 @@
 import { isGenRocksError } from '@genrocks/storage';
 import type { Partition } from '@genrocks/topics';
+import { isUnreadable } from '@genrocks/topics/listener';
 import { baseOffsetOf } from '@genrocks/topics/records';
 import { producerOf } from './batch-producer.js';
 import type { ProducerSnapshot } from './partition-producers.js';
@@ -32,7 +33,10 @@ export async function believedTo(
   let high = told.length;
   while (low < high) {
     const middle = Math.floor((low + high) / 2);
-    if (await stands(partition, told[middle]!)) low = middle + 1;
+    let probe = middle;
+    let isThere = await stands(partition, told[probe]!);
+    while (isThere === undefined && ++probe < high) isThere = await stands(partition, told[probe]!);
+    if (isThere === true) low = probe + 1;
     else if (partition.startOffset > startOffset) return believedTo(partition, snapshot);
     else high = middle;
   }
@@ -49,7 +53,8 @@ function batchesOf(snapshot: readonly ProducerSnapshot[]): ToldBatch[] {
     .sort((one, other) => one.baseOffset - other.baseOffset);
 }
 
-async function stands(partition: Partition, told: ToldBatch): Promise<boolean> {
+/** Undefined where the log has rotted: those behind it tell then. */
+async function stands(partition: Partition, told: ToldBatch): Promise<boolean | undefined> {
   const { baseOffset } = told;
   if (baseOffset >= partition.endOffset) return false;
   try {
@@ -63,9 +68,9 @@ async function stands(partition: Partition, told: ToldBatch): Promise<boolean> {
       found.baseSequence === told.baseSequence
     );
   } catch (error) {
-    // Rotten, or dropped meanwhile.
-    if (isGenRocksError(error, 'CORRUPT_BATCH') || isGenRocksError(error, 'OFFSET_OUT_OF_RANGE'))
-      return false;
+    if (isUnreadable(error)) return undefined;
+    // Dropped meanwhile.
+    if (isGenRocksError(error, 'OFFSET_OUT_OF_RANGE')) return false;
     throw error;
   }
 }
