@@ -79,6 +79,22 @@ describe('security', () => {
     expect(await listTopics({ sasl: { mechanism: 'plain', ...alice } })).toEqual(['t']);
   });
 
+  it.runIf(hasOpenssl)(
+    'exchanges certificate and users, each by a reload of its own at the same time',
+    async () => {
+      const [before, after] = [makeCertificate(), makeCertificate()];
+      await start({ users: { alice: 'old' }, tls: before });
+      const { listener } = running;
+      await Promise.all([
+        listener.reload({ tls: after }),
+        listener.reload({ users: { alice: users.alice } }),
+      ]);
+      const login = { sasl: { mechanism: 'plain', ...alice } as SASLOptions };
+      expect(await listTopics({ ...login, ssl: { ca: [after.cert] } })).toEqual(['t']);
+      await expect(listTopics({ ...login, ssl: { ca: [before.cert] } })).rejects.toThrow();
+    },
+  );
+
   it.runIf(hasOpenssl)('speaks TLS', async () => {
     const tls = makeCertificate();
     await start({ users, tls });

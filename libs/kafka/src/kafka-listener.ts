@@ -181,13 +181,14 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
    * @throws {NotListeningError} `NOT_LISTENING` before the application's bootstrap and after its end
    */
   async reload({ tls = this.options.tls, users = this.options.users }: KafkaReload): Promise<void> {
-    if (this.server === undefined) throw new NotListeningError();
+    // All in one turn: of two reloads neither may undo what the other has changed meanwhile.
+    const { server, gate } = this;
+    if (server === undefined) throw new NotListeningError();
     const options = resolveKafkaOptions({ ...this.options, tls, users });
     const problems = restartProblems(this.options, options);
     if (problems.length > 0) throw new InvalidConfigError(problems);
-    const known = users === undefined ? undefined : new Users(usersOf(users), await this.state.secret());
-    if (tls !== undefined) this.server.setTls(tls);
-    if (this.gate !== undefined && known !== undefined) this.gate.users = known;
+    if (tls !== undefined) server.setTls(tls);
+    if (gate !== undefined && users !== undefined) gate.users = gate.users.replacedBy(usersOf(users));
     this.options = options;
   }
 

@@ -67,6 +67,11 @@ export class Users {
     this.stored = [...this.users.values()].flatMap(({ stored }) => stored);
   }
 
+  /** Others, with the same secret. */
+  replacedBy(users: readonly KafkaUser[]): Users {
+    return new Users(users, this.secret);
+  }
+
   has(name: string): boolean {
     return this.users.has(name);
   }
