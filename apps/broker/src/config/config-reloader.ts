@@ -1,20 +1,11 @@
 import { type INestApplicationContext, Logger } from '@nestjs/common';
 import { isError } from '@genrocks/storage';
 import { toSnakeCase } from '@genrocks/storage/config';
-import type { KafkaReload } from '@genrocks/kafka/config';
 import { isDeepStrictEqual } from 'node:util';
 import type { BrokerConfig } from './broker-config.js';
+import type { KafkaConfig } from './kafka.config.js';
 import { toKafkaTls, toKafkaUsers } from './kafka-security.js';
 import type { LoadedConfig } from './load-config.js';
-
-/** Keys that hold for new connections without a restart, in camelCase. */
-const LIVE = new Set([
-  'kafka.tls.key',
-  'kafka.tls.cert',
-  'kafka.tls.ca',
-  'kafka.tls.passphrase',
-  'kafka.users',
-]);
 
 /**
  * Reads the configuration again, and puts in place what can change while the broker runs: certificate, key and
@@ -34,17 +25,22 @@ export class ConfigReloader {
   async reload(): Promise<void> {
     try {
       const { config, warnings } = this.load();
-      const next = this.reloadable(config);
-      const names = Object.keys(next).map((name) => `kafka.${name}`);
+      const live = this.liveOf(config);
+      const names = Object.keys(live).map((name) => `kafka.${name}`);
       if (names.length > 0) {
         const { KafkaListener } = await import('@genrocks/kafka');
-        await this.app.get(KafkaListener, { strict: false }).reload(next);
+        const { tls, users } = live;
+        await this.app.get(KafkaListener, { strict: false }).reload({
+          ...(tls && { tls: toKafkaTls(tls) }),
+          ...(users && { users: toKafkaUsers(users, process.env) }),
+        });
       }
       for (const warning of warnings) this.logger.warn(warning);
       this.logger.log(
         `read again: ${names.join(', ') || 'nothing, there is neither kafka.tls nor kafka.users'}`,
       );
-      const waiting = changedKeys(this.started, config).filter((key) => !this.isLive(key, config));
+      const { started } = this;
+      const waiting = changedKeys({ ...started, kafka: { ...started.kafka, ...live } }, config);
       if (waiting.length > 0)
         this.logger.warn(`changed, but needs a restart: ${waiting.map(toSnakeCasePath).join(', ')}`);
     } catch (error) {
@@ -53,20 +49,16 @@ export class ConfigReloader {
     }
   }
 
-  /** What there is before and after; whether clients show certificates stays as it was. */
-  private reloadable({ kafka: next }: BrokerConfig): KafkaReload {
+  /**
+   * What of a configuration holds without a restart, for new connections: TLS and users, where there are any before and
+   * after. Whether clients show certificates stays as it was.
+   */
+  private liveOf({ kafka: next }: BrokerConfig): Pick<KafkaConfig, 'tls' | 'users'> {
     const { enabled, tls, users } = this.started.kafka;
-    if (!enabled) return {};
     return {
-      ...(tls !== undefined &&
-        next.tls !== undefined && { tls: { ...toKafkaTls(next.tls), clientAuth: tls.clientAuth } }),
-      ...(users && next.users && { users: toKafkaUsers(next.users, process.env) }),
+      ...(enabled && tls && next.tls && { tls: { ...next.tls, clientAuth: tls.clientAuth } }),
+      ...(enabled && users && next.users && { users: next.users }),
     };
-  }
-
-  private isLive(key: string, { kafka: next }: BrokerConfig): boolean {
-    const { enabled, users } = this.started.kafka;
-    return LIVE.has(key) && enabled && (key !== 'kafka.users' || !users === !next.users);
   }
 }
 
