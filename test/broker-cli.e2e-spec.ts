@@ -87,6 +87,14 @@ describe.skipIf(!BUILT)('the genrocks command', () => {
     expect(lines.at(-1)!.message).toContain(`storage disk_log in ${join(cwd, 'gen_rocks_data')}`);
   });
 
+  it('goes on where nobody reads its log any more', async () => {
+    const genrocks = serve();
+    await genrocks.port();
+    genrocks.child.stdout!.destroy();
+    genrocks.child.kill('SIGTERM');
+    expect([await genrocks.exit, genrocks.err]).toEqual([0, '']);
+  });
+
   it('loads what is asked for: no listener for Kafka where it is off, the API description when it is looked at', async () => {
     const modules = async (look: boolean) => {
       const coverage = join(cwd, look ? 'looked' : 'idle');

@@ -27,6 +27,8 @@ export class ServeCommand extends CommandRunner {
   }
 
   override async run(_arguments: string[], options: ServeOptions): Promise<void> {
+    // Whoever reads the log may go away, and its device be full: the broker goes on.
+    for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
     let app: NestFastifyApplication | undefined;
     let isStopping = () => false;
     let loaded: LoadedConfig | undefined;
