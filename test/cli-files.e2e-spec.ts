@@ -2,6 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, statSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, request as forward } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -89,5 +91,55 @@ describe.skipIf(!BUILT)('publish and consume, killed in the middle', () => {
     expect(seen.size).toBe(lines.length);
     expect(lines.length).toBe(counts.reduce((sum, count) => sum + count, 0));
     expect((await topics.groups.describe('copy')).lag).toBe(0);
+  });
+
+  it('repeat nothing of a request that one partition has stored and another has not', async () => {
+    const topics = broker.app.get(TopicsService);
+    const storage = { logType: 'halt', maxNoBytes: 64 << 10 };
+    const topic = await topics.startTopic<{ n: number }>('halves', { partitions: 2, storage });
+    const input = join(directory, 'halves.jsonl');
+    const records = Array.from({ length: 1_000 }, (_, n) => n);
+    await writeFile(input, records.map((n) => `{"n":${n}}\n`).join(''));
+    // Between the command and the broker: passes the first request on, and answers no other.
+    const between = createServer((request, response) => {
+      if (request.method === 'POST' && ++requests > 1) return;
+      const { method, url, headers } = request;
+      const onward = forward(new URL(url!, broker.url), { method, headers }, (answer) => {
+        response.writeHead(answer.statusCode!, answer.headers);
+        answer.pipe(response);
+      });
+      request.pipe(onward);
+    });
+    let requests = 0;
+    await new Promise<void>((resolve) => between.listen(0, '127.0.0.1', resolve));
+    const { port } = between.address() as AddressInfo;
+    try {
+      // Fills partition 1.
+      const filler = 'x'.repeat(20 << 10);
+      const fill = () => topic.publish({ partition: 1, value: filler as never });
+      await expect(
+        (async () => {
+          for (;;) await fill();
+        })(),
+      ).rejects.toMatchObject({ code: 'LOG_FULL' });
+      const publish = ['publish', 'halves', '--file', input, '--key-field', 'n'];
+      const first = start(...publish, '--url', `http://127.0.0.1:${port}`);
+      await expect.poll(() => requests, { interval: 2, timeout: 30_000 }).toBe(2);
+      first.child.kill('SIGKILL');
+      await first.ended;
+      const half = topic.partition(0).endOffset;
+      expect(half).toBeGreaterThan(100);
+      expect(topic.partition(1).endOffset).toBeLessThan(10);
+      await topic.partition(1).truncate();
+      const { code, err } = await start(...publish).ended;
+      expect([code, err]).toEqual([0, expect.stringContaining('going on behind record') as string]);
+      expect(topic.partition(0).endOffset).toBe(half);
+      const seen: number[] = [];
+      for await (const { value } of topic.messages({ live: false })) seen.push(value.n);
+      expect(seen.toSorted((a, b) => a - b)).toEqual(records);
+    } finally {
+      between.closeAllConnections();
+      between.close();
+    }
   });
 });

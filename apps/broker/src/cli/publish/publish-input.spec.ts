@@ -170,7 +170,7 @@ describe('a file that a broker stores in part', () => {
         signal: new AbortController().signal,
         pauses: [0],
         onRetry: ({ message }) => told.push(message),
-        onStored: async (progress, count) => void told.push([progress, count]),
+        onStored: async (...stored) => void told.push(stored),
         send: async (lines) => {
           const numbers = lines.toString().trimEnd().split('\n').map(Number);
           sent.push(...numbers.slice(0, 2));
@@ -188,6 +188,10 @@ describe('a file that a broker stores in part', () => {
     })();
     await publisher.run({ records: source, columns: () => undefined });
     expect(sent).toEqual([1, 2, 3, 4]);
-    expect(told).toEqual(['record 3: later', [{ records: 4, bytes: 4 }, 4]]);
+    expect(told).toEqual([
+      [{ records: 2, bytes: 2 }, 2, true],
+      'record 3: later',
+      [{ records: 4, bytes: 4 }, 2, false],
+    ]);
   });
 });

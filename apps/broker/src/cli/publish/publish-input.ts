@@ -73,10 +73,10 @@ export async function publishInput(
     {
       signal,
       send: (lines) => client.publishLines(topic, lines),
-      onStored: async (now, count) => {
+      onStored: async (now, count, isPart) => {
         progress.add(count, now.bytes - stored.bytes);
         stored = now;
-        await saver.save(stored, false);
+        await saver.save(stored, isPart);
       },
       onRetry: ({ code, message }, pause) =>
         terminal.note(`${code}: ${message}; trying again in ${pause} ms`),
@@ -135,11 +135,11 @@ class PositionSaver {
     await this.write({ records: 0, bytes: 0 });
   }
 
-  async save(progress: Progressed, isLast: boolean): Promise<void> {
+  async save(progress: Progressed, atOnce: boolean): Promise<void> {
     const { bytes, ahead } = progress;
     const isNews = bytes !== this.saved || ahead?.records.length !== this.savedAhead;
     if (!isNews) return;
-    if (!isLast && performance.now() - this.savedAt < SAVE_EVERY_MS) return;
+    if (!atOnce && performance.now() - this.savedAt < SAVE_EVERY_MS) return;
     await this.write(progress);
     this.savedAt = performance.now();
     this.saved = bytes;

@@ -11,6 +11,8 @@ const BATCH_RECORDS = 5_000;
 class Batch {
   readonly seen: SourceRecord[] = [];
   left: SourceRecord[] = [];
+  /** So many were left when it was last told. */
+  untold = 0;
   private bytes = 0;
 
   get isFull(): boolean {
@@ -21,6 +23,7 @@ class Batch {
     this.seen.push(record);
     if (isStored) return;
     this.left.push(record);
+    this.untold++;
     this.bytes += record.line.length + 1;
   }
 
@@ -32,8 +35,12 @@ class Batch {
 export interface PublisherOptions extends RetryOptions {
   /** Publishes lines of JSON; resolves when they are stored. */
   readonly send: (lines: Buffer) => Promise<unknown>;
-  /** Told after each request. @param count records that it has stored */
-  readonly onStored: (progress: Progressed, count: number) => Promise<void>;
+  /**
+   * Told after each request.
+   * @param count records that it has stored
+   * @param isPart it has not stored all of them
+   */
+  readonly onStored: (progress: Progressed, count: number, isPart: boolean) => Promise<void>;
 }
 
 /**
@@ -89,20 +96,8 @@ export class RecordPublisher {
   }
 
   private async store(batch: Batch): Promise<void> {
-    const { progress, options } = this;
-    const wanted = batch.left.length;
-    const tell = () => options.onStored(progress.now(), wanted - batch.left.length);
-    try {
-      await withRetries(() => this.send(batch), options);
-    } catch (error) {
-      if (batch.left.length < wanted) {
-        progress.storedInPart(batch.seen, batch.left);
-        await tell();
-      }
-      throw error;
-    }
-    progress.storedTo(batch.seen.at(-1)!);
-    await tell();
+    await withRetries(() => this.send(batch), this.options);
+    await this.tell(batch);
   }
 
   /** @throws what the broker says; what it has stored is no longer left */
@@ -115,11 +110,23 @@ export class RecordPublisher {
       } catch (error) {
         if (!isGenRocksError(error)) throw error;
         batch.left = leftAfter(error, sent);
+        const isLess = batch.left.length < sent.length;
+        // At once: the rest may be tried for long, and a kill must not have this stored again.
+        if (isLess) await this.tell(batch);
         // Every time there is less of it, until the rest fails as a whole and is told by its own reason, or is stored.
-        const goesOn = error.code === 'PARTIALLY_PUBLISHED' && batch.left.length < sent.length;
+        const goesOn = error.code === 'PARTIALLY_PUBLISHED' && isLess;
         if (!goesOn || this.options.signal.aborted) throw explain(error, sent);
       }
     }
+  }
+
+  private tell(batch: Batch): Promise<void> {
+    const { seen, left, untold } = batch;
+    const isPart = left.length > 0;
+    if (isPart) this.progress.storedInPart(seen, left);
+    else this.progress.storedTo(seen.at(-1)!);
+    batch.untold = left.length;
+    return this.options.onStored(this.progress.now(), untold - left.length, isPart);
   }
 }
 
