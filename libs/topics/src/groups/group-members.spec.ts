@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { useOrders, values } from '../__fixtures__/orders.js';
+import { holdWrite } from '../__fixtures__/service.js';
 import { Collector, coded, deferred, settled } from '../__fixtures__/waiting.js';
+import { META_TOPIC } from '../meta/meta-store.js';
 
 const orders = useOrders();
 
@@ -153,6 +155,28 @@ describe('members of one group', () => {
     await group.stop();
     expect(orders.committed()).toBe(1);
   });
+
+  it.each(['stop', 'are expelled'])(
+    'call no handler once they %s, though one was about to be',
+    async (how) => {
+      const { coordinator, groups } = orders.service;
+      await groups.commitOffsets('g', [{ topic: 'orders', partition: 0, offset: 0 }]);
+      const { seen, group } = orders.collect();
+      const member = await group;
+      const { memberId } = member;
+      const held = holdWrite(orders.running, META_TOPIC);
+      await orders.publish([null, 1]);
+      // The partition is noted as in hand before the first message.
+      await held.reached;
+      const stopped = how === 'stop' ? member.stop() : undefined;
+      if (stopped === undefined) coordinator.leave('g', { memberId, groupInstanceId: null });
+      await settled();
+      held.release();
+      await stopped;
+      await settled();
+      expect(seen.items).toHaveLength(how === 'stop' ? 0 : 1);
+    },
+  );
 });
 
 describe('static members', () => {

@@ -187,7 +187,11 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink, FailureOwner 
         await this.work.wait();
         continue;
       }
-      if (history.mustNote) await this.progress.takeInHand();
+      if (history.mustNote) {
+        await this.progress.takeInHand();
+        // The partition may be another's by now.
+        if (this.stopped) return;
+      }
       const isSuspect = history.suspects(job.entries[0]!);
       const pending = isSuspect ? this.deliverNoted(job) : this.deliver(job);
       if (pending !== undefined && (isSuspect || concurrency === 1)) await pending;
