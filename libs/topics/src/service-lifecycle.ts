@@ -1,3 +1,4 @@
+import { ServiceStoppedError } from './errors.js';
 import type { GroupMembers } from './groups/group-members.js';
 import { mergeDefinitions, type TopicDefinition } from './options.js';
 import type { ServicePhase } from './service-phase.js';
@@ -18,6 +19,7 @@ export class ServiceLifecycle {
   readonly features = new TopicFeatures();
   /** When it began to open, by `performance.now()`. */
   startedAt = 0;
+  private opening: Promise<void> | undefined;
 
   /** @param configured topics of the service's options */
   constructor(
@@ -32,20 +34,14 @@ export class ServiceLifecycle {
   async open(): Promise<void> {
     if (!this.phase.is('created')) return;
     this.startedAt = performance.now();
-    const { core, features, hooks } = this;
-    const { manager } = core;
+    this.opening = this.openAll();
     try {
-      const definitions = mergeDefinitions([...features.all, ...this.configured]);
-      await core.open(definitions);
-      this.phase.goTo('open');
-      await manager.startAll(definitions.filter(({ name }) => this.isConfigured(name)));
-      await manager.startAll(features.defined);
-      for (const name of features.named) await hooks.resolve(name);
+      await this.opening;
     } catch (error) {
       await this.close();
       throw error;
     }
-    hooks.opened();
+    this.hooks.opened();
   }
 
   /** Consumer groups begin. */
@@ -68,6 +64,20 @@ export class ServiceLifecycle {
     await this.close();
   }
 
+  private async openAll(): Promise<void> {
+    const { core, features, hooks } = this;
+    const { manager } = core;
+    const definitions = mergeDefinitions([...features.all, ...this.configured]);
+    await core.open(definitions);
+    if (!this.phase.is('created')) {
+      throw new ServiceStoppedError('the topics service was shut down while it started');
+    }
+    this.phase.goTo('open');
+    await manager.startAll(definitions.filter(({ name }) => this.isConfigured(name)));
+    await manager.startAll(features.defined);
+    for (const name of features.named) await hooks.resolve(name);
+  }
+
   private isConfigured(topic: string): boolean {
     return this.configured.some(({ name }) => name === topic);
   }
@@ -75,6 +85,8 @@ export class ServiceLifecycle {
   private async close(): Promise<void> {
     if (this.phase.is('closed')) return;
     this.phase.goTo('closed');
+    // What is being opened would stay open.
+    await this.opening?.catch(() => {});
     await this.core.close();
   }
 }

@@ -3,7 +3,7 @@ import { EtsStorageAdapter } from '@genrocks/storage-ets';
 import { describe, expect, it } from 'vitest';
 import { MapAdapter, type MapDisk } from './__fixtures__/map-adapter.js';
 import { startService, useServices } from './__fixtures__/service.js';
-import { coded } from './__fixtures__/waiting.js';
+import { coded, deferred, settled } from './__fixtures__/waiting.js';
 import { TopicsService } from './topics.service.js';
 
 const start = useServices();
@@ -250,6 +250,30 @@ describe('the service', () => {
     await expect(
       service.startConsumerGroup({ group: 'g', topics: ['a'], handler: () => {} }),
     ).rejects.toThrowError(coded('SERVICE_STOPPED'));
+  });
+
+  it.each(['opened', 'created'])('stays shut down where that came while a topic was %s', async (how) => {
+    const disk: MapDisk = new Map();
+    const before = await startService({}, disk);
+    if (how === 'opened') await before.service.startTopic('orders');
+    await before.stop();
+    const adapter = new MapAdapter(disk);
+    const gate = deferred();
+    const open = adapter.open.bind(adapter);
+    adapter.open = async (...args) => {
+      if (args[0] === 'orders') await gate.promise;
+      return open(...args);
+    };
+    const topics = [{ name: 'orders' }];
+    const service = new TopicsService({ default: adapter, all: [adapter] }, { topics });
+    const starting = service.onModuleInit().catch(() => {});
+    await settled();
+    const stopping = service.onApplicationShutdown();
+    gate.resolve();
+    await Promise.all([starting, stopping]);
+    await service.onApplicationBootstrap();
+    await expect(service.startTopic('a')).rejects.toThrowError(coded('SERVICE_STOPPED'));
+    expect(adapter.opened.get('orders:0')!.closed).toBe(true);
   });
 
   it('refuses options it does not know, one line per mistake', () => {
