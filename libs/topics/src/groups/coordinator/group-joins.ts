@@ -28,7 +28,9 @@ export class GroupJoins {
 
   /** There is more to share out than the shares of now know of. */
   outdate(): void {
-    this.outdatedIn = this.rounds.generation;
+    const { generation, state } = this.rounds;
+    // The leader of a round that is under way may have looked already.
+    this.outdatedIn = state === 'PreparingRebalance' ? generation + 1 : generation;
   }
 
   async join(request: JoinRequest): Promise<JoinResult> {

@@ -72,6 +72,24 @@ describe('a group of clients, of which each may be late', () => {
     expect(await join({ groupInstanceId: 'one' })).toMatchObject({ generationId: 2, members: [] });
   });
 
+  it('shares out anew for its leader that comes back, where partitions came in the round it had joined', async () => {
+    const old = await join({ groupInstanceId: 'one' });
+    await sync(named(old.memberId, 1, 'one'));
+    const second = join();
+    await join({ memberId: old.memberId, groupInstanceId: 'one' });
+    const { memberId } = await second;
+    const third = join();
+    const led = join({ memberId: old.memberId, groupInstanceId: 'one' });
+    // It has looked at what there is; the round waits for the second.
+    groups.outdate('g');
+    await Promise.all([join({ memberId }), third, led]);
+    await sync(named(old.memberId, 3, 'one'));
+    expect(groups.describe('g')).toMatchObject({ state: 'Stable', generation: 3 });
+    const back = join({ groupInstanceId: 'one' });
+    expect(groups.describe('g')!.state).toBe('PreparingRebalance');
+    await Promise.all([back, ...[memberId, (await third).memberId].map((id) => join({ memberId: id }))]);
+  });
+
   it('answers a static member that waits for its share, when another takes its name', async () => {
     const old = await join({ groupInstanceId: 'one' });
     const other = join();
