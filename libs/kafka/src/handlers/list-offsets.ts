@@ -3,7 +3,7 @@ import type { Partition } from '@genrocks/topics';
 import { listOffsets } from '../protocol/apis/list-offsets.js';
 import { ErrorCode } from '../protocol/error-codes.js';
 import type { RequestOf } from '../protocol/schema/api.js';
-import { type HandlerOf, route, type Route } from '../server/request.types.js';
+import { type HandlerOf, type RequestContext, route, type Route } from '../server/request.types.js';
 import type { BrokerContext } from './broker-context.js';
 import { errorCodeOf } from './error-mapping.js';
 import { withoutRepeatedPartitions } from './without-repeats.js';
@@ -41,11 +41,11 @@ const NOTHING: Found = { offset: -1, timestamp: -1 };
 
 /** Finds offsets by the ends of a partition or by time. One after the other: each search reads batches. */
 export function listOffsetsRoute(broker: BrokerContext): Route {
-  const serve: HandlerOf<typeof listOffsets> = async (request, { version }) => {
+  const serve: HandlerOf<typeof listOffsets> = async (request, context) => {
     const topics: { name: string; partitions: Answer[] }[] = [];
     for (const { name, partitions } of request.topics) {
       const answers: Answer[] = [];
-      for (const one of partitions) answers.push(await answerFor(broker, name, one, version));
+      for (const one of partitions) answers.push(await answerFor(broker, name, one, context));
       topics.push({ name, partitions: answers });
     }
     return { topics };
@@ -66,7 +66,7 @@ async function answerFor(
   { directory }: BrokerContext,
   topic: string,
   { index, timestamp, currentLeaderEpoch, maxNumOffsets }: Asked,
-  version: number,
+  { version, signal }: RequestContext,
 ): Promise<Answer> {
   const partition = directory.partition(topic, index);
   if (typeof partition === 'number') return { index, errorCode: partition };
@@ -75,31 +75,33 @@ async function answerFor(
     return { index, errorCode: ErrorCode.UNSUPPORTED_VERSION };
   }
   try {
-    const found = await find(partition, timestamp);
+    const found = await find(partition, timestamp, signal);
     const leaderEpoch = found.offset < 0 ? -1 : LEADER_EPOCH;
     const oldStyleOffsets = version === 0 && maxNumOffsets > 0 && found.offset >= 0 ? [found.offset] : [];
     return { index, errorCode: ErrorCode.NONE, ...found, leaderEpoch, oldStyleOffsets };
   } catch (error) {
-    return { index, errorCode: errorCodeOf(error) };
+    // Asked again, it is another broker's to say, or ours after a restart.
+    const errorCode = signal.aborted ? ErrorCode.NOT_LEADER_OR_FOLLOWER : errorCodeOf(error);
+    return { index, errorCode };
   }
 }
 
-async function find(partition: Partition, timestamp: number): Promise<Found> {
+async function find(partition: Partition, timestamp: number, signal: AbortSignal): Promise<Found> {
   if (timestamp === LATEST) return { offset: partition.endOffset, timestamp: -1 };
   if (timestamp === EARLIEST || timestamp === EARLIEST_LOCAL) {
     return { offset: partition.startOffset, timestamp: -1 };
   }
   if (timestamp === LATEST_TIERED) return NOTHING;
-  if (timestamp === MAX_TIMESTAMP) return newest(partition);
-  return (await partition.offsetForTimestamp(timestamp)) ?? NOTHING;
+  if (timestamp === MAX_TIMESTAMP) return newest(partition, signal);
+  return (await partition.offsetForTimestamp(timestamp, signal)) ?? NOTHING;
 }
 
 /** The record with the greatest timestamp: messages are in the order of their times but where set by hand. */
-async function newest(partition: Partition): Promise<Found> {
+async function newest(partition: Partition, signal: AbortSignal): Promise<Found> {
   if (partition.endOffset === partition.startOffset) return NOTHING;
   const { batches } = await partition.readBatches({ offset: partition.endOffset - 1 });
   const last = batches.at(-1);
   if (last === undefined) return NOTHING;
   const maxTimestamp = Number(last.readBigInt64BE(35));
-  return (await partition.offsetForTimestamp(maxTimestamp)) ?? NOTHING;
+  return (await partition.offsetForTimestamp(maxTimestamp, signal)) ?? NOTHING;
 }

@@ -36,6 +36,31 @@ export function useServices(): typeof startService {
   };
 }
 
+/** Holds the end of the next read of several batches back until it is released; `pages` counts them. */
+export function holdPage({ adapter }: Running, id = 'orders:0') {
+  const gate = deferred();
+  const reached = deferred();
+  const store = adapter.opened.get(id)!;
+  const scan = store.scanPages.bind(store);
+  const held = { pages: 0, release: gate.resolve, reached: reached.promise };
+  store.scanPages = async function* (range) {
+    yield* scan(range);
+    if (range?.maxBytes === undefined || ++held.pages > 1) return;
+    reached.resolve();
+    await gate.promise;
+  };
+  return held;
+}
+
+/** Has clocks disagree so much that a search for the time this answers looks at every batch, of several pages. */
+export async function publishOutOfOrder({ service }: Running, topic = 'orders'): Promise<number> {
+  const newest = 1_000_000;
+  const value = 'x'.repeat(400_000);
+  for (const timestamp of [newest, 1, 2, 3, 4, 5, 6, 7, 8])
+    await service.publish(topic, { value, timestamp });
+  return newest + 1;
+}
+
 /** Holds the next write to a topic back until it is released. */
 export function holdWrite({ adapter }: Running, topic = 'orders') {
   const gate = deferred();

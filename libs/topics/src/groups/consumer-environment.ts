@@ -27,7 +27,7 @@ export interface ConsumerEnvironment {
   fetchLimit(): number;
   fetchBytes(): number;
   /** Where to begin. */
-  startAt(partition: Partition): Promise<StartPlace>;
+  startAt(partition: Partition, signal: AbortSignal): Promise<StartPlace>;
   /** A new offset to commit when it is time. */
   done(place: TopicPartition, offset: number): void;
   /** Commits now; rejects where that fails. */

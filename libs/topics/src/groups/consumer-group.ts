@@ -236,20 +236,20 @@ export class ConsumerGroup {
       watch: this.limit?.watch,
       fetchLimit: () => Math.max(1, share(options.maxInFlight)),
       fetchBytes: () => Math.min(MAX_FETCH_BYTES, Math.max(MIN_FETCH_BYTES, share(FETCH_BYTES))),
-      startAt: (partition) => this.startAt(partition),
+      startAt: (partition, signal) => this.startAt(partition, signal),
       done: (place, offset) => this.committer.done(place, offset),
       commit: () => this.commit(),
     };
   }
 
-  private async startAt(partition: Partition): Promise<StartPlace> {
+  private async startAt(partition: Partition, signal: AbortSignal): Promise<StartPlace> {
     const { topic, index } = partition;
     const committed = this.environment.offsets.get(this.group, topic, index);
     if (committed !== null) {
       const { deliveries } = committed;
       return { offset: Math.min(committed.offset, partition.endOffset), deliveries };
     }
-    const offset = await offsetOf(partition, this.options.from);
+    const offset = await offsetOf(partition, this.options.from, signal);
     // Kept at once: after a crash `latest` must not mean a later place, which would skip messages.
     await this.commitOffsets([{ topic, partition: index, offset }]);
     return { offset };

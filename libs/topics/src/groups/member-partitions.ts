@@ -66,8 +66,10 @@ export class MemberPartitions {
   }
 
   private async endWork(places: readonly TopicPartition[]): Promise<void> {
-    if (this.seeking.size > 0)
+    if (this.seeking.size > 0) {
+      for (const place of places) this.consumers.get(partitionId(place))?.endWaits();
       await Promise.all(places.flatMap((place) => this.seeking.get(partitionId(place)) ?? []));
+    }
     const consumers = places.flatMap((place) => this.consumers.get(partitionId(place)) ?? []);
     await Promise.all(consumers.map((consumer) => consumer.stop(this.environment.drainTimeoutMs)));
     for (const consumer of consumers) {
@@ -161,7 +163,9 @@ export class MemberPartitions {
       throw new PartitionNotAssignedError(group, at);
     }
     const { place } = consumer;
-    const offset = await offsetOf(partition, to);
+    const offset = await offsetOf(partition, to, consumer.ending).catch((error: unknown) => {
+      throw consumer.ending.aborted ? new PartitionNotAssignedError(group, at) : error;
+    });
     await consumer.stop(this.environment.drainTimeoutMs);
     await this.environment.committer.flush();
     // Expelled meanwhile, the member may be one anew by now, and the partition another's.

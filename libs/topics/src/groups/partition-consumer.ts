@@ -27,7 +27,6 @@ const GRACE_MS = 500;
 export class PartitionConsumer implements DeliveryOwner, FeedSink, FailureOwner {
   readonly progress: PartitionProgress;
   readonly counters: ConsumerCounters = { received: 0, handled: 0, failed: 0, deadLettered: 0 };
-  /** Ends waits and pauses at once; handlers go on. */
   private readonly stopping = new AbortController();
   /** Tells handlers to give up. */
   private readonly giveUp = new AbortController();
@@ -64,6 +63,11 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink, FailureOwner 
 
   get signal(): AbortSignal {
     return this.giveUp.signal;
+  }
+
+  /** Aborts when it begins to stop. */
+  get ending(): AbortSignal {
+    return this.stopping.signal;
   }
 
   get hasTimeLimit(): boolean {
@@ -149,7 +153,8 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink, FailureOwner 
     await this.environment.commit();
   }
 
-  private endWaits(): void {
+  /** Ends waits, pauses and the search for the place to begin at; handlers go on. */
+  endWaits(): void {
     this.stopping.abort();
     this.work.notify();
     this.feed.wake();

@@ -69,7 +69,7 @@ export class PartitionFeed {
         if (!this.isDue) await this.changed.wait();
         else if (!this.fetchCached()) await this.fetch();
       } catch (error) {
-        if (isGenRocksError(error, 'TOPIC_STOPPED')) return;
+        if (signal.aborted || isGenRocksError(error, 'TOPIC_STOPPED')) return;
         if (!(await this.passOver(error))) await this.pauseAfter(error);
       }
       const over = turn.over();
@@ -95,7 +95,7 @@ export class PartitionFeed {
   }
 
   private async begin(): Promise<void> {
-    const place = await this.environment.startAt(this.partition);
+    const place = await this.environment.startAt(this.partition, this.stopping);
     this.sink.begins(place);
     this.moveTo(place.offset);
   }

@@ -1,6 +1,6 @@
 import { expect, describe, it, beforeEach } from 'vitest';
 import { useOrders, values } from '../__fixtures__/orders.js';
-import { holdWrite } from '../__fixtures__/service.js';
+import { holdPage, holdWrite, publishOutOfOrder } from '../__fixtures__/service.js';
 import { coded, Collector, deferred, settled } from '../__fixtures__/waiting.js';
 import { META_TOPIC } from '../meta/meta-store.js';
 import type { Message } from '../message.js';
@@ -56,6 +56,26 @@ describe('seek', () => {
     release();
     await Promise.all([stopping, sought]);
     expect(owned(member)).toEqual([]);
+  });
+
+  it.each(['seek', 'begin'])('to a time keeps nobody waiting who stops: %s', async (what) => {
+    await orders.running.stop();
+    await orders.boot({ tailCacheBytes: 0 });
+    await orders.withPartitions(1);
+    const timestamp = await publishOutOfOrder(orders.running);
+    const errors = orders.watch('consumer-error');
+    const from = what === 'seek' ? 'latest' : { timestamp };
+    const held = holdPage(orders.running);
+    const member = await orders.consume({ from });
+    const sought =
+      what === 'seek' &&
+      expect(member.seek('orders', 0, { timestamp })).rejects.toThrowError(coded('PARTITION_NOT_ASSIGNED'));
+    await held.reached;
+    const stopped = member.stop();
+    await settled();
+    held.release();
+    await Promise.all([stopped, sought]);
+    expect([held.pages, errors.items]).toEqual([1, []]);
   });
 
   it('that has begun is done before the partition goes to another member', async () => {

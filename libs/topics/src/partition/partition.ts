@@ -194,13 +194,23 @@ export class Partition {
    * It costs a few reads where timestamps go forward; where they went back, by an hour say, the headers of up to an hour's
    * batches are read as well. One batch is unpacked, or a few where their producers have stated timestamps that no record
    * has; then it may be a place before the record.
+   * @param signal ends the search: it fails with the signal's reason
    * @throws `CORRUPT_BATCH` for damage, `TOPIC_STOPPED`, or what the store says
    */
-  async offsetForTimestamp(timestamp: number): Promise<OffsetForTimestamp | null> {
+  async offsetForTimestamp(timestamp: number, signal?: AbortSignal): Promise<OffsetForTimestamp | null> {
     const { reader } = this.life.opened();
     await this.bounds.refresh();
-    const { startOffset, endOffset } = this;
-    return searchTime(reader, timestamp, { startOffset, endOffset, disorder: this.times.disorder });
+    const { startOffset, endOffset, times } = this;
+    const assertWanted = () => {
+      this.assertOpen();
+      signal?.throwIfAborted();
+    };
+    return searchTime(reader, timestamp, { startOffset, endOffset, disorder: times.disorder, assertWanted });
+  }
+
+  /** @throws `TOPIC_STOPPED`, `PARTITION_UNAVAILABLE` @internal */
+  assertOpen(): void {
+    this.life.opened();
   }
 
   /**

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Running, startService } from '../__fixtures__/service.js';
+import { holdPage, publishOutOfOrder, type Running, startService } from '../__fixtures__/service.js';
+import { coded } from '../__fixtures__/waiting.js';
 import { setCompression } from '../records/batch-header.js';
 import type { Topic } from '../topic.js';
 import type { Partition } from './partition.js';
@@ -86,5 +87,28 @@ describe('the search for a time', () => {
 
     expect(await partition.offsetForTimestamp(0)).toEqual({ offset: 15, timestamp: 105 });
     expect(await partition.offsetForTimestamp(110)).toBeNull();
+  });
+
+  it('ends where nobody waits for it any more, however much there is to read', async () => {
+    const time = await publishOutOfOrder(running);
+    const held = holdPage(running);
+    const gone = new AbortController();
+    const search = partition.offsetForTimestamp(time, gone.signal);
+    await held.reached;
+    gone.abort(new Error('gone'));
+    held.release();
+    await expect(search).rejects.toThrow('gone');
+    expect(held.pages).toBe(1);
+  });
+
+  it('ends with its topic', async () => {
+    const time = await publishOutOfOrder(running);
+    const held = holdPage(running);
+    const search = expect(partition.offsetForTimestamp(time)).rejects.toThrowError(coded('TOPIC_STOPPED'));
+    await held.reached;
+    await running.service.stopTopic('orders');
+    held.release();
+    await search;
+    expect(held.pages).toBe(1);
   });
 });

@@ -19,6 +19,8 @@ export interface TimeRange {
   readonly endOffset: number;
   /** No batch is older than the newest one before it by more than this, in milliseconds. */
   readonly disorder: number;
+  /** Called before every read: throws where the search is to end, which may have much to read. */
+  readonly assertWanted: () => void;
 }
 
 /**
@@ -36,11 +38,11 @@ export async function searchTime(
   timestamp: number,
   range: TimeRange,
 ): Promise<OffsetForTimestamp | null> {
-  const { startOffset, endOffset } = range;
+  const { startOffset } = range;
   const near = await lowerBound(reader, timestamp - range.disorder, range);
   if (near === undefined) return null;
   let opened = 0;
-  for await (const batch of batchesFrom(reader, near, endOffset)) {
+  for await (const batch of batchesFrom(reader, near, range)) {
     if (maxTimestampOf(batch) < timestamp) continue;
     if (opened++ === MAX_OPENED) return placeOf(batch, startOffset);
     // Unpacking may take long, and a request may search many partitions: others have their turn in between.
@@ -55,12 +57,13 @@ export async function searchTime(
 async function lowerBound(
   reader: PartitionReader,
   timestamp: number,
-  { startOffset, endOffset }: TimeRange,
+  { startOffset, endOffset, assertWanted }: TimeRange,
 ): Promise<Buffer | undefined> {
   let low = startOffset;
   let high = endOffset;
   let found: Buffer | undefined;
   while (low < high) {
+    assertWanted();
     const middle = Math.floor((low + high) / 2);
     const batch = await reader.at(middle, endOffset);
     if (batch === undefined) high = middle;
@@ -77,11 +80,12 @@ async function lowerBound(
 async function* batchesFrom(
   reader: PartitionReader,
   first: Buffer,
-  endOffset: number,
+  { endOffset, assertWanted }: TimeRange,
 ): AsyncGenerator<Buffer, void, undefined> {
   let batches = [first];
   while (batches.length > 0) {
     yield* batches;
+    assertWanted();
     const next = nextOffsetOf(batches.at(-1)!);
     batches = next < endOffset ? await reader.read(next, PAGE_BYTES, endOffset) : [];
   }

@@ -1,6 +1,6 @@
 import { from, map, take, toArray, lastValueFrom } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Running, startService } from '../__fixtures__/service.js';
+import { holdPage, publishOutOfOrder, type Running, startService } from '../__fixtures__/service.js';
 import { coded, settled } from '../__fixtures__/waiting.js';
 import type { Message } from '../message.js';
 import type { Topic } from '../topic.js';
@@ -81,6 +81,21 @@ describe('a topic as a stream', () => {
     await running.service.stopTopic('orders');
     expect(await ended).toEqual([]);
     expect(() => topic.messages()).toThrowError(coded('TOPIC_STOPPED'));
+  });
+
+  it('is ended by its signal while it looks for its beginning', async () => {
+    await running.stop();
+    running = await startService({ tailCacheBytes: 0 });
+    topic = await running.service.startTopic<number>('orders');
+    const timestamp = await publishOutOfOrder(running);
+    const held = holdPage(running);
+    const end = new AbortController();
+    const ended = all(topic.messages({ from: { timestamp }, signal: end.signal }));
+    await held.reached;
+    end.abort();
+    held.release();
+    expect(await ended).toEqual([]);
+    expect(held.pages).toBe(1);
   });
 
   it('reads no further ahead than a page', async () => {

@@ -41,16 +41,16 @@ export async function* streamMessages<T>(
   { from = 'earliest', live = true, signal }: MessageStreamOptions,
 ): AsyncGenerator<Message<T>, void, undefined> {
   const turn = new Turn();
+  const isAborted = () => signal?.aborted === true;
   let readings: Reading<T>[] = [];
   for (const partition of partitions) {
     const end = live ? Infinity : partition.endOffset;
-    readings.push({
-      partition,
-      end,
-      cursor: new MessageCursor<T>(partition, await offsetOf(partition, from)),
+    const offset = await offsetOf(partition, from, signal).catch((error: unknown) => {
+      if (!isAborted()) throw error;
     });
+    if (offset === undefined) return;
+    readings.push({ partition, end, cursor: new MessageCursor<T>(partition, offset) });
   }
-  const isAborted = () => signal?.aborted === true;
   while (!isAborted()) {
     readings = readings.filter(isOpen);
     if (readings.length === 0) return;
