@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { useOrders, values } from '../__fixtures__/orders.js';
-import { holdWrite } from '../__fixtures__/service.js';
+import { holdPage, holdWrite, publishOutOfOrder } from '../__fixtures__/service.js';
 import { coded, deferred, settled } from '../__fixtures__/waiting.js';
 import { META_TOPIC } from '../meta/meta-store.js';
 
@@ -126,6 +126,26 @@ describe('the group registry', () => {
     await expect(reset).rejects.toThrowError(coded('GROUP_NOT_EMPTY'));
     await settled();
     expect(orders.committed()).toBe(2);
+  });
+
+  it('resets nothing where the topic was made anew while it looked for the offsets', async () => {
+    await orders.running.stop();
+    await orders.boot({ tailCacheBytes: 0 });
+    await orders.publish([null, 0], [null, 1]);
+    await orders.service.startTopic('slow');
+    const timestamp = await publishOutOfOrder(orders.running, 'slow');
+    const { groups } = orders.service;
+    await groups.commitOffsets('g', [{ topic: 'orders', partition: 0, offset: 1 }]);
+    const held = holdPage(orders.running, 'slow:0');
+    const topics = ['orders', 'slow'];
+    const reset = expect(groups.resetOffsets('g', { topics, to: { timestamp } })).rejects.toThrowError(
+      coded('TOPIC_STOPPED'),
+    );
+    await held.reached;
+    await orders.withPartitions(1);
+    held.release();
+    await reset;
+    expect(orders.committed()).toBeNull();
   });
 
   it.each(['reset', 'commit', 'delete'])('has a member that joins wait for a %s', async (what) => {

@@ -4,6 +4,7 @@ import {
   InvalidGroupError,
   OffsetOutOfRangeError,
 } from '../errors.js';
+import type { Partition } from '../partition/partition.js';
 import type { Topic } from '../topic.js';
 import type { TopicPartition } from './assignment.js';
 import { assignedPartitions, subscribedTopics } from './coordinator/assignors.js';
@@ -157,14 +158,15 @@ export class GroupRegistry {
    * Moves the committed offsets of a group without members; returns what was (or with `dryRun` would be) committed.
    * An offset outside of a partition's range becomes the nearest end of it. Whoever joins while it is written waits, and
    * begins at the new offsets; where somebody has joined before, nothing is written.
-   * @throws `GROUP_NOT_FOUND`, `GROUP_NOT_EMPTY`, `TOPIC_NOT_FOUND`, `TOPIC_STOPPED`, `PARTITION_NOT_FOUND`, `INVALID_GROUP`
-   *   for what is no place, or what the store says
+   * @throws `GROUP_NOT_FOUND`, `GROUP_NOT_EMPTY`, `TOPIC_NOT_FOUND`, `TOPIC_STOPPED`, `PARTITION_NOT_FOUND`,
+   *   `PARTITION_UNAVAILABLE`, `INVALID_GROUP` for what is no place, or what the store says
    */
   async resetOffsets(group: string, options: ResetOffsetsOptions): Promise<OffsetCommit[]> {
     this.assertExists(group);
     if (options.dryRun !== true) this.assertEmpty(group);
     const topics = options.topics ?? [...new Set(this.placesOf(group).map(({ topic }) => topic))];
     const commits: OffsetCommit[] = [];
+    const searched: Partition[] = [];
     for (const name of topics) {
       const topic = this.topics.get(name);
       const partitions =
@@ -172,11 +174,16 @@ export class GroupRegistry {
       for (const partition of partitions) {
         const offset = await offsetOf(partition, options.to);
         commits.push({ topic: name, partition: partition.index, offset });
+        searched.push(partition);
       }
     }
     // Members may have joined while the offsets were looked up.
     if (options.dryRun !== true) {
-      await this.coordinator.whileEmpty(group, () => this.offsets.commit(group, commits));
+      await this.coordinator.whileEmpty(group, () => {
+        // A topic may have been made anew under its name meanwhile.
+        for (const partition of searched) partition.assertOpen();
+        return this.offsets.commit(group, commits);
+      });
     }
     return commits;
   }
