@@ -2,8 +2,11 @@ import { lstat, mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type FileSystem, isErrno } from './file-system.js';
 
+/** For the user alone: nobody else comes to what lies below, whatever the umask. */
+export const PRIVATE_MODE = 0o700;
+
 /**
- * Makes `base` and the directories below it that `segments` name.
+ * Makes `base`, for the user alone, and the directories below it that `segments` name.
  *
  * Below `base` no link is followed: it could lead anywhere. (Step by step instead of `mkdir -p`, which does not end
  * on file systems like /proc.)
@@ -25,20 +28,20 @@ export async function makeDirectories(
 
 async function makeBase(fs: FileSystem, path: string): Promise<void> {
   try {
-    if (!(await makeOne(path)) && !(await stat(path)).isDirectory()) throw notADirectory(path);
+    if (!(await makeOne(path, PRIVATE_MODE)) && !(await stat(path)).isDirectory()) throw notADirectory(path);
   } catch (error) {
     const parent = dirname(path);
     if (!isErrno(error, 'ENOENT') || parent === path || (await exists(parent))) throw error;
     await makeBase(fs, parent);
-    await makeOne(path);
+    await makeOne(path, PRIVATE_MODE);
     await fs.syncDirectory(parent);
   }
 }
 
 /** False where the name exists already. */
-async function makeOne(path: string): Promise<boolean> {
+async function makeOne(path: string, mode?: number): Promise<boolean> {
   try {
-    await mkdir(path);
+    await mkdir(path, mode);
     return true;
   } catch (error) {
     if (isErrno(error, 'EEXIST')) return false;

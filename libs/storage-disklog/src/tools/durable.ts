@@ -1,5 +1,6 @@
-import { type FileHandle, lstat, mkdir, open, readdir, rm } from 'node:fs/promises';
+import { chmod, type FileHandle, lstat, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { PRIVATE_MODE } from '../io/directories.js';
 import { nodeFileSystem } from '../io/file-system.js';
 import { type DirectoryLock, lockDirectory } from '../io/lock.js';
 import { TargetNotEmptyError } from './errors.js';
@@ -98,7 +99,7 @@ export class StagedDirectory {
     const lock = lockDirectory(lockOf(path), path);
     try {
       await rm(path, { recursive: true, force: true });
-      await mkdir(path);
+      await mkdir(path, PRIVATE_MODE);
       return new StagedDirectory(path, target, mayReplace, lock, base);
     } catch (error) {
       lock.release();
@@ -109,6 +110,9 @@ export class StagedDirectory {
   /** Gives the directory its name. Returns where the one before it is now, if there was one: under its name and a suffix. */
   async publish(suffix = 'replaced'): Promise<string | undefined> {
     await syncTree(this.path);
+    // Who may read the one before it may read this one.
+    const before = await stat(this.target).catch(() => undefined);
+    if (before?.isDirectory() === true) await chmod(this.path, before.mode & 0o777);
     let replaced: string | undefined;
     if (!(await isMissingOrEmpty(this.target))) {
       if (!this.mayReplace) throw new TargetNotEmptyError(this.target, 'it came to be meanwhile');

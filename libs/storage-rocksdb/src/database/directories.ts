@@ -12,10 +12,10 @@ export async function syncDirectory(directory: string): Promise<void> {
   }
 }
 
-/** Creates a directory and those above it, durably. */
+/** Creates a directory and those above it, durably, and for the user alone: nobody else comes to what lies below. */
 export async function createDirectory(directory: string): Promise<void> {
   const path = resolve(directory);
-  const first = await mkdir(path, { recursive: true });
+  const first = await mkdir(path, { recursive: true, mode: 0o700 });
   if (first === undefined) return;
   for (let at = path; at.length >= first.length; at = dirname(at)) await syncDirectory(dirname(at));
 }
