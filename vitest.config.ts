@@ -11,11 +11,18 @@ const shared = {
   oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
 };
 
+/**
+ * How long `expect.poll` looks out for something. It only guards against hanging: a disk may hold up a sync for seconds,
+ * and other processes the whole test.
+ */
+const expectation = { poll: { timeout: 20_000 } };
+
 const unit = {
   setupFiles: ['test/setup.ts'],
   testTimeout: 30_000,
   // Removing thousands of scratch files can take long on a busy disk.
   hookTimeout: 60_000,
+  expect: expectation,
   // Files share the modules they load, which costs less than half as much as loading them for each.
   isolate: false,
 };
@@ -53,6 +60,7 @@ export default defineConfig({
           setupFiles: ['test/setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          expect: expectation,
         },
       },
     ],

@@ -7,7 +7,7 @@ import { EtsStorageAdapter } from '@genrocks/storage-ets';
 import { RocksDbStorageAdapter } from '@genrocks/storage-rocksdb';
 import { getTopicToken, type Topic, TopicsService } from '@genrocks/topics';
 import { Test, type TestingModule } from '@nestjs/testing';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AppModule, BillingService, type Order, OrdersService } from '../examples/orders.module.js';
 
 /** The same application on every adapter, swapped by dependency injection alone. */
@@ -44,7 +44,7 @@ describe.each([
   it('publishes, and hands every message to its group', async () => {
     const orders = app.get(OrdersService);
     await Promise.all(Array.from({ length: 100 }, () => orders.place({ customer: 'ada', amount: 1 })));
-    await vi.waitFor(() => expect(app.get(BillingService).totals.get('ada')).toBe(100));
+    await expect.poll(() => app.get(BillingService).totals.get('ada')).toBe(100);
   });
 
   it('keeps the order of a key: one partition, growing offsets', async () => {
@@ -61,7 +61,7 @@ describe.each([
 
   it('commits on shutdown what its group has handled', async () => {
     await app.get(OrdersService).place({ customer: 'ada', amount: 42 });
-    await vi.waitFor(() => expect(app.get(BillingService).totals.get('ada')).toBe(42));
+    await expect.poll(() => app.get(BillingService).totals.get('ada')).toBe(42);
     await app.close();
     await start();
     const { groups } = app.get(TopicsService);
@@ -69,9 +69,7 @@ describe.each([
     const place = await app.get(OrdersService).place({ customer: 'ada', amount: 1 });
     expect(place.offset).toBe(persistent ? 1 : 0);
     // The group goes on behind the order it has billed already.
-    await vi.waitFor(() => expect(app.get(BillingService).totals.get('ada')).toBe(1));
-    await vi.waitFor(async () => {
-      expect((await groups.describe('billing')).lag).toBe(0);
-    });
+    await expect.poll(() => app.get(BillingService).totals.get('ada')).toBe(1);
+    await expect.poll(async () => (await groups.describe('billing')).lag).toBe(0);
   });
 });

@@ -10,7 +10,7 @@ import { DiskLogModule } from '@genrocks/storage-disklog';
 import { TopicsModule, TopicsService } from '@genrocks/topics';
 import { TopicsTester, TopicsTestingModule } from '@genrocks/topics/testing';
 import { Test, type TestingModule } from '@nestjs/testing';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Readings } from '../examples/guides/batch.js';
 import { appModule as embedded, Billing, Orders } from '../examples/guides/embed.js';
 import { appModule as forEnvironment } from '../examples/guides/environments.js';
@@ -49,12 +49,12 @@ describe('the guides', () => {
   it('embed: keeps orders on the disk, and bills them once over a restart', async () => {
     const first = await start({ imports: [embedded(directory)] });
     await first.get(Orders).place({ customer: 'ada', amount: 40 });
-    await vi.waitFor(() => expect(first.get(Billing).totals.get('ada')).toBe(40));
+    await expect.poll(() => first.get(Billing).totals.get('ada')).toBe(40);
     await first.close();
     apps.length = 0;
     const second = await start({ imports: [embedded(directory)] });
     await second.get(Orders).place({ customer: 'ada', amount: 2 });
-    await vi.waitFor(() => expect(second.get(Billing).totals.get('ada')).toBe(2));
+    await expect.poll(() => second.get(Billing).totals.get('ada')).toBe(2);
   });
 
   it('embed: the program runs as it stands', async () => {
@@ -184,7 +184,7 @@ describe('the guides', () => {
   it('standalone: the broker takes over the directory, and a Kafka client the group', async () => {
     const before = await start({ imports: [embedded(directory)] });
     await before.get(Orders).place({ customer: 'ada', amount: 40 });
-    await vi.waitFor(() => expect(before.get(Billing).totals.get('ada')).toBe(40));
+    await expect.poll(() => before.get(Billing).totals.get('ada')).toBe(40);
     await before.close();
     apps.length = 0;
     const broker = await CliBench.start({
@@ -195,7 +195,7 @@ describe('the guides', () => {
     apps.push(broker);
     await after.get(standalone.Orders).place({ customer: 'ada', amount: 2 });
     const { totals } = after.get(standalone.Billing);
-    await vi.waitFor(() => expect(totals.get('ada')).toBe(2), { timeout: 20_000 });
+    await expect.poll(() => totals.get('ada')).toBe(2);
   });
 
   const blocks = guides.flatMap((guide) =>

@@ -25,7 +25,7 @@ describe('a client that sends with acks=0 and ends at once loses nothing:', () =
 
   const arrives = async () => {
     const partition = running.topics.topic('t').partition(0);
-    await expect.poll(() => partition.endOffset, { timeout: 10_000 }).toBe(COUNT);
+    await expect.poll(() => partition.endOffset).toBe(COUNT);
     const { messages } = await partition.readMessages({ offset: 0, limit: COUNT });
     expect(messages.map(({ valueBytes }) => valueBytes!.toString())).toEqual(values);
   };

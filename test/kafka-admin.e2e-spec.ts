@@ -171,7 +171,7 @@ describe('three virtual brokers', () => {
       await consumer.subscribe({ topic: 't', fromBeginning: true });
       const seen = new Set<string>();
       await consumer.run({ eachMessage: async ({ message }) => void seen.add(message.value!.toString()) });
-      await expect.poll(() => seen.size, { timeout: 10_000 }).toBe(60);
+      await expect.poll(() => seen.size).toBe(60);
       await consumer.disconnect();
     }
     const { groups } = await admin.listGroups();

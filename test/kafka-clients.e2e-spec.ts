@@ -101,7 +101,7 @@ describe('NestJS Transport.KAFKA', () => {
     await client.connect();
     expect(await firstValueFrom(client.send<unknown>('sum', [1, 2, 3]))).toEqual({ total: 6 });
     await firstValueFrom(client.emit('order.placed', { id: 7 }));
-    await expect.poll(() => Shop.heard, { timeout: 10_000 }).toEqual([{ id: 7 }]);
+    await expect.poll(() => Shop.heard).toEqual([{ id: 7 }]);
     await client.close();
     await server.close();
   });

@@ -49,7 +49,7 @@ describe.skipIf(process.platform === 'win32')('a broker whose process was frozen
 
   it('longer than their sessions expels no members, and has them join no new generation', async () => {
     const joins = [await join(), await join()];
-    await expect.poll(isStable, { timeout: 10_000 }).toBe(true);
+    await expect.poll(isStable).toBe(true);
     await expect.poll(() => joins.every((count) => count() > 0)).toBe(true);
     const before = joins.map((count) => count());
 

@@ -43,7 +43,7 @@ describe('kafkajs consumer groups', () => {
     running = await startKafka({ logDir: directory.path });
     await publish('orders', 50);
     const seen: string[] = [];
-    const until = async (count: number) => expect.poll(() => seen.length, { timeout: 10_000 }).toBe(count);
+    const until = async (count: number) => expect.poll(() => seen.length).toBe(count);
     const first = await consume('billing', 'orders', ({ value }) => seen.push(value!.toString()));
     await until(50);
     await first.disconnect();
@@ -71,15 +71,15 @@ describe('kafkajs consumer groups', () => {
     const admin = running.kafka.admin();
     await admin.connect();
     const group = async () => (await admin.describeGroups(['g'])).groups[0]!;
-    await expect.poll(async () => (await group()).members.length, { timeout: 10_000 }).toBe(2);
-    await expect.poll(async () => (await group()).state, { timeout: 10_000 }).toBe('Stable');
+    await expect.poll(async () => (await group()).members.length).toBe(2);
+    await expect.poll(async () => (await group()).state).toBe('Stable');
     await publish('t', 100);
-    await expect.poll(() => seen.size, { timeout: 10_000 }).toBe(100);
+    await expect.poll(() => seen.size).toBe(100);
     expect([...owners.values()].map((names) => names.size)).toEqual([1, 1, 1, 1]);
     expect(new Set([...owners.values()].flatMap((names) => [...names]))).toEqual(new Set(['a', 'b']));
     await a.disconnect();
     await publish('t', 100, 100);
-    await expect.poll(() => seen.size, { timeout: 10_000 }).toBe(200);
+    await expect.poll(() => seen.size).toBe(200);
     expect((await group()).members).toHaveLength(1);
     await admin.disconnect();
   });

@@ -100,9 +100,7 @@ describe('NestJS Transport.KAFKA', () => {
     for (const id of numbers)
       await firstValueFrom(client.emit('order.placed', { key: `k${id}`, value: { id } }));
     await expect
-      .poll(() => (valuesOf('order.placed') as { id: number }[]).map(({ id }) => id).sort((a, b) => a - b), {
-        timeout: 15_000,
-      })
+      .poll(() => (valuesOf('order.placed') as { id: number }[]).map(({ id }) => id).sort((a, b) => a - b))
       .toEqual(numbers);
     expect(new Set(heard.map(({ by }) => by))).toEqual(new Set([0, 1]));
   });
@@ -125,7 +123,7 @@ describe('NestJS Transport.KAFKA', () => {
     for (const topic of ['audit.login', 'audit.logout', 'auditor']) {
       await running.topics.publish(topic, { value: { topic } });
     }
-    await expect.poll(() => heard.length, { timeout: 15_000 }).toBe(2);
+    await expect.poll(() => heard.length).toBe(2);
     expect(valuesOf('audit.login')).toEqual([{ topic: 'audit.login' }]);
     expect(valuesOf('audit.logout')).toEqual([{ topic: 'audit.logout' }]);
   });
@@ -147,17 +145,17 @@ describe('NestJS Transport.KAFKA', () => {
         );
       }
     })();
-    await expect.poll(() => acknowledged.length, { timeout: 15_000 }).toBeGreaterThan(50);
+    await expect.poll(() => acknowledged.length).toBeGreaterThan(50);
     await running.stop();
     running = await startKafka({ logDir: directory.path, topics, kafka: { port } });
     const before = acknowledged.length;
-    await expect.poll(() => acknowledged.length, { timeout: 15_000 }).toBeGreaterThan(before + 50);
+    await expect.poll(() => acknowledged.length).toBeGreaterThan(before + 50);
     isEnding = true;
     await load;
     const missing = () => {
       const ids = new Set((valuesOf('order.placed') as { id: number }[]).map(({ id }) => id));
       return acknowledged.filter((id) => !ids.has(id));
     };
-    await expect.poll(missing, { timeout: 20_000 }).toEqual([]);
+    await expect.poll(missing).toEqual([]);
   });
 });

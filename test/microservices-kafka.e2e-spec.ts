@@ -7,7 +7,7 @@ import { TopicsModule, TopicsService } from '@genrocks/topics';
 import { GenRocksContext, GenRocksServer, GenRocksTransportModule } from '@genrocks/topics/microservices';
 import { logLevel } from 'kafkajs';
 import { firstValueFrom, lastValueFrom, type Observable, of, toArray } from 'rxjs';
-import { afterEach, expect, it, vi } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 
 const events: unknown[] = [];
 
@@ -65,7 +65,7 @@ it('answers a ClientKafka of Nest in another process, through the Kafka listener
     message: 'Internal server error',
   });
   await firstValueFrom(remote.emit('sold', { key: 'ada', value: { item: 'tea' } }));
-  await vi.waitFor(() => expect(events).toEqual([[{ item: 'tea' }, 'ada']]));
+  await expect.poll(() => events).toEqual([[{ item: 'tea' }, 'ada']]);
   // First: without its broker kafkajs takes its time to close.
   await remote.close();
   remote = undefined;

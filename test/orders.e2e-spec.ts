@@ -1,7 +1,7 @@
 import { StorageAdapter } from '@genrocks/storage';
 import { EtsStorageAdapter } from '@genrocks/storage-ets';
 import { Test, type TestingModule } from '@nestjs/testing';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { AppModule, BillingService, OrdersService } from '../examples/orders.module.js';
 
 let app: TestingModule;
@@ -19,5 +19,5 @@ afterEach(() => app.close());
 it('bills what was ordered', async () => {
   const { offset } = await app.get(OrdersService).place({ customer: 'ada', amount: 42 });
   expect(offset).toBe(0);
-  await vi.waitFor(() => expect(app.get(BillingService).totals.get('ada')).toBe(42));
+  await expect.poll(() => app.get(BillingService).totals.get('ada')).toBe(42);
 });

@@ -76,8 +76,7 @@ describe('a @Subscribe handler and a kafkajs consumer in one group', () => {
     await running.topics.publishBatch(TOPIC, messages);
   }
 
-  const until = (count: number) =>
-    expect.poll(() => deliveries.count(), { timeout: 15_000, interval: 20 }).toBe(count);
+  const until = (count: number) => expect.poll(() => deliveries.count(), { interval: 20 }).toBe(count);
   const members = async () => (await running.topics.groups.describe(GROUP)).members;
 
   function expectOrderPerKey(handed: readonly string[]): void {
@@ -137,7 +136,7 @@ describe('a @Subscribe handler and a kafkajs consumer in one group', () => {
     await client.kill();
     await publish(240);
     await until(480);
-    await expect.poll(async () => (await members()).length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(async () => (await members()).length).toBe(1);
     expectOrderPerKey(deliveries.byHandler);
   });
 

@@ -1,7 +1,7 @@
 import { readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StoreEvent } from '@genrocks/storage';
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import {
   asText,
   logEntries,
@@ -191,7 +191,7 @@ describe('the key index of left files', () => {
       const store = await adapter.open('t', 0, { onEvent: (event) => events.push(event) });
       // One that is there is looked at behind the opening.
       const indexed = () => events.filter(({ type }) => type === 'indexed');
-      await vi.waitFor(() => expect(indexed()).toHaveLength(1), { timeout: 20_000 });
+      await expect.poll(() => indexed()).toHaveLength(1);
       expect(await scanText(store)).toEqual(expected);
       await adapter.close();
       expect((await readFile(index(logDir))).equals(bytes)).toBe(true);

@@ -5,7 +5,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { EtsModule } from '@genrocks/storage-ets';
 import { firstValueFrom, lastValueFrom, take, toArray } from 'rxjs';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { twoAdapters } from './__fixtures__/readme/adapters.js';
 import { AppModule, Billing, Orders } from './__fixtures__/readme/embed.js';
 import { OrdersController, Shop, ShopModule } from './__fixtures__/readme/microservices.js';
@@ -39,7 +39,7 @@ describe('the README', () => {
     const app = await Test.createTestingModule({ imports: [AppModule] }).compile();
     await app.init();
     expect(await app.get(Orders).place({ id: 1, total: 30 })).toBe(0);
-    await vi.waitFor(() => expect(app.get(Billing).billed).toEqual([30]));
+    await expect.poll(() => app.get(Billing).billed).toEqual([30]);
     await app.close();
   });
 

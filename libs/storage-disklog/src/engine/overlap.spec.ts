@@ -97,18 +97,18 @@ const outcome = (promise: Promise<unknown>) =>
 async function overlapped(): Promise<{ first: Promise<string>; second: Promise<string> }> {
   files.isHolding = true;
   const a = batch('a');
-  await vi.waitFor(() => expect(files.held).toHaveLength(1));
+  await expect.poll(() => files.held).toHaveLength(1);
   // Would go beside it, were the second handle open; it is opened for the next time.
   const c = batch('c');
-  await vi.waitFor(() => expect(files.handles).toBe(2));
+  await expect.poll(() => files.handles).toBe(2);
   await files.held.pop()!.make();
-  await vi.waitFor(() => expect(files.held).toHaveLength(1));
+  await expect.poll(() => files.held).toHaveLength(1);
   await files.held.pop()!.make();
   await Promise.all([a, c]);
   const first = outcome(batch('first'));
-  await vi.waitFor(() => expect(files.held).toHaveLength(1));
+  await expect.poll(() => files.held).toHaveLength(1);
   const second = outcome(batch('second'));
-  await vi.waitFor(() => expect(files.held).toHaveLength(2));
+  await expect.poll(() => files.held).toHaveLength(2);
   files.isHolding = false;
   return { first, second };
 }
@@ -198,7 +198,7 @@ describe('two groups on their way at once', () => {
     await b!.make();
     a!.fail('ENOSPC');
     expect([await first, await second]).toEqual(['NO_SPACE', 'NO_SPACE']);
-    await vi.waitFor(() => expect(files.held).toHaveLength(2));
+    await expect.poll(() => files.held).toHaveLength(2);
     await files.held[1]!.make();
     const state = await afterKill();
     expect([state.has('c'), state.has('full'), state.has('behind')]).toEqual([true, false, false]);
@@ -234,11 +234,11 @@ it('one group goes after the other where the second handle cannot be had', async
   files.isOut = true;
   files.isHolding = true;
   const first = outcome(batch('first'));
-  await vi.waitFor(() => expect(files.held).toHaveLength(1));
+  await expect.poll(() => files.held).toHaveLength(1);
   const second = outcome(batch('second'));
   const third = outcome(batch('third'));
   await files.held[0]!.make();
-  await vi.waitFor(() => expect(files.held).toHaveLength(2));
+  await expect.poll(() => files.held).toHaveLength(2);
   await files.held[1]!.make();
   expect(await Promise.all([first, second, third])).toEqual(['ok', 'ok', 'ok']);
 });

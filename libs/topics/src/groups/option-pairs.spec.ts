@@ -143,9 +143,7 @@ class Ledger {
 
   async drained(): Promise<void> {
     const { service } = this.running;
-    await expect
-      .poll(async () => (await service.groups.describe('g')).lag, { timeout: 20_000, interval: 2 })
-      .toBe(0);
+    await expect.poll(async () => (await service.groups.describe('g')).lag, { interval: 2 }).toBe(0);
   }
 
   async deadLetters(): Promise<number[]> {

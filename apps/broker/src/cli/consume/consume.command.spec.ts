@@ -228,10 +228,10 @@ describe('genrocks consume', () => {
       signal: stop.signal,
     });
     const seen = async () => numbers(await readFile(path, 'utf8').catch(() => ''));
-    await expect.poll(seen, { timeout: 20_000 }).toEqual([0, 1]);
+    await expect.poll(seen).toEqual([0, 1]);
     await add(topic, 2, 5);
-    await expect.poll(seen, { timeout: 20_000 }).toEqual(upTo(5));
-    await expect.poll(async () => (await topics.groups.describe('live')).lag, { timeout: 20_000 }).toBe(0);
+    await expect.poll(seen).toEqual(upTo(5));
+    await expect.poll(async () => (await topics.groups.describe('live')).lag).toBe(0);
     stop.abort();
     expect((await running).code).toBe(0);
     expect(await seen()).toEqual(upTo(5));
