@@ -86,3 +86,18 @@ it('nobody waits for a merge that fails, nor for one that is no longer wanted', 
   await closing.puts;
   await closed;
 });
+
+it('nobody waits for the compaction of a first segment, which waits for its turn behind them', async () => {
+  const logDir = await scratch.directory();
+  const adapter = new DiskLogStorageAdapter(
+    { logDir, logType: 'compact', maxNoBytes: SEGMENT },
+    fastFileSystem,
+  );
+  const store = await adapter.open('t', 0);
+  await store.put('first', VALUE);
+  const compaction = store.optimize();
+  await Promise.all(Array.from({ length: 300 }, (_, i) => store.put(`k${i}`, VALUE)));
+  await compaction;
+  expect(Object.keys(await scanText(store))).toHaveLength(301);
+  await adapter.close();
+});

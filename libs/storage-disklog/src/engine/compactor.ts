@@ -50,11 +50,11 @@ export class Compactor {
   }
 
   /**
-   * Writers outrun the compaction that is under way, and had better wait for it, or the log would grow without bound. For
-   * one that fails nobody waits: the log grows then.
+   * Writers outrun the merge that is under way, and had better wait for it, or the log would grow without bound. For
+   * one that fails nobody waits: the log grows then. Nor for the compaction of one file, which takes its turn among them.
    */
   get isOutrun(): boolean {
-    if (this.running === undefined || this.isStopped || this.hasFailed) return false;
+    if (this.merging === undefined || this.isStopped || this.hasFailed) return false;
     return this.log.segments?.isOutrun(this.options.segmentBytes) === true;
   }
 
