@@ -71,18 +71,21 @@ export async function currentList(
 ): Promise<readonly SegmentRecord[] | undefined> {
   const list = bytes === undefined ? undefined : readSegmentList(bytes);
   if (list === undefined) return undefined;
-  const named = new Set(list.map(({ number }) => number));
+  const named = new Set(numbersOf(list));
   const unnamed = numbers.filter((number) => !named.has(number));
   const others = await findSegmentOrder(fs, names, unnamed, format);
   const newest = Math.max(0, ...others.map(({ lastSequence }) => lastSequence));
   // Nearly always, and without a look at those it names.
   if (newest === 0) return list;
   // What it says of those that are there may be of a time before a truncation.
-  const order = await findSegmentOrder(fs, names, [...named], format);
+  const left = list.slice(0, -1);
+  const order = await findSegmentOrder(fs, names, numbersOf(left), format);
   const found = new Map(order.map(({ number, lastSequence }) => [number, lastSequence]));
-  if (list.some(({ number, lastSequence }) => (found.get(number) ?? lastSequence) >= newest)) return list;
+  if (left.some(({ number, lastSequence }) => (found.get(number) ?? lastSequence) >= newest)) return list;
+  const [current] = await findSegmentOrder(fs, names, numbersOf(list.slice(-1)), format);
+  if (current === undefined) return undefined;
   // Merging drops items, the newest of those that were left too: beside an empty current file they tell nothing.
-  return found.get(list.at(-1)!.number) === 0 ? list : undefined;
+  return current.lastSequence === 0 || current.lastSequence >= newest ? list : undefined;
 }
 
 async function settle(
@@ -96,9 +99,12 @@ async function settle(
     list.map(async (record) => ({ ...record, size: await sizeOf(fs, names, record) })),
   );
   await check(list.at(-1)!.number);
-  const kept = list.map(({ number }) => number);
-  await removeOthers(fs, names, found, kept);
+  await removeOthers(fs, names, found, numbersOf(list));
   return segments;
+}
+
+function numbersOf(list: readonly SegmentRecord[]): number[] {
+  return list.map(({ number }) => number);
 }
 
 async function filesIn(fs: FileSystem, names: LogNames): Promise<readonly string[]> {
