@@ -1,8 +1,10 @@
 import { createInterface } from 'node:readline';
+import { InvalidArgumentError } from '@genrocks/storage';
 import { Inject } from '@nestjs/common';
 import { scramCredential, type ScramHash } from '@genrocks/kafka/config';
 import { Command, CommandRunner, Option } from 'nest-commander';
 import { EXIT } from './exit-codes.js';
+import { run } from './output.js';
 import { Terminal } from './terminal.js';
 
 interface ScramOptions {
@@ -45,15 +47,17 @@ export class ScramCommand extends CommandRunner {
   }
 
   override async run(_arguments: string[], { mechanism, iterations }: ScramOptions): Promise<void> {
-    const { stdin, stdout, isWatched } = this.terminal;
-    if (isWatched) this.terminal.note('the password, then Enter (it is shown; better pipe it in):');
-    const password = await firstLine(stdin);
-    if (password === '') {
-      this.terminal.note('no password on standard input');
-      this.terminal.exitCode = EXIT.failed;
-      return;
-    }
-    stdout.write(`${await scramCredential(password, { hash: mechanism, iterations })}\n`);
+    const { terminal } = this;
+    await run(
+      async (out) => {
+        if (terminal.isWatched) terminal.note('the password, then Enter (it is shown; better pipe it in):');
+        const password = await firstLine(terminal.stdin);
+        if (password === '') throw new InvalidArgumentError('no password on standard input');
+        await out.line(await scramCredential(password, { hash: mechanism, iterations }));
+        return EXIT.ok;
+      },
+      { terminal },
+    );
   }
 }
 
