@@ -83,6 +83,21 @@ describe('the fine print of', () => {
     expect(await ask(9, -6)).toEqual(refused);
   });
 
+  it('ListOffsets: a search for a time ends with the connection of its client', async () => {
+    const partition = embedded.topics.topic('t').partition(0);
+    const begun = new Promise<AbortSignal>((resolve) => {
+      partition.offsetForTimestamp = (_time, signal) => {
+        resolve(signal!);
+        return new Promise((found) => signal!.addEventListener('abort', () => found(null)));
+      };
+    });
+    const topics = [{ name: 't', partitions: [{ index: 0, timestamp: 5 }] }];
+    client.call(listOffsets, 1, { topics }).catch(() => {});
+    const signal = await begun;
+    client.end();
+    await expect.poll(() => signal.aborted).toBe(true);
+  });
+
   it.each([10, 11, 12])('Metadata %i: a UUID of no topic has no name', async (version) => {
     const { topics } = await client.call(metadata, version, {
       topics: [{ topicId: NOBODYS_ID, name: null }],
