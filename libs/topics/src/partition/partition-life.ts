@@ -1,5 +1,5 @@
-import type { PartitionStore } from '@genrocks/storage';
-import { PartitionUnavailableError, TopicStoppedError } from '../errors.js';
+import { isGenRocksError, type PartitionStore } from '@genrocks/storage';
+import { messageOf, PartitionUnavailableError, TopicStoppedError } from '../errors.js';
 import type { PartitionAppender } from './partition-appender.js';
 import type { PartitionReader } from './partition-reader.js';
 import type { PartitionState } from './read.types.js';
@@ -28,8 +28,10 @@ export class PartitionLife {
   }
 
   /** Why the store could not be opened. */
-  get failure(): unknown {
-    return this.cause;
+  get error(): { code: string; message: string } | undefined {
+    const { cause } = this;
+    if (cause === undefined) return undefined;
+    return { code: isGenRocksError(cause) ? cause.code : 'UNKNOWN', message: messageOf(cause) };
   }
 
   /** Whatever state it is in: undefined where nothing was ever opened, still there after the end. */

@@ -1,6 +1,4 @@
 import type { LogEntry, PartitionStore, ReadLogOptions } from '@genrocks/storage';
-import { isGenRocksError } from '@genrocks/storage';
-import { messageOf } from '../errors.js';
 import type { Message } from '../message.js';
 import type { RecordInput } from '../records/batch-writer.js';
 import { CheckedCodec } from '../schema/checked-codec.js';
@@ -162,13 +160,8 @@ export class Partition {
    * @throws `OFFSET_OUT_OF_RANGE`, `CORRUPT_BATCH`, `UNSUPPORTED_COMPRESSION`, `TOPIC_STOPPED`, or what the store says
    */
   async readMessages<T = unknown>(options: ReadMessagesOptions): Promise<ReadMessagesResult<T>> {
-    const { offset, limit = DEFAULT_LIMIT, maxBytes, waitMs, signal } = options;
-    const { batches, nextOffset, endOffset, startOffset } = await this.readBatches({
-      offset,
-      ...(maxBytes === undefined ? {} : { maxBytes }),
-      ...(waitMs === undefined ? {} : { waitMs }),
-      ...(signal === undefined ? {} : { signal }),
-    });
+    const { offset, limit = DEFAULT_LIMIT } = options;
+    const { batches, nextOffset, endOffset, startOffset } = await this.readBatches(options);
     const messages: Message<T>[] = [];
     for (const batch of batches) {
       const next = this.decoder.decode(batch, offset, limit, messages);
@@ -279,11 +272,9 @@ export class Partition {
   /** Its offsets and state, from memory. */
   describe(): PartitionDescription {
     const { index: partition, state, startOffset, endOffset } = this;
-    const { failure } = this.life;
+    const { error } = this.life;
     const description = { partition, state, startOffset, endOffset };
-    if (failure === undefined) return description;
-    const code = isGenRocksError(failure) ? failure.code : 'UNKNOWN';
-    return { ...description, error: { code, message: messageOf(failure) } };
+    return error === undefined ? description : { ...description, error };
   }
 
   /** What {@link describe} tells, counters since it was opened, and what its store says. */
