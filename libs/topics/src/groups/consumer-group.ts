@@ -113,7 +113,7 @@ export class ConsumerGroup {
     return [...new Set([...topics, ...matching])];
   }
 
-  /** Of this member. */
+  /** Whether this member waits for the bootstrap, runs, drains, or has left its group. */
   get state(): ConsumerGroupState {
     return this.currentState;
   }

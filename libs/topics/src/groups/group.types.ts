@@ -35,7 +35,7 @@ export interface GroupPartitionStats {
 export interface ConsumerGroupStats {
   /** Name of the group. */
   readonly group: string;
-  /** Of this member. */
+  /** Whether this member waits for the bootstrap, runs, drains, or has left its group. */
   readonly state: ConsumerGroupState;
   /** Messages that were read for the handler. */
   readonly received: number;
@@ -60,7 +60,7 @@ export type GroupState = 'empty' | 'rebalancing' | 'stable';
 export interface GroupSummary {
   /** Its name. */
   readonly group: string;
-  /** What it does now. */
+  /** Whether it has members, and whether all of them have their share. */
   readonly state: GroupState;
   /** How many members it has. */
   readonly members: number;

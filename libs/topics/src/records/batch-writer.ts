@@ -8,7 +8,7 @@ export interface RecordInput {
   readonly key: Uint8Array | null;
   /** Null for a tombstone. */
   readonly value: Uint8Array | null;
-  /** In their order. */
+  /** Written in this order; names may come more than once. */
   readonly headers: readonly RecordHeaderInput[];
   /** Milliseconds since 1970. */
   readonly timestamp: number;

@@ -56,7 +56,7 @@ export class MemoryAdapter extends StorageAdapter {
   writes = 0;
   /** Reads so far. */
   reads = 0;
-  /** Was it closed? */
+  /** True after `close`, which closes the stores too. */
   closed = false;
 
   constructor(readonly disk: MemoryDisk = new Map()) {

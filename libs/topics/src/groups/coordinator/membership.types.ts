@@ -51,7 +51,7 @@ export interface JoinRequest {
   readonly canSkipAssignment: boolean;
   /** As the first of its group, how long its round is kept open for others, in milliseconds. Default 0. */
   readonly initialDelayMs?: number;
-  /** A member inside of this process. */
+  /** Of a member inside this process: what is told of rounds in place of answers to heartbeats. */
   readonly local?: LocalMember;
 }
 
@@ -151,6 +151,6 @@ export interface MembershipView {
   readonly protocolType: string;
   /** '' while none is agreed on. */
   readonly protocolName: string;
-  /** Those that are known now. */
+  /** In the order they came; static ones that are away as long as their place is kept. */
   readonly members: readonly MemberView[];
 }
