@@ -159,7 +159,7 @@ export class TopicManager {
   /** Adds partitions; there are `total` of them then, unless it is a dry run. */
   addPartitions(name: string, total: number, { dryRun = false }: DryRunOptions = {}): Promise<Topic> {
     return this.mutex.run(name, async () => {
-      const managed = this.managed(name);
+      const managed = this.existing(name);
       const { topic, record } = managed;
       const grown = this.shapes.grow(record, total);
       if (total === record.partitions || dryRun) return topic;
@@ -177,7 +177,7 @@ export class TopicManager {
     { dryRun = false }: DryRunOptions = {},
   ): Promise<Topic> {
     return this.mutex.run(name, async () => {
-      const managed = this.managed(name);
+      const managed = this.existing(name);
       const { topic, record } = managed;
       const altered = this.shapes.alterStorage(record, settings);
       if (dryRun || JSON.stringify(altered.settings) === JSON.stringify(record.settings)) return topic;
@@ -188,7 +188,7 @@ export class TopicManager {
 
   stop(name: string): Promise<void> {
     return this.mutex.run(name, async () => {
-      const managed = this.managed(name);
+      const managed = this.existing(name);
       if (managed.record.state === 'stopped') return;
       await this.transitions.save(managed, { ...managed.record, state: 'stopped' });
       await this.transitions.close(managed, 'stopped');
@@ -222,6 +222,13 @@ export class TopicManager {
       topic.detach('deleted', this.transitions.factsOf(record));
       this.events.send('deletion-unfinished', { topic: record.name, id: record.id, error });
     }
+  }
+
+  /** What is deleted in part can only be deleted to its end. */
+  private existing(name: string): ManagedTopic {
+    const managed = this.managed(name);
+    if (managed.record.state === 'deleting') throw new TopicNotFoundError(name);
+    return managed;
   }
 
   private managed(name: string): ManagedTopic {

@@ -160,6 +160,30 @@ describe('topics', () => {
     expect((await fresh.publish({ value: 1 })).offset).toBe(0);
   });
 
+  it('of which a part is deleted come back by no other way than being made anew', async () => {
+    const { service, adapter } = await start();
+    const topic = await service.startTopic('orders', { partitions: 2 });
+    await topic.publishBatch([0, 1].map((partition) => ({ value: 1, partition })));
+    const { id } = topic;
+    const destroy = adapter.destroy.bind(adapter);
+    adapter.destroy = async (name, partition) => {
+      if (partition === 1) throw new StorageIoError('no');
+      return destroy(name, partition);
+    };
+    await expect(service.deleteTopic('orders')).rejects.toThrowError(coded('IO_ERROR'));
+    adapter.destroy = destroy;
+    for (const change of [
+      () => service.stopTopic('orders'),
+      () => service.alterStorage('orders', { maxBytes: 1 }),
+      () => service.addPartitions('orders', 3),
+    ]) {
+      await expect(change()).rejects.toThrowError(coded('TOPIC_NOT_FOUND'));
+    }
+    const fresh = await service.startTopic('orders', { partitions: 2 });
+    expect(fresh.id).not.toBe(id);
+    expect(fresh.partition(1).endOffset).toBe(0);
+  });
+
   it('that cannot be opened leave nothing behind', async () => {
     const { service, adapter } = await start();
     const open = adapter.open.bind(adapter);
