@@ -80,6 +80,12 @@ export class GroupQueue {
     if (this.waiting.shift() === this.gathering) this.gathering = undefined;
   }
 
+  /** Takes out a group that is refused; what was put before it meanwhile stays. */
+  refuse(group: Group): void {
+    this.waiting.splice(this.waiting.indexOf(group), 1);
+    if (group === this.gathering) this.gathering = undefined;
+  }
+
   /** After a failure or a task nothing stands where it was planned; groups are sealed again when they are written. */
   replan(next: Omit<Place, 'synced'>): void {
     this.next = { ...next };

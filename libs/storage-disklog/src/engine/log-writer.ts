@@ -199,7 +199,7 @@ export class LogWriter {
     } catch (error) {
       if (next instanceof Group) {
         // It has not got as far as a file.
-        this.queue.take();
+        this.queue.refuse(next);
         next.settle(this.failure.explain(error, { nothingStored: true }));
       } else next.settle(this.explain(error));
       this.replan();
