@@ -110,6 +110,10 @@ describe('batches of clients of a broker that is killed again and again', () => 
       let killed = false;
       let left = 5 + Math.floor(Math.random() * 40);
       await overHttp(batchOf(`first-${run}`, [0, 1, 2], () => 1));
+      // The others may use the time up before one more comes over Kafka.
+      const first = batchOf(`kafka-${run}-first`, [0, 1, 2], () => 1);
+      await overKafka(first);
+      ledger.acknowledged.set(`kafka-${run}-first`, first.length);
       const publish = async (name: string, send: typeof overHttp) => {
         for (let i = 0; !killed; i++) {
           const places = Array.from({ length: 1 + Math.floor(Math.random() * 60) }, (_, n) => n % PARTITIONS);
