@@ -1,6 +1,5 @@
-import { InvalidConfigError } from '@genrocks/storage';
 import { didYouMean, readEnv, toSnakeCase } from '@genrocks/storage/config';
-import { describeYamlError, yaml } from './yaml.js';
+import { parseYaml } from './yaml.js';
 
 /** The environment variable of every key, by the key's dotted path in camelCase. */
 export const ENVIRONMENT: Readonly<Record<string, string>> = {
@@ -103,7 +102,8 @@ export function overrideFromEnvironment(tree: OptionTree, env: Environment): Rec
     setPath(
       tree,
       path.split('.').map(toSnakeCase),
-      LISTS.has(path) ? parseList(ENVIRONMENT[path]!, text) : text,
+      // A list in YAML, JSON included. Validation refuses what is none.
+      LISTS.has(path) ? parseYaml(ENVIRONMENT[path]!, text) : text,
     );
   }
   return names;
@@ -151,13 +151,4 @@ function setPath(tree: OptionTree, keys: readonly string[], value: unknown): voi
     group = group[key] as OptionTree;
   }
   group[keys.at(-1)!] = value;
-}
-
-/** A list in YAML, JSON included. Validation refuses what is none. */
-function parseList(name: string, text: string): unknown {
-  try {
-    return yaml().parse(text) as unknown;
-  } catch (error) {
-    throw new InvalidConfigError([describeYamlError(name, error)]);
-  }
 }

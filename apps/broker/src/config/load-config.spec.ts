@@ -146,6 +146,7 @@ describe('loadConfig', () => {
     expect(problems(undefined, { GENROCKS_TOPICS: 'orders' })).toHaveLength(1);
     expect(problems(undefined, { GENROCKS_TOPICS: '[{' })).toEqual([
       expect.stringMatching(/^GENROCKS_TOPICS:1:3: not valid YAML: .*end with a }$/),
+      expect.stringMatching(/^GENROCKS_TOPICS:1:3: not valid YAML: .*end with a ]$/),
     ]);
     const bomb = `[&a [x], ${'*a, '.repeat(200)}]`;
     expect(problems(undefined, { GENROCKS_TOPICS: bomb })).toEqual([
@@ -194,6 +195,19 @@ describe('loadConfig', () => {
       'topics[0].name: "__genrocks" is not allowed; names that start with "__" are reserved',
     ]);
   });
+
+  it.each(['*hush', '!hush x', '"hush\\q"', '@hush'])(
+    'refuses a password that reads %s, and tells none',
+    (password) => {
+      const users = `[{ name: ada, password: ${password} }]`;
+      const found = [
+        ...problems(`kafka: { users: ${users} }`),
+        ...problems(undefined, { GENROCKS_KAFKA_USERS: users }),
+      ];
+      expect(found).toHaveLength(2);
+      expect(found.join()).not.toContain('hush');
+    },
+  );
 
   it('says what is wrong with a file', () => {
     const aliases = ['a: &a [x, x, x, x, x, x, x, x, x, x]', ...'bcdefg'].map((name, i) => {

@@ -10,7 +10,7 @@ import {
   withoutServiceLinks,
 } from './environment.js';
 import { pathReason } from '../path-reasons.js';
-import { describeYamlError, yaml } from './yaml.js';
+import { parseYaml } from './yaml.js';
 
 /** Read from the working directory when it is there and nothing else is asked for. */
 export const DEFAULT_CONFIG_FILE = 'genrocks.yaml';
@@ -65,24 +65,12 @@ function readConfigFile(file: string, required: boolean): string | undefined {
 }
 
 function parseConfigFile(file: string, text: string): OptionTree {
-  const document = yaml().parseDocument(text);
-  if (document.errors.length > 0) {
-    throw new InvalidConfigError(document.errors.map((error) => describeYamlError(file, error)));
-  }
-  const tree = treeOf(document, file);
+  const tree = parseYaml(file, text);
   if (tree === null || tree === undefined) return {};
   if (typeof tree === 'object' && !Array.isArray(tree)) return tree as OptionTree;
   throw new InvalidConfigError([
     `${file}: the file must hold a group of options such as "http:" and "storage:"`,
   ]);
-}
-
-function treeOf(document: { toJS(): unknown }, file: string): unknown {
-  try {
-    return document.toJS();
-  } catch (error) {
-    throw new InvalidConfigError([describeYamlError(file, error)]);
-  }
 }
 
 function nonEmpty(text: string | undefined): string | undefined {
