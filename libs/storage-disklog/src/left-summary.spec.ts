@@ -116,6 +116,19 @@ describe.each(['internal', 'external'] as const)('the summary of left files, for
     });
   });
 
+  it('does not count where the file system keeps times in whole seconds', async () => {
+    const fs: FileSystem = {
+      ...nodeFileSystem,
+      stampSync(path) {
+        const { changed, modified, ...stamp } = nodeFileSystem.stampSync(path);
+        return { ...stamp, changed: changed - (changed % 1000), modified: modified - (modified % 1000) };
+      },
+    };
+    const { options } = await filled({ format }, fs);
+    for (let i = 0; i < 2; i++)
+      await opened(options, ({ touched }) => expect(touched.length).toBeGreaterThan(20), fs);
+  });
+
   it('does not hide files that are missing, or that have each other’s names', async () => {
     const { options, path } = await filled({ format });
     renameSync(path('log.3'), path('other'));
