@@ -10,8 +10,6 @@ import type { Message } from '../message.js';
 export class GenRocksContext extends BaseRpcContext<[Message, HandlerContext]> {
   /** The error a handler failed with, before filters made another one of it. @internal */
   failure: { readonly error: unknown } | undefined;
-  /** An error of the handler is its group's to tell, and nobody is answered with it. @internal */
-  isToldByGroup = false;
 
   /** The message as it was stored. */
   getMessage<T = unknown>(): Message<T> {

@@ -15,7 +15,6 @@ import { GenRocksContext } from './genrocks.context.js';
 import { Replies } from './replies.js';
 import { RequestBoard } from './request-board.js';
 import { HandlerFailedError } from './rpc.errors.js';
-import './told-by-group.js';
 import { GENROCKS_TRANSPORT, isWildcard, matches, replyToOf, topicOfRoute } from './transport.js';
 
 /** Options of a consumer group but for what the decorators say. */
@@ -207,7 +206,6 @@ export class GenRocksServer
 
   private async handle(handler: RpcHandler, message: Message, context: HandlerContext): Promise<void> {
     const rpc = new GenRocksContext([message, context]);
-    rpc.isToldByGroup = true;
     try {
       await this.processing(rpc, async () => {
         const result: unknown = await handler(message.value, rpc);
