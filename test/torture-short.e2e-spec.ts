@@ -13,8 +13,8 @@ const SECONDS = 8;
 
 describe('the disk log under torture, in short (npm run torture runs it long)', () => {
   for (const { name, unavailable, run } of rigs) {
-    // Short forms of these two stand beside the engine, as unit tests.
-    if (name === 'crash-states' || name === 'model') continue;
+    // Short forms of these stand beside the engine, as unit tests.
+    if (['crash-states', 'model', 'concurrent'].includes(name)) continue;
     it(name, async (context) => {
       const obstacle = unavailable();
       if (obstacle !== undefined) return context.skip(`${name}: ${obstacle}`);

@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { workConcurrently } from '../../libs/storage-disklog/src/__fixtures__/concurrent-work.js';
 import { stateProblem } from '../../libs/storage-disklog/src/__fixtures__/crash-recorder.js';
 import { record, scenarios } from '../../libs/storage-disklog/src/__fixtures__/crash-scenarios.js';
 import { Scratch } from '../../libs/storage-disklog/src/__fixtures__/directories.js';
@@ -29,6 +30,18 @@ async function runModels({ random, more, say }: Torture): Promise<void> {
     await scratch.clear();
     if (problem !== undefined) throw new Error(`${logType}, seed ${seed}: ${problem}`);
     say(`  ${logType}: 600 steps`);
+  }
+}
+
+async function runConcurrentWork({ random, more, say }: Torture): Promise<void> {
+  Logger.overrideLogger(false);
+  for (let logs = 1; more(); logs++) {
+    const scratch = Scratch.inMemory();
+    const seed = random.int(2 ** 31);
+    const problem = await workConcurrently(scratch, new Random(seed));
+    await scratch.clear();
+    if (problem !== undefined) throw new Error(`seed ${seed}: ${problem}`);
+    if (logs % 100 === 0) say(`  ${logs} logs`);
   }
 }
 
@@ -64,6 +77,13 @@ async function runCrashStates({ random, more, say }: Torture): Promise<void> {
 
 /** Random operations, reopenings, crashes and limits against a plain model. */
 export const modelRig: Rig = { name: 'model', unavailable: () => undefined, run: runModels };
+
+/** Calls that do not wait for each other, beside shortages, closings and kills. */
+export const concurrentWorkRig: Rig = {
+  name: 'concurrent',
+  unavailable: () => undefined,
+  run: runConcurrentWork,
+};
 
 /** Every state that a power cut could leave of recorded runs. */
 export const crashStatesRig: Rig = {

@@ -1,7 +1,7 @@
 import { erlangRig } from './erlang.js';
 import { fullDiskRig } from './full-disk.js';
 import { ledgerRig } from './ledger.js';
-import { crashStatesRig, modelRig } from './model.js';
+import { concurrentWorkRig, crashStatesRig, modelRig } from './model.js';
 import { powerCutRig } from './power-cut.js';
 import type { Rig } from './torture.js';
 
@@ -10,6 +10,7 @@ export const rigs: readonly Rig[] = [
   powerCutRig,
   crashStatesRig,
   modelRig,
+  concurrentWorkRig,
   fullDiskRig,
   erlangRig,
 ];

@@ -1,4 +1,4 @@
-// npm run torture -- --minutes N [--seed S] [--only ledger|power-cut|crash-states|model|full-disk|erlang|mutants]
+// npm run torture -- --minutes N [--seed S] [--only ledger|power-cut|crash-states|model|concurrent|full-disk|erlang|mutants]
 // npm run torture:kafka -- --minutes N [--seed S]
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
