@@ -188,6 +188,12 @@ describe('a database that cannot be opened', () => {
     expect((await (await second.open('orders', 0)).get('a'))?.toString()).toBe('1');
   });
 
+  it('is refused where its directory cannot be made', async () => {
+    // Even root cannot write there.
+    const adapter = open({ path: '/proc/genrocks/rocksdb' });
+    await expect(adapter.onModuleInit()).rejects.toMatchObject({ code: 'IO_ERROR' });
+  });
+
   it('is refused where there is none and it may not be created', async () => {
     const path = join(await directory(), 'deep', 'down');
     const adapter = open({ path, createIfMissing: false });

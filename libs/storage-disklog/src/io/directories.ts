@@ -8,8 +8,7 @@ export const PRIVATE_MODE = 0o700;
 /**
  * Makes `base`, for the user alone, and the directories below it that `segments` name.
  *
- * Below `base` no link is followed: it could lead anywhere. (Step by step instead of `mkdir -p`, which does not end
- * on file systems like /proc.)
+ * Below `base` no link is followed: it could lead anywhere.
  *
  * @throws the system's error; ENOTDIR where a part of the path is something else
  */
@@ -26,15 +25,25 @@ export async function makeDirectories(
   }
 }
 
-async function makeBase(fs: FileSystem, path: string): Promise<void> {
+/**
+ * Makes a directory and those above it that are missing, for the user alone. Step by step instead of `mkdir -p`, which
+ * does not end on file systems like /proc.
+ *
+ * @returns the topmost that was made; undefined where `path` is there
+ * @throws the system's error; ENOTDIR where a part of the path is something else
+ */
+export async function makeBase(fs: FileSystem, path: string): Promise<string | undefined> {
   try {
-    if (!(await makeOne(path, PRIVATE_MODE)) && !(await stat(path)).isDirectory()) throw notADirectory(path);
+    if (await makeOne(path, PRIVATE_MODE)) return path;
+    if (!(await stat(path)).isDirectory()) throw notADirectory(path);
+    return undefined;
   } catch (error) {
     const parent = dirname(path);
     if (!isErrno(error, 'ENOENT') || parent === path || (await exists(parent))) throw error;
-    await makeBase(fs, parent);
+    const topmost = await makeBase(fs, parent);
     await makeOne(path, PRIVATE_MODE);
     await fs.syncDirectory(parent);
+    return topmost ?? path;
   }
 }
 

@@ -158,6 +158,12 @@ describe('backups', () => {
     expect(report.vanished).toEqual([]);
   });
 
+  it('are refused where their directories cannot be made', async () => {
+    const { logDir } = await wrapLog();
+    // Even root cannot write there.
+    await expect(backupLogs(logDir, '/proc/genrocks/backup')).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
   it('refuse a target that is something else, or within the source', async () => {
     const { logDir, target } = await wrapLog();
     await mkdir(target);

@@ -1,6 +1,6 @@
 import { chmod, type FileHandle, lstat, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { PRIVATE_MODE } from '../io/directories.js';
+import { makeBase, PRIVATE_MODE } from '../io/directories.js';
 import { nodeFileSystem } from '../io/file-system.js';
 import { type DirectoryLock, lockDirectory } from '../io/lock.js';
 import { TargetNotEmptyError } from './errors.js';
@@ -95,7 +95,7 @@ export class StagedDirectory {
     const { mayReplace, remedy } = options;
     if (!mayReplace && !(await isMissingOrEmpty(target))) throw new TargetNotEmptyError(target, remedy);
     const path = `${target}.${suffix}`;
-    const base = (await mkdir(dirname(path), { recursive: true })) ?? path;
+    const base = (await makeBase(nodeFileSystem, dirname(path))) ?? path;
     const lock = lockDirectory(lockOf(path), path);
     try {
       await rm(path, { recursive: true, force: true });

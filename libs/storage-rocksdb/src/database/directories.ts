@@ -1,4 +1,4 @@
-import { mkdir, open } from 'node:fs/promises';
+import { mkdir, open, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 
 /** Makes the names in a directory durable; Windows has no such call and needs none. */
@@ -12,10 +12,27 @@ export async function syncDirectory(directory: string): Promise<void> {
   }
 }
 
-/** Creates a directory and those above it, durably, and for the user alone: nobody else comes to what lies below. */
+/**
+ * Creates a directory and those above it, durably, and for the user alone: nobody else comes to what lies below. Step by
+ * step instead of `mkdir -p`, which does not end on file systems like /proc.
+ */
 export async function createDirectory(directory: string): Promise<void> {
-  const path = resolve(directory);
-  const first = await mkdir(path, { recursive: true, mode: 0o700 });
-  if (first === undefined) return;
-  for (let at = path; at.length >= first.length; at = dirname(at)) await syncDirectory(dirname(at));
+  const missing: string[] = [];
+  for (let at = resolve(directory); !(await exists(at)); at = dirname(at)) missing.push(at);
+  for (const path of missing.reverse()) {
+    await mkdir(path, 0o700).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+    await syncDirectory(dirname(path));
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false;
+      throw error;
+    },
+  );
 }
