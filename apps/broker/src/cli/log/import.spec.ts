@@ -136,8 +136,16 @@ describe('importing a legacy log_dir', () => {
     });
   });
 
-  it('leaves nothing behind when it fails', async () => {
+  it('says of a log_dir of its own that it needs no import', async () => {
     await write('__genrocks', 0, { 'msg:0': message(1) });
+    await expect(runImport()).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringContaining('needs no import') as string,
+    });
+  });
+
+  it('leaves nothing behind when it fails', async () => {
+    await write('__other', 0, { 'msg:0': message(1) });
     await expect(runImport()).rejects.toMatchObject({ code: 'RESERVED_TOPIC_NAME' });
     expect(await readdir(base)).toEqual(['legacy']);
     await expect(importLegacy([], legacy, { onProgress: () => undefined })).rejects.toMatchObject({

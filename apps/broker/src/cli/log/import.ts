@@ -39,6 +39,8 @@ export interface ImportReport {
 
 /** A message is stored as one record; what held it before may have been as large as a log item. */
 const MAX_MESSAGE_BYTES = 100 << 20;
+/** Where a log_dir keeps what it knows of its topics; the Elixir GenRocks has no such name. */
+const OWN_STATE = '__genrocks';
 /** Every how many messages progress is told. */
 const PROGRESS = 100_000;
 
@@ -46,7 +48,7 @@ const PROGRESS = 100_000;
  * Turns stores of the Elixir GenRocks into topics in a new log_dir, which is there whole at the end or not at all. The
  * legacy directories are only read.
  *
- * @throws `TARGET_NOT_EMPTY`, `INVALID_TOPIC_NAME`, `MESSAGE_TOO_LARGE`, or what the store says
+ * @throws `TARGET_NOT_EMPTY`, `INVALID_TOPIC_NAME`, `INVALID_ARGUMENT` where it is no legacy directory, `MESSAGE_TOO_LARGE`, or what the store says
  */
 export async function importLegacy(
   sources: readonly PartitionDirectory[],
@@ -74,6 +76,11 @@ function shapesOf(sources: readonly PartitionDirectory[]): Map<string, number> {
   const shapes = new Map<string, number>();
   const seen = new Set<string>();
   for (const { topic, partition, directory } of sources) {
+    if (topic === OWN_STATE) {
+      throw new InvalidArgumentError(
+        `${directory} is of a log_dir that needs no import: start the broker on it, or copy it by \`genrocks log backup\``,
+      );
+    }
     assertTopicName(topic);
     if (seen.has(`${topic}/${partition}`))
       throw new InvalidArgumentError(`${directory} is a second partition ${partition} of topic ${topic}`);
