@@ -18,8 +18,10 @@ const RETRY_BYTES = 1 << 20;
 /** Decides when a log is compacted, and in which way; one compaction at a time. */
 export class Compactor {
   private running: Promise<void> | undefined;
-  /** The merge of segments under way. */
+  /** The merge of segments under way, if that is what is running. */
   private merging: Promise<void> | undefined;
+  /** A merge begins in the next turn of the event loop. */
+  private isAwaited = false;
   private isStopped = false;
   /** Each resolves when it is over. */
   private readonly pauses = new Set<Promise<void>>();
@@ -45,17 +47,24 @@ export class Compactor {
 
   /** A file was left. */
   left(): void {
-    // Waits for the write that made this necessary.
-    if (this.log.segments?.isDue === true && this.mayMerge()) setImmediate(() => this.runInBackground());
+    if (this.isBusy || this.log.segments?.isDue !== true || !this.mayMerge()) return;
+    // Waits for the write that made this necessary; no other one may outrun it meanwhile.
+    this.isAwaited = true;
+    setImmediate(() => {
+      this.isAwaited = false;
+      this.runInBackground();
+      this.writer.wake();
+    });
   }
 
   /**
-   * Writers outrun the merge that is under way, and had better wait for it, or the log would grow without bound. For
-   * one that fails nobody waits: the log grows then. Nor for the compaction of one file, which takes its turn among them.
+   * Writers outrun the merge that is under way or about to begin, and had better wait for it, or the log would grow without
+   * bound. For one that fails nobody waits: the log grows then. Nor for the compaction of one file, which takes its turn
+   * among them.
    */
   get isOutrun(): boolean {
-    if (this.merging === undefined || this.isStopped || this.hasFailed) return false;
-    return this.log.segments?.isOutrun(this.options.segmentBytes) === true;
+    if (this.merging === undefined && !this.isAwaited) return false;
+    return !this.isStopped && !this.hasFailed && this.isAhead;
   }
 
   /** Compacts everything that was written before the call; see `PartitionStore.optimize`. */
@@ -92,6 +101,11 @@ export class Compactor {
   async stop(): Promise<void> {
     this.isStopped = true;
     await this.running?.catch(() => undefined);
+  }
+
+  /** So much was written since the last merge that the next has to come first. */
+  private get isAhead(): boolean {
+    return this.log.segments?.isOutrun(this.options.segmentBytes) === true;
   }
 
   private get isBusy(): boolean {
@@ -137,10 +151,17 @@ export class Compactor {
         },
       )
       .finally(() => {
-        this.running = undefined;
+        this.running = this.merging = undefined;
+        this.goOn();
         this.writer.wake();
       });
     return this.running;
+  }
+
+  /** Begins another merge where this one was outrun, which otherwise only the next segment would do. */
+  private goOn(): void {
+    if (this.hasFailed || this.writer.failed !== undefined || !this.options.bySelf) return;
+    if (this.isAhead && this.mayMerge()) this.runInBackground();
   }
 
   private async runNow(): Promise<void> {
@@ -150,7 +171,7 @@ export class Compactor {
     const isStopped = () => this.isStopped || this.pauses.size > 0 || writer.failed !== undefined;
     const options = { segmentBytes, isStopped, onStep: () => writer.wake() };
     this.merging = new SegmentCompaction(log, log.maker, log.segments!, writer, options).run();
-    await this.merging.finally(() => (this.merging = undefined));
+    await this.merging;
   }
 
   /** Compaction takes in what was left, so what is being written has to be. */
