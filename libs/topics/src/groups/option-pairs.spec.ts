@@ -102,9 +102,9 @@ class Ledger {
     }
     for (const { key, value } of messages) {
       const before = this.newest.get(key!) ?? -1;
-      if (!this.isMended && !this.handled.has(value) && value <= before) {
-        this.violations.push(`${value} after ${before}`);
-      }
+      // What was given up lets the next of its key go, and comes again where its process ended before that was committed.
+      const isAgain = this.handled.has(value) || (this.serial > 1 && this.failed.has(value));
+      if (!this.isMended && !isAgain && value <= before) this.violations.push(`${value} after ${before}`);
       this.newest.set(key!, Math.max(before, value));
       this.handled.add(value);
     }
@@ -195,7 +195,8 @@ describe('any two options of a group together', () => {
         expect([...ledger.handled].sort((a, b) => a - b)).toEqual(all);
         await ledger.running.stop();
       }),
-      { numRuns: 60 },
+      // What fails is told before the test's own limit, however long it takes to make it smaller.
+      { numRuns: 60, interruptAfterTimeLimit: 20_000 },
     );
   });
 });
