@@ -48,7 +48,8 @@ const PROGRESS = 100_000;
  * Turns stores of the Elixir GenRocks into topics in a new log_dir, which is there whole at the end or not at all. The
  * legacy directories are only read.
  *
- * @throws `TARGET_NOT_EMPTY`, `INVALID_TOPIC_NAME`, `INVALID_ARGUMENT` where it is no legacy directory, `MESSAGE_TOO_LARGE`, or what the store says
+ * @throws `TARGET_NOT_EMPTY`, `INVALID_TOPIC_NAME`, `INVALID_ARGUMENT` where it is no legacy directory,
+ * `MESSAGE_TOO_LARGE`, or what the store says
  */
 export async function importLegacy(
   sources: readonly PartitionDirectory[],
