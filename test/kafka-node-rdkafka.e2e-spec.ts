@@ -61,7 +61,8 @@ describe.runIf(hasNodeRdkafka)(`node-rdkafka${whyNotNodeRdkafka}`, () => {
 
   it.each(CODECS)('produces and consumes with codec %s', async (codec) => {
     running = await startKafka();
-    await produce({ topic: 't', to: 100, conf: { 'compression.codec': codec, 'linger.ms': 100 } });
+    const conf = { 'compression.codec': codec, 'linger.ms': 300 };
+    await produce({ topic: 't', to: 100, isTopicAskedFor: true, conf });
     expect(await valuesHere('t')).toEqual(values(0, 100));
     const { batches } = await running.topics.topic('t').partition(0).readBatches({ offset: 0 });
     // What gets no smaller by it, such as a single small message, goes as it is.
