@@ -1,8 +1,26 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Scratch } from '../__fixtures__/directories.js';
+import type { DirectoryLock } from './lock.js';
+
+/** Runs before each call of the file system. */
+const seam = vi.hoisted(() => ({ before: () => {} }));
+
+vi.mock('node:fs', async (original) => {
+  const real = await original<Record<string, (...args: unknown[]) => unknown>>();
+  const names = ['writeFileSync', 'linkSync', 'renameSync', 'rmSync', 'readFileSync', 'readdirSync'];
+  const stepped = names.map((name) => [
+    name,
+    (...args: unknown[]) => {
+      if (!String(args[0]).startsWith('/proc/')) seam.before();
+      return real[name]!(...args);
+    },
+  ]);
+  return { ...real, ...(Object.fromEntries(stepped) as object) };
+});
 
 // As on a platform without a prebuilt kernel lock, 32-bit ARM for example.
 vi.mock('node:module', async (original) => ({
@@ -11,7 +29,19 @@ vi.mock('node:module', async (original) => ({
     throw new Error('no binary');
   },
 }));
+/** The module as another living process has it. */
+async function inProcess(pid: number): Promise<typeof lockDirectory> {
+  vi.resetModules();
+  const { pid: own } = process;
+  Object.defineProperty(process, 'pid', { value: pid, configurable: true });
+  const module = await import('./lock.js');
+  Object.defineProperty(process, 'pid', { value: own, configurable: true });
+  return module.lockDirectory;
+}
+const others = [await inProcess(process.ppid), await inProcess(1)];
+vi.resetModules();
 const { lockDirectory } = await import('./lock.js');
+const starters = [lockDirectory, ...others];
 
 const scratch = new Scratch();
 afterAll(() => scratch.clear());
@@ -22,6 +52,7 @@ beforeEach(async () => {
 });
 
 const deadPid = () => spawnSync(process.execPath, ['-e', '']).pid;
+const dead = deadPid();
 
 describe('a lock by pid', () => {
   it('keeps out a second holder in this process and another one, until it is released', () => {
@@ -53,8 +84,85 @@ describe('a lock by pid', () => {
       const [pid, birth] = readFileSync(path, 'utf8').split('\n');
       writeFileSync(path, `${pid}\n${birth!.slice(0, -1)}\n`);
       const lock = lockDirectory(path, 'log');
-      expect(readFileSync(path, 'utf8')).toBe(`${pid}\n${birth}\n`);
+      expect(readFileSync(path, 'utf8').split('\n').slice(0, 2)).toEqual([pid, birth]);
       lock.release();
     },
   );
+
+  it('of a store that was destroyed goes with it, not the one of the next', () => {
+    const destroying = lockDirectory(path, 'log');
+    const directory = dirname(path);
+    renameSync(directory, `${directory}-destroyed`);
+    mkdirSync(directory);
+    const next = lockDirectory(path, 'log');
+    destroying.release();
+    expect(() => lockDirectory(path, 'log')).toThrow(expect.objectContaining({ code: 'LOCKED' }));
+    next.release();
+    rmSync(`${directory}-destroyed`, { recursive: true });
+  });
+
+  describe('has one owner of three that come at once', () => {
+    vi.spyOn(Atomics, 'wait').mockReturnValue('timed-out');
+    const states: [string, () => void][] = [
+      ['nobody has it', () => {}],
+      ['its owner has died', () => writeFileSync(path, `${dead}\n`)],
+      ['a starter has died', () => writeFileSync(`${path}.${randomUUID()}`, `${dead}\n`)],
+    ];
+
+    /**
+     * Starts the first one. `stops` says who is stopped before which of its calls, to go on when another is done that
+     * starts there.
+     * @returns how many calls each has made
+     */
+    function run(prepare: () => void, stops: readonly { who: number; at: number; next: number }[]) {
+      prepare();
+      const made = [0, 0, 0];
+      const held: DirectoryLock[] = [];
+      const start = (who: number) => {
+        const outer = seam.before;
+        seam.before = () => {
+          const at = made[who]!++;
+          for (const stop of stops) if (stop.who === who && stop.at === at) start(stop.next);
+        };
+        try {
+          held.push(starters[who]!(path, 'log'));
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'LOCKED' });
+        } finally {
+          seam.before = outer;
+        }
+      };
+      start(0);
+      expect(held.length, `stopped: ${JSON.stringify(stops)}`).toBe(1);
+      held[0]!.release();
+      expect(readdirSync(dirname(path))).toEqual([]);
+      return made;
+    }
+
+    it.each(states)('and one is overtaken by both, wherever it stops for each, where %s', (_, prepare) => {
+      for (let at = 0, isOver = false; !isOver; at++) {
+        for (let later = at; ; later++) {
+          const [made] = run(prepare, [
+            { who: 0, at, next: 1 },
+            { who: 0, at: later, next: 2 },
+          ]);
+          isOver = made! <= at;
+          if (made! <= later) break;
+        }
+      }
+    });
+
+    it.each(states)('and one is overtaken by one that is overtaken itself, where %s', (_, prepare) => {
+      for (let at = 0, isOver = false; !isOver; at++) {
+        for (let inner = 0; ; inner++) {
+          const [made, madeInner] = run(prepare, [
+            { who: 0, at, next: 1 },
+            { who: 1, at: inner, next: 2 },
+          ]);
+          isOver = made! <= at;
+          if (madeInner! <= inner) break;
+        }
+      }
+    });
+  });
 });

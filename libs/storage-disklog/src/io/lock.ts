@@ -1,7 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { LockedError, StorageIoError } from '@genrocks/storage';
 import { isErrno } from './file-system.js';
 import { type KernelLocks, loadKernelLocks } from './kernel-locks.js';
+import { taken } from './write-all.js';
 
 /**
  * Keeps a second process (or a second store in this one) out of a directory.
@@ -15,8 +18,10 @@ export interface DirectoryLock {
 }
 
 const kernelLocks = loadKernelLocks();
-/** What this process writes into its lock files. */
+/** What this process writes into its lock files; a token follows, of which there is but one. */
 const OWN_TEXT = `${process.pid}\n${birthOf(process.pid) ?? ''}\n`;
+/** Each is lost only to somebody who takes the lock's file away just then, or starts just then. */
+const MAX_ATTEMPTS = 10;
 
 /** Takes the lock, or throws `LOCKED` with the owner's pid. */
 export function lockDirectory(path: string, what: string): DirectoryLock {
@@ -24,17 +29,24 @@ export function lockDirectory(path: string, what: string): DirectoryLock {
 }
 
 function lockByKernel(locks: KernelLocks, path: string, what: string): DirectoryLock {
-  // Not to append: Windows would not let such a file be truncated.
-  const fd = fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o644);
-  try {
-    if (!tryLock(locks, fd, what)) throw new LockedError(what, ownerOf(path));
-    fs.ftruncateSync(fd, 0);
-    fs.writeSync(fd, OWN_TEXT, 0);
-  } catch (error) {
+  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+    // Not to append: Windows would not let such a file be truncated.
+    const fd = fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o644);
+    try {
+      if (!tryLock(locks, fd, what)) throw new LockedError(what, ownerOf(path));
+      const text = `${OWN_TEXT}${randomUUID()}\n`;
+      taken(fs.writeSync(fd, text, 0));
+      fs.ftruncateSync(fd, text.length);
+      // Between its opening and its locking the file may have gone away, with a store that was destroyed: its lock keeps
+      // nobody out of what was made under that name since. From here on it goes only if its owner takes it away.
+      if (readText(path) === text) return { release: () => fs.closeSync(fd) };
+    } catch (error) {
+      fs.closeSync(fd);
+      throw error;
+    }
     fs.closeSync(fd);
-    throw error;
   }
-  return { release: () => fs.closeSync(fd) };
+  throw new LockedError(what, ownerOf(path));
 }
 
 function tryLock(locks: KernelLocks, fd: number, what: string): boolean {
@@ -63,46 +75,50 @@ function ownerOf(path: string): number | undefined {
 }
 
 /**
- * Where the platform has no prebuilt kernel lock: a file that must not exist yet. One left by a dead process is moved
- * away under a name of its own first, so that of several starters only one can take its place.
+ * Where the platform has no prebuilt kernel lock. A starter tells of itself, in a file of a name that nobody else has, and
+ * looks for others after that: of two starters at least one sees the other, and who sees one that lives gives way. Who
+ * sees none gives its file the name of the lock, which has none then, or that of a process that has died. So the lock of
+ * one that lives is never moved, not even for a moment.
  */
-function lockByPid(path: string, what: string): DirectoryLock {
-  const own = `${path}.${process.pid}`;
-  for (;;) {
-    // Under its name it is there whole or not at all: an empty one would pass for that of a dead process.
-    fs.writeFileSync(own, OWN_TEXT);
+export function lockByPid(path: string, what: string): DirectoryLock {
+  for (let attempt = 1; ; attempt++) {
+    const token = randomUUID();
+    const own = `${path}.${token}`;
+    const text = `${OWN_TEXT}${token}\n`;
     try {
-      fs.linkSync(own, path);
-      return { release: () => fs.rmSync(path, { force: true }) };
-    } catch (error) {
-      if (isErrno(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'))
-        throw withoutLinks(what, error);
-      if (!isErrno(error, 'EEXIST')) throw error;
+      fs.writeFileSync(own, text);
+      const rival = rivalOf(path, token);
+      // After the look at the starters: one that has the lock by now was one of them, or is seen here.
+      const owner = liveOwnerIn(readText(path) ?? '');
+      if (owner !== undefined) throw new LockedError(what, owner);
+      if (rival === undefined && rename(own, path)) return { release: () => removeOwn(path, text) };
+      if (attempt === MAX_ATTEMPTS) throw new LockedError(what, rival);
     } finally {
       fs.rmSync(own, { force: true });
     }
-    const text = readText(path);
-    if (text === undefined) continue;
-    const owner = liveOwnerIn(text);
-    if (owner !== undefined) throw new LockedError(what, owner);
-    if (!moveAway(path, own)) continue;
-    const moved = readText(own);
-    if (moved !== text) {
-      // Another starter was faster and this is its lock: put it back.
-      fs.renameSync(own, path);
-      throw new LockedError(what, ownerIn(moved ?? ''));
-    }
-    fs.rmSync(own, { force: true });
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1 + Math.random() * 5);
   }
 }
 
-function withoutLinks(what: string, error: unknown): StorageIoError {
-  const { code } = error as NodeJS.ErrnoException;
-  return new StorageIoError(
-    `cannot lock ${what}: its file system makes no hard links (${code}), and fs-native-extensions has no binary for ` +
-      `${process.platform}-${process.arch}; put log_dir on a file system that makes them`,
-    error,
-  );
+/** Another starter that is alive. What is left of dead ones is removed: their names are not used again. */
+function rivalOf(path: string, token: string): number | undefined {
+  const prefix = `${basename(path)}.`;
+  for (const name of fs.readdirSync(dirname(path))) {
+    const other = name.slice(prefix.length);
+    if (!name.startsWith(prefix) || !TOKEN.test(other) || other === token) continue;
+    const file = join(dirname(path), name);
+    const rival = liveOwnerIn(readText(file) ?? '');
+    if (rival !== undefined) return rival;
+    fs.rmSync(file, { force: true });
+  }
+  return undefined;
+}
+
+const TOKEN = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
+
+/** With a store that was destroyed the lock has gone away, and what has its name now is another's. */
+function removeOwn(path: string, text: string): void {
+  if (readText(path) === text) fs.rmSync(path, { force: true });
 }
 
 /** The process that wrote this into a lock file, if it is alive. */
@@ -129,10 +145,10 @@ function birthOf(pid: number): string | undefined {
   }
 }
 
-/** False where the file is gone already. */
-function moveAway(path: string, to: string): boolean {
+/** False where the file is gone: with its directory, or it was looked at before it had its text. */
+function rename(from: string, to: string): boolean {
   try {
-    fs.renameSync(path, to);
+    fs.renameSync(from, to);
     return true;
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return false;
