@@ -23,3 +23,31 @@ it('a read of replies that fails is tried again: the requests of a client do not
   expect(await replies.atLeast(2)).toEqual([1, 2]);
   inbox.close();
 });
+
+it('keeps no replies that were read, though answers go on for ever in every one of them', async () => {
+  const { service } = await start();
+  const inbox = ReplyInbox.of(service, 'replies');
+  await inbox.open(undefined);
+  const replies = new Collector<unknown>();
+  // Whoever waited when replies had gathered before waits on, too.
+  let count = 0;
+  for (const id of ['1', '2', '3', '4']) {
+    const partition = inbox.expect(id, ({ value }) => replies.push(value));
+    const value = `answer to ${id}`;
+    const headers = { [RpcHeader.correlationId]: id };
+    for (let i = 0; i < 6; i++) {
+      await service.publishBatch(
+        'replies',
+        Array.from({ length: 500 }, () => ({ value, partition, headers })),
+      );
+      count += 500;
+      await replies.atLeast(count);
+    }
+  }
+  const kept = () => {
+    const { partitions } = service.topic('replies');
+    return partitions.reduce((sum, { startOffset, endOffset }) => sum + endOffset - startOffset, 0);
+  };
+  await expect.poll(kept).toBeLessThanOrEqual(2_000);
+  inbox.close();
+});

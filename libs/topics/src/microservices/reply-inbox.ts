@@ -6,53 +6,27 @@ import type { Topic } from '../topic.js';
 import type { TopicsService } from '../topics.service.js';
 import { RpcHeader } from './transport.js';
 
-/** Replies that a partition may gather before it is left, and emptied once nobody waits for one there. */
+/** Replies that may gather, though everybody has them, before they are removed. */
 const KEEP_REPLIES = 1_000;
 
 /** Pause after a read that failed. */
 const READ_RETRY_MS = 200;
 
-/** One gathers replies while the other is emptied. */
-const PARTITIONS = 2;
+/** Where replies go. */
+const PARTITION = 0;
 
 type OnReply = (reply: Message) => void;
-
-interface Waiter {
-  readonly lane: Lane;
-  readonly onReply: OnReply;
-}
-
-/** A partition of the reply topic, and how many wait for a reply there. */
-class Lane {
-  waiting = 0;
-  private emptying = false;
-
-  constructor(readonly partition: Partition) {}
-
-  get replies(): number {
-    return this.partition.endOffset - this.partition.startOffset;
-  }
-
-  /** What lies here now is for nobody; what is published from now on comes after the truncation. */
-  empty(): void {
-    if (this.emptying) return;
-    this.emptying = true;
-    const done = () => void (this.emptying = false);
-    this.partition.truncate().then(done, done);
-  }
-}
 
 const inboxes = new WeakMap<TopicsService, Map<string, ReplyInbox>>();
 
 /**
- * The reader of a reply topic, shared by all clients of a service that use it: whoever empties the topic must know of
- * everybody who still waits.
+ * The reader of a reply topic, shared by all clients of a service that use it: what it has read and given to whoever waits
+ * is for nobody any more, and is removed, however long the answers are that go on.
  */
 export class ReplyInbox {
-  private readonly waiters = new Map<string, Waiter>();
-  private lanes: readonly Lane[] = [];
-  private current = 0;
+  private readonly waiters = new Map<string, OnReply>();
   private users = 0;
+  private isRemoving = false;
   private reading: { readonly opened: Promise<void>; readonly end: AbortController } | undefined;
 
   static of(topics: TopicsService, name: string): ReplyInbox {
@@ -93,35 +67,21 @@ export class ReplyInbox {
 
   /** Returns the partition that the reply has to go to. */
   expect(correlationId: string, onReply: OnReply): number {
-    const next = (this.current + 1) % this.lanes.length;
-    if (this.lanes[this.current]!.replies > KEEP_REPLIES && this.lanes[next]!.waiting === 0) {
-      this.current = next;
-    }
-    const lane = this.lanes[this.current]!;
-    lane.waiting++;
-    this.waiters.set(correlationId, { lane, onReply });
-    return lane.partition.index;
+    this.waiters.set(correlationId, onReply);
+    return PARTITION;
   }
 
   forget(correlationId: string): void {
-    const waiter = this.waiters.get(correlationId);
-    if (waiter === undefined) return;
     this.waiters.delete(correlationId);
-    const { lane } = waiter;
-    if (--lane.waiting > 0) return;
-    if (lane.replies > KEEP_REPLIES || (lane !== this.lanes[this.current] && lane.replies > 0)) lane.empty();
   }
 
   private read(storage: TopicStorage | undefined): NonNullable<ReplyInbox['reading']> {
     const end = new AbortController();
-    const opened = this.openTopic(storage).then(async ({ partitions }) => {
-      this.lanes = partitions.map((partition) => new Lane(partition));
-      this.current = 0;
-      for (const { partition, replies } of this.lanes) {
-        // Whoever waited for what lies there has gone, with the clients of before or with an earlier process.
-        if (replies > 0) await partition.truncate();
-        void this.follow(partition, end.signal);
-      }
+    const opened = this.openTopic(storage).then(async (topic) => {
+      // Whoever waited for what lies there has gone, with the clients of before or with an earlier process.
+      if (topic.partitions.some(({ startOffset, endOffset }) => endOffset > startOffset))
+        await topic.truncate();
+      void this.follow(topic.partition(PARTITION), end.signal);
     });
     return { opened, end };
   }
@@ -131,7 +91,7 @@ export class ReplyInbox {
     if (!topics.hasTopic(topic)) {
       const storage = given ?? ephemeral(topics);
       return topics.startTopic(topic, {
-        partitions: PARTITIONS,
+        partitions: 1,
         ...(storage === undefined ? {} : { storage }),
       });
     }
@@ -145,6 +105,7 @@ export class ReplyInbox {
         const { messages, nextOffset } = await partition.readMessages({ offset });
         for (const message of messages) this.received(message);
         offset = nextOffset;
+        this.remove(partition, offset);
       } catch (error) {
         if (isGenRocksError(error, 'OFFSET_OUT_OF_RANGE')) offset = partition.startOffset;
         // It may pass; the requests have their timeouts.
@@ -153,9 +114,17 @@ export class ReplyInbox {
     }
   }
 
+  /** Nobody waits for it: a store that takes long, or refuses, keeps no reply back. */
+  private remove(partition: Partition, before: number): void {
+    if (this.isRemoving || before - partition.startOffset <= KEEP_REPLIES) return;
+    this.isRemoving = true;
+    const done = () => void (this.isRemoving = false);
+    partition.deleteRecords(before).then(done, done);
+  }
+
   private received(message: Message): void {
     const correlationId = message.headers[RpcHeader.correlationId];
-    if (correlationId !== undefined) this.waiters.get(correlationId)?.onReply(message);
+    if (correlationId !== undefined) this.waiters.get(correlationId)?.(message);
   }
 }
 

@@ -118,7 +118,7 @@ describe('wiring', () => {
     await module.get(GenRocksClient).connect();
     expect(module.get(TopicsService).topic('genrocks.replies').describe()).toMatchObject({
       adapter: 'ets',
-      partitionCount: 2,
+      partitionCount: 1,
     });
     await module.close();
   });
