@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { DedupWorld, useDedup } from '../__fixtures__/dedup.js';
 import { holdWrite } from '../__fixtures__/service.js';
 import { coded, settled } from '../__fixtures__/waiting.js';
+import { BatchWriter, recordBytes } from '../records/batch-writer.js';
+import { MESSAGE_ID_HEADER } from './message-id.js';
 
 const world = useDedup();
 
@@ -117,6 +119,17 @@ describe('a repeated id', () => {
     const { batches } = await world.topic.partition(0).readBatches({ offset: 0 });
     await world.topic.partition(0).append(batches[0]!);
     expect(await world.topic.publish({ id: 'a', value: 2 })).toMatchObject({ offset: 1, duplicate: true });
+  });
+
+  it('is not kept from a batch where it is longer than any id may be: it would only fill the memory', async () => {
+    const writer = new BatchWriter(0);
+    for (const id of ['x'.repeat(256), 'y'.repeat(257)]) {
+      const headers = [{ name: Buffer.from(MESSAGE_ID_HEADER), value: Buffer.from(id) }];
+      const record = { key: null, value: null, headers, timestamp: world.clock.now() };
+      writer.append(record, recordBytes(record));
+    }
+    await world.topic.partition(0).append(writer.finish(0));
+    expect((await world.topic.info()).ids).toMatchObject({ ids: 1 });
   });
 
   it('is new after truncate', async () => {

@@ -55,7 +55,8 @@ export function idsOf(batch: Buffer): FoundId[] {
     let publishedAt = timestamp;
     for (const [name, value] of readHeaders(record)) {
       if (value === null) continue;
-      if (name === MESSAGE_ID_HEADER) id = value.toString();
+      // A longer one, which only a Kafka client can have written, is nobody's who publishes: it would fill the memory.
+      if (name === MESSAGE_ID_HEADER && value.length <= MAX_ID_BYTES) id = value.toString();
       else if (name === PUBLISHED_AT_HEADER) publishedAt = Number(value);
     }
     if (id !== undefined) found.push({ id, offset, timestamp, publishedAt });
