@@ -71,6 +71,14 @@ export class TopicOpener {
     }
   }
 
+  /** As {@link expectAnything}, of partitions that are opened at another time, which may be after a restart. */
+  async noteLogs(record: TopicRecord, first: number): Promise<void> {
+    for (const { topic, partition } of await this.shapes.adapter(record.adapter).list()) {
+      const isAdded = topic === record.name && partition >= first && partition < record.partitions;
+      if (isAdded) await this.saveDisorder(record, partition, Infinity);
+    }
+  }
+
   /** @param strict the first partition that cannot be opened fails it all */
   async open(record: TopicRecord, parts: TopicParts, strict: boolean): Promise<OpenTopic> {
     const { clock, maxMessageBytes } = this.options;

@@ -146,6 +146,7 @@ export class TopicTransitions {
         record.name,
         Array.from({ length: added }, (_, i) => ({ index: record.partitions + i, startOffset: 0 })),
       );
+      await this.opener.noteLogs(grown, record.partitions);
       await this.save(managed, grown);
       topic.detach(topic.state, this.factsOf(grown));
       return;

@@ -94,6 +94,33 @@ describe('the search for a time, where clocks go back', () => {
     expect(await found(7)).toEqual({ offset: 0, timestamp: START + HOUR });
   });
 
+  it.each([
+    ['while the topic runs', false, false],
+    ['while it is stopped', true, false],
+    ['while it is stopped, before a restart', true, true],
+  ])('finds it in a log that was there before its partition was added %s', async (_, isStopped, restarts) => {
+    await begin();
+    await publishAt(HOUR, 0, 1, 2, 3, 4, 5);
+    const foreign = disk.get('orders:0')!;
+    await running.stop();
+    disk = new Map();
+    await boot();
+    await running.stop();
+    disk.set('orders:1', foreign);
+    await boot();
+    const { service } = running;
+    expect((await service.systemStatus()).unregistered).toHaveLength(1);
+    if (isStopped) await service.stopTopic('orders');
+    await service.addPartitions('orders', 2);
+    expect((await service.systemStatus()).unregistered).toEqual([]);
+    if (restarts) {
+      await running.stop();
+      await boot();
+    }
+    partition = (await running.service.startTopic('orders')).partition(1);
+    expect(await found(7)).toEqual({ offset: 0, timestamp: START + HOUR });
+  });
+
   it('reads few batches where time goes forward, over restarts and stops', async () => {
     await begin();
     await publishAt(...Array.from({ length: 100 }, (_, i) => i));
