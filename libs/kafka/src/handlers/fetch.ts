@@ -6,10 +6,10 @@ import { ErrorCode } from '../protocol/error-codes.js';
 import type { RequestOf } from '../protocol/schema/api.js';
 import { type MessageMagic, writeMessageSet } from '../message-sets/message-set-writer.js';
 import type { AnswerMemory } from '../server/answer-memory.js';
-import { type HandlerOf, route, type Route, type Session } from '../server/request.types.js';
+import { type HandlerOf, route, type Route } from '../server/request.types.js';
 import type { BrokerContext } from './broker-context.js';
 import { errorCodeOf } from './error-mapping.js';
-import { ReadPositions } from './read-positions.js';
+import { AllReadPositions, type ReadPositions } from './read-positions.js';
 import { withoutRepeatedPartitions } from './without-repeats.js';
 
 /** From these versions on messages have timestamps, and consumers read batches. */
@@ -46,18 +46,13 @@ interface PartitionAnswer {
 
 /** Serves batches as they are stored. Waits where there is too little, and answers at once where there is an error. */
 export function fetchRoute(broker: BrokerContext): Route {
-  const read = new WeakMap<Session, ReadPositions>();
-  const positionsOf = (session: Session) => {
-    const positions = read.get(session) ?? new ReadPositions();
-    read.set(session, positions);
-    return positions;
-  };
+  const read = new AllReadPositions();
 
   const serve: HandlerOf<typeof fetch> = async (request, context) => {
     // Sessions are refused with id 0; whoever goes on with one got it from another broker. Epochs of 0 and less begin or
     // end one, with a request that says everything.
     if (request.sessionEpoch > 0) return { errorCode: ErrorCode.FETCH_SESSION_ID_NOT_FOUND, topics: [] };
-    const positions = context.version < IDS_FROM ? positionsOf(context.session) : undefined;
+    const positions = context.version < IDS_FROM ? read.of(context.session, context.signal) : undefined;
     const wanted = request.topics.map((topic) =>
       topic.partitions.map((partition): Wanted => {
         return { ...partition, find: () => find(broker, topic, partition, positions) };

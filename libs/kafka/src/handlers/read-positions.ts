@@ -1,5 +1,7 @@
-/** Partitions that are remembered of one connection; past that it begins anew, as if nothing had been read. */
-const MAX_PARTITIONS = 10_000;
+import type { Session } from '../server/request.types.js';
+
+/** Partitions that are remembered of all connections together: 30 MB, where each is a topic with a long name. */
+const MAX_PARTITIONS = 100_000;
 
 interface Position {
   topicId: string;
@@ -13,13 +15,21 @@ interface Position {
  */
 export class ReadPositions {
   private topics = new Map<string, Map<number, Position>>();
-  private count = 0;
+  private partitions = 0;
+
+  /** @param mayAdd is there room for one more? */
+  constructor(private readonly mayAdd: (of: ReadPositions) => boolean) {}
+
+  /** How many partitions are remembered. */
+  get count(): number {
+    return this.partitions;
+  }
 
   /** Does the reader go on where it was in another topic of this name? True once: it is to look for a place in this one. */
   isOfAnother(name: string, topicId: string, index: number, offset: number): boolean {
     const known = this.topics.get(name)?.get(index);
     if (known === undefined) {
-      this.add(name, index, { topicId, next: offset });
+      if (this.mayAdd(this)) this.add(name, index, { topicId, next: offset });
       return false;
     }
     if (known.topicId === topicId) return false;
@@ -33,13 +43,55 @@ export class ReadPositions {
     if (known !== undefined) known.next = next;
   }
 
+  /** Begins anew, as if nothing had been read. */
+  forget(): void {
+    this.topics = new Map();
+    this.partitions = 0;
+  }
+
   private add(name: string, index: number, position: Position): void {
-    if (this.count === MAX_PARTITIONS) {
-      this.topics = new Map();
-      this.count = 0;
-    }
     const partitions = this.topics.get(name) ?? new Map<number, Position>();
     this.topics.set(name, partitions.set(index, position));
+    this.partitions++;
+  }
+}
+
+/** The positions of all connections, which take no more memory together than the limit says. */
+export class AllReadPositions {
+  private readonly bySession = new Map<Session, ReadPositions>();
+  private count = 0;
+
+  /** @param limit past it whoever remembers the most begins anew */
+  constructor(private readonly limit = MAX_PARTITIONS) {}
+
+  /** @param gone aborts when the connection ends, and what is remembered of it with it */
+  of(session: Session, gone: AbortSignal): ReadPositions {
+    const known = this.bySession.get(session);
+    if (known !== undefined) return known;
+    const positions = new ReadPositions((of) => this.mayAdd(session, of));
+    if (gone.aborted) return positions;
+    this.bySession.set(session, positions);
+    const forget = () => {
+      this.bySession.delete(session);
+      this.count -= positions.count;
+      positions.forget();
+    };
+    gone.addEventListener('abort', forget, { once: true });
+    return positions;
+  }
+
+  private mayAdd(session: Session, positions: ReadPositions): boolean {
+    // A poll of a connection that is gone is still to end.
+    if (this.bySession.get(session) !== positions) return false;
+    if (this.count === this.limit) this.forgetMost();
     this.count++;
+    return true;
+  }
+
+  private forgetMost(): void {
+    let most: ReadPositions | undefined;
+    for (const one of this.bySession.values()) if (one.count > (most?.count ?? 0)) most = one;
+    this.count -= most?.count ?? 0;
+    most?.forget();
   }
 }
