@@ -5,7 +5,13 @@ import { offsetForLeaderEpoch } from '../protocol/apis/offset-for-leader-epoch.j
 import { produce } from '../protocol/apis/produce.js';
 import { ErrorCode } from '../protocol/error-codes.js';
 import type { Right } from '../security/access.js';
-import { CLOSE, isSilence, type RequestContext, type Silence } from '../server/request.types.js';
+import {
+  CLOSE,
+  type HandlerOf,
+  isSilence,
+  type RequestContext,
+  type Silence,
+} from '../server/request.types.js';
 import { type Desk, rule } from './rule.js';
 
 /** From this version on Fetch names topics by UUID. */
@@ -88,33 +94,49 @@ export const produceRule = rule(produce, (handle, desk) => async (request, conte
   return { ...answer, topics: part.join(answer.topics ?? [], refused) };
 });
 
-export const fetchRule = rule(fetch, (handle, desk) => async (request, context) => {
-  const named = request.topics.map((topic) => {
-    const name = context.version < IDS_FROM ? topic.name : desk.directory.byId(topic.topicId)?.name;
-    return { ...topic, name: name ?? '' };
-  });
-  const part = split(named, (topic, index) => {
-    if (context.version < IDS_FROM) return checkBy(desk, context, 'read')(topic, index);
-    // A UUID nobody has, and one of a topic that must not be seen, look the same.
-    if (topic.name === '') return ErrorCode.NONE;
-    if (!context.access.topic('see', topic.name)) return ErrorCode.UNKNOWN_TOPIC_ID;
-    return checkBy(desk, context, 'read')(topic, index);
-  });
-  if (part.isWhole) return handle(request, context);
-  // An error is answered at once.
-  const answer = await handle({ ...request, topics: part.allowed, maxWaitMs: 0 }, context);
-  if (isSilence(answer) || (answer.errorCode ?? 0) !== 0) return answer;
-  const topics = part.join(answer.topics ?? [], (index, errorCode) => ({
-    index,
-    errorCode,
-    highWatermark: -1,
-    lastStableOffset: -1,
-    logStartOffset: -1,
-    abortedTransactions: null,
-    records: [],
-  }));
-  return { ...answer, topics };
+type FetchHandler = HandlerOf<typeof fetch>;
+
+/** A poll may wait for minutes: whose rights have changed by then gets what is read with those of now. */
+export const fetchRule = rule(fetch, (handle, desk): FetchHandler => {
+  const serve = guardedFetch(handle, desk);
+  return async (request, context) => {
+    const answer = await serve(request, context);
+    const access = context.accessOf(context.session);
+    if (access === context.access) return answer;
+    context.memory.release();
+    return serve({ ...request, maxWaitMs: 0 }, { ...context, access });
+  };
 });
+
+const guardedFetch =
+  (handle: FetchHandler, desk: Desk): FetchHandler =>
+  async (request, context) => {
+    const named = request.topics.map((topic) => {
+      const name = context.version < IDS_FROM ? topic.name : desk.directory.byId(topic.topicId)?.name;
+      return { ...topic, name: name ?? '' };
+    });
+    const part = split(named, (topic, index) => {
+      if (context.version < IDS_FROM) return checkBy(desk, context, 'read')(topic, index);
+      // A UUID nobody has, and one of a topic that must not be seen, look the same.
+      if (topic.name === '') return ErrorCode.NONE;
+      if (!context.access.topic('see', topic.name)) return ErrorCode.UNKNOWN_TOPIC_ID;
+      return checkBy(desk, context, 'read')(topic, index);
+    });
+    if (part.isWhole) return handle(request, context);
+    // An error is answered at once.
+    const answer = await handle({ ...request, topics: part.allowed, maxWaitMs: 0 }, context);
+    if (isSilence(answer) || (answer.errorCode ?? 0) !== 0) return answer;
+    const topics = part.join(answer.topics ?? [], (index, errorCode) => ({
+      index,
+      errorCode,
+      highWatermark: -1,
+      lastStableOffset: -1,
+      logStartOffset: -1,
+      abortedTransactions: null,
+      records: [],
+    }));
+    return { ...answer, topics };
+  };
 
 export const listOffsetsRule = rule(listOffsets, (handle, desk) => (request, context) => {
   const refused = (index: number, errorCode: ErrorCode) => ({ index, errorCode });

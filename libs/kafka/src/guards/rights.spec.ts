@@ -145,6 +145,40 @@ describe('rights', () => {
     expect(results[0]!.configs[0]!.value).toBe('false');
   });
 
+  describe('that are taken while a poll waits', () => {
+    const LAST = { ...OWNER, rights: [{ topics: ['open*'], allow: ['read'] as const }] };
+    const USERS = { 'by rights that leave it out': [LAST], 'with the user': [READER] };
+
+    it.each([
+      [12, 'by rights that leave it out', TOPIC],
+      [12, 'with the user', TOPIC],
+      // As of a UUID that nobody has.
+      [17, 'by rights that leave it out', 100],
+      [17, 'with the user', 100],
+    ] as const)('have it answer without what has come (version %i, %s)', async (version, by, code) => {
+      const owner = await login(OWNER);
+      const { id } = embedded.topics.topic('closed-topic');
+      const polled = owner.call(apis.fetch, version, {
+        maxWaitMs: 60_000,
+        minBytes: 1,
+        topics: [
+          { name: 'closed-topic', topicId: id, partitions: [{ index: 0, fetchOffset: 0, maxBytes: 9_999 }] },
+        ],
+      });
+      // Sent ahead, and served with the rights of then; that of a user who is gone ends the connection.
+      const seen = owner.call(apis.metadata, 9, { topics: null }).then(
+        ({ topics }) => topics.map(({ name }) => name),
+        () => [],
+      );
+      await (await login(OWNER)).call(apis.metadata, 9, { topics: [] });
+      await embedded.listener.reload({ users: [...USERS[by]] });
+      await embedded.topics.publish('closed-topic', { value: 'secret' });
+      const { errorCode, records } = (await polled).topics[0]!.partitions[0]!;
+      expect([errorCode, records!.length]).toEqual([code, 0]);
+      expect(await seen).toEqual(by === 'with the user' ? [] : ['open-topic']);
+    });
+  });
+
   it('close the connection of whoever wants no answer to what is refused', async () => {
     const reader = await login(READER);
     const partitions = [{ index: 0, records }];

@@ -20,7 +20,7 @@ import {
 const MIN_REQUEST_BYTES = 8;
 
 /** What a connection gives for a request; the rest of the context is the request's own. */
-export type ConnectionContext = Omit<RequestContext, 'version' | 'clientId' | 'access'>;
+export type ConnectionContext = Omit<RequestContext, 'version' | 'clientId' | 'access' | 'accessOf'>;
 
 export type Outcome = Buffer[] | Silence;
 
@@ -52,6 +52,7 @@ const ALONE = { overlaps: false, isDoneWithBytes: false };
 export class Dispatcher {
   private readonly routes: ReadonlyMap<number, Route>;
   private readonly keys: ResponseOf<typeof apiVersions>['apiKeys'];
+  private readonly accessOf = (session: Session): Access => this.gate?.accessOf(session) ?? FULL_ACCESS;
 
   constructor(
     routes: readonly Route[],
@@ -102,12 +103,13 @@ export class Dispatcher {
     const clientId = readClientId(reader, api.isFlexible(version)) ?? '';
     const decoded = api.requestCodec(version).decode(reader);
     const request = route.distinct?.(decoded) ?? decoded;
-    const access = this.gate?.accessOf(session) ?? FULL_ACCESS;
+    const { accessOf } = this;
     return {
       overlaps: route.overlaps?.(request, version) ?? false,
       isDoneWithBytes: route.keepsNoBytes ?? false,
       async serve(connection) {
-        const context = { ...connection, version, clientId, access };
+        // As it is now: the request may have waited behind others.
+        const context = { ...connection, version, clientId, access: accessOf(session), accessOf };
         const answer = (await route.handle(request, context)) as object | Silence;
         if (isSilence(answer)) return answer;
         return encode(api, version, correlationId, answer);

@@ -20,8 +20,10 @@ export interface RequestContext {
   /** As the client names itself, '' where it does not. */
   readonly clientId: string;
   readonly session: Session;
-  /** What the client may do. */
+  /** What the client may do, as it was when the request was begun. */
   readonly access: Access;
+  /** What it may do now: another object where users were exchanged since. */
+  readonly accessOf: (session: Session) => Access;
   /** Aborts when the client goes away and when the listener stops: waits end then. */
   readonly signal: AbortSignal;
   /** What the answer takes; given back when the client has it. */
