@@ -14,6 +14,7 @@ import { logLevel, Partitioners } from 'kafkajs';
 import { firstValueFrom } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type RunningKafka, startKafka, temporaryDirectory } from './kafka-harness.js';
+import { lastingPort } from './lasting-port.js';
 
 /** What was heard, by instance of the service. */
 let heard: { by: number; pattern: string; value: unknown }[];
@@ -131,8 +132,8 @@ describe('NestJS Transport.KAFKA', () => {
   it('loses no acknowledged event over a restart of the broker under load', async () => {
     directory = temporaryDirectory();
     const topics = { topics: [{ name: 'order.placed', partitions: 3 }, { name: 'audit.log' }] };
-    running = await startKafka({ logDir: directory.path, topics });
-    const { port } = running.listener.address;
+    const port = await lastingPort();
+    running = await startKafka({ logDir: directory.path, topics, kafka: { port } });
     await startServer('orders');
     const client = await startClient();
     const acknowledged: number[] = [];

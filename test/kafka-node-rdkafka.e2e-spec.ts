@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type RunningKafka, startKafka, temporaryDirectory } from './kafka-harness.js';
+import { lastingPort } from './lasting-port.js';
 import { hasNodeRdkafka, RdkafkaClient, whyNotNodeRdkafka } from './node-rdkafka.js';
 
 const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'];
@@ -111,8 +112,9 @@ describe.runIf(hasNodeRdkafka)(`node-rdkafka${whyNotNodeRdkafka}`, () => {
 
   it('goes on over a restart in the middle: idempotent, nothing is lost and nothing doubled', async () => {
     const directory = temporaryDirectory();
-    running = await startKafka({ logDir: directory.path, topics: { topics: [{ name: 'ledger' }] } });
-    const { port } = running.listener.address;
+    const port = await lastingPort();
+    const topics = { topics: [{ name: 'ledger' }] };
+    running = await startKafka({ logDir: directory.path, topics, kafka: { port } });
     const group = { topics: ['ledger'], group: 'audit' };
     const reader = client('consume', { conf: GROUP, count: 1_000, ...group });
     const conf = { 'enable.idempotence': true, 'linger.ms': 1 };

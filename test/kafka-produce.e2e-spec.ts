@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { CompressionTypes, Partitioners } from 'kafkajs';
 import { type RunningKafka, startKafka, temporaryDirectory } from './kafka-harness.js';
+import { lastingPort } from './lasting-port.js';
 
 const createPartitioner = Partitioners.DefaultPartitioner;
 
@@ -59,8 +60,8 @@ describe('kafkajs produces', () => {
 
   it('idempotently; a restart in the middle neither loses nor doubles', async () => {
     const directory = temporaryDirectory();
-    running = await startKafka({ logDir: directory.path });
-    const { port } = running.listener.address;
+    const port = await lastingPort();
+    running = await startKafka({ logDir: directory.path, kafka: { port } });
     const producer = running.kafka.producer({ createPartitioner, idempotent: true, maxInFlightRequests: 1 });
     await producer.connect();
     const send = (value: string) => producer.send({ topic: 'ledger', messages: [{ key: 'k', value }] });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
 import { startKafka, temporaryDirectory } from '../kafka-harness.js';
+import { lastingPort } from '../lasting-port.js';
 import { startBroker, type SuiteBroker } from '../suites/lib/broker.mjs';
 import type { Random } from '../../libs/storage-disklog/src/__fixtures__/random.js';
 
@@ -41,8 +42,8 @@ export interface BrokerKillsResult {
 export async function tortureByKills(options: BrokerKillsOptions): Promise<BrokerKillsResult> {
   const { random } = options;
   const directory = temporaryDirectory();
-  let broker = await startBroker(ENVIRONMENT, directory.path);
-  const { port } = broker;
+  const environment = { ...ENVIRONMENT, GENROCKS_KAFKA_PORT: String(await lastingPort()) };
+  let broker = await startBroker(environment, directory.path);
   const ledger = new Ledger();
   const clients = Array.from({ length: PRODUCERS }, (_, i) => new KafkaJsProducer(i, broker, ledger, random));
   const kcat = options.withKcat ? new KcatProducer(broker, ledger) : undefined;
@@ -53,7 +54,7 @@ export async function tortureByKills(options: BrokerKillsOptions): Promise<Broke
     while (kills < options.kills || Date.now() < options.until) {
       await Promise.race([ledger.moreAcknowledged(1 + random.int(40)), running]);
       await broker.kill();
-      broker = await startBroker({ ...ENVIRONMENT, GENROCKS_KAFKA_PORT: String(port) }, directory.path);
+      broker = await startBroker(environment, directory.path);
       kills++;
     }
     await Promise.race([ledger.moreAcknowledged(10), running]);

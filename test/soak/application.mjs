@@ -7,7 +7,7 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NestFactory } from '@nestjs/core';
-import { KafkaListener, KafkaModule } from '@genrocks/kafka';
+import { KafkaModule } from '@genrocks/kafka';
 import { DiskLogModule } from '@genrocks/storage-disklog';
 import { TopicsModule, TopicsService } from '@genrocks/topics';
 
@@ -82,7 +82,7 @@ const commands = {
   },
 };
 
-tell('ready', app.get(KafkaListener).address.port);
+tell('ready');
 createInterface({ input: process.stdin }).on('line', (line) => {
   const [command, ...rest] = JSON.parse(line);
   commands[command](...rest).catch((error) => tell('failed', command, rest, String(error?.message ?? error)));

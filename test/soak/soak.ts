@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { lastingPort } from '../lasting-port.js';
 import { Random } from '../../libs/storage-disklog/src/__fixtures__/random.js';
 import { Child, type Fact } from './child.js';
 import { SoakLedger } from './ledger.js';
@@ -70,6 +71,7 @@ class Soak {
   }
 
   async start(): Promise<void> {
+    this.port ||= await lastingPort();
     const ready = new Promise<void>((resolve) => (this.onReady = resolve));
     const { logDir, port } = this;
     this.application = new Child(
@@ -179,10 +181,8 @@ class Soak {
   }
 
   private heard([name, ...details]: Fact): void {
-    if (name === 'ready') {
-      this.port = details[0] as number;
-      this.onReady();
-    } else if (name === 'published') {
+    if (name === 'ready') this.onReady();
+    else if (name === 'published') {
       const [, , key, seq] = details as [number, number, string, number];
       this.ledger.published(key, seq);
       this.pending.delete(key);

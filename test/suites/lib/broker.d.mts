@@ -3,7 +3,6 @@ export interface SuiteBroker {
   readonly bootstrap: string;
   /** Address of the HTTP API. */
   readonly url: string;
-  readonly port: number;
   readonly pid: number;
   /** Ends it in order and removes its directory, if that is its own. */
   stop(): Promise<void>;

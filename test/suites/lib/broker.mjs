@@ -35,7 +35,6 @@ export async function startBroker(env = {}, given = undefined) {
   return {
     bootstrap,
     url,
-    port: Number(bootstrap.split(':').at(-1)),
     pid: child.pid,
     async stop() {
       child.kill('SIGTERM');
