@@ -19,7 +19,7 @@ const expectation = { poll: { timeout: 20_000 } };
 
 const unit = {
   setupFiles: ['test/setup.ts'],
-  testTimeout: 30_000,
+  testTimeout: 60_000,
   // Removing thousands of scratch files can take long on a busy disk.
   hookTimeout: 60_000,
   expect: expectation,
@@ -58,8 +58,9 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/**/*.e2e-spec.ts'],
           setupFiles: ['test/setup.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          // Only guards against hanging, as the one above: some start a dozen processes, or kill one again and again.
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
           expect: expectation,
         },
       },

@@ -40,5 +40,4 @@ it.each(['topics', 'kafka'])(
     }
     expect(await readdir(dir)).toEqual([]);
   },
-  120_000,
 );

@@ -36,4 +36,4 @@ it('npm run bench:publish measures every cell, tells no paths, and cleans up', a
   } finally {
     await rm(home, { recursive: true, force: true });
   }
-}, 120_000);
+});

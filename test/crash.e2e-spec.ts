@@ -74,6 +74,5 @@ describe('topics on the disk log, killed with SIGKILL again and again', () => {
       expect(ledger.acknowledged.size).toBeGreaterThan(0);
       ledger.judge();
     },
-    120_000,
   );
 });

@@ -8,7 +8,6 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 const RUNNER = fileURLToPath(new URL('../examples/dist/run.js', import.meta.url));
-const TIMEOUT_MS = 180_000;
 
 let home: string;
 
@@ -45,7 +44,6 @@ describe('npm run example', () => {
       expect(await readdir(join(home, 'tmp'))).toEqual([]);
       expect(await readdir(home)).toEqual(['tmp']);
     },
-    TIMEOUT_MS,
   );
 
   it.each([[], ['no-such-example']])('lists the examples when it is called with %j', async (...args) => {
@@ -57,20 +55,16 @@ describe('npm run example', () => {
     }
   });
 
-  it(
-    'cleans up after Ctrl-C, and leaves no broker behind',
-    async () => {
-      const { child, exit, output } = start('crash-recovery', '--short');
-      await new Promise<void>((resolve) => {
-        child.stdout.on('data', () => output().includes('Load over HTTP') && resolve());
-      });
-      child.kill('SIGINT');
-      // `close` comes when the broker, which shares standard error, has ended too.
-      const [code] = (await exit) as [number];
-      expect(code).toBe(130);
-      expect(await readdir(join(home, 'tmp'))).toEqual([]);
-      expect(existsSync(join(home, 'gen_rocks_data'))).toBe(false);
-    },
-    TIMEOUT_MS,
-  );
+  it('cleans up after Ctrl-C, and leaves no broker behind', async () => {
+    const { child, exit, output } = start('crash-recovery', '--short');
+    await new Promise<void>((resolve) => {
+      child.stdout.on('data', () => output().includes('Load over HTTP') && resolve());
+    });
+    child.kill('SIGINT');
+    // `close` comes when the broker, which shares standard error, has ended too.
+    const [code] = (await exit) as [number];
+    expect(code).toBe(130);
+    expect(await readdir(join(home, 'tmp'))).toEqual([]);
+    expect(existsSync(join(home, 'gen_rocks_data'))).toBe(false);
+  });
 });

@@ -10,7 +10,7 @@ function kcat(bootstrap: string, args: readonly string[], input = ''): Promise<s
     const child = execFile(
       'kcat',
       ['-b', bootstrap, ...args],
-      { timeout: 30_000 },
+      { timeout: 120_000 },
       (error, stdout, stderr) =>
         error === null ? resolve(stdout) : reject(new Error(`${error.message}\n${stderr}`)),
     );

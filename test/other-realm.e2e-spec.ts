@@ -16,7 +16,7 @@ afterEach(() => rm(logDir, { recursive: true, force: true }));
 it('works in a realm of its own, as tests have it under Jest', async () => {
   const flags = ['--experimental-vm-modules', '--no-warnings'];
   const { stdout } = await promisify(execFile)(process.execPath, [...flags, CHILD, logDir], {
-    timeout: 30_000,
+    timeout: 120_000,
   });
   expect(stdout.trim().split('\n')).toEqual(['created 0 Error', 'opened again 1 Error,Error']);
 });

@@ -59,6 +59,5 @@ describe('a message that ends the process of its handler', () => {
       ]);
       expect(new Set(of(facts, 'done').map(([, value]) => value))).toEqual(new Set(['a', 'b', 'c', 'd']));
     },
-    60_000,
   );
 });

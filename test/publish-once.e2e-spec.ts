@@ -78,7 +78,7 @@ describe('messages with ids on the disk log, killed with SIGKILL again and again
     // What was never acknowledged may be stored; what the last run was told to publish is all there.
     expect(stored.size).toBeGreaterThanOrEqual(tried);
     await app.close();
-  }, 120_000);
+  });
 });
 
 describe('publishing options and ids over HTTP', () => {

@@ -40,4 +40,4 @@ it('a redrive that is killed is completed by the next one: nothing is lost, and 
   expect(new Set(back).size).toBe(MESSAGES);
   expect(back.length - MESSAGES).toBeLessThanOrEqual(2 * PAGE);
   expect(await run({ redrive: true })).toMatchObject({ redriven: 0 });
-}, 60_000);
+});
