@@ -45,7 +45,7 @@ export class TopicTransitions {
     private readonly offsets: GroupOffsets,
     private readonly events: TopicsEvents,
   ) {
-    this.firstOffsets = new FirstOffsets(offsets, (...of) => this.hooks.subscribersOf(...of));
+    this.firstOffsets = new FirstOffsets(offsets, (topic) => this.hooks.subscribersOf(topic));
   }
 
   async save(managed: ManagedTopic, record: TopicRecord): Promise<void> {

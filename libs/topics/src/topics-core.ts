@@ -149,10 +149,8 @@ export class TopicsCore {
         this.members.topicChanged(topic.name);
       },
       beforeClose: (topic) => this.members.topicClosing(topic.name),
-      subscribersOf: (topic, which) => {
-        const inProcess = this.members.groupsOn(topic);
-        return new Set(which === 'all' ? [...inProcess, ...this.groups.subscribersOf(topic)] : inProcess);
-      },
+      subscribersOf: (topic) =>
+        new Set([...this.members.groupsOn(topic), ...this.groups.subscribersOf(topic)]),
     };
   }
 

@@ -4,7 +4,7 @@ import type { GroupOffsets } from './group-offsets.js';
 import type { OffsetCommit } from './group.types.js';
 
 /** The groups with a member that subscribes to a topic. */
-export type Subscribers = (topic: string, which: 'inProcess' | 'all') => Iterable<string>;
+export type Subscribers = (topic: string) => Iterable<string>;
 
 /**
  * Where groups begin in partitions that are new: at their beginning, by offsets that are committed before anyone can publish
@@ -30,7 +30,7 @@ export class FirstOffsets {
     const places = added.map(({ index, startOffset }) => ({ topic, partition: index, offset: startOffset }));
     const done = new Set(begun);
     for (;;) {
-      const groups = new Set([...this.offsets.groupsIn(topic), ...this.subscribersOf(topic, 'all')]);
+      const groups = new Set([...this.offsets.groupsIn(topic), ...this.subscribersOf(topic)]);
       const fresh = [...groups].filter((group) => !done.has(group));
       if (fresh.length === 0) return done;
       await Promise.all(fresh.map((group) => this.begin(group, places)));
@@ -39,12 +39,13 @@ export class FirstOffsets {
   }
 
   /**
-   * Of a topic that opens, for groups in this process that subscribe to it already: by a pattern, or since before it was
-   * deleted. Where there are messages, each group begins by its own `from`.
+   * Of a topic that opens, for groups that subscribe to it already: by its name, since before it was there, or in this
+   * process by a pattern (those of clients are known to nobody else). Where there are messages, each group begins by its
+   * own `from`.
    */
   async ofOpened(topic: string, partitions: readonly Partition[]): Promise<void> {
     const empty = partitions.filter((one) => one.state === 'open' && one.startOffset === one.endOffset);
-    for (const group of this.subscribersOf(topic, 'inProcess')) {
+    for (const group of this.subscribersOf(topic)) {
       const places = empty
         .filter(({ index }) => this.offsets.get(group, topic, index) === null)
         .map(({ index, startOffset }) => ({ topic, partition: index, offset: startOffset }));

@@ -40,6 +40,26 @@ describe('a group that begins at the latest', () => {
   });
 });
 
+describe('a group of clients that subscribe by name', () => {
+  it.each([
+    ['comes', false],
+    ['comes again', true],
+  ])('has an offset in a topic that %s, before anyone can publish there', async (_, isDeleted) => {
+    const { service } = await start();
+    await service.startTopic('orders.us');
+    await service.coordinator.join('clients', subscribing('orders.us', 'orders.eu'));
+    if (isDeleted) {
+      await service.startTopic('orders.eu');
+      await service.deleteTopic('orders.eu');
+    }
+    await service.startTopic('orders.eu', { partitions: 2 });
+    for (const partition of [0, 1]) {
+      expect(service.groups.committed('clients', 'orders.eu', partition)).toMatchObject({ offset: 0 });
+    }
+    expect(service.groups.committed('clients', 'orders.us', 0)).toBeNull();
+  });
+});
+
 describe('offsets that are committed while their topic is deleted', () => {
   it('are gone with it, over a restart too', async () => {
     const disk: MapDisk = new Map();
