@@ -68,7 +68,7 @@ export class DiskLogStore extends PartitionStore {
     private readonly compactor: Compactor,
   ) {
     super();
-    this.view = new LogView(log);
+    this.view = new LogView(log, () => this.assertOpen());
     this.format = FORMATS[context.settings.format];
     this.topic = context.topic;
     this.partition = context.partition;
@@ -160,13 +160,13 @@ export class DiskLogStore extends PartitionStore {
 
   async *scanPages(options: ScanOptions = {}): AsyncGenerator<StoreEntry[]> {
     this.assertOpen();
-    yield* this.view.scan(toKeyRange(options), options, () => this.assertOpen());
+    yield* this.view.scan(toKeyRange(options), options);
   }
 
   async *readLogPages(options: ReadLogOptions = {}): AsyncGenerator<LogEntry[]> {
     this.assertOpen();
     const limit = checkLimit(options.limit);
-    yield* this.view.readLog(limit, options.skipDamaged === true, () => this.assertOpen());
+    yield* this.view.readLog(limit, options.skipDamaged === true);
   }
 
   async info(): Promise<StoreInfo> {

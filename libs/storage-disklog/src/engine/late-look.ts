@@ -39,13 +39,13 @@ export class LateLook {
   }
 
   private async settle(file: LogFile): Promise<void> {
-    const { left, maker } = this.log;
+    const { maker } = this.log;
     const isOfLog = () => this.log.files.includes(file);
     // A file that was dropped meanwhile has no name any more, or another one has it.
     if ((await this.isAsKnown(file)) || this.isStopped || !isOfLog()) return;
     file.hold();
     try {
-      await left.repair(file, true);
+      await this.log.repair(file);
       const isDamaged = file.damage.length > 0 && isOfLog();
       await quarantine(maker.fs, maker.names, file.number, isDamaged, false);
     } finally {

@@ -118,24 +118,39 @@ export class LeftFiles {
     this.indexing = this.indexing.then(() => this.index(file, keys, lastSequence));
   }
 
-  /** Resolves when no index is being built: writers that leave files faster than they are indexed wait here. */
+  /**
+   * Runs a step that changes which files the log has when no index is being built, and none is meanwhile: one that came
+   * after its file was gone could pass for that of the next file of its number. Writers that leave files faster than they
+   * are indexed wait here.
+   */
+  alone<T>(step: () => Promise<T>): Promise<T> {
+    const done = this.indexing.then(step);
+    this.indexing = done.then(
+      () => undefined,
+      () => undefined,
+    );
+    return done;
+  }
+
+  /** Resolves when no index is being built. */
   settled(): Promise<void> {
     return this.indexing;
   }
 
   /**
-   * Builds the index of an open file again, out of the file itself; an evicted file has no name to put it under. All who
-   * ask for it meanwhile wait for the same repair, which tells of damage once.
+   * Builds the index of an open file again, out of the file itself. All who ask for it meanwhile wait for the same repair,
+   * which tells of damage once.
+   * @param isOfLog an evicted file has no name to put the index under
    */
-  repair(file: LogFile, isStored: boolean): Promise<void> {
+  repair(file: LogFile, isOfLog: () => boolean): Promise<void> {
     const running = this.repairing.get(file);
     if (running !== undefined) return running;
-    const repair = this.repairNow(file, isStored).finally(() => this.repairing.delete(file));
+    const repair = this.repairNow(file, isOfLog).finally(() => this.repairing.delete(file));
     this.repairing.set(file, repair);
     return repair;
   }
 
-  private async repairNow(file: LogFile, isStored: boolean): Promise<void> {
+  private async repairNow(file: LogFile, isOfLog: () => boolean): Promise<void> {
     const known = { format: this.format, knownOurs: file.isOurs };
     const recovered = await recoverFile(file.handle, file.path, file.end, known);
     const damaged = file.keys;
@@ -144,9 +159,11 @@ export class LeftFiles {
     // The keys of what cannot be read are gone with the index that knew them.
     file.setDamage(recovered.damage);
     await damaged.close();
-    if (!isStored) return;
-    if (file.damage.length > 0) await this.forget(file);
-    else await this.rebuild(file, recovered);
+    await this.alone(async () => {
+      if (!isOfLog()) return;
+      if (file.damage.length > 0) await this.forget(file);
+      else await this.rebuild(file, recovered);
+    });
   }
 
   /** Records what was found out about files that no summary told of, after the opening. */

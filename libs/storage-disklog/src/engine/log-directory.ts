@@ -79,12 +79,20 @@ export class LogDirectory {
    */
   async rotate(lastSequence: number): Promise<void> {
     if (this.segments !== undefined) return this.segments.rotate(lastSequence);
-    await this.left.settled();
     const { current: left } = this;
     const evicted = this.nextEvicted();
-    const step = (syncNames: SyncNames) => this.rotateTo(this.nextNumber, evicted, syncNames);
-    await withDirectory(this.fs, this.names.directory, step);
+    await this.changing((syncNames) => this.rotateTo(this.nextNumber, evicted, syncNames));
     if (!evicted.includes(left.file)) this.left.schedule(left.file, left.keys, lastSequence);
+  }
+
+  /** Repairs the key index of a file, see {@link LeftFiles.repair}. */
+  repair(file: LogFile): Promise<void> {
+    return this.left.repair(file, () => this.files.includes(file));
+  }
+
+  /** Runs a step that changes which files there are. */
+  changing(step: (syncNames: SyncNames) => Promise<void>): Promise<void> {
+    return this.left.alone(() => withDirectory(this.fs, this.names.directory, step));
   }
 
   private async rotateTo(number: number, evicted: readonly LogFile[], syncNames: SyncNames): Promise<void> {
@@ -130,8 +138,7 @@ export class LogDirectory {
    * @throws the system's error while nothing has changed yet, `UnfinishedStepError` later
    */
   async truncate(): Promise<void> {
-    await this.left.settled();
-    await withDirectory(this.fs, this.names.directory, async (syncNames) => {
+    await this.changing(async (syncNames) => {
       const truncation = new Truncation(this.maker, syncNames);
       try {
         await truncation.prepare();
@@ -230,9 +237,10 @@ export class LogDirectory {
   /** Lets go of all files as they are. */
   async abandon(): Promise<void> {
     await this.lateLook.stop();
-    await this.left.settled();
-    await this.current.abandon();
-    await this.release();
+    await this.left.alone(async () => {
+      await this.current.abandon();
+      await this.release();
+    });
   }
 
   private async release(): Promise<void> {

@@ -25,7 +25,11 @@ type Look = <T>(at: () => T) => Promise<T>;
 export class LogView {
   private ranges: FileRanges;
 
-  constructor(private readonly log: LogDirectory) {
+  /** @param check throws where the log is closed */
+  constructor(
+    private readonly log: LogDirectory,
+    private readonly check: () => void,
+  ) {
     this.ranges = new FileRanges(log.files, log.left.repairs);
   }
 
@@ -48,12 +52,11 @@ export class LogView {
     error: unknown,
   ): Promise<Buffer | undefined> {
     if (!(error instanceof IndexDamagedError)) throw error;
-    return this.read(await this.healing(undefined, () => this.find(probe, skipDamaged)));
+    return this.read(await this.findHealing(probe, skipDamaged));
   }
 
   async exists(key: string, skipDamaged: boolean): Promise<boolean> {
-    const probe = new KeyProbe(key);
-    return (await this.healing(undefined, () => this.find(probe, skipDamaged))) !== undefined;
+    return (await this.findHealing(new KeyProbe(key), skipDamaged)) !== undefined;
   }
 
   /** Of a file of the log, deleted or not. */
@@ -62,11 +65,10 @@ export class LogView {
     return last?.[0];
   }
 
-  /** Live entries of a range; `check` runs before every page and ends the scan by throwing. */
+  /** Live entries of a range. */
   async *scan(
     range: KeyRange,
     { skipDamaged = false, allocate }: Pick<ScanOptions, 'skipDamaged' | 'allocate'>,
-    check: () => void,
   ): AsyncGenerator<StoreEntry[]> {
     const files = this.log.files.map((file) => file.hold());
     // Again and again: with an index that is built anew, by whomever, the keys go of what is damaged in its file.
@@ -82,7 +84,7 @@ export class LogView {
           ? this.scanKeys(look, groups, range, allocate)
           : withinBytes(scanOrdered(stretches, range, skipDamaged), range.maxBytes);
       for await (const page of pages) {
-        check();
+        this.check();
         yield page;
       }
     } finally {
@@ -124,13 +126,13 @@ export class LogView {
   }
 
   /** Everything that was written and is still stored, oldest first. */
-  async *readLog(limit: number, skipDamaged: boolean, check: () => void): AsyncGenerator<LogEntry[]> {
+  async *readLog(limit: number, skipDamaged: boolean): AsyncGenerator<LogEntry[]> {
     let left = limit;
     const files = this.log.files.map((file) => file.hold());
     try {
       for (const file of files) {
         for await (const page of readFileLog(file, skipDamaged)) {
-          check();
+          this.check();
           if (left <= 0) return;
           yield page.length > left ? page.slice(0, left) : page;
           left -= page.length;
@@ -139,6 +141,14 @@ export class LogView {
     } finally {
       for (const file of files) await file.release();
     }
+  }
+
+  /** Like {@link find}; of a log that is closed before it has looked there are no files any more. */
+  private findHealing(probe: KeyProbe, skipDamaged: boolean): Promise<Found | undefined> {
+    return this.healing(undefined, () => {
+      this.check();
+      return this.find(probe, skipDamaged);
+    });
   }
 
   /** A key's newest entry. Fails where damage may hide a newer one. */
@@ -174,7 +184,7 @@ export class LogView {
           error instanceof IndexDamagedError ? this.fileOf(error, held ?? this.log.files) : undefined;
         if (file === undefined) throw error;
         file.hold();
-        await this.log.left.repair(file, this.log.files.includes(file)).finally(() => file.release());
+        await this.log.repair(file).finally(() => file.release());
       }
     }
   }

@@ -101,14 +101,14 @@ class Log {
   }
 
   async contents(): Promise<{ live: Record<string, string>; log: string[] }> {
-    const view = new LogView(this.log);
+    const view = new LogView(this.log, () => {});
     const live: Record<string, string> = {};
     const range = { lower: '', upper: undefined, reverse: false, limit: Infinity, maxBytes: Infinity };
-    for await (const page of view.scan(range, {}, () => {})) {
+    for await (const page of view.scan(range, {})) {
       for (const { key, value } of page) live[key.toString()] = value.toString();
     }
     const log: string[] = [];
-    for await (const page of view.readLog(Infinity, false, () => {})) {
+    for await (const page of view.readLog(Infinity, false)) {
       for (const entry of page)
         log.push(`${entry.key.toString()}${entry.type === 'put' ? `=${entry.value.toString()}` : '-'}`);
     }

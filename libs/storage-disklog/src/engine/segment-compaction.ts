@@ -181,7 +181,7 @@ export class SegmentCompaction {
     if (error instanceof IndexDamagedError) {
       const file = rest.find(({ number }) => this.log.names.keyIndex(number) === error.path);
       if (file === undefined) throw error;
-      await this.log.left.repair(file, this.log.files.includes(file));
+      await this.log.repair(file);
       refuseDamage(file);
       return;
     }

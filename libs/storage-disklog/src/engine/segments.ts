@@ -1,4 +1,4 @@
-import { type SyncNames, withDirectory, withoutReturn, writeFresh } from './durable-files.js';
+import { type SyncNames, withoutReturn, writeFresh } from './durable-files.js';
 import type { FileMaker } from './file-maker.js';
 import type { LogDirectory } from './log-directory.js';
 import { type LogFile, pinAll } from './log-file.js';
@@ -68,11 +68,9 @@ export class Segments {
   /** Leaves the current file for a new one; none is dropped for that. */
   async rotate(lastSequence: number): Promise<void> {
     const { log } = this;
-    const { fs, names } = this.maker;
     const { current } = log;
-    await log.left.settled();
     this.facts.set(current.file, { lastSequence, clean: false });
-    await withDirectory(fs, names.directory, (syncNames) => this.rotateTo(this.takeNumber(), syncNames));
+    await log.changing((syncNames) => this.rotateTo(this.takeNumber(), syncNames));
     log.left.schedule(current.file, current.keys, lastSequence);
   }
 
@@ -109,25 +107,26 @@ export class Segments {
     outputs: readonly { file: LogFile; lastSequence: number }[],
   ): Promise<void> {
     const { log } = this;
-    const { fs, names } = this.maker;
-    await withDirectory(fs, names.directory, async (syncNames) => {
-      for (const { file, lastSequence } of outputs) this.facts.set(file, { lastSequence, clean: true });
-      const files = [...log.files];
-      files.splice(log.files.indexOf(inputs[0]!), inputs.length, ...outputs.map(({ file }) => file));
-      const records = files.map((file) =>
-        file === log.current.file ? openRecord(file.number, file.generation) : this.recordOf(file),
-      );
-      await this.writeList(records);
-      pinAll(inputs);
-      await withoutReturn(async () => {
-        await this.switchList(syncNames);
-        log.files = files;
+    await log
+      .changing(async (syncNames) => {
+        for (const { file, lastSequence } of outputs) this.facts.set(file, { lastSequence, clean: true });
+        const files = [...log.files];
+        files.splice(log.files.indexOf(inputs[0]!), inputs.length, ...outputs.map(({ file }) => file));
+        const records = files.map((file) =>
+          file === log.current.file ? openRecord(file.number, file.generation) : this.recordOf(file),
+        );
+        await this.writeList(records);
+        pinAll(inputs);
+        await withoutReturn(async () => {
+          await this.switchList(syncNames);
+          log.files = files;
+        });
+        for (const file of inputs) await this.discard(file, syncNames);
+      })
+      .catch((error: unknown) => {
+        for (const { file } of outputs) this.facts.delete(file);
+        throw error;
       });
-      for (const file of inputs) await this.discard(file, syncNames);
-    }).catch((error: unknown) => {
-      for (const { file } of outputs) this.facts.delete(file);
-      throw error;
-    });
   }
 
   /** Everything was removed, and the log begins anew. */
