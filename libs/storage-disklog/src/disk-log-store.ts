@@ -177,7 +177,9 @@ export class DiskLogStore extends PartitionStore {
   /**
    * Rewrites a halt or compact log so that only the newest value of every key is left; of a log in segments what is
    * written meanwhile excepted. A wrap log reclaims by wrapping; it is read from end to end, so that rot is reported
-   * before somebody needs what it hit.
+   * before somebody needs what it hit. Resolves when all of that is done; where a truncation comes meanwhile, of what it
+   * leaves.
+   * @throws `STORE_CLOSED` where the store is closed before that, `NO_SPACE`, `LOG_CORRUPT`
    */
   async optimize(): Promise<void> {
     this.assertOpen();

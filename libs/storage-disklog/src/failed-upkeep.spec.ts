@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
+import type { PartitionStore } from '@genrocks/storage';
 import { Logger } from '@nestjs/common';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { partitionOf, Scratch, withStore } from './__fixtures__/directories.js';
@@ -58,6 +59,46 @@ describe('a compact log on a full device', () => {
     for (let i = 0; i < 3000 && (await bytes()) >= 1 << 20; i++) await write(1);
     expect(await bytes()).toBeLessThan(1 << 20);
     await adapter.close();
+  });
+});
+
+describe('a merge that optimize() waits for and that is broken off', () => {
+  const segments: DiskLogOptions = { logType: 'compact', maxNoBytes: 4000, sync: 'os' };
+
+  /** Begins to merge for the first time, and does something else when it reads the first segment. */
+  async function optimizing<T>(meanwhile: (store: PartitionStore) => Promise<T>) {
+    const opened = await open(segments);
+    fs.fault = ({ name, file }) => (name === 'write' && file.endsWith('.keys.new') ? 'ENOSPC' : undefined);
+    await opened.store.put('needed', 'of the first');
+    for (let i = 0; i < 300; i++) await opened.store.put(`k${i % 10}`, 'v'.repeat(40));
+    // None is under way from here on.
+    await expect(opened.store.optimize()).rejects.toMatchObject({ code: 'NO_SPACE' });
+    let other: Promise<T> | undefined;
+    fs.fault = ({ name, file }) => {
+      if (name === 'read' && file === 'log') other ??= meanwhile(opened.store);
+      return name === 'open' && file === 'log.truncating' ? 'EMFILE' : undefined;
+    };
+    const outcome = await opened.store.optimize().then(
+      () => 'done',
+      (error: { code: string }) => error.code,
+    );
+    expect(other).toBeDefined();
+    await other;
+    return { ...opened, outcome };
+  }
+
+  it('by a truncation that is refused begins anew', async () => {
+    const { adapter, store, outcome } = await optimizing((emptied) =>
+      expect(emptied.truncate()).rejects.toMatchObject({ code: 'IO_ERROR', retriable: true }),
+    );
+    expect(outcome).toBe('done');
+    expect((await store.info()).bytes).toBeLessThan(2000);
+    await adapter.close();
+  });
+
+  it('by the closing of the store says so', async () => {
+    const { outcome } = await optimizing((store) => store.close());
+    expect(outcome).toBe('STORE_CLOSED');
   });
 });
 

@@ -17,9 +17,9 @@ const RETRY_BYTES = 1 << 20;
 
 /** Decides when a log is compacted, and in which way; one compaction at a time. */
 export class Compactor {
-  private running: Promise<void> | undefined;
+  private running: Promise<boolean> | undefined;
   /** The merge of segments under way, if that is what is running. */
-  private merging: Promise<void> | undefined;
+  private merging: Promise<boolean> | undefined;
   /** A merge begins in the next turn of the event loop. */
   private isAwaited = false;
   private isStopped = false;
@@ -67,15 +67,21 @@ export class Compactor {
     return !this.isStopped && !this.hasFailed && this.isAhead;
   }
 
-  /** Compacts everything that was written before the call; see `PartitionStore.optimize`. */
+  /**
+   * Compacts everything that was written before the call; see `PartitionStore.optimize`. A truncation breaks it off, and
+   * may fail: it begins anew then.
+   */
   async all(): Promise<void> {
-    await this.leaveSegment();
-    // One that is under way began without what was written, or left, since.
-    await this.running?.catch(() => undefined);
-    for (const pause of this.pauses) await pause;
-    // Nobody waits for one that begins now, and the files may soon be another owner's.
-    if (this.isStopped) throw new StoreClosedError(this.log.names.directory);
-    await this.run();
+    for (let isDone = false; !isDone;) {
+      await this.leaveSegment();
+      // One that is under way began without what was written, or left, since.
+      await this.running?.catch(() => undefined);
+      for (const pause of this.pauses) await pause;
+      this.refuseStopped();
+      isDone = await this.run();
+      if (this.writer.failed !== undefined) throw this.writer.failed;
+      if (!isDone) this.refuseStopped();
+    }
   }
 
   /**
@@ -106,6 +112,11 @@ export class Compactor {
   /** So much was written since the last merge that the next has to come first. */
   private get isAhead(): boolean {
     return this.log.segments?.isOutrun(this.options.segmentBytes) === true;
+  }
+
+  /** Nobody waits for one that begins now, and the files may soon be another owner's. */
+  private refuseStopped(): void {
+    if (this.isStopped) throw new StoreClosedError(this.log.names.directory);
   }
 
   private get isBusy(): boolean {
@@ -141,10 +152,14 @@ export class Compactor {
     });
   }
 
-  private run(): Promise<void> {
+  /** @returns false where it was broken off */
+  private run(): Promise<boolean> {
     this.running ??= this.runNow()
       .then(
-        () => void (this.hasFailed = false),
+        (isDone) => {
+          this.hasFailed = false;
+          return isDone;
+        },
         (error: unknown) => {
           this.hasFailed = true;
           throw this.writer.explain(error);
@@ -164,14 +179,17 @@ export class Compactor {
     if (this.isAhead && this.mayMerge()) this.runInBackground();
   }
 
-  private async runNow(): Promise<void> {
+  private async runNow(): Promise<boolean> {
     const { log, writer } = this;
-    if (log.files.length === 1) return compact(log.maker.fs, log, writer);
+    if (log.files.length === 1) {
+      await compact(log.maker.fs, log, writer);
+      return true;
+    }
     const { segmentBytes } = this.options;
     const isStopped = () => this.isStopped || this.pauses.size > 0 || writer.failed !== undefined;
     const options = { segmentBytes, isStopped, onStep: () => writer.wake() };
     this.merging = new SegmentCompaction(log, log.maker, log.segments!, writer, options).run();
-    await this.merging;
+    return this.merging;
   }
 
   /** Compaction takes in what was left, so what is being written has to be. */

@@ -72,7 +72,7 @@ class Log {
     return this.writer.exclusive(() => this.log.rotate(this.writer.lastSequence));
   }
 
-  merge(options: { segmentBytes: number; keysAtOnce?: number }): Promise<void> {
+  merge(options: { segmentBytes: number; keysAtOnce?: number }): Promise<boolean> {
     const { log, writer } = this;
     const all = { ...options, isStopped: () => false };
     return new SegmentCompaction(log, log.maker, log.segments!, writer, all).run();

@@ -59,15 +59,18 @@ export class SegmentCompaction {
     this.slices = new TimeSlices(() => this.refuseStopped());
   }
 
-  async run(): Promise<void> {
+  /** @returns false where it was broken off: what had been merged until then stays so */
+  async run(): Promise<boolean> {
     await this.log.left.settled();
     this.inputs = this.segments.left.map((file) => file.hold());
     try {
       while (this.done < this.inputs.length) {
         await this.mergeStretch().catch((error: unknown) => this.mend(error));
       }
+      return true;
     } catch (error) {
       if (!(error instanceof StoppedError)) throw error;
+      return false;
     } finally {
       for (const file of this.rest) await file.release();
     }
