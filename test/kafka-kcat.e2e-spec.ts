@@ -22,17 +22,6 @@ describe.runIf(isInstalled)('kcat (librdkafka)', () => {
   let running: RunningKafka;
   afterEach(() => running.stop());
 
-  it.each(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'])('authenticates by %s', async (mechanism) => {
-    running = await startKafka({ kafka: { users: { al: 'pw' } }, topics: { topics: [{ name: 't' }] } });
-    const sasl = ['security.protocol=SASL_PLAINTEXT', `sasl.mechanism=${mechanism}`, 'sasl.username=al'];
-    const login = (password: string) => {
-      const options = [...sasl, `sasl.password=${password}`].flatMap((option) => ['-X', option]);
-      return kcat(running.bootstrap, ['-L', '-m', '3', ...options]);
-    };
-    expect(await login('pw')).toContain('topic "t"');
-    await expect(login('wrong')).rejects.toThrow(/authentication failed/);
-  });
-
   it.each(['none', 'gzip', 'snappy', 'lz4', 'zstd'])('produces and consumes with codec %s', async (codec) => {
     running = await startKafka();
     const lines = Array.from({ length: 200 }, (_, i) => `k${i}:value ${i} ${'x'.repeat(50)}`);
@@ -89,7 +78,7 @@ describe.runIf(isInstalled)('kcat (librdkafka)', () => {
     running = await startKafka();
     await running.topics.publish('t', { value: 'x', timestamp: 1000 });
     await running.topics.publish('t', { value: 'y', timestamp: 2000 });
-    const listing = JSON.parse(await kcat(running.bootstrap, ['-L', '-J'])) as { topics: unknown[] };
+    const listing = JSON.parse(await kcat(running.bootstrap, ['-L', '-J', '-m', '30'])) as { topics: unknown[] };
     expect(listing.topics).toMatchObject([{ topic: 't', partitions: [{ partition: 0, leader: 1 }] }]);
     expect(await kcat(running.bootstrap, ['-Q', '-t', 't:0:1500'])).toContain('t [0] offset 1');
   });
