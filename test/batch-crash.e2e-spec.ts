@@ -24,7 +24,7 @@ import {
 } from '../libs/storage-disklog/src/__fixtures__/recording-file-system.js';
 import { BatchLedger } from './batch-ledger.js';
 import { type BatchMessage, batchOf, type BatchValue } from './fixtures/batches.mjs';
-import { startKafka } from './kafka-harness.js';
+import { CONNECTION_TIMEOUT_MS, startKafka } from './kafka-harness.js';
 import { startBroker } from './suites/lib/broker.mjs';
 
 const CHILD = fileURLToPath(new URL('fixtures/batch-child.mjs', import.meta.url));
@@ -90,6 +90,7 @@ describe('batches of clients of a broker that is killed again and again', () => 
       );
       const kafka = new Kafka({
         brokers: [broker.bootstrap],
+        connectionTimeout: CONNECTION_TIMEOUT_MS,
         logLevel: logLevel.NOTHING,
         retry: { retries: 0 },
       });

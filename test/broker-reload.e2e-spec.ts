@@ -9,6 +9,7 @@ import { Kafka, logLevel } from 'kafkajs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Certificate, hasOpenssl, makeCertificate } from './certificates.js';
 import { BUILT, Genrocks } from './genrocks-process.js';
+import { CONNECTION_TIMEOUT_MS } from './kafka-harness.js';
 
 const CONFIG = 'genrocks.yaml';
 const REFUSED = /"level":"error".*stays as it was.*\n/;
@@ -76,6 +77,7 @@ describe.skipIf(!BUILT || !hasOpenssl || process.platform === 'win32')('SIGHUP',
     const client = (password: string, { cert }: Certificate) =>
       new Kafka({
         brokers: [`127.0.0.1:${port}`],
+        connectionTimeout: CONNECTION_TIMEOUT_MS,
         ssl: { ca: [cert] },
         sasl: { mechanism: 'scram-sha-256', username: 'ada', password },
         logLevel: logLevel.NOTHING,

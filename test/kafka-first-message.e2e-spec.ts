@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { Kafka, logLevel } from 'kafkajs';
-import { type RunningKafka, startKafka } from './kafka-harness.js';
+import { CONNECTION_TIMEOUT_MS, type RunningKafka, startKafka } from './kafka-harness.js';
 
 /** How long it takes is in the README of libs/kafka; what makes it fast is that nothing has to be tried twice. */
 describe('the first message through an embedded broker', () => {
@@ -11,6 +11,7 @@ describe('the first message through an embedded broker', () => {
     running = await startKafka();
     const kafka = new Kafka({
       brokers: [running.bootstrap],
+      connectionTimeout: CONNECTION_TIMEOUT_MS,
       logLevel: logLevel.NOTHING,
       retry: { retries: 0, restartOnFailure: async () => false },
     });

@@ -9,6 +9,11 @@ import { EtsModule } from '@genrocks/storage-ets';
 import { TopicsModule, type TopicsOptions, TopicsService } from '@genrocks/topics';
 import { Kafka, logLevel } from 'kafkajs';
 
+/**
+ * For clients of kafkajs, whose second is over at once where the process or the machine stands still for that long.
+ */
+export const CONNECTION_TIMEOUT_MS = 30_000;
+
 export interface RunningKafka {
   readonly app: INestApplicationContext;
   readonly listener: KafkaListener;
@@ -52,7 +57,12 @@ export async function startKafka(options: StartOptions = {}): Promise<RunningKaf
     listener,
     topics: app.get(TopicsService),
     bootstrap,
-    kafka: new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING, retry: { initialRetryTime: 20 } }),
+    kafka: new Kafka({
+      brokers: [bootstrap],
+      connectionTimeout: CONNECTION_TIMEOUT_MS,
+      logLevel: logLevel.NOTHING,
+      retry: { initialRetryTime: 20 },
+    }),
     stop: () => app.close(),
   };
 }

@@ -78,7 +78,9 @@ describe.runIf(isInstalled)('kcat (librdkafka)', () => {
     running = await startKafka();
     await running.topics.publish('t', { value: 'x', timestamp: 1000 });
     await running.topics.publish('t', { value: 'y', timestamp: 2000 });
-    const listing = JSON.parse(await kcat(running.bootstrap, ['-L', '-J', '-m', '30'])) as { topics: unknown[] };
+    const listing = JSON.parse(await kcat(running.bootstrap, ['-L', '-J', '-m', '30'])) as {
+      topics: unknown[];
+    };
     expect(listing.topics).toMatchObject([{ topic: 't', partitions: [{ partition: 0, leader: 1 }] }]);
     expect(await kcat(running.bootstrap, ['-Q', '-t', 't:0:1500'])).toContain('t [0] offset 1');
   });

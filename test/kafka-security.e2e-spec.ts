@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { Kafka, type KafkaConfig, logLevel, type SASLOptions } from 'kafkajs';
 import { type KafkaOptions, scramCredential } from '@genrocks/kafka';
 import { hasOpenssl, makeCertificate } from './certificates.js';
-import { type RunningKafka, startKafka } from './kafka-harness.js';
+import { CONNECTION_TIMEOUT_MS, type RunningKafka, startKafka } from './kafka-harness.js';
 
 const users = { alice: 'wonder,land=1', bob: 'builder' };
 const alice = { username: 'alice', password: users.alice };
@@ -17,6 +17,7 @@ describe('security', () => {
   async function listTopics(config: Partial<KafkaConfig>): Promise<string[]> {
     const kafka = new Kafka({
       brokers: [running.bootstrap],
+      connectionTimeout: CONNECTION_TIMEOUT_MS,
       logLevel: logLevel.NOTHING,
       retry: { retries: 0 },
       ...config,
