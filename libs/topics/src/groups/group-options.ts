@@ -161,7 +161,8 @@ function resolveRetry({
 }: Pick<ConsumerGroupOptions, 'retry' | 'retryBackoff'>): ResolvedRetryOptions {
   const given: RetryOptions = retry === false ? { attempts: 1 } : retry;
   for (const name of Object.keys(given)) {
-    if (!KNOWN_RETRY.has(name)) throw new InvalidGroupError(`retry.${name} is unknown`);
+    if (KNOWN_RETRY.has(name)) continue;
+    throw new InvalidGroupError(`retry.${name} is unknown; allowed are ${[...KNOWN_RETRY].join(', ')}`);
   }
   if (retryBackoff !== undefined && (given.initialMs !== undefined || given.maxMs !== undefined)) {
     throw new InvalidGroupError('give the pauses either in retry or in retryBackoff');

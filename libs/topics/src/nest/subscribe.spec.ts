@@ -289,7 +289,10 @@ describe('@Subscribe', () => {
       @Subscribe('orders', { group: 'g', concurrency: 0 })
       handle(): void {}
     }
-    await expect(start([BadOption])).rejects.toThrowError(coded('INVALID_GROUP'));
+    const refused = start([BadOption]);
+    await expect(refused).rejects.toThrowError(coded('INVALID_GROUP'));
+    // Of many handlers one has to be found.
+    await expect(refused).rejects.toThrowError(/^@Subscribe on BadOption\.handle: concurrency/);
     const decorate = (topics: unknown, options: unknown) => () =>
       Subscribe(topics as never, options as never)({ m: () => {} }, 'm', {});
     expect(decorate([], { group: 'g' })).toThrowError(coded('INVALID_CONFIG'));

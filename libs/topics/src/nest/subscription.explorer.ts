@@ -1,7 +1,8 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner, ModuleRef, ModulesContainer } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
-import { InvalidConfigError } from '@genrocks/storage';
+import { InvalidConfigError, isGenRocksError } from '@genrocks/storage';
+import { InvalidGroupError } from '../errors.js';
 import type { ConsumerGroup } from '../groups/consumer-group.js';
 import type { ConsumerGroupOptions, TopicPattern } from '../groups/group.types.js';
 import { TopicsService } from '../topics.service.js';
@@ -66,11 +67,21 @@ export class SubscriptionExplorer implements OnModuleInit {
         this.bound.add(`${wrapper.id}.${name}`);
         const handler = this.pipeline.handler(wrapper, name);
         for (const subscription of subscriptions) {
-          groups.push(await this.topics.startConsumerGroup(this.options(subscription, handler, where)));
+          groups.push(await this.start(this.options(subscription, handler, where), where));
         }
       }
     }
     return groups;
+  }
+
+  /** Among many handlers a mistake has to say whose it is. */
+  private async start(options: ConsumerGroupOptions, where: string): Promise<ConsumerGroup> {
+    try {
+      return await this.topics.startConsumerGroup(options);
+    } catch (error) {
+      if (!isGenRocksError(error, 'INVALID_GROUP')) throw error;
+      throw new InvalidGroupError(`${where}: ${error.message}`);
+    }
   }
 
   /** With two services everything would be subscribed twice, and topics published to one would not be in the other. */
