@@ -10,6 +10,7 @@ export class RawClient {
   private received = Buffer.alloc(0);
   private readonly waiting: { resolve: (frame: Buffer) => void; reject: (error: Error) => void }[] = [];
   private correlationId = 0;
+  private isClosed = false;
   readonly closed: Promise<void>;
 
   private constructor(readonly socket: Socket) {
@@ -17,7 +18,8 @@ export class RawClient {
     socket.on('error', () => {});
     this.closed = new Promise((resolve) =>
       socket.on('close', () => {
-        for (const { reject } of this.waiting.splice(0)) reject(new Error('the connection was closed'));
+        this.isClosed = true;
+        this.refuseWaiting();
         resolve();
       }),
     );
@@ -44,16 +46,21 @@ export class RawClient {
     return api.responseCodec(version).decode(reader);
   }
 
-  /** The next answer, without its length. */
+  /** The next answer, without its length. Fails where the connection is closed before all of it is there. */
   frame(): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ resolve, reject });
       this.take(Buffer.alloc(0));
+      if (this.isClosed) this.refuseWaiting();
     });
   }
 
   end(): void {
     this.socket.destroy();
+  }
+
+  private refuseWaiting(): void {
+    for (const { reject } of this.waiting.splice(0)) reject(new Error('the connection was closed'));
   }
 
   private take(piece: Buffer): void {
