@@ -1,10 +1,14 @@
 import { NoSpaceError, SyncFailedError } from '@genrocks/storage';
+import { Logger } from '@nestjs/common';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { MapDisk } from './__fixtures__/map-adapter.js';
 import { type Running, startService } from './__fixtures__/service.js';
 import { Collector } from './__fixtures__/waiting.js';
 import type { Message } from './message.js';
+
+// What goes wrong on purpose here would fill the output.
+Logger.overrideLogger(false);
 
 const PARTITIONS = 3;
 

@@ -1,9 +1,13 @@
+import { Logger } from '@nestjs/common';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { startService } from '../__fixtures__/service.js';
 import { settled } from '../__fixtures__/waiting.js';
 import type { ConsumerGroup } from './consumer-group.js';
 import type { AssignmentStrategy } from './group.types.js';
+
+// What goes wrong on purpose here would fill the output.
+Logger.overrideLogger(false);
 
 type Step =
   | { readonly type: 'join' | 'leave' | 'crash'; readonly who: number }

@@ -1,4 +1,5 @@
 import { StorageIoError } from '@genrocks/storage';
+import { Logger } from '@nestjs/common';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { MapDisk } from '../__fixtures__/map-adapter.js';
@@ -7,6 +8,9 @@ import { settled } from '../__fixtures__/waiting.js';
 import { RejectMessage, RetryAfter } from '../delivery-errors.js';
 import type { Message } from '../message.js';
 import type { HandlerContext } from './group.types.js';
+
+// What goes wrong on purpose here would fill the output.
+Logger.overrideLogger(false);
 
 /** How the handler fails on a message, and how often. */
 const fate = fc.record({
