@@ -8,23 +8,23 @@ import { SegmentWriter } from './segment-writer.js';
 import { TimeSlices } from './time-slices.js';
 import { Window } from './window.js';
 
-/** What is left to copy when writers are made to wait. */
+/** Once no more than this is left to copy, writers wait for the rest. */
 const LAST_BYTES = 256 << 10;
-/** A log below this size is not worth compacting by itself. */
+/** Smaller logs are not worth compacting in the background. */
 const MIN_BYTES = 1 << 20;
 
-/** Would compaction reclaim most of a log of one file? */
+/** Whether compaction would reclaim most of a log of one file. */
 export function worthCompacting(file: LogFile): boolean {
   return file.end > MIN_BYTES && file.entries > 4 * file.keys.size + 1000;
 }
 
 /**
- * Rewrites a log of one file so that it holds the newest value of every key and nothing else.
+ * Rewrites a log of one file so that only the newest value of each key remains.
  *
- * The old file is read from its start. An entry is copied if it is still its key's newest when it is met; one that is
- * overwritten later stands again further on, and so does a tombstone that came after a copied value. Tombstones met
- * before that have nothing left to hide. Writers wait only for the last stretch; then one rename puts the new file in
- * place. A crash before it leaves the old file as it is.
+ * The old file is read from its start. An entry is copied if it is still its key's newest when it is met. An entry
+ * overwritten later appears again further on, and so does a tombstone that follows a copied value; tombstones met
+ * before a copied value have nothing to hide. Writers wait only for the last stretch. Then one rename puts the new
+ * file in place; a crash before it leaves the old file as it is.
  */
 export async function compact(fs: FileSystem, log: LogDirectory, writer: LogWriter): Promise<void> {
   const started = performance.now();
@@ -34,7 +34,7 @@ export async function compact(fs: FileSystem, log: LogDirectory, writer: LogWrit
     copy = await Copy.open(fs, log.names.compacted, source, log.nextGeneration);
     while (source.end - copy.copiedTo > LAST_BYTES) await copy.upTo(source.end);
     await writer.exclusive(async () => {
-      // A truncation may have come first, or a next file; the copy is of a file that is not the only one any more.
+      // A truncation or a rotation may have come first; then the copy is not of the only file any more.
       if (log.files.length !== 1 || log.current.file !== source) return;
       if (writer.failed !== undefined) throw writer.failed;
       await copy!.upTo(source.end);
@@ -47,12 +47,12 @@ export async function compact(fs: FileSystem, log: LogDirectory, writer: LogWrit
   } finally {
     await copy?.target.close();
     await source.release();
-    // A name of its own: a truncation meanwhile makes its new file under the name for those.
+    // This name is not shared with a truncation, which may be making a new file of its own meanwhile.
     await fs.unlink(log.names.compacted);
   }
 }
 
-/** The new file while it is written. */
+/** The new file while it is being written. */
 class Copy {
   copiedTo: number;
   private readonly slices = new TimeSlices();
@@ -71,7 +71,7 @@ class Copy {
   async upTo(end: number): Promise<void> {
     const { source, target } = this;
     const window = new Window(source.handle, end);
-    // Fixed before the first item is met: what is overwritten from here on is copied again after it.
+    // `end` is fixed: an entry overwritten from here on is copied again from its later position.
     while (this.copiedTo < end) {
       if (this.slices.isOver) await this.slices.pause();
       const looked = source.format.itemAt(window, this.copiedTo);
@@ -90,7 +90,7 @@ class Copy {
     const key = entry.key.toString('latin1');
     const newest = this.source.keys.get(new KeyProbe(key));
     if (newest === undefined || newest.at !== at || newest.index !== index) return false;
-    // A tombstone matters only where the copy already holds the value it deletes.
+    // A tombstone matters only if the copy already holds the value it deletes.
     return entry.value !== undefined || this.target.keys.get({ key }) !== undefined;
   }
 }

@@ -6,16 +6,16 @@ import type { LogWriter } from './log-writer.js';
 import { SegmentCompaction } from './segment-compaction.js';
 
 export interface CompactorOptions {
-  /** Compact in the background whenever it is worth while. Without it, only {@link Compactor.all} compacts. */
+  /** Compact in the background when it pays off. Otherwise only {@link Compactor.all} compacts. */
   readonly bySelf: boolean;
-  /** A merged segment is closed at this size. */
+  /** Size in bytes at which a merged segment is closed. */
   readonly segmentBytes: number;
 }
 
-/** A log of one file that could not be compacted is left alone until so many more bytes are in it. */
+/** After a failure, a log of one file is left alone until this many more bytes are in it. */
 const RETRY_BYTES = 1 << 20;
 
-/** Decides when a log is compacted, and in which way; one compaction at a time. */
+/** Decides when and how a log is compacted, one compaction at a time. */
 export class Compactor {
   private running: Promise<boolean> | undefined;
   /** The merge of segments under way, if that is what is running. */
@@ -23,12 +23,12 @@ export class Compactor {
   /** A merge begins in the next turn of the event loop. */
   private isAwaited = false;
   private isStopped = false;
-  /** Each resolves when it is over. */
+  /** One promise for each pause; it resolves when the pause ends. */
   private readonly pauses = new Set<Promise<void>>();
   private hasFailed = false;
   /** The file whose last compaction failed, and where it ended then. */
   private failed: { readonly file: LogFile; readonly end: number } | undefined;
-  /** The oldest segment when the last merge met damage, and the bytes of all of them then. */
+  /** The oldest segment when the last merge met damage, and the bytes of all segments then. */
   private damaged: { readonly oldest: LogFile; readonly bytes: number } | undefined;
 
   constructor(
@@ -37,7 +37,7 @@ export class Compactor {
     private readonly options: CompactorOptions,
   ) {}
 
-  /** Something was written. */
+  /** Called after each write. */
   wrote(): void {
     if (!this.options.bySelf || this.isBusy) return;
     const { files, current } = this.log;
@@ -45,10 +45,11 @@ export class Compactor {
       this.runInBackground();
   }
 
-  /** A file was left. */
+  /** Called after each rotation. */
   left(): void {
     if (this.isBusy || this.log.segments?.isDue !== true || !this.mayMerge()) return;
-    // Waits for the write that made this necessary; no other one may outrun it meanwhile.
+    // Starts after the write that caused the rotation. Until then `isAwaited` keeps further writes from outrunning
+    // the merge.
     this.isAwaited = true;
     setImmediate(() => {
       this.isAwaited = false;
@@ -58,9 +59,9 @@ export class Compactor {
   }
 
   /**
-   * Writers outrun the merge that is under way or about to begin, and had better wait for it, or the log would grow without
-   * bound. For one that fails nobody waits: the log grows then. Nor for the compaction of one file, which takes its turn
-   * among them.
+   * Whether writers have to wait because they outrun the merge that is under way or about to begin; otherwise the log
+   * would grow without bound. Nobody waits after a merge has failed: the log grows. Nor does anybody wait for
+   * the compaction of a single file, which takes its turn among the writes.
    */
   get isOutrun(): boolean {
     if (this.merging === undefined && !this.isAwaited) return false;
@@ -68,13 +69,13 @@ export class Compactor {
   }
 
   /**
-   * Compacts everything that was written before the call; see `PartitionStore.optimize`. A truncation breaks it off, and
-   * may fail: it begins anew then.
+   * Compacts everything that was written before the call; see `PartitionStore.optimize`. A truncation interrupts the
+   * compaction, which then starts over, since the truncation may fail.
    */
   async all(): Promise<void> {
     for (let isDone = false; !isDone;) {
       await this.leaveSegment();
-      // One that is under way began without what was written, or left, since.
+      // The one under way began without what was written or closed since.
       await this.running?.catch(() => undefined);
       for (const pause of this.pauses) await pause;
       this.refuseStopped();
@@ -85,8 +86,9 @@ export class Compactor {
   }
 
   /**
-   * From here on no merge begins, and the one under way changes the log no more; see {@link merged} for its end.
-   * @returns has them begin again
+   * Keeps merges from beginning. The one under way stops before its next change to the log; a change already queued
+   * runs before any task queued later. {@link merged} waits for its end.
+   * @returns ends the pause
    */
   pause(): () => void {
     let resume = () => {};
@@ -98,23 +100,23 @@ export class Compactor {
     };
   }
 
-  /** Resolves when no merge is under way, and nothing is left of one that was broken off. */
+  /** Resolves when no merge is under way, and nothing is left of an interrupted one. */
   async merged(): Promise<void> {
     await this.merging?.catch(() => undefined);
   }
 
-  /** None begins from here on; resolves when the one under way has ended. */
+  /** Keeps compactions from beginning; resolves when the one under way has ended. */
   async stop(): Promise<void> {
     this.isStopped = true;
     await this.running?.catch(() => undefined);
   }
 
-  /** So much was written since the last merge that the next has to come first. */
+  /** So much was written since the last merge that the next one has to come first. */
   private get isAhead(): boolean {
     return this.log.segments?.isOutrun(this.options.segmentBytes) === true;
   }
 
-  /** Nobody waits for one that begins now, and the files may soon be another owner's. */
+  /** After the store is closed, nobody waits for a compaction, and the files may soon belong to another owner. */
   private refuseStopped(): void {
     if (this.isStopped) throw new StoreClosedError(this.log.names.directory);
   }
@@ -123,14 +125,14 @@ export class Compactor {
     return this.running !== undefined || this.isStopped || this.pauses.size > 0;
   }
 
-  /** Damage and a full device stay for long: each attempt reads the log and writes up to where it fails. */
+  /** Damage or a full device lasts, and each attempt reads the log and writes up to the point of failure. */
   private mayTry(file: LogFile): boolean {
     return this.failed?.file !== file || file.end >= this.failed.end + RETRY_BYTES;
   }
 
   /**
-   * Damage ends a merge, and stays; yet each attempt reads the keys of all segments. So the next one waits until the log is
-   * twice as long, and all of them together read what a few would.
+   * Damage ends a merge and lasts, and each attempt reads the keys of all segments. The next attempt waits until the
+   * log is twice as long, so that all attempts together read no more than a few would.
    */
   private mayMerge(): boolean {
     const { damaged } = this;
@@ -141,7 +143,7 @@ export class Compactor {
     return this.log.segments!.left.reduce((sum, { end }) => sum + end, 0);
   }
 
-  /** A failure is not lost: a later write or segment tries again, and {@link all} tells the caller. */
+  /** Failures are not lost: a later write or segment tries again, and {@link all} reports them to its caller. */
   private runInBackground(): void {
     if (this.isBusy) return;
     this.run().catch((error: unknown) => {
@@ -152,7 +154,7 @@ export class Compactor {
     });
   }
 
-  /** @returns false where it was broken off */
+  /** @returns false if it was interrupted */
   private run(): Promise<boolean> {
     this.running ??= this.runNow()
       .then(
@@ -173,7 +175,7 @@ export class Compactor {
     return this.running;
   }
 
-  /** Begins another merge where this one was outrun, which otherwise only the next segment would do. */
+  /** Starts the next merge if this one was outrun; otherwise only the next rotation would. */
   private goOn(): void {
     if (this.hasFailed || this.writer.failed !== undefined || !this.options.bySelf) return;
     if (this.isAhead && this.mayMerge()) this.runInBackground();
@@ -192,7 +194,7 @@ export class Compactor {
     return this.merging;
   }
 
-  /** Compaction takes in what was left, so what is being written has to be. */
+  /** Compaction covers closed segments only, so the current one is closed first. */
   private async leaveSegment(): Promise<void> {
     const { log, writer } = this;
     if (log.files.length === 1) return;

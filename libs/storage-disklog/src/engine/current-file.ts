@@ -10,17 +10,17 @@ import { ZeroedSpace } from './zeroed-space.js';
 export interface FileDoors {
   /** Every write through the writer is on stable storage when it resolves. */
   readonly durable: boolean;
-  /** Opens one more handle; undefined where zeros must not stand in the file, not even between two writes. */
+  /** Opens another handle; undefined if zeros must not appear in the file, not even between two writes. */
   readonly open: ((options: { durable: boolean }) => Promise<FileHandle>) | undefined;
 }
 
-/** Writes that go to the page cache only may be made on this thread up to this size. */
+/** Largest write to the page cache that may be made on this thread. */
 const MAX_OWN_BYTES = 512 << 10;
 const ownWrites = new OwnThread(1);
 
 /**
- * The file being written. Ahead of its end may lie zeros, which are never a valid item; they are cut when the file is
- * left or closed.
+ * The file being written. Zeros, which are never a valid item, may lie ahead of its end; they are cut when the file
+ * is closed.
  */
 export class CurrentFile {
   private readonly handles: WriteHandles;
@@ -43,14 +43,14 @@ export class CurrentFile {
     } else this.handles = new WriteHandles(writer, undefined);
   }
 
-  /** May a write start while another one is under way? */
+  /** Whether a write may start while another one is under way. */
   get canOverlap(): boolean {
     return this.handles.canOverlap;
   }
 
   /**
-   * Writes pieces, one after the other, at a position: the end of the committed items, or of the write that is under way.
-   * @returns nothing where the bytes are written already
+   * Writes pieces, one after the other, at a position: the end of the committed items, or of the write under way.
+   * @returns undefined if the bytes are written already
    * @throws the system's error; a short count without an error (a full device) as ENOSPC
    */
   write(pieces: readonly Buffer[], at: number): Promise<void> | undefined {
@@ -84,23 +84,24 @@ export class CurrentFile {
     );
   }
 
-  /** Makes what was written durable. Writes may go on meanwhile; what they write is durable with the next sync. */
+  /** Makes what was written durable. Writes may go on meanwhile; the next sync covers them. */
   sync(): Promise<void> {
     return this.handles.sync();
   }
 
-  /** Takes back what a failed write left behind the committed items. No write may be under way. */
+  /** Removes what a failed write left after the committed items. No write may be under way. */
   async cutBack(): Promise<void> {
     await this.cutZeros();
     this.zeros?.cutTo(this.file.end);
-    // Otherwise a power cut could leave whole items of the failed write right after the next write, as if they followed it.
+    // Without this sync, a power loss could leave whole items of the failed write right after the next write, as if
+    // they followed it.
     await this.sync();
   }
 
   /** Cuts the zeros, marks the file closed and makes it durable. Its items stay readable. */
   async leave(): Promise<void> {
-    // What is missing in a file that is marked closed, and zeros that stand there, are damage: the mark must not reach
-    // the device before the items, nor before the cut.
+    // In a file marked closed, missing items and remaining zeros are damage. So the mark must not reach the device
+    // before the items or the cut do.
     const hasUnsynced = (await this.cutZeros()) || !this.durable;
     const head = this.file.format.fileHead('closed');
     if (head.length > 0) {
@@ -111,13 +112,13 @@ export class CurrentFile {
     await this.abandon();
   }
 
-  /** Lets go of the file as it is. */
+  /** Closes the file as it is. */
   async abandon(): Promise<void> {
     await this.zeros?.close();
     await this.handles.close();
   }
 
-  /** False where there was nothing after the committed items. */
+  /** @returns false if nothing followed the committed items */
   private async cutZeros(): Promise<boolean> {
     await this.zeros?.settled();
     if (this.handles.size() <= this.file.end) return false;

@@ -4,11 +4,11 @@ import { Heap, type Ranked } from './heap.js';
 import type { LogFile } from './log-file.js';
 import type { Slot } from '../format/entry-layout.js';
 
-/** Keys fetched from a file's keys at a time: few at first, since many a reader takes no more than a few. */
+/** Keys fetched from a file at a time: few at first, since many readers take only a few. */
 const FIRST_FETCH = 8;
 const MAX_FETCH = 256;
 
-/** A key's newest entry, and the file it stands in. */
+/** A key's newest entry, and the file that contains it. */
 export interface Found {
   readonly key: string;
   readonly slot: Slot;
@@ -17,7 +17,7 @@ export interface Found {
 
 /** Walks the keys of one file through a range. */
 class FileCursor implements Ranked<FileCursor> {
-  /** The key it stands on; undefined at the end. */
+  /** The current key; undefined at the end. */
   key: string | undefined;
   private page: [string, Slot][] = [];
   private position = 0;
@@ -41,12 +41,12 @@ class FileCursor implements Ranked<FileCursor> {
     return this.page[this.position]![1];
   }
 
-  /** Among equal keys the newest file comes first: it has the entry that counts. */
+  /** Among equal keys the newest file comes first, as its entry is the one that counts. */
   isBefore({ key, age }: FileCursor): boolean {
     return this.key === key ? this.age > age : this.precedes(key!);
   }
 
-  /** Does it stand before a key, on the way through the range? */
+  /** Whether it stands before a key, in the direction of the walk. */
   precedes(key: string): boolean {
     return this.key !== undefined && (this.range.reverse ? this.key > key : this.key < key);
   }
@@ -71,12 +71,13 @@ class FileCursor implements Ranked<FileCursor> {
 }
 
 /**
- * Merges the keys of all files into one walk in key order, each key once, with its newest entry. Where files hold
- * keys that do not interleave, as a log's mostly do not, the walk stays in one file and compares with one other key.
+ * Merges the keys of all files into one walk in key order: each key once, with its newest entry. As long as the key
+ * ranges of files do not interleave, which is usual for a log, the walk stays in one file and compares with one other
+ * key.
  */
 export class MergedCursor {
   private readonly cursors = new Heap<FileCursor>();
-  /** The last key that was met: older entries of it follow. */
+  /** The last key that was met; older entries of it may follow. */
   private met: string | undefined;
   private spent = false;
 
@@ -88,12 +89,15 @@ export class MergedCursor {
     }
   }
 
-  /** The last call ended because the next entry would have passed its `maxBytes`. */
+  /** Whether the last call ended because the next entry would have exceeded its `maxBytes`. */
   get isSpent(): boolean {
     return this.spent;
   }
 
-  /** Up to `max` live entries that take up to `maxBytes` in the file, or `isFirst` and one that takes more; empty at the end. */
+  /**
+   * Up to `max` live entries that take up to `maxBytes` in the file; with `isFirst`, one entry even if it takes more.
+   * Empty at the end.
+   */
   next(max: number, maxBytes: number, isFirst: boolean): Found[] {
     const { cursors } = this;
     const found: Found[] = [];
@@ -102,7 +106,7 @@ export class MergedCursor {
     while (found.length < max) {
       const first = cursors.top;
       if (first === undefined) break;
-      // Up to the next key of all others this one leads alone.
+      // Until the smallest key of all others, this cursor leads alone.
       const limit = cursors.second?.key;
       do {
         const key = first.key!;

@@ -2,8 +2,8 @@ import type { FileSystem } from '../io/file-system.js';
 import { writeAll } from '../io/write-all.js';
 
 /**
- * A step that changes several files failed after its first change. The directory opens as before the step or as after
- * it, but what is in memory fits neither for certain: the log must take no more writes until it is reopened.
+ * A step that changes several files failed after its first change. The directory opens as before the step or after
+ * it, but the state in memory may match neither, so the log must accept no more writes until it is reopened.
  */
 export class UnfinishedStepError extends Error {
   constructor(override readonly cause: unknown) {
@@ -11,7 +11,7 @@ export class UnfinishedStepError extends Error {
   }
 }
 
-/** Runs the part of a step from which there is no way back. */
+/** Runs the part of a step that cannot be undone. */
 export async function withoutReturn<T>(action: () => Promise<T>): Promise<T> {
   try {
     return await action();
@@ -20,12 +20,12 @@ export async function withoutReturn<T>(action: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Makes the names of the directory durable that a step changes. */
+/** Makes the names that a step changes in the directory durable. */
 export type SyncNames = () => Promise<void>;
 
 /**
- * Holds a directory open while a step changes it: were it opened for each sync, a shortage of descriptors could break
- * the step off in the middle.
+ * Keeps a directory open while a step changes it. If each sync opened it anew, a shortage of descriptors could break
+ * off the step in the middle.
  */
 export async function withDirectory<T>(
   fs: FileSystem,
@@ -36,12 +36,12 @@ export async function withDirectory<T>(
   try {
     return await step(() => directory.sync());
   } finally {
-    // Nothing was written through it.
+    // Nothing was written through this handle.
     await directory.close().catch(() => undefined);
   }
 }
 
-/** Writes a new file whole and makes its bytes durable. Its name is not, until the directory is synced. */
+/** Writes a new file and makes its bytes durable. Its name is durable only after a sync of the directory. */
 export async function writeFresh(fs: FileSystem, path: string, bytes: Buffer): Promise<void> {
   const handle = await fs.open(path, { write: true, create: true });
   try {
@@ -52,7 +52,7 @@ export async function writeFresh(fs: FileSystem, path: string, bytes: Buffer): P
   }
 }
 
-/** Copies a file, and has the copy on stable storage, whole, before its name stands. */
+/** Copies a file; the copy is whole and durable before it gets its name. */
 export async function copyDurably(
   fs: FileSystem,
   from: string,
@@ -65,7 +65,9 @@ export async function copyDurably(
   await fs.syncDirectory(directory);
 }
 
-/** Puts a file with these bytes in the place of whatever has the name: after a crash it is the old one or the new. */
+/**
+ * Replaces whatever has this name by a file with these bytes. After a crash the name has the old file or the new one.
+ */
 export async function replaceFile(
   fs: FileSystem,
   path: string,

@@ -6,11 +6,14 @@ import type { Found } from './cursor.js';
 import type { LogFile } from './log-file.js';
 import { readBytes } from './own-thread.js';
 
-/** What is read closer than this to each other is read in one go. */
+/** Entries closer to each other than this are read in one go. */
 const MAX_HOLE = 16 << 10;
 const MAX_RUN = 1 << 20;
 
-/** The newest value of a key whose slot is known; at once where it takes no wait. The buffer is the caller's own. */
+/**
+ * The newest value of a key whose slot is known; without a promise if nothing has to be awaited. The caller owns the
+ * buffer.
+ */
 export function readValue({ file, key, slot }: Found): Buffer | Promise<Buffer> {
   const { at, length, inner, innerLength } = slot;
   const bytes = inner === 0 ? readBytes(file, at, length) : readBytes(file, at + inner, innerLength);
@@ -20,7 +23,10 @@ export function readValue({ file, key, slot }: Found): Buffer | Promise<Buffer> 
 
 const read = emptyPlainItem();
 
-/** The value in the bytes of its item or, of an entry of a batch, in its own. Makes no objects where it need not. */
+/**
+ * The value, from the bytes of its item or, for an entry of a batch, of the entry alone. Creates no objects in the
+ * common case.
+ */
 function valueFrom(file: LogFile, bytes: Buffer, key: string, slot: Slot): Buffer {
   const { format } = file;
   const isRead =
@@ -35,8 +41,8 @@ function valueFrom(file: LogFile, bytes: Buffer, key: string, slot: Slot): Buffe
 }
 
 /**
- * The values of keys, neighbours read together: a page for each stretch that is read. What lies before an entry that
- * fails its checks is given first.
+ * The values of keys, with neighbours read together: one page per stretch read. Entries before one that fails its
+ * checks are yielded first.
  */
 export async function* readPages(found: readonly Found[], allocate?: Allocate): AsyncGenerator<StoreEntry[]> {
   for (let from = 0; from < found.length;) {
@@ -57,7 +63,7 @@ export async function* readPages(found: readonly Found[], allocate?: Allocate): 
   }
 }
 
-/** The bytes that have to be read for an entry: its own, or those of its item. */
+/** The bytes to read for an entry: its own, or those of its item. */
 export function extentOf({ at, length, inner, innerLength }: Slot): { start: number; length: number } {
   return inner === 0 ? { start: at, length } : { start: at + inner, length: innerLength };
 }
@@ -69,7 +75,7 @@ interface Run {
   readonly next: number;
 }
 
-/** The longest stretch of entries from an index on that lie close together in one file. */
+/** The longest run of entries, from an index on, that lie close together in one file. */
 function runFrom(found: readonly Found[], from: number): Run {
   const { file, slot } = found[from]!;
   const first = extentOf(slot);
@@ -90,7 +96,7 @@ function runFrom(found: readonly Found[], from: number): Run {
   return { start, end, next };
 }
 
-/** A slot's entry out of bytes read at `start`; what fails its checks is `LOG_CORRUPT`. */
+/** A slot's entry, from bytes read at `start`. Throws `LOG_CORRUPT` if it fails its checks. */
 function entryFrom(file: LogFile, bytes: Buffer, start: number, key: string, slot: Slot): StoreEntry {
   const { at, length, inner, innerLength, crc, index } = slot;
   let entry: Pick<Entry, 'key' | 'value'> | undefined;
@@ -111,7 +117,7 @@ function entryFrom(file: LogFile, bytes: Buffer, start: number, key: string, slo
   return { key: entry.key, value: entry.value, verified };
 }
 
-/** Most keys are short, and then this is cheaper than making a string to compare. */
+/** Compares bytes: for short keys, which most are, that is cheaper than making a string. */
 function isKey(bytes: Buffer, from: number, to: number, key: string): boolean {
   if (to - from !== key.length) return false;
   for (let i = 0; i < key.length; i++) if (bytes[from + i] !== key.charCodeAt(i)) return false;

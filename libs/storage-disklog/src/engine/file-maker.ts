@@ -23,7 +23,7 @@ export interface DirectoryOptions {
   readonly onEvent: (event: StoreEvent) => void;
 }
 
-/** Makes and removes the files of a log; what opening it and changing it have in common. */
+/** Makes and removes the files of a log; shared by opening and changing it. */
 export class FileMaker {
   constructor(
     readonly fs: FileSystem,
@@ -78,7 +78,7 @@ export class FileMaker {
     return { durable, open: format.zerosAhead ? open : undefined };
   }
 
-  /** Ends a truncation that a crash has broken off: its marker stands. */
+  /** Completes a truncation that a crash interrupted; its marker is still there. */
   finishTruncation(): Promise<void> {
     return withDirectory(this.fs, this.names.directory, async (syncNames) => {
       const truncation = new Truncation(this, syncNames);

@@ -1,20 +1,20 @@
 import type { LogFile } from './log-file.js';
 
 /**
- * What is known of the ranges of keys of a log's files. A log is mostly appended to in key order, so that of a thousand
- * files one can hold a key; it is found here without asking the others. Files are looked at when they are first asked
- * for: a log that was just opened need not read something of each of them.
+ * The key ranges of a log's files. A log is mostly appended to in key order, so one file of a thousand can hold a
+ * given key, and it is found here without asking the others. A file is examined only when it is first needed, so a
+ * log that was just opened does not read something from every file.
  */
 export class FileRanges {
   private readonly count: number;
-  /** From this file on up to the newest that was left, each one's keys are above those of the one before. */
+  /** From this file up to the newest closed one, each file's keys are above those of the file before. */
   private knownFrom: number;
   private readonly lowest: string[] = [];
   private readonly highest: string[] = [];
 
   /**
-   * @param files oldest first; the last one is being written, and anything may come to be in it
-   * @param repairs how often a file was found to hold other keys, or to be damaged, before
+   * @param files oldest first; the last one is being written and may come to contain any key
+   * @param repairs how many times, so far, a file was found to hold other keys or to be damaged
    */
   constructor(
     private readonly files: readonly LogFile[],
@@ -24,12 +24,12 @@ export class FileRanges {
     this.knownFrom = this.count - 1;
   }
 
-  /** Files only ever come at the end of a list; where one goes, there is a new list. */
+  /** Files are only ever added at the end of a list; removing one makes a new list. */
   isOf(files: readonly LogFile[], repairs: number): boolean {
     return files === this.files && files.length === this.count && repairs === this.repairs;
   }
 
-  /** The newest file, from an index on downwards, that may hold a key or is damaged; -1 where there is none. */
+  /** The newest file, from an index downwards, that may hold a key or is damaged; -1 if there is none. */
   next(key: string, from: number): number {
     if (from === this.count - 1) return from;
     if (from < this.knownFrom) return this.lookBelow(key, from);
@@ -45,7 +45,7 @@ export class FileRanges {
     return -1;
   }
 
-  /** Looks at the file below those that are known; false where it does not continue them. */
+  /** Examines the file below the known ones; false if its keys do not all lie below theirs. */
   private learn(at: number): boolean {
     const file = this.files[at]!;
     const { bounds } = file.keys;
@@ -58,7 +58,7 @@ export class FileRanges {
     return true;
   }
 
-  /** The file among those known, up to an index, in whose range the key lies. */
+  /** The known file, up to an index, whose range contains the key; -1 if there is none. */
   private search(key: string, upTo: number): number {
     let low = this.knownFrom;
     let high = upTo;

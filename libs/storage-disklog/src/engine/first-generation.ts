@@ -5,25 +5,25 @@ import type { IndexFooter } from '../index/index-file.js';
 import type { FileHandle } from '../io/file-system.js';
 import { Window } from './window.js';
 
-/** Read of every file: its head and, as a rule, the first item. */
+/** Bytes read from every file: its head and usually the first item. */
 export const START_BYTES = 8 << 10;
-/** A first item above this size is not read just to learn its generation. */
+/** A larger first item is not read just to learn its generation. */
 const MAX_CHECKED_ITEM = 16 << 20;
 
-/** A file of which the first item is to tell the generation. */
+/** A file whose first item is to tell its generation. */
 export interface Beginning {
   readonly handle: FileHandle;
   readonly size: number;
-  /** Its first bytes, {@link START_BYTES} at most. */
+  /** Its first bytes, at most {@link START_BYTES}. */
   readonly start: Buffer;
-  /** What the index of the file says, where it has a sound one. */
+  /** What the index of the file says, if it has a sound one. */
   readonly readIndexed: () => IndexFooter | undefined;
 }
 
 /**
- * Reads and checks the first item: its trailer decides which file is the newest. A large one is not read for that where
- * the file's index, which has a checksum of its own, is of the same generation: a thousand files may begin with a
- * megabyte each. Undefined where it is Erlang's, cannot be read, or is too large to be read for this.
+ * Reads and checks the first item, whose trailer decides which file is the newest. A large item is not read if the
+ * file's index, which has its own checksum, is of the same generation: a thousand files may begin with a megabyte
+ * each. Undefined if Erlang wrote the item, or it cannot be read, or it is too large to read for this purpose.
  */
 export function firstGeneration(file: Beginning, format: LogFormat): Promise<number | undefined> {
   return format.headBytes === 0 ? generationOfLines(file, format) : generationOfItem(file, format.headBytes);
@@ -47,7 +47,7 @@ async function generationOfItem(file: Beginning, headBytes: number): Promise<num
   return trailer === undefined || 'reason' in trailer ? undefined : trailer.generation;
 }
 
-/** Where a line ends nothing but its end tells, so of a long one the seal of the file's last line is asked instead. */
+/** Only reading a line finds its end, so for a long first line the seal of the file's last line is used instead. */
 async function generationOfLines(file: Beginning, format: LogFormat): Promise<number | undefined> {
   const { handle, size, start } = file;
   const within = async (bytes: number): Promise<Found> =>

@@ -5,47 +5,47 @@ import type { PlacedKeys } from './placed-keys.js';
 import type { Syncs } from './syncs.js';
 import { isNoSpace, type WriteFailure } from './write-failure.js';
 
-/** A group of fewer entries and bytes does not go beside another one: it gathers. */
+/** A group with fewer entries and bytes than these does not go while another is in flight; it gathers more. */
 const WORTH_ENTRIES = 4;
 const WORTH_BYTES = 32 << 10;
-/** How many groups may be on their way at once. */
+/** Most groups in flight at once. */
 const MOST = 2;
 
-/** A group whose bytes are on their way. */
+/** A group in flight: its bytes are on their way to the device. */
 interface Flight {
   readonly group: Group;
   readonly place: Place;
   readonly end: number;
-  /** Writes on their way once it has gone. */
+  /** Items in flight once this group has been sent. */
   readonly crowd: number;
-  /** Its bytes are written, or could not be. */
+  /** Settles when its bytes are written, or cannot be. */
   written?: Promise<void> | undefined;
-  /** It is settled, and so is all before it. */
+  /** Resolves when this group and all before it have settled. */
   landed?: Promise<void>;
-  /** Its bytes were cut together with those of a group before it. */
+  /** Set when its bytes were cut together with those of a failed group before it. */
   refusal?: GenRocksError;
 }
 
 export interface FlightOptions {
-  /** Under `always` what is committed is stored, whatever the syncs beside the writes say. */
+  /** Under `always` everything committed is durable, whatever the separate syncs say. */
   readonly sync: 'always' | 'interval' | 'os';
   readonly onEvent: (event: StoreEvent) => void;
   /** A group has landed: the next may go. */
   readonly onLanded: () => void;
-  /** Groups were cut back: what waits will not stand where it was planned. */
+  /** Groups were cut back: queued groups will not stand where they were planned. */
   readonly onCutBack: () => void;
 }
 
 /**
- * The groups on their way to the device, two at most. They are settled and shown in order, whichever is stored first;
- * if one fails, so does the one after it.
+ * The groups in flight, two at most. They are settled and shown to readers in order, whichever is stored first. If
+ * one fails, so does the one after it.
  */
 export class Flights {
   /** Oldest first. */
   private readonly flights: Flight[] = [];
-  /** A group that failed is being cut back. Nothing may go meanwhile. */
+  /** A failed group is being cut back; nothing may be sent meanwhile. */
   private cutting = false;
-  /** How many writes were on their way when the last group had gone, and how long that took. */
+  /** The crowd of the group that landed last, and how long it took. */
   private last = { crowd: 0, ms: 0 };
 
   constructor(
@@ -57,7 +57,7 @@ export class Flights {
     private readonly options: FlightOptions,
   ) {}
 
-  /** Nothing is on its way, and nothing of it is left to be done. */
+  /** Nothing is in flight or being cut back. */
   get isIdle(): boolean {
     return this.flights.length === 0 && !this.cutting;
   }
@@ -66,23 +66,26 @@ export class Flights {
     return this.sequence - 1;
   }
 
-  /** The group that went last, if it is still on its way. */
+  /** The group sent last, if it is still in flight. */
   get newest(): Group | undefined {
     return this.flights.at(-1)?.group;
   }
 
-  /** Where the current file ends when all have landed. */
+  /** Where the current file ends when all groups have landed. */
   get end(): number {
     return this.flights.at(-1)?.end ?? this.host.current.file.end;
   }
 
-  /** Sequence of the first item after all that are on their way. */
+  /** Sequence of the first item after all groups in flight. */
   get nextSequence(): number {
     const last = this.flights.at(-1);
     return last === undefined ? this.sequence : last.place.sequence + last.group.items;
   }
 
-  /** A second group goes while one is on its way if it carries about as much: small ones had better gather. */
+  /**
+   * Whether a group may be sent now. A second one goes beside the first only if it is worth it, at half the size or
+   * more: small groups had better gather.
+   */
   mayTake({ length, entries }: Group): boolean {
     if (this.isIdle) return true;
     const { flights } = this;
@@ -92,9 +95,9 @@ export class Flights {
   }
 
   /**
-   * Where the writers take a good part of the device's time to make their next writes, waiting for all of them leaves
-   * the device idle, and then them. Half of them go off as soon as they are there, and from then on the two halves are
-   * on their way side by side: one is encoded while the other is stored.
+   * Whether to send a group as soon as half the writers have joined it. If writers need a good part of a device
+   * write's time to make their next writes, waiting for all of them leaves first the device idle, then the writers.
+   * With two half groups in flight, one is encoded while the other is stored.
    */
   isWorthSplitting(group: Group): boolean {
     const { crowd, ms } = this.last;
@@ -123,7 +126,7 @@ export class Flights {
     const { group, place } = flight;
     try {
       const written = (flight.written = this.host.current.write(group.bytesFor(place), place.start));
-      // The time the device takes is used to work out where the entries are; they show only once they are stored.
+      // Locate the entries while the device works; they are shown only once they are stored.
       const placed = group.placed();
       if (written !== undefined) await written;
       if (before !== undefined) await before;
@@ -139,7 +142,7 @@ export class Flights {
     this.options.onLanded();
   }
 
-  /** What a group brought is stored as its writers were promised: readers see it from here on. */
+  /** Shows a group to readers: it is now as durable as its writers were promised. */
   private publish({ group, end, crowd }: Flight, placed: PlacedKeys, ms: number): void {
     const { file, keys } = this.host.current;
     keys.setAll(placed);
@@ -153,7 +156,7 @@ export class Flights {
     this.options.onEvent({ type: 'write', items: group.entries, bytes: group.length, ms });
   }
 
-  /** A group could not be written. On a full device it is cut back, together with the one after it. */
+  /** Handles a group that could not be written. On a full device it is cut back, together with the one after it. */
   private async refusalOf(flight: Flight, error: unknown): Promise<GenRocksError> {
     if (!isNoSpace(error)) return this.failure.end(error);
     this.cutting = true;

@@ -2,25 +2,25 @@ import type { ByteWindow } from '../format/log-format.js';
 import type { FileHandle } from '../io/file-system.js';
 import { NOTHING, ReadBytes, readInto } from './window.js';
 
-/** Read ahead at most, however large the items are: one of them is read whole when it is asked for. */
+/** Most bytes read ahead, however large the items are. A larger item is read whole when it is asked for. */
 const MAX_AHEAD = 4 << 20;
 
 /**
- * A view of a file that is read from one end to the other: the next stretch is on its way while one is worked on.
- * {@link settled} has to be awaited before the file is closed.
+ * A view of a file that is read from start to end: the next stretch is read while one is processed. Await
+ * {@link settled} before the file is closed.
  *
- * What was read is never moved, since entries that were handed out are views of it. An item that lies across two
- * stretches is made whole in front of the second one, where room was left for it.
+ * Bytes that were read are never moved, because entries that were handed out are views of them. An item that spans
+ * two stretches is made whole in front of the second one, which has room for it.
  */
 export class ForwardWindow extends ReadBytes implements ByteWindow {
   private ahead: { readonly at: number; readonly stretch: Promise<Stretch> } | undefined;
-  /** What was asked for in one piece: the longest item so far, in effect. */
+  /** The longest piece asked for so far; in effect, the longest item. */
   private longest = 0;
 
   /**
    * @param size nothing after it is read
    * @param chunk bytes read at a time
-   * @param first bytes of the first read, for those who may want little
+   * @param first bytes of the first read, for callers that may want little
    */
   constructor(
     private readonly file: Pick<FileHandle, 'read'>,
@@ -50,7 +50,7 @@ export class ForwardWindow extends ReadBytes implements ByteWindow {
     }
     this.buffer = bytes;
     this.start = at;
-    // Who has read one stretch may be done; who reads a second one after it is likely to want them all.
+    // A caller that has read one stretch may be done; one that reads a second is likely to want them all.
     if (follows) this.readAhead();
     return bytes.subarray(0, wanted);
   }
@@ -71,10 +71,10 @@ export class ForwardWindow extends ReadBytes implements ByteWindow {
     const at = this.start + this.buffer.length;
     if (at >= this.size || this.buffer.length === 0) return;
     const { chunk, longest } = this;
-    // Items larger than a chunk are mostly as large as each other: read one by one they need not be put together.
+    // Items larger than a chunk are mostly of similar size; reading one at a time spares putting them together.
     const length = longest <= chunk ? chunk : Math.max(chunk, Math.min(longest, MAX_AHEAD));
     const stretch = this.read(at, Math.min(longest, chunk >> 2), length);
-    // Told to whoever comes for the bytes.
+    // The reader that comes for the bytes gets the error.
     stretch.catch(() => undefined);
     this.ahead = { at, stretch };
   }
@@ -98,7 +98,7 @@ class Stretch {
     return this.end - this.room;
   }
 
-  /** These bytes with those that stand before them in the file. */
+  /** These bytes, preceded by those that stand before them in the file. */
   behind(bytes: Buffer): Buffer {
     const { target, room, end } = this;
     if (bytes.length > room) return Buffer.concat([bytes, target.subarray(room, end)]);

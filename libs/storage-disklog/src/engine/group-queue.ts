@@ -1,26 +1,26 @@
 import type { LogFormat } from '../format/log-format.js';
 import { Group, type Place } from './group.js';
 
-/** A group is sent off when it has this many bytes, so that one write stays short and its buffer small. */
+/** A group is complete at this size, so that one write stays short and its buffer small. */
 const MAX_GROUP_BYTES = 4 << 20;
 
 /** Something that runs alone, between groups. */
 export interface Task {
   readonly run: () => Promise<void>;
   readonly settle: (error?: Error) => void;
-  /** The log is empty behind it, if it succeeds. */
+  /** If it succeeds, it leaves the log empty. */
   readonly empties: boolean;
 }
 
 export interface QueueOptions {
   readonly format: LogFormat;
-  /** Bytes a file may have before the log goes to the next one; Infinity for a log of one file. */
+  /** Size in bytes at which the log rotates to the next file; Infinity for a log of one file. */
   readonly rotateAt: number;
-  /** What will be on stable storage of a file when a group that starts there is written after another one. */
+  /** How much of the file will be on stable storage when a group that starts there is written after `before`. */
   readonly syncedFor: (place: Omit<Place, 'synced'>, before: Group | Task | undefined) => number;
 }
 
-/** What waits to be written, and where it will stand if everything before it succeeds. */
+/** Groups and tasks waiting to run, and where each group will stand if everything before it succeeds. */
 export class GroupQueue {
   private readonly waiting: (Group | Task)[] = [];
   private gathering: Group | undefined;
@@ -34,7 +34,7 @@ export class GroupQueue {
     this.next = { ...next };
   }
 
-  /** Bytes the current file will have when all that waits is written. */
+  /** Size in bytes that the current file will have once everything queued is written. */
   get plannedEnd(): number {
     return this.next.start;
   }
@@ -43,7 +43,7 @@ export class GroupQueue {
     return this.waiting[0];
   }
 
-  /** The group that an item of this size joins, its room being taken; a new one comes last. */
+  /** The group that an item of this size joins; reserves the item's space. A new group is queued last. */
   groupFor(size: number): Group {
     const { format, rotateAt, syncedFor } = this.options;
     const { next } = this;
@@ -63,30 +63,30 @@ export class GroupQueue {
     return group;
   }
 
-  /** What comes after this is not in a group with what came before, and is planned for a log that it may have emptied. */
+  /** Queues a task. Later writes go to a new group, planned for an empty log if the task empties it. */
   push(task: Task): void {
     this.gathering = undefined;
     this.waiting.push(task);
     if (task.empties) this.next = this.emptied(this.next);
   }
 
-  /** Puts a task before all that waits. */
+  /** Puts a task before everything queued. */
   pushFirst(task: Task): void {
     this.waiting.unshift(task);
   }
 
-  /** Takes the head; nothing joins it any more. */
+  /** Removes the head; nothing joins it any more. */
   take(): void {
     if (this.waiting.shift() === this.gathering) this.gathering = undefined;
   }
 
-  /** Takes out a group that is refused; what was put before it meanwhile stays. */
+  /** Removes a group that is refused; a task put before it meanwhile stays. */
   refuse(group: Group): void {
     this.waiting.splice(this.waiting.indexOf(group), 1);
     if (group === this.gathering) this.gathering = undefined;
   }
 
-  /** After a failure or a task nothing stands where it was planned; groups are sealed again when they are written. */
+  /** After a failure or a task, planned positions no longer hold; groups are resealed when they are written. */
   replan(next: Omit<Place, 'synced'>): void {
     this.next = { ...next };
     for (const waiting of this.waiting) {

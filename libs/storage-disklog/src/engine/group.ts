@@ -3,17 +3,17 @@ import type { Trailer, ValueApart } from '../format/item.js';
 import type { LogFormat } from '../format/log-format.js';
 import { PlacedKeys } from './placed-keys.js';
 
-/** Starting size of a group's buffer; it doubles as writes gather. */
+/** Initial size of a group's buffer; it doubles as writes gather. */
 const INITIAL_BYTES = 64 << 10;
-/** Bytes of buffers that are kept for the next groups, of all logs together. */
+/** Bytes of buffers kept for later groups, across all logs. */
 const POOL_BYTES = 16 << 20;
 const NOTHING = Buffer.alloc(0);
-/** A lent value from this size on is written from where it is; smaller ones are soon copied. */
+/** A lent value of at least this size is written from its own buffer; copying a smaller one is cheap. */
 const APART_FROM = 256 << 10;
 
 /** A value that is not in the group's buffer. */
 interface LentValue extends ValueApart {
-  /** Which of the group's items it belongs to. */
+  /** Index of the group's item it belongs to. */
   readonly item: number;
   readonly key: string;
 }
@@ -21,7 +21,7 @@ interface LentValue extends ValueApart {
 const pool: Buffer[] = [];
 let pooledBytes = 0;
 
-/** What is true of the slot of an entry that is alone in its item and has a value. */
+/** Slot fields shared by all entries that have a value and are alone in their item. */
 const ALONE = { index: 0, deleted: false, inner: 0, innerLength: 0, crc: 0 };
 
 /** Where a group stands in the log. */
@@ -31,27 +31,27 @@ export interface Place {
   readonly generation: number;
   /** Sequence of the group's first item. */
   readonly sequence: number;
-  /** What is known to be on stable storage of the file. */
+  /** How much of the file is known to be on stable storage. */
   readonly synced: number;
 }
 
 /**
- * Writes that wait together and go out as one. Items are encoded as they come, for the place the group is going to
- * take; only if another group failed meanwhile, or a task ran, does the place change, and the trailers are written again.
+ * Writes that go out as one. Items are encoded on arrival, for the position the group is planned to take. The
+ * position changes only if another group fails or a task runs first; then the trailers are written again.
  *
- * All writes of a group share its fate and so its promise.
+ * All writes of a group share its fate, and so its promise.
  */
 export class Group {
   readonly promise: Promise<void>;
-  /** When its first write came. */
+  /** When its first write arrived. */
   private readonly opened = performance.now();
   /** Bytes of its items. */
   length = 0;
   /** Entries in its items. */
   entries = 0;
-  /** Where its items end in the buffer. */
+  /** Where each item ends in the buffer. */
   private readonly ends: number[] = [];
-  /** What belongs between the bytes of the buffer, in order. */
+  /** Values that belong between the bytes of the buffer, in order. */
   private lent: LentValue[] = [];
   private resolvePromise!: () => void;
   private rejectPromise!: (error: Error) => void;
@@ -73,7 +73,7 @@ export class Group {
     return this.ends.length;
   }
 
-  /** Encodes one item; `size` is what the format says it takes. */
+  /** Encodes one item; `size` is its length according to the format. */
   add(entries: readonly EntryWrite[], size: number, timestamp: number): void {
     const start = this.used;
     const position = this.place.start + this.length;
@@ -94,12 +94,12 @@ export class Group {
     this.entries += entries.length;
   }
 
-  /** How long its writes have taken to come so far, in ms. */
+  /** How long its writes have been arriving, in ms. */
   get gatherMs(): number {
     return performance.now() - this.opened;
   }
 
-  /** Where its entries stand in the file. Meant for the time in which the bytes are on their way to the device. */
+  /** Where its entries stand in the file. Meant to be called while the bytes are on their way to the device. */
   placed(): PlacedKeys {
     const placed = PlacedKeys.take();
     this.eachItem((start, end, at, lent) => {
@@ -108,7 +108,7 @@ export class Group {
         placed.add(lent.key, { at, length: length + lent.bytes.length, ...ALONE });
         return;
       }
-      // Out of the bytes, since what the caller gave may have changed meanwhile.
+      // Read from the encoded bytes: the caller may have changed its own buffers meanwhile.
       this.format.placeEntries(this.buffer, start, length, at, placed.add);
     });
     return placed;
@@ -118,7 +118,7 @@ export class Group {
   bytesFor(place: Place): readonly Buffer[] {
     const { start, generation, sequence, synced } = this.place;
     const isMoved = place.start !== start || place.generation !== generation || place.sequence !== sequence;
-    // An item that says too much is on stable storage makes a torn write before it look like rot; too little does not.
+    // An overstated `synced` makes a torn write before the item look like rot; an understated one does not.
     if (isMoved || place.synced < synced) {
       this.place = place;
       this.reseal();
@@ -141,12 +141,12 @@ export class Group {
     else this.rejectPromise(error);
   }
 
-  /** Bytes of the buffer that are written. */
+  /** Bytes of the buffer in use. */
   private get used(): number {
     return this.ends.at(-1) ?? 0;
   }
 
-  /** The entry whose value is not copied, of an item that has one. */
+  /** The entry whose value is not copied, if the item has one. */
   private apartOf(entries: readonly EntryWrite[]): { key: Buffer; value: Buffer } | undefined {
     const [only] = entries;
     if (only?.lent !== true || entries.length > 1 || this.format.writeItemAround === undefined)
@@ -162,7 +162,10 @@ export class Group {
     });
   }
 
-  /** @param visit takes where an item is in the buffer, where it stands in the file, and the value that is not there */
+  /**
+   * @param visit takes an item's start and end in the buffer, its position in the file, and its value if that is not
+   * in the buffer
+   */
   private eachItem(visit: (start: number, end: number, at: number, lent?: LentValue) => void): void {
     let start = 0;
     let at = this.place.start;

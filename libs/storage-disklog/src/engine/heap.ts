@@ -1,9 +1,9 @@
-/** Members of a {@link Heap} know which of two comes first. */
+/** A member of a {@link Heap}, which knows whether it comes before another. */
 export interface Ranked<T> {
   isBefore(other: T): boolean;
 }
 
-/** Members in an order in which only the first one may change. */
+/** A binary heap in which only the first member may change. */
 export class Heap<T extends Ranked<T>> {
   private readonly members: T[] = [];
 
@@ -11,7 +11,7 @@ export class Heap<T extends Ranked<T>> {
     return this.members[0];
   }
 
-  /** The one that would be the first if the first were gone. */
+  /** The member that would be first if the first were gone. */
   get second(): T | undefined {
     const { members } = this;
     const [, left, right] = members;
@@ -30,7 +30,7 @@ export class Heap<T extends Ranked<T>> {
     members[at] = member;
   }
 
-  /** Removes the first one. */
+  /** Removes the first member. */
   pop(): void {
     const last = this.members.pop()!;
     if (this.members.length === 0) return;
@@ -38,7 +38,7 @@ export class Heap<T extends Ranked<T>> {
     this.sink();
   }
 
-  /** The first one has changed. */
+  /** Restores the order after the first member has changed. */
   sink(): void {
     const { members } = this;
     const member = members[0]!;

@@ -1,4 +1,4 @@
-/** A key being looked up, and its hash, computed once for all the files that are asked. */
+/** A key being looked up, and its hash, computed once for all files that are asked. */
 export class KeyProbe {
   private hashed: number | undefined;
 
@@ -10,7 +10,7 @@ export class KeyProbe {
   }
 }
 
-/** 32 bits of a key: FNV-1a, with the finisher of MurmurHash3, without which its high bits are poor. */
+/** A 32-bit hash of a key: FNV-1a with the finisher of MurmurHash3, without which its high bits are poor. */
 export function hashKey(key: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);

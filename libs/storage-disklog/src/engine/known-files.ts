@@ -13,26 +13,26 @@ import { findSegments } from './segment-order.js';
 import { newGapsBetween } from './wrap-gaps.js';
 import { findWrapOrder, type WrapOrder } from './wrap-order.js';
 
-/** A file of the log as the directory knows it before the file is opened. */
+/** A file of the log as known from the directory, before it is opened. */
 export interface KnownFile {
   readonly number: number;
   readonly generation: number | undefined;
   readonly size: number;
   /** What the list of segments says. */
   readonly facts?: SegmentRecord;
-  /** Of a wrap log's file, taken before it was looked at. */
+  /** For a file of a wrap log; taken before the file was examined. */
   readonly stamp?: FileStamp;
-  /** Of its index, where the summary of left files tells. */
+  /** The footer of its index, if the summary contains it. */
   readonly footer?: IndexFooter;
 }
 
-/** Finds the files of a log and their order, and tells of those that are missing. */
+/** Finds the files of a log and their order, and reports those that are missing. */
 export class KnownFiles {
   private readonly fs: FileSystem;
   private readonly names: LogNames;
   private readonly options: DirectoryOptions;
   private readonly format: LogFormat;
-  /** Of a wrap log's left files. */
+  /** Summary of a wrap log's closed files. */
   summary = LeftSummary.empty();
   private end: Promise<LogEnd | undefined> | undefined;
   private endIsSpoilt = false;
@@ -44,7 +44,7 @@ export class KnownFiles {
     this.format = maker.options.format;
   }
 
-  /** Oldest first, the current one last. Finishes what a crash has left of the index. */
+  /** Oldest first, the current file last. Completes an update of the index that a crash interrupted. */
   async all(): Promise<readonly KnownFile[]> {
     const { fs, names, options } = this;
     if (options.type === 'wrap') return this.wrapFiles();
@@ -57,7 +57,7 @@ export class KnownFiles {
   private async haltFile(): Promise<KnownFile[]> {
     const { fs, names } = this;
     const size = await fs.size(names.halt);
-    // Shorter than its head: the file was being created when the process died.
+    // Shorter than its head: the process died while creating the file.
     if (size === undefined || size < this.format.headBytes) {
       await this.reportMissing(names.halt, await this.closedEnd());
       return [];
@@ -71,12 +71,12 @@ export class KnownFiles {
     this.summary = await LeftSummary.read(this.fs, names);
     let { order, gaps } = await this.wrapOrder();
     if (order.indexIsStale || gaps.length > 0) {
-      // Where anything is odd, every file is asked itself.
+      // If anything is odd, examine every file itself.
       this.summary = LeftSummary.empty();
       ({ order, gaps } = await this.wrapOrder());
     }
     const current = order.files.at(-1);
-    // A file gets its name before the index names it.
+    // A file gets its name before the index names it, so a crash cannot leave the index naming a missing file.
     const missing = order.index?.current;
     if (missing !== undefined && !order.files.some(({ number }) => number === missing)) {
       const end = await this.closedEnd();
@@ -106,19 +106,19 @@ export class KnownFiles {
     return { order, gaps: await newGapsBetween(fs, names, order.files) };
   }
 
-  /** With `repair: false`, a log that was not closed. */
+  /** With `repair: false`, refuses a log that was not closed. */
   private async refuseUnclosed(number: number): Promise<void> {
     if (this.options.repair === false && !(await this.isClosed(number)))
       throw new NeedRepairError(this.names.file(number));
   }
 
-  /** Was the log closed after the last write to this file, the current one? */
+  /** Whether the log was closed after the last write to this file, which is the current one. */
   async isClosed(number: number): Promise<boolean> {
     const path = this.names.file(number);
     const { headBytes } = this.format;
     if (headBytes > 0)
       return this.format.readStatus(await readBeginning(this.fs, path, headBytes)) === 'closed';
-    // A file without a head is closed while log.end stands, unless somebody else has written after that end.
+    // A file without a head is closed while log.end exists, unless somebody else has written beyond that end.
     const end = await this.closedEnd();
     return end?.number === number && end.opened !== true && ((await this.fs.size(path)) ?? 0) <= end.end;
   }
@@ -129,7 +129,7 @@ export class KnownFiles {
     if (old === undefined || !old.equals(bytes)) await this.maker.put(this.names.sizes, bytes);
   }
 
-  /** Where the log ended when it was closed last. Read once; tells where that cannot be read. */
+  /** Where the log ended when it was last closed. Read once; reports a damaged record. */
   closedEnd(): Promise<LogEnd | undefined> {
     return (this.end ??= this.readEnd());
   }
@@ -142,15 +142,15 @@ export class KnownFiles {
     });
     const end = bytes && readLogEnd(bytes);
     if (bytes === undefined || end !== undefined) return end;
-    // It gets its name when it is whole, so no crash leaves this. What it told of the end is not known any more.
+    // The record is renamed into place whole, so no crash leaves this. What it said of the end is lost.
     this.endIsSpoilt = true;
     this.options.onEvent({ type: 'damaged', file, offset: 0, length: bytes.length, reason: SPOILT_END });
     return undefined;
   }
 
-  /** A file that should be there is not, or not so much of it that it could be read. */
+  /** Reports a file that should exist but is missing, or too short to be read. */
   private async reportMissing(path: string, end: LogEnd | undefined): Promise<void> {
-    // Without any trace of a log that was closed, the process died when the log was being created.
+    // Without any trace of a closed log, the process died while creating the log.
     if (end === undefined && path === this.names.halt && !this.endIsSpoilt) return;
     const reason = 'the file is missing';
     this.options.onEvent({ type: 'damaged', file: path, offset: 0, length: end?.end ?? 0, reason });

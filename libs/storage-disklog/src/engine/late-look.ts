@@ -6,9 +6,9 @@ import { TimeSlices } from './time-slices.js';
 import { lookAtFile } from './wrap-order.js';
 
 /**
- * Checks, once the log is open, the files that were opened by the summary of left files alone: it looks at what the opening looks
- * at in all others, the first item and the footer of the index. What decayed without the file system's knowing is found
- * here, read, and told of.
+ * Checks, once the log is open, the files that were opened by their summary alone. It examines what the opening
+ * examines in all other files: the first item and the footer of the index. A file that decayed unnoticed by the file
+ * system is found here, read, and reported.
  */
 export class LateLook {
   private isStopped = false;
@@ -21,7 +21,7 @@ export class LateLook {
     this.looking = this.lookAt(files);
   }
 
-  /** Resolves when no file of the log is being looked at any more. */
+  /** Resolves when no file of the log is being examined any more. */
   async stop(): Promise<void> {
     this.isStopped = true;
     await this.looking;
@@ -33,7 +33,7 @@ export class LateLook {
       if (slices.isOver) await slices.pause();
       if (this.isStopped) return;
       if (file.isReleased) continue;
-      // What cannot be looked at now is met by who reads it.
+      // A file that cannot be examined now is left to the reader that needs it.
       await this.settle(file).catch(() => undefined);
     }
   }
@@ -41,7 +41,7 @@ export class LateLook {
   private async settle(file: LogFile): Promise<void> {
     const { maker } = this.log;
     const isOfLog = () => this.log.files.includes(file);
-    // A file that was dropped meanwhile has no name any more, or another one has it.
+    // A file dropped meanwhile has lost its name, possibly to another file.
     if ((await this.isAsKnown(file)) || this.isStopped || !isOfLog()) return;
     file.hold();
     try {

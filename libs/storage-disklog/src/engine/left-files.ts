@@ -12,11 +12,11 @@ import type { LogNames } from './names.js';
 import { recoverFile, type RecoveredFile } from './recovery.js';
 
 /**
- * Files that are no longer written, and the key indexes beside them. An index makes opening and reading a left file
- * cost next to nothing; it is trusted only if it is sound and of this very file, and built again where it is not.
+ * Files that are no longer written, and their key indexes. An index makes opening and reading such a file cost next
+ * to nothing. It is trusted only if it is sound and belongs to this very file; otherwise it is rebuilt.
  */
 export class LeftFiles {
-  /** How often the keys of a file were replaced by what the file itself says. */
+  /** How often the keys of a file were replaced by those read from the file itself. */
   repairs = 0;
   private indexing: Promise<void> = Promise.resolve();
   private readonly repairing = new Map<LogFile, Promise<void>>();
@@ -26,13 +26,13 @@ export class LeftFiles {
     private readonly names: LogNames,
     private readonly format: LogFormat,
     private readonly onEvent: (event: StoreEvent) => void,
-    /** A compact log's segments have numbers without end, and no summary. */
+    /** False for a compact log: its segment numbers are unbounded, so it has no summary. */
     private readonly summarises: boolean,
   ) {}
 
   /**
-   * Opens a left file by its index. Undefined: the file has to be read.
-   * @param footer of the index, where it is known without a look at it
+   * Opens a file by its index. Undefined if the file has to be read instead.
+   * @param footer of the index, if it is known without reading it
    */
   open(
     number: number,
@@ -40,7 +40,7 @@ export class LeftFiles {
     size: number,
     footer?: IndexFooter,
   ): OpenedFile | undefined {
-    // Without a generation of ours in the file, nothing tells whether Erlang wrote it anew since it was indexed.
+    // Without one of our generations in the file, nothing tells whether Erlang rewrote it after it was indexed.
     if (generation === undefined) return undefined;
     const index = this.names.keyIndex(number);
     const keys =
@@ -67,7 +67,7 @@ export class LeftFiles {
     return { file, footer: keys.footer };
   }
 
-  /** Opens a left file of known length by its index, or, where that is not to be had, by reading it. */
+  /** Opens a file of known length by its index or, without a usable one, by reading it. */
   async openOrRead(number: number, generation: number, end: number): Promise<LogFile> {
     const opened = this.open(number, generation, end);
     if (opened !== undefined) return opened.file;
@@ -96,7 +96,7 @@ export class LeftFiles {
     }
   }
 
-  /** How far a left file reached when it was indexed; undefined where no sound index says so. */
+  /** How far the file reached when it was indexed; undefined without a sound index. */
   knownEnd(number: number): KnownEnd | undefined {
     const footer = IndexedKeys.footer(this.fs, this.names.keyIndex(number));
     if (footer === undefined) return undefined;
@@ -104,7 +104,7 @@ export class LeftFiles {
     return { number, generation, end, lastSequence };
   }
 
-  /** Writes the index of a file that was read from end to end, and lets go of the keys in memory. */
+  /** Writes the index of a file that was read from end to end, and releases the keys in memory. */
   async rebuild(file: LogFile, recovered: RecoveredFile): Promise<void> {
     if (recovered.generation === undefined) return;
     const started = performance.now();
@@ -113,15 +113,15 @@ export class LeftFiles {
     this.onEvent({ type: 'indexed', file: file.path, items: file.entries, ms });
   }
 
-  /** Builds the index of a file that was just left, in the background; {@link settled} waits for it. */
+  /** Builds the index of a file that was just closed, in the background; {@link settled} waits for it. */
   schedule(file: LogFile, keys: MemoryKeys, lastSequence: number): void {
     this.indexing = this.indexing.then(() => this.index(file, keys, lastSequence));
   }
 
   /**
-   * Runs a step that changes which files the log has when no index is being built, and none is meanwhile: one that came
-   * after its file was gone could pass for that of the next file of its number. Writers that leave files faster than they
-   * are indexed wait here.
+   * Runs a step that changes which files the log has, while no index is being built. An index written after its file
+   * was dropped could pass for that of the next file with the same number. Writers that rotate faster than files can
+   * be indexed wait here.
    */
   alone<T>(step: () => Promise<T>): Promise<T> {
     const done = this.indexing.then(step);
@@ -138,9 +138,9 @@ export class LeftFiles {
   }
 
   /**
-   * Builds the index of an open file again, out of the file itself. All who ask for it meanwhile wait for the same repair,
-   * which tells of damage once.
-   * @param isOfLog an evicted file has no name to put the index under
+   * Rebuilds the index of an open file from the file itself. Concurrent calls share one repair, which reports damage
+   * once.
+   * @param isOfLog false for an evicted file, whose name must not be used for the index any more
    */
   repair(file: LogFile, isOfLog: () => boolean): Promise<void> {
     const running = this.repairing.get(file);
@@ -156,7 +156,7 @@ export class LeftFiles {
     const damaged = file.keys;
     file.keys = recovered.keys;
     this.repairs++;
-    // The keys of what cannot be read are gone with the index that knew them.
+    // The damaged index knew the keys in the unreadable stretches; the rebuilt keys do not.
     file.setDamage(recovered.damage);
     await damaged.close();
     await this.alone(async () => {
@@ -166,15 +166,15 @@ export class LeftFiles {
     });
   }
 
-  /** Records what was found out about files that no summary told of, after the opening. */
+  /** Records what the opening found out about files that the summary did not describe. */
   keepSummary({ renewed }: LeftSummary): void {
     if (renewed.size === 0) return;
-    // Without it the next open looks at the files again.
+    // If this fails, the next open examines those files again.
     const written = () => writeRecords(this.fs, this.names, renewed).catch(() => undefined);
     this.indexing = this.indexing.then(written);
   }
 
-  /** The next open looks at the file itself, and tells of its damage. */
+  /** Makes the next open examine the file itself, and report its damage. */
   private async forget({ number }: LogFile): Promise<void> {
     if (!this.summarises) return;
     await writeRecords(this.fs, this.names, new Map([[number, noRecord()]])).catch(() => undefined);
@@ -183,14 +183,14 @@ export class LeftFiles {
   private async note(file: LogFile, footer: IndexFooter): Promise<void> {
     const { number, path, end } = file;
     const stamp = this.fs.stampSync(path);
-    // The name goes to another file as soon as this one is dropped.
+    // Names are reused: do not record another file under this number.
     if (stamp.size !== end) return;
     const record = writeRecord(number, footer, stamp);
     await writeRecords(this.fs, this.names, new Map([[number, record]]));
   }
 
   private async index(file: LogFile, keys: MemoryKeys, lastSequence: number): Promise<void> {
-    // Damage is not in the index, so a damaged file is read whole on every open and reports it every time.
+    // The index does not describe damage, so a damaged file is read whole, and reports it, on every open.
     if (file.isReleased || file.damage.length > 0) return;
     const path = this.names.keyIndex(file.number);
     const { generation, end: logEnd, items, entries } = file;
@@ -199,12 +199,12 @@ export class LeftFiles {
       await writeIndex(this.fs, path, keys, facts);
       const indexed = IndexedKeys.open(this.fs, path, facts);
       if (indexed === undefined) return;
-      // Scans that are under way go on with the keys in memory that they hold.
+      // The file may have been released meanwhile. Scans in progress keep the keys in memory that they hold.
       if (file.isReleased) return await indexed.close();
       file.keys = indexed;
       if (this.summarises) await this.note(file, indexed.footer);
     } catch {
-      // No room, most likely. The keys stay in memory, and the next open builds the index.
+      // Most likely out of space. The keys stay in memory, and the next open builds the index.
     }
   }
 }

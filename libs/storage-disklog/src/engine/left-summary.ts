@@ -5,15 +5,14 @@ import { writeAll } from '../io/write-all.js';
 import type { LogNames } from './names.js';
 
 /**
- * What is known of the left files of a wrap log, `log.left`: a record of 128 bytes for `log.N`, at 128 * (N - 1).
+ * Summary of the closed files of a wrap log, `log.left`: a record of 128 bytes for `log.N`, at offset 128 * (N - 1).
  *
  *   footer of its key index, 96 bytes
- *   inode:f64 changed:f64 modified:f64 of the file, when it was last known to be what the footer says
+ *   inode:f64 changed:f64 modified:f64 of the file when it was last known to match the footer
  *   magic:u32 crc32:u32 (big-endian; the checksum starts from N)
  *
- * It is a cache, so it needs no sync: a file whose record is missing or torn, or which is not the one that was seen
- * then, is looked at itself. A record is written in its place, so that leaving a file costs the same in a log of any
- * number of them.
+ * It is a cache and needs no sync: if a record is missing or torn, or the file is not the one it describes, the file
+ * itself is examined. Records are updated in place, so rotation costs the same whatever the number of files.
  */
 const RECORD_BYTES = FOOTER_BYTES + 32;
 const STAMP_AT = FOOTER_BYTES;
@@ -21,9 +20,9 @@ const MAGIC_AT = STAMP_AT + 24;
 const CRC_AT = MAGIC_AT + 4;
 const MAGIC = 0x47524c31;
 
-/** No file of a wrap log has a higher number than 99,999. */
+/** File numbers of a wrap log go up to 99,999. */
 const MAX_BYTES = 100_000 * RECORD_BYTES;
-/** Records written at a time. */
+/** Most records in one write. */
 const MAX_RUN = 8192;
 
 export function writeRecord(number: number, footer: IndexFooter, stamp: FileStamp): Buffer {
@@ -37,23 +36,23 @@ export function writeRecord(number: number, footer: IndexFooter, stamp: FileStam
   return bytes;
 }
 
-/** In the place of a record that does not count any more. */
+/** Replaces a record that is no longer valid. */
 export const noRecord = () => Buffer.alloc(RECORD_BYTES);
 
-/** What the summary says of a log, read as a whole when the log is opened. */
+/** What the summary says of a log. Read as a whole when the log is opened. */
 export class LeftSummary {
-  /** Records of files that had to be looked at. */
+  /** New records, of files that had to be examined. */
   readonly renewed = new Map<number, Buffer>();
 
   private constructor(private readonly bytes: Buffer) {}
 
-  /** Knows nothing. */
+  /** A summary without records. */
   static empty(): LeftSummary {
     return new LeftSummary(Buffer.alloc(0));
   }
 
   static async read(fs: FileSystem, names: LogNames): Promise<LeftSummary> {
-    // Whatever is wrong with a cache, the answer is to do without.
+    // The log opens without the cache, whatever is wrong with it.
     try {
       const size = await fs.size(names.left);
       if (size !== undefined && size <= MAX_BYTES) return new LeftSummary(await fs.readFile(names.left));
@@ -63,7 +62,7 @@ export class LeftSummary {
     return LeftSummary.empty();
   }
 
-  /** What is known of a file, if it is still the one of which it was known. */
+  /** The footer recorded for a file, if the file is still the same. */
   footerOf(number: number, stamp: FileStamp): IndexFooter | undefined {
     const at = (number - 1) * RECORD_BYTES;
     const { bytes } = this;
@@ -78,13 +77,13 @@ export class LeftSummary {
     return footer?.logEnd === stamp.size && footer.items > 0 ? footer : undefined;
   }
 
-  /** A file had to be looked at, and its index tells this. */
+  /** Records the index footer of a file that had to be examined. */
   renew(number: number, footer: IndexFooter, stamp: FileStamp): void {
     this.renewed.set(number, writeRecord(number, footer, stamp));
   }
 }
 
-/** Writes records in their places, those of neighbours together. */
+/** Writes records in place, adjacent ones in one write. */
 export async function writeRecords(
   fs: FileSystem,
   names: LogNames,
@@ -114,7 +113,7 @@ async function openForWriting(fs: FileSystem, path: string): Promise<FileHandle>
   }
 }
 
-/** Times in whole seconds, as some file systems have them, cannot tell two files of the same second apart. */
+/** Some file systems keep times in whole seconds, which cannot tell apart two files of the same second. */
 function isExact({ changed }: FileStamp): boolean {
   return changed % 1000 !== 0;
 }

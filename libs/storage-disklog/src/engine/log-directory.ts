@@ -15,26 +15,27 @@ import { Segments } from './segments.js';
 import { Truncation } from './truncation.js';
 
 /**
- * The files of one log: which there are, in which order, and every step that changes it. Each step is made so that a
- * crash after any of its calls leaves a directory that opens as before the step or as after it.
+ * The files of one log, their order, and every step that changes them. A crash during a step leaves a directory that
+ * opens as it was before the step or after it. (A rotation that drops several files may have dropped only the
+ * oldest.)
  */
 export class LogDirectory {
   lostItems = 0;
   private readonly fs: FileSystem;
   private readonly options: DirectoryOptions;
-  /** Of a compact log. */
+  /** Defined for a compact log only. */
   readonly segments: Segments | undefined;
   private readonly lateLook: LateLook;
-  /** Of the newest file the log had when it was opened, be it lost. */
+  /** Generation of the newest file the log had when it was opened, even if that file is lost. */
   private readonly newestGeneration: number;
 
   private constructor(
     readonly maker: FileMaker,
     readonly left: LeftFiles,
     public current: CurrentFile,
-    /** Oldest first; the last is the current one. */
+    /** Oldest first; the last one is the current file. */
     public files: LogFile[],
-    /** The items' next sequence number, as of the opening. */
+    /** Sequence number of the next item, as of the opening. */
     readonly sequence: number,
     readonly recovery: Recovery,
     { leftFacts, unseen, generation }: LogOpener,
@@ -73,8 +74,8 @@ export class LogDirectory {
   }
 
   /**
-   * Makes the next file current; the file it overwrites is gone with that.
-   * @param lastSequence of the file that is left
+   * Makes the next file current, which drops the file it overwrites.
+   * @param lastSequence of the file that is closed
    * @throws the system's error while nothing has changed yet, `UnfinishedStepError` later
    */
   async rotate(lastSequence: number): Promise<void> {
@@ -85,24 +86,25 @@ export class LogDirectory {
     if (!evicted.includes(left.file)) this.left.schedule(left.file, left.keys, lastSequence);
   }
 
-  /** Repairs the key index of a file, see {@link LeftFiles.repair}. */
+  /** Rebuilds the key index of a file, see {@link LeftFiles.repair}. */
   repair(file: LogFile): Promise<void> {
     return this.left.repair(file, () => this.files.includes(file));
   }
 
-  /** Runs a step that changes which files there are. */
+  /** Runs a step that changes which files the log has. */
   changing(step: (syncNames: SyncNames) => Promise<void>): Promise<void> {
     return this.left.alone(() => withDirectory(this.fs, this.names.directory, step));
   }
 
   private async rotateTo(number: number, evicted: readonly LogFile[], syncNames: SyncNames): Promise<void> {
     const { fs, names, current: left, files } = this;
-    // Everything that needs room or a descriptor comes first.
+    // Do everything that needs space or a descriptor first, while the rotation can still be refused.
     await writeFresh(fs, names.unfinished, this.options.format.fileHead('opened'));
     await writeFresh(fs, names.unfinishedIndex, this.indexBytes(number));
     const writer = await this.maker.openWriter(names.unfinished);
     try {
-      // Nobody new may open an evicted file by a name that goes to another file next.
+      // These names are about to go to other files: current readers must not reopen an evicted file by name, nor new
+      // ones find it.
       pinAll(evicted);
       this.files = files.filter((file) => !evicted.includes(file));
       await withoutReturn(async () => {
@@ -110,11 +112,12 @@ export class LogDirectory {
           this.files = files;
           throw error;
         });
-        // What is dropped goes oldest first, so that no crash can leave a value whose tombstone is gone.
+        // Drop files oldest first, so that no crash leaves a value whose tombstone is gone.
         const overwritten = evicted.findIndex((file) => file.number === number);
         for (const file of evicted.slice(0, Math.max(0, overwritten))) await this.remove(file, syncNames);
         if (this.options.format.headBytes === 0) {
-          // Empty, and without a head, the new file must not look like what is left of an indexed one.
+          // An empty file without a head, next to an index of this number, would look like the truncated remains of
+          // an indexed file.
           await fs.unlink(names.keyIndex(number));
           await syncNames();
         }
@@ -134,7 +137,7 @@ export class LogDirectory {
   }
 
   /**
-   * Removes everything.
+   * Removes all files and begins the log anew.
    * @throws the system's error while nothing has changed yet, `UnfinishedStepError` later
    */
   async truncate(): Promise<void> {
@@ -161,7 +164,7 @@ export class LogDirectory {
     this.files = [];
     await withoutReturn(async () => {
       await truncation.removeFiles();
-      // The room that the files took is free only once nobody has them open.
+      // The space of the files is free only once nobody has them open.
       await current.abandon();
       for (const file of old) await file.release();
       const writer = await truncation.finish();
@@ -172,7 +175,7 @@ export class LogDirectory {
     });
   }
 
-  /** Puts a finished file in the place of the only one (compaction). */
+  /** Replaces the only file of the log by a finished one (compaction). */
   async replace(
     path: string,
     keys: MemoryKeys,
@@ -185,7 +188,7 @@ export class LogDirectory {
     await withDirectory(fs, this.names.directory, async (syncNames) => {
       const writer = await this.maker.openWriter(path);
       try {
-        // Who comes from here on must not open the old file by a name that is about to be the new one's.
+        // A reader that opens the old file by name after the rename would get the new one.
         pinAll([old.file]);
         const handle = new PooledFile(fs, target);
         const counts = [end, items, entries] as const;
@@ -206,12 +209,12 @@ export class LogDirectory {
     });
   }
 
-  /** Tells that a compaction has put `entries` into `bytes`. */
+  /** Reports that a compaction has written `entries` into `bytes`. */
   reportCompaction(entries: number, bytesBefore: number, bytes: number, ms: number): void {
     this.options.onEvent({ type: 'compacted', items: entries, bytesBefore, bytes, ms });
   }
 
-  /** Marks the log closed, everything in it durable. */
+  /** Marks the log closed, with everything in it durable. */
   async close(lastSequence: number): Promise<void> {
     const { current } = this;
     await this.left.settled();
@@ -219,7 +222,7 @@ export class LogDirectory {
       await withoutReturn(async () => {
         await current.leave();
         await this.noteEnd(lastSequence).catch((error: unknown) => {
-          // A shortage: the data is safe, and what is noted here can be missing.
+          // A shortage of space or descriptors: the data is safe, and this record is optional.
           if (!isErrno(error, 'ENOSPC', 'EDQUOT') && !isOutOfDescriptors(error)) throw error;
         });
       });
@@ -234,7 +237,7 @@ export class LogDirectory {
     await this.maker.put(this.names.end, writeLogEnd({ number, generation, end, items, lastSequence }));
   }
 
-  /** Lets go of all files as they are. */
+  /** Closes all files as they are. */
   async abandon(): Promise<void> {
     await this.lateLook.stop();
     await this.left.alone(async () => {
@@ -249,7 +252,7 @@ export class LogDirectory {
     for (const file of files) await file.release();
   }
 
-  /** Of the next file; what was given to one that is lost is not given again. */
+  /** Generation of the next file. A generation that belonged to a lost file is not given again. */
   get nextGeneration(): number {
     return Math.max(this.newestGeneration, this.current.file.generation) + 1;
   }
@@ -265,7 +268,7 @@ export class LogDirectory {
   }
 
   private async evicted(file: LogFile): Promise<void> {
-    // Of another generation than what has the name now, so it could stay; but nothing would ever remove it.
+    // Its generation would keep this index from being trusted, but nothing else would ever remove it.
     if (file.number !== this.current.file.number) await this.fs.unlink(this.names.keyIndex(file.number));
     this.lostItems += file.entries;
     this.options.onEvent({ type: 'evicted', items: file.entries, bytes: file.end });

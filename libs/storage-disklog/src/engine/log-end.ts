@@ -3,10 +3,10 @@ import type { Damage } from './log-file.js';
 import type { RecoveredFile } from './recovery.js';
 
 /**
- * Where a log ended when it was closed, `log.end`: without it, a closed file that was cut exactly between two items
- * would look whole. Erlang may go on writing after that end; it may not come short of it.
+ * Where a log ended when it was closed, `log.end`. Without it, a closed file cut exactly between two items would look
+ * whole. Erlang may write beyond that end, but the file may not end before it.
  *
- *   magic:u32 number:u32 generation:u32 end:u64 items:u64 lastSequence:u64 crc32:u32
+ * >magic:u32 number:u32 generation:u32 end:u64 items:u64 lastSequence:u64 crc32:u32
  */
 export interface LogEnd {
   readonly number: number;
@@ -15,8 +15,8 @@ export interface LogEnd {
   readonly items: number;
   readonly lastSequence: number;
   /**
-   * The log was opened since, with damage at this end. Kept so that the damage is not taken for a torn write when the
-   * process dies; a file without a head would count as closed otherwise.
+   * The log was opened since, with damage at this end. Recorded so that the damage is not taken for a torn write if
+   * the process dies; without this flag, a file without a head would count as closed.
    */
   readonly opened?: boolean;
 }
@@ -25,7 +25,7 @@ const MAGIC = 0x47524c45;
 const MAGIC_OPENED = 0x47524c4f;
 const SIZE = 40;
 
-/** What is wrong with a `log.end` that cannot be read. */
+/** Reason reported for a `log.end` that cannot be read. */
 export const SPOILT_END = 'not a record of the log end, or a damaged one';
 
 export function writeLogEnd(logEnd: LogEnd): Buffer {
@@ -40,7 +40,7 @@ export function writeLogEnd(logEnd: LogEnd): Buffer {
   return bytes;
 }
 
-/** Undefined where the bytes are no such record, or a damaged one. */
+/** Undefined if the bytes are not such a record, or are damaged. */
 export function readLogEnd(bytes: Buffer): LogEnd | undefined {
   if (bytes.length !== SIZE) return undefined;
   const magic = bytes.readUInt32BE(0);
@@ -56,12 +56,16 @@ export function readLogEnd(bytes: Buffer): LogEnd | undefined {
   };
 }
 
-/** How far a file is known to have reached; of the log's own end, or of the key index that was made when it was left. */
+/**
+ * How far a file is known to have reached, from the log's own end or from the key index made when the file was
+ * closed.
+ */
 export type KnownEnd = Pick<LogEnd, 'number' | 'generation' | 'end' | 'lastSequence'>;
 
 /**
- * Up to where a file was stored when the log was closed: bytes before that which are no item are damage, and no torn
- * write, although the file was opened since. 0 where that tells nothing of this file, as after a compaction.
+ * Up to where a file was stored when the log was closed. Anything before that which is not an item is damage, not a
+ * torn write, even though the file was opened since. 0 if the record does not describe this file, as after a
+ * compaction.
  */
 export function storedWhenClosed(
   known: KnownEnd | undefined,
@@ -73,27 +77,27 @@ export function storedWhenClosed(
 }
 
 /**
- * Is a file an earlier use of its name than the one in which the log ended when it was closed? A log never goes back to
- * that: the file was restored alone, and with the newer one the newest items are gone.
+ * Whether a file is an earlier use of its name than the file in which the log ended when it was closed. A log never
+ * goes back to such a file: somebody restored it alone, and the newest items are gone with the newer file.
  *
- * @param generation what the file's items say; undefined where Erlang wrote them
+ * @param generation what the file's items say; undefined if Erlang wrote them
  */
 export function isEarlierUse(
   known: LogEnd | undefined,
   number: number,
   generation: number | undefined,
 ): known is LogEnd {
-  // That of an empty file stands nowhere else: after a truncation the next open begins anew.
+  // An empty file carries its generation nowhere else: after a truncation the next open begins anew.
   if (known?.number !== number || known.items === 0) return false;
   return generation !== undefined && generation < known.generation;
 }
 
-/** What to say of such a file. */
+/** Describes such a file in a damage report. */
 export function describeEarlierUse({ generation, items }: LogEnd): string {
   return `an earlier file stands in the place of the newest one (generation ${generation}, ${items} item(s))`;
 }
 
-/** The stretch that a file which is no longer written has lost at its end, if it has. */
+/** The stretch that a closed file has lost at its end, if any. */
 export function endIsMissing(
   known: KnownEnd | undefined,
   file: string,
@@ -101,7 +105,7 @@ export function endIsMissing(
   found: Pick<RecoveredFile, 'status' | 'generation' | 'items' | 'end'>,
 ): Damage[] {
   if (known?.number !== number || found.end >= known.end) return [];
-  // Without any item a file cannot say of which generation it is; an opened one may be new.
+  // A file without items cannot say its generation; an opened one may be new.
   if (found.items === 0 ? found.status === 'opened' : known.generation !== found.generation) return [];
   const { end: start } = found;
   const reason = 'the file was longer once';

@@ -12,19 +12,19 @@ const ownMemory: Allocate = (bytes) => Buffer.allocUnsafe(bytes);
 /** A stretch of a log file that cannot be read, and why. */
 export interface Damage extends Pick<Gap, 'start' | 'end' | 'reason' | 'sequenceBefore' | 'sequenceAfter'> {
   readonly file: string;
-  /** The bytes are not there at all; what stands at their place now was written later. */
+  /** The bytes are not there at all; what stands in their place was written later. */
   readonly missing?: true;
 }
 
 /**
- * One file of a log, open for reading. It stays readable after it was evicted for as long as a reader holds it, since
- * the name may go while the open file stays.
+ * One file of a log, open for reading. An evicted file stays readable as long as a reader holds it: its name may go
+ * while the open file stays.
  */
 export class LogFile {
   private holders = 1;
-  /** Its first item has a trailer: after damage, nothing without one may pass for an item. */
+  /** Its first item has a trailer, so after damage nothing without a trailer may pass for an item. */
   isOurs = false;
-  /** What proved unreadable since the file was opened, by position. */
+  /** Damage found since the file was opened, by position. */
   private readonly found = new Map<number, Damage>();
 
   constructor(
@@ -34,19 +34,19 @@ export class LogFile {
     readonly generation: number,
     readonly format: LogFormat,
     readonly handle: PooledFile,
-    /** In memory while the file is written, from its index on disk after it was left. */
+    /** In memory while the file is written; read from its index on disk afterwards. */
     public keys: FileKeys,
-    /** Where the committed items end: nothing after it is shown to a reader. */
+    /** End of the committed items; readers see nothing after it. */
     public end: number,
-    /** Items in the file, and entries in them: a batch is one item of several entries. */
+    /** Items in the file, and entries in them: a batch is one item with several entries. */
     public items: number,
     public entries: number,
-    /** Stretches whose keys are not known, so that whatever is older may be outdated; by position, none reaches into another. */
+    /** Stretches whose keys are unknown, so anything older may be outdated. By position, without overlaps. */
     public damage: readonly Damage[],
     private readonly onEvent: (event: StoreEvent) => void,
   ) {}
 
-  /** All stretches known to be damaged, those that were only met when they were read among them. */
+  /** All stretches known to be damaged, including those found only by reads. */
   get allDamage(): readonly Damage[] {
     return [...this.damage, ...this.found.values()];
   }
@@ -63,14 +63,14 @@ export class LogFile {
     await this.keys.close();
   }
 
-  /** Its name is about to go to another file, or away: readers that hold it must not open it by name again. */
+  /** Called before the name goes to another file or away: readers that hold the file must not reopen it by name. */
   pin(): void {
     if (this.holders === 1) return;
     this.handle.pin();
     this.keys.pin();
   }
 
-  /** Takes a {@link pin} back: the step that was to change the name was refused. */
+  /** Undoes {@link pin}, if the step that was to change the name was refused. */
   unpin(): void {
     this.handle.unpin();
     this.keys.unpin();
@@ -92,7 +92,7 @@ export class LogFile {
     return target;
   }
 
-  /** Like {@link read}, on this thread: for short reads that the page cache most likely answers. */
+  /** Like {@link read}, on this thread: for short reads that most likely hit the page cache. */
   readSync(at: number, length: number, allocate: Allocate = ownMemory): Buffer {
     const target = allocate(length);
     for (let filled = 0; filled < length;) {
@@ -103,7 +103,7 @@ export class LogFile {
     return target;
   }
 
-  /** The item a slot points at, out of bytes that hold it. Throws `LOG_CORRUPT` where it fails its checks. */
+  /** The item a slot points at, from bytes that contain it. Throws `LOG_CORRUPT` if it fails its checks. */
   itemFrom(bytes: Buffer, offset: number, slot: Pick<Slot, 'at' | 'length'>): Item {
     const view = bytes.subarray(offset, offset + slot.length);
     const item = this.format.readItem(view, slot.at);
@@ -111,7 +111,7 @@ export class LogFile {
     return item;
   }
 
-  /** All of it was read: these stretches are lost, and the keys in them are not known. */
+  /** Sets the damage found by reading the whole file: these stretches are lost, and the keys in them are unknown. */
   setDamage(damage: readonly Damage[]): void {
     const told = new Set(this.damage.map(({ start }) => start));
     this.damage = damage;
@@ -121,7 +121,7 @@ export class LogFile {
     }
   }
 
-  /** The first stretch of damage that ends after a position: there may be thousands. */
+  /** The first stretch of damage that ends after a position. Binary search, as there may be thousands. */
   damageAfter(position: number): Damage | undefined {
     const { damage } = this;
     let low = 0;
@@ -134,7 +134,7 @@ export class LogFile {
     return damage[low];
   }
 
-  /** The stretch of damage that a position lies in. */
+  /** The stretch of damage that contains a position. */
   damageAt(position: number): Damage | undefined {
     const damage = this.damageAfter(position);
     return damage !== undefined && damage.missing !== true && damage.start <= position ? damage : undefined;
@@ -142,7 +142,7 @@ export class LogFile {
 
   /**
    * Bytes that were good when the file was opened, or that its index vouched for, are not what was written. Reported
-   * once; what else the file holds stays readable, for the index knows what was lost.
+   * once. The rest of the file stays readable, because the index knows which keys were lost.
    */
   rotten(offset: number, length: number, reason: string): LogCorruptError {
     if (!this.found.has(offset)) {
@@ -164,7 +164,7 @@ export class LogFile {
   }
 }
 
-/** Pins files, all or none: one that stays pinned without a need holds two descriptors for as long as it is of the log. */
+/** Pins all files or none: a pinned file holds two descriptors for as long as it belongs to the log. */
 export function pinAll(files: readonly LogFile[]): void {
   try {
     for (const file of files) file.pin();

@@ -34,21 +34,21 @@ export interface Recovery {
 }
 
 /**
- * Opens a log: finds its files and their order, finishes what a crash interrupted, reads the current file, and leaves
- * the rest to their indexes.
+ * Opens a log: finds its files and their order, completes what a crash interrupted, reads the current file, and opens
+ * the rest by their indexes.
  */
 export class LogOpener {
   current: CurrentFile | undefined;
-  /** Oldest first; the last is the current one. */
+  /** Oldest first; the last one is the current file. */
   files: LogFile[] = [];
-  /** The items' next sequence number. */
+  /** Sequence number of the next item. */
   sequence = 1;
-  /** Of the newest file the log has had; above the current one's where that newest file is lost. */
+  /** Generation of the newest file the log has had; above the current file's if that newest file is lost. */
   generation = 0;
   recovery!: Recovery;
-  /** Of a compact log's segments but the current one. */
+  /** For the closed segments of a compact log. */
   readonly leftFacts = new Map<LogFile, LeftFacts>();
-  /** Files that were opened without a look at them. */
+  /** Files that were opened without being examined. */
   readonly unseen: LogFile[] = [];
   private readonly fs: FileSystem;
   private readonly names: LogNames;
@@ -86,13 +86,13 @@ export class LogOpener {
     this.left.keepSummary(this.found.summary);
     const { badBytes, status } = await this.openCurrent(current);
     const items = this.files.reduce((sum, file) => sum + file.entries, 0);
-    // Names may be in the page cache only, if the last process died before it synced them.
+    // If the last process died before it synced the names, they may be in the page cache only.
     if (status !== 'closed') await fs.syncDirectory(names.directory);
     this.recovery = { repaired: status !== 'closed', items, badBytes, ms: performance.now() - started };
     if (this.recovery.repaired) options.onEvent({ type: 'recovered', items, badBytes, ms: this.recovery.ms });
   }
 
-  /** Lets go of everything, where the opening failed. */
+  /** Releases everything after a failed opening. */
   async abandon(): Promise<void> {
     await this.left.settled();
     await this.current?.abandon();
@@ -136,7 +136,7 @@ export class LogOpener {
     const { keys, badBytes, end } = recovered;
     const writer = await this.maker.openWriter(file.path);
     try {
-      // A write that was cut off may sit in the page cache only; from here on it counts as stored.
+      // The cut may be in the page cache only, so it is synced below: from here on what remains counts as stored.
       if (badBytes > 0) await writer.truncate(end);
       await this.keepEnd(closedEnd, file, recovered);
       await this.markOpened(file, writer, known.size);
@@ -150,7 +150,7 @@ export class LogOpener {
     return recovered;
   }
 
-  /** What `log.end` says goes on to count until what follows that end vouches for it, and not for any other file. */
+  /** Keeps `log.end` valid until what follows that end vouches for it; it must not be applied to any other file. */
   private async keepEnd(
     known: LogEnd | undefined,
     file: LogFile,
@@ -176,9 +176,9 @@ export class LogOpener {
       await writeAll(writer, head, 0);
       return;
     }
-    // Zeros that a crash has left are no harm among items with a head, but others read this file.
+    // Zeros left by a crash do no harm among items with a head, but a file without one is read by others.
     if (size > file.end) await writer.truncate(file.end);
-    // Damage at the end stays; the next line must not become a part of it.
+    // Damage at the end stays; the next line must not become part of it.
     const last = Buffer.alloc(1);
     if (file.end > 0) await file.handle.read(last, 0, 1, file.end - 1);
     if (file.end > 0 && last.toString() !== '\n') {
@@ -208,7 +208,7 @@ export class LogOpener {
       const generation =
         recovered.generation ?? facts?.generation ?? (this.files.at(-1)?.generation ?? 0) + 1;
       this.sequence = Math.max(this.sequence, (recovered.lastSequence ?? 0) + 1);
-      // Not even those of items that are gone are given twice.
+      // Sequence numbers are not reused, not even those of lost items.
       if (stored(recovered.generation) > 0)
         this.sequence = Math.max(this.sequence, knownEnd!.lastSequence + 1);
       const { keys, end, items, entries } = recovered;
@@ -235,8 +235,8 @@ export class LogOpener {
   }
 
   /**
-   * What came after the current file, if `log.end` knows a later one than those that are there. Its numbers are not given
-   * again, so that the loss goes on to show.
+   * Damage for what followed the current file, if `log.end` knows a later file than those present. The lost sequence
+   * numbers are not reused, so the loss remains visible.
    */
   private async lostWithNewest(
     current: number,
@@ -253,7 +253,7 @@ export class LogOpener {
     this.sequence = Math.max(this.sequence, known.lastSequence + 1);
     const file = this.names.file(known.number);
     const [reason, sequenceAfter] = [describeEarlierUse(known), known.lastSequence + 1];
-    // Once newer items follow, nothing is refused any more, as with other stretches that are missing.
+    // Once newer items follow, nothing is refused any more, as with other missing stretches.
     const at = (lastSequence ?? 0) > known.lastSequence ? this.format.headBytes : end;
     return [{ file, start: at, end: at, reason, sequenceBefore: lastSequence, sequenceAfter, missing: true }];
   }

@@ -4,14 +4,14 @@ import { ForwardWindow } from './forward-window.js';
 import type { LogFile } from './log-file.js';
 import { PrecedingItems } from './preceding-items.js';
 
-/** Bytes read from a file at a time, and about what a page holds. */
+/** Bytes read from a file at a time, and roughly what a page holds. */
 const CHUNK = 256 << 10;
-/** Read first: who asks for the next few messages is mostly done with that. */
+/** Bytes of the first read: a caller that asks for the next few messages is mostly done with that. */
 const FIRST = 64 << 10;
 
 /**
- * The entries of one file in the order they were written, deletions included; what is committed after the call is left
- * out.
+ * The entries of one file in the order they were written, deletions included. Entries committed after the call are
+ * left out.
  */
 export function readFileLog(file: LogFile, skipDamaged: boolean): AsyncGenerator<LogEntry[]> {
   return readFileEntries(file, file.format.headBytes, file.end, skipDamaged, ({ key, value, timestamp }) =>
@@ -19,11 +19,12 @@ export function readFileLog(file: LogFile, skipDamaged: boolean): AsyncGenerator
   );
 }
 
-/** Makes something of an entry, of which it is told whether a checksum covers it; undefined leaves it out. */
+/** Converts an entry, given whether a checksum covers it; undefined leaves it out. */
 type Pick<T> = (entry: Entry, verified: boolean) => T | undefined;
 
 /**
- * What `pick` makes of the entries of one file, in the order they were written, a chunk a page. At damage it fails with `LOG_CORRUPT`, or goes on after it.
+ * What `pick` makes of the entries of one file, in the order they were written, about a chunk per page. At damage it
+ * fails with `LOG_CORRUPT` or, with `skipDamaged`, continues after it.
  */
 export async function* readFileEntries<T>(
   file: LogFile,

@@ -18,14 +18,14 @@ import { orderedFiles, scanOrdered, type Stretch, stretchesOf } from './ordered-
 
 const PAGE_ENTRIES = 1024;
 
-/** Looks at the keys of files. */
+/** Runs a look at the keys of files. */
 type Look = <T>(at: () => T) => Promise<T>;
 
-/** Reading a log: its files seen as one map of keys, and as one sequence of entries. */
+/** Reads a log: its files as one map of keys, and as one sequence of entries. */
 export class LogView {
   private ranges: FileRanges;
 
-  /** @param check throws where the log is closed */
+  /** @param check throws if the log is closed */
   constructor(
     private readonly log: LogDirectory,
     private readonly check: () => void,
@@ -33,7 +33,7 @@ export class LogView {
     this.ranges = new FileRanges(log.files, log.left.repairs);
   }
 
-  /** A key's newest value; at once where it takes no wait, as most do. */
+  /** A key's newest value; without a promise if nothing has to be awaited, which is the usual case. */
   get(key: string, skipDamaged: boolean): Buffer | undefined | Promise<Buffer | undefined> {
     const probe = new KeyProbe(key);
     let found: Found | undefined;
@@ -45,7 +45,7 @@ export class LogView {
     return this.read(found);
   }
 
-  /** Apart from {@link get}, which would otherwise keep what is used here on the heap at every call. */
+  /** Separate from {@link get}, whose every call would otherwise allocate what this closes over. */
   private async getHealing(
     probe: KeyProbe,
     skipDamaged: boolean,
@@ -59,7 +59,7 @@ export class LogView {
     return (await this.findHealing(new KeyProbe(key), skipDamaged)) !== undefined;
   }
 
-  /** Of a file of the log, deleted or not. */
+  /** The highest key of a file of the log, deleted or not. */
   async highestKey(file: LogFile): Promise<string | undefined> {
     const [last] = await this.healing([file], () => file.keys.page('', undefined, true, 1));
     return last?.[0];
@@ -71,7 +71,7 @@ export class LogView {
     { skipDamaged = false, allocate }: Pick<ScanOptions, 'skipDamaged' | 'allocate'>,
   ): AsyncGenerator<StoreEntry[]> {
     const files = this.log.files.map((file) => file.hold());
-    // Again and again: with an index that is built anew, by whomever, the keys go of what is damaged in its file.
+    // Checks for damage on every look: rebuilding an index, by any reader, drops the keys of damaged stretches.
     const look: Look = (at) =>
       this.healing(files, () => {
         if (!skipDamaged) refuseDamage(files);
@@ -92,7 +92,7 @@ export class LogView {
     }
   }
 
-  /** What the keys of a range point at, in groups of files one after the other. */
+  /** What the keys of a range point at, one group of files after the other. */
   private async *scanKeys(
     look: Look,
     groups: readonly (readonly LogFile[])[],
@@ -107,7 +107,7 @@ export class LogView {
       for (;;) {
         if (left === 0) return;
         const { found, isSpent } = await look(() => {
-          // Made anew after damage: it goes on after the last key that was shown.
+          // Recreated after a failed look; it continues after the last key that was shown.
           const current = (cursor ??= new MergedCursor(group, rest));
           cursor = undefined;
           const page = current.next(Math.min(PAGE_ENTRIES, left), room, isFirst);
@@ -143,7 +143,7 @@ export class LogView {
     }
   }
 
-  /** Like {@link find}; of a log that is closed before it has looked there are no files any more. */
+  /** Like {@link find}, but repairs damaged indexes. A closed log has no files left, so every look checks first. */
   private findHealing(probe: KeyProbe, skipDamaged: boolean): Promise<Found | undefined> {
     return this.healing(undefined, () => {
       this.check();
@@ -151,7 +151,7 @@ export class LogView {
     });
   }
 
-  /** A key's newest entry. Fails where damage may hide a newer one. */
+  /** A key's newest entry. Fails if damage may hide a newer one. */
   private find(probe: KeyProbe, skipDamaged: boolean): Found | undefined {
     const { files, left } = this.log;
     if (!this.ranges.isOf(files, left.repairs)) this.ranges = new FileRanges(files, left.repairs);
@@ -165,7 +165,7 @@ export class LogView {
     return undefined;
   }
 
-  /** In the turn in which it was found: a rotation may drop the file in the next. */
+  /** Must run in the turn in which the entry was found: a rotation may drop the file in the next. */
   private read(found: Found | undefined): Buffer | undefined | Promise<Buffer> {
     if (found === undefined) return undefined;
     const value = readValue(found);
@@ -174,7 +174,7 @@ export class LogView {
     return value.finally(() => held.release());
   }
 
-  /** Runs a look at the keys; a damaged index is built again, and the look taken once more. */
+  /** Runs a look at the keys. If an index is damaged, rebuilds it and looks again. */
   private async healing<T>(held: readonly LogFile[] | undefined, look: () => T): Promise<T> {
     for (;;) {
       try {
@@ -195,8 +195,9 @@ export class LogView {
 }
 
 /**
- * How to scan a range: groups of files one after the other by their keys; or, where they are in order and all of them is
- * wanted, by reading stretches from end to end. Who wants a part is given that part and no more.
+ * How to scan a range: by keys, one group of files after the other; or, if the files are in key order and the caller
+ * does not limit the bytes, by reading them sequentially. A caller that asks for a limited part gets no more than
+ * that part.
  */
 function planOf(
   files: readonly LogFile[],
@@ -206,16 +207,16 @@ function planOf(
   const ordered = orderedFiles(files, range);
   if (ordered === undefined) return { groups: [files] };
   const groups = ordered.map((file) => [file]);
-  // Only a read from end to end can pass over what is damaged.
+  // Only a sequential read can skip damaged stretches.
   const byKeys = range.maxBytes < Infinity && !skipDamaged;
   return byKeys ? { groups } : { groups, stretches: stretchesOf(ordered, range) };
 }
 
-/** Fails if any of the files is damaged at or after a position: what was lost there may have been newer. */
+/** Fails if any file is damaged at or after a position: the lost bytes may have been newer. */
 function refuseDamage(files: readonly LogFile[], from?: number): void {
   for (const file of files) {
     const damage = file.damageAfter(from ?? file.format.headBytes);
-    // What is missing was written before all that stands in its place.
+    // Missing bytes were written before everything that stands in their place.
     if (damage?.missing === true && from !== undefined && damage.start <= from) continue;
     if (damage !== undefined) throw file.corrupt(damage.start, damage.end - damage.start, damage.reason);
   }

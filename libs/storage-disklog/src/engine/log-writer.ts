@@ -9,7 +9,7 @@ import { WriteFailure } from './write-failure.js';
 
 export interface WriterOptions extends SyncOptions {
   readonly name: string;
-  /** Bytes a file may have; {@link WriterHost.rotate} makes the next one, or says that there is none. */
+  /** Largest size of a file in bytes. A group that does not fit makes the writer call {@link WriterHost.rotate}. */
   readonly maxBytes: number;
   readonly onEvent: (event: StoreEvent) => void;
 }
@@ -17,19 +17,20 @@ export interface WriterOptions extends SyncOptions {
 /** What the writer needs of the log around it. */
 export interface WriterHost {
   readonly current: CurrentFile;
-  /** Leaves the current file and makes a next one current. May reject with `RETENTION_FULL` or `LOG_FULL`. */
+  /** Closes the current file and makes the next one current. May reject with `RETENTION_FULL` or `LOG_FULL`. */
   rotate(lastSequence: number): Promise<void>;
-  /** What goes to a next file has to wait until {@link LogWriter.wake}; {@link LogWriter.between} goes on. */
+  /** While true, groups for the next file wait until {@link LogWriter.wake}; {@link LogWriter.between} still runs. */
   readonly isHeldUp?: boolean;
 }
 
 /**
- * Group commit. Writes that come while a group is on its way to the device gather in the next one; a group is one
- * write and one sync, however many wait for it. Two groups may be on their way at once; they are settled in order.
- * Tasks (truncation, closing) and the change to the next file take their turn among the groups, alone.
+ * Group commit. Writes that arrive while a group is on its way to the device gather in the next group. A group is one
+ * write and one sync, however many writers wait for it. Two groups may be in flight at once; they settle in order.
+ *
+ * Tasks (truncation, closing) and rotation take their turn among the groups and run alone.
  */
 export class LogWriter {
-  /** Something runs alone. */
+  /** A task or a rotation is running alone. */
   private busy = false;
   private scheduled = false;
   private readonly queue: GroupQueue;
@@ -55,7 +56,7 @@ export class LogWriter {
     this.queue = new GroupQueue({ format, rotateAt, syncedFor }, this.planned);
   }
 
-  /** Bytes the current file will have when all that waits is written. */
+  /** Size in bytes that the current file will have once everything queued is written. */
   get pendingEnd(): number {
     return this.queue.plannedEnd;
   }
@@ -65,14 +66,14 @@ export class LogWriter {
     return this.flights.lastSequence;
   }
 
-  /** Why the log takes no more writes, if it does not. */
+  /** Why the log accepts no more writes; undefined while it accepts them. */
   get failed(): GenRocksError | undefined {
     return this.failure.final;
   }
 
   /**
-   * Appends one item; the buffers are copied before this returns, but for lent values. Resolves when it is as durable as
-   * `sync` says.
+   * Appends one item. The buffers are copied before this returns, except lent values. Resolves when the item is as
+   * durable as `sync` says.
    */
   append(entries: readonly EntryWrite[], size = this.options.format.itemSize(entries)): Promise<void> {
     if (this.failed !== undefined) return Promise.reject(this.failed);
@@ -83,22 +84,28 @@ export class LogWriter {
     return group.promise;
   }
 
-  /** Runs alone, after everything that was queued before it. */
+  /** Runs an action alone, after everything queued before it. */
   exclusive<T>(action: () => Promise<T>): Promise<T> {
     return this.enqueue(action, (task) => this.queue.push(task));
   }
 
-  /** Like {@link exclusive}, for what leaves the log empty: there is room for what is queued behind it. */
+  /**
+   * Like {@link exclusive}, for an action that leaves the log empty: writes queued behind it are planned for an empty
+   * log.
+   */
   emptying<T>(action: () => Promise<T>): Promise<T> {
     return this.enqueue(action, (task) => this.queue.push({ ...task, empties: true }));
   }
 
-  /** Runs alone, after what is on its way and before what waits: for changes that no writer sees. */
+  /**
+   * Runs an action alone, after the groups in flight and before everything queued: for changes that writers do not
+   * notice.
+   */
   between<T>(action: () => Promise<T>): Promise<T> {
     return this.enqueue(action, (task) => this.queue.pushFirst(task));
   }
 
-  /** What held up the log may be over. */
+  /** Tries again: whatever held up the log may be over. */
   wake(): void {
     this.schedule();
   }
@@ -111,12 +118,12 @@ export class LogWriter {
     });
   }
 
-  /** Ends the timer; writes after this fail. */
+  /** Ends the background syncs. Nothing may be appended after this; the caller has to see to that. */
   stop(): void {
     this.syncs.stop();
   }
 
-  /** Every error that a caller gets has a code. */
+  /** Turns any error into one with a code, as callers expect. */
   explain(error: unknown): GenRocksError {
     return this.failure.explain(error);
   }
@@ -136,7 +143,7 @@ export class LogWriter {
     });
   }
 
-  /** Under `always` a group is written when all before it is durable but the one group before. */
+  /** Under `always`, a group is sent with at most one other in flight, so all before that one is durable. */
   private readonly syncedBehind: QueueOptions['syncedFor'] = ({ start, generation }, waiting) => {
     const before = waiting ?? this.flights.newest;
     const isSameFile = before instanceof Group && before.place.generation === generation;
@@ -146,13 +153,13 @@ export class LogWriter {
   private readonly syncedSoFar: QueueOptions['syncedFor'] = ({ generation }) =>
     generation === this.host.current.file.generation ? this.syncs.synced : this.options.format.headBytes;
 
-  /** Where the next group will stand, if nothing waits and nothing is on its way. */
+  /** Where the next group will stand if nothing is queued or in flight. */
   private get planned(): Omit<Place, 'synced'> {
     const { end, generation } = this.host.current.file;
     return { start: end, generation, sequence: this.lastSequence + 1 };
   }
 
-  /** Waits for the end of this turn: all who were resolved by the last group write again before the next one goes. */
+  /** Pumps at the end of this turn, so that writers resolved by the last group can join the next one. */
   private schedule(): void {
     if (this.scheduled) return;
     this.scheduled = true;
@@ -164,7 +171,7 @@ export class LogWriter {
     this.pump();
   };
 
-  /** Sends off what may go. */
+  /** Sends every queued group that may go now. */
   private pump(): void {
     for (let { head: next } = this.queue; next !== undefined && !this.busy; next = this.queue.head) {
       if (next instanceof Group && this.failed === undefined && !this.isForNextFile(next)) {
@@ -184,7 +191,7 @@ export class LogWriter {
     return end + length > this.options.maxBytes && end > this.options.format.headBytes;
   }
 
-  /** Runs a task, or what a group needs before it can go: the next file. */
+  /** Runs a task, or the rotation that a group needs before it can go. */
   private async runAlone(next: Group | Task): Promise<void> {
     this.busy = true;
     this.syncs.pause();
@@ -198,7 +205,7 @@ export class LogWriter {
       }
     } catch (error) {
       if (next instanceof Group) {
-        // It has not got as far as a file.
+        // The group never reached a file.
         this.queue.refuse(next);
         next.settle(this.failure.explain(error, { nothingStored: true }));
       } else next.settle(this.explain(error));
@@ -215,7 +222,9 @@ export class LogWriter {
     this.syncs.restart();
   }
 
-  /** After a failure or a task nothing stands where it was planned; queued groups are sealed again when written. */
+  /**
+   * After a failure or a task, planned positions no longer hold; queued groups are resealed when they are written.
+   */
   private replan(): void {
     this.syncs.limit();
     this.queue.replan(this.planned);

@@ -17,26 +17,26 @@ export interface KeyPage {
   isDeletedAt(index: number): boolean;
 }
 
-/** The keys of one log file, each with its newest entry there. */
+/** The keys of one log file, each with its newest entry in that file. */
 export interface FileKeys {
   readonly size: number;
-  /** Every entry of the file is live and in key order, as a log mostly is: reading the file is scanning it. */
+  /** Every entry of the file is live and in key order, as in most logs: reading the file is scanning it. */
   readonly ascending: boolean;
-  /** The lowest and the highest key; undefined where there is none. */
+  /** The lowest and the highest key; undefined if there are none. */
   readonly bounds: KeyBounds | undefined;
   get(probe: KeyProbe): Slot | undefined;
   /** Up to `max` keys with `lower <= key < upper`, ascending or descending. */
   page(lower: string, upper: string | undefined, reverse: boolean, max: number): [string, Slot][];
-  /** All keys, ascending, for those who go through them once: about `bytes` are read at a time, and not cached. */
+  /** All keys, ascending, for a single pass: reads about `bytes` at a time and does not cache them. */
   pages(bytes: number): AsyncGenerator<KeyPage>;
   /** Keeps the keys readable although the name of their file goes away. */
   pin(): void;
-  /** Takes a {@link pin} back. */
+  /** Undoes {@link pin}. */
   unpin(): void;
   close(): Promise<void>;
 }
 
-/** Keys in a page of those in memory. */
+/** Keys per page. */
 const PAGE_KEYS = 256;
 
 /** All keys of a file in memory, ordered. */
@@ -78,7 +78,7 @@ export class MemoryKeys implements FileKeys {
     }
   }
 
-  /** Takes down what an entry means for all; returns the number of its key's slot, if it has one. */
+  /** Updates the bounds and order for an entry; returns the number of its key's slot, if it has one. */
   private note(key: string, deleted: boolean): number | undefined {
     const isFirst = this.size === 0;
     const isHighest = isFirst || key > this.highest;
@@ -114,7 +114,7 @@ export class MemoryKeys implements FileKeys {
 
   async close(): Promise<void> {}
 
-  /** All keys, ascending, without copies of them: nothing may be set meanwhile. */
+  /** All keys, ascending, without copying them. Nothing may be set meanwhile. */
   *runs(): IterableIterator<Omit<KeyPage, 'isDeletedAt'>> {
     for (const { keys, values } of this.map.runs()) {
       yield {

@@ -1,29 +1,32 @@
 import { join } from 'node:path';
 
-/** The files of one log. Erlang knows `log`, `log.N`, `log.idx` and `log.siz`; the others are ours and it ignores them. */
+/**
+ * The file names of one log. Erlang knows `log`, `log.N`, `log.idx` and `log.siz`; the others are ours, and it
+ * ignores them.
+ */
 export class LogNames {
   readonly halt: string;
   readonly index: string;
   readonly sizes: string;
   readonly lock: string;
-  /** A file being made; it gets its real name in one step, or is removed on the next open. */
+  /** A file being made. It is renamed to its real name in one step, or removed by the next open. */
   readonly unfinished: string;
   readonly unfinishedIndex: string;
-  /** The new file of a compaction that is under way. */
+  /** The new file of a compaction under way. */
   readonly compacted: string;
-  /** The segments of a compact log that has more than one. */
+  /** The list of segments, for a compact log with more than one. */
   readonly segments: string;
   readonly unfinishedSegments: string;
-  /** Stands while a truncation is under way. */
+  /** Exists while a truncation is under way. */
   readonly truncation: string;
-  /** What is known of the files that were left. */
+  /** Summary of the files that are no longer written. */
   readonly left: string;
   /** Where the log ended when it was closed. */
   readonly end: string;
   /** What repairs could not bring back. */
   readonly repaired: string;
 
-  /** @param segmented the log's files are segments of a compact log */
+  /** @param segmented the files are segments of a compact log */
   constructor(
     readonly directory: string,
     private readonly segmented = false,
@@ -48,12 +51,12 @@ export class LogNames {
     return new LogNames(this.directory, true);
   }
 
-  /** `log.N`, or `log.cN` for a segment, or `log` for number 0. */
+  /** `log.N`, `log.cN` for a segment, or `log` for number 0. */
   file(number: number): string {
     return number === 0 ? this.halt : `${this.halt}.${this.segmented ? 'c' : ''}${number}`;
   }
 
-  /** The key index of a file that was left. */
+  /** The key index of a closed file. */
   keyIndex(number: number): string {
     return `${this.file(number)}.keys`;
   }
@@ -64,33 +67,36 @@ export class LogNames {
   }
 }
 
-/** The N of a wrap log's file name, undefined for every other name. */
+/** The N of a wrap log's file name; undefined for any other name. */
 export function wrapNumber(name: string): number | undefined {
   const match = /^log\.([1-9]\d{0,4})$/.exec(name);
   return match === null ? undefined : Number(match[1]);
 }
 
-/** The N of a segment's file name, 0 for the first one's; undefined for every other name. */
+/** The N of a segment's file name, 0 for `log`; undefined for any other name. */
 export function segmentNumber(name: string): number | undefined {
   const match = /^log(?:\.c([1-9]\d{0,9}))?$/.exec(name);
   return match === null ? undefined : Number(match[1] ?? 0);
 }
 
-/** Is this the name of a file beside the log's own ones? No directory may have it; `log.left` is a cache to do without. */
+/**
+ * Whether a file of this name may accompany the log files. No directory may have such a name; `log.left` is not
+ * included, since the log can do without that cache.
+ */
 export function isBeside(name: string): boolean {
   return BESIDE.test(name);
 }
 
 const BESIDE = /^log\.(idx|siz|end|segments|repaired|truncating|compacted|new|idx\.new|segments\.new)$/;
 
-/** The log file to which a key index belongs, be it finished or not, by their names; any other name as it is. */
+/** Maps the name of a key index, finished or not, to that of its log file; returns any other name unchanged. */
 export function withoutIndex(name: string): string {
   return name.replace(/\.keys(?:\.new)?$/, '');
 }
 
 /**
- * Does a directory hold a log if it holds a file of this name? A truncation under way may have removed every file but
- * its marker; `log.end` alone tells of a log that is gone.
+ * Whether a file of this name shows that a directory holds a log. A truncation under way may have removed every file
+ * but its marker, and `log.end` alone shows that there was a log which is now gone.
  */
 export function tellsOfLog(name: string): boolean {
   const isMarker = name === 'log.truncating' || name === 'log.end';

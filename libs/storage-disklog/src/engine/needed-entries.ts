@@ -1,14 +1,14 @@
 import type { SegmentVerdict } from './segment-join.js';
 import type { TimeSlices } from './time-slices.js';
 
-/** Read of the index at a time. */
+/** Bytes of the index read at a time. */
 const READ_BYTES = 64 << 10;
-/** No entry takes less room in a file, in whatever format: two of them are at least so far apart. */
+/** No entry takes fewer bytes in any format, so two entries are at least this far apart. */
 const LEAST_BYTES = 4;
 
 /**
- * The entries of a segment that are still needed, by where they stand: the verdict is in the order of the keys, and the
- * segment is copied in the order of the log. A bit for every few bytes of the file, so that nothing has to be sorted.
+ * The needed entries of a segment, by position. The verdict is in key order, but the segment is copied in log order;
+ * one bit for every few bytes of the file spares sorting.
  */
 export class NeededEntries {
   private readonly bits: Uint8Array;
@@ -31,7 +31,7 @@ export class NeededEntries {
     return needed;
   }
 
-  /** Is the entry with this index in the item at this position needed? */
+  /** Whether the entry with this index in the item at this position is needed. */
   has(at: number, index: number): boolean {
     const bit = bitOf(at, index);
     return (this.bits[Math.floor(bit / 8)]! & (1 << (bit % 8))) !== 0;
@@ -42,7 +42,7 @@ export class NeededEntries {
   }
 }
 
-/** Of no two entries the same: the entries of an item lie in it, and it is at least so much longer. */
+/** Unique for each entry: an item is at least `LEAST_BYTES` long for every entry in it. */
 function bitOf(at: number, index: number): number {
   return Math.floor(at / LEAST_BYTES) + index;
 }

@@ -3,7 +3,7 @@ import type { Entry } from '../format/entry.js';
 import type { LogFile } from './log-file.js';
 import { readFileEntries } from './log-reader.js';
 
-/** What of a file is read: from an item to the end that was committed when the scan began. */
+/** The part of a file to read: from an item to the end committed when the scan began. */
 export interface Stretch {
   readonly file: LogFile;
   readonly from: number;
@@ -11,8 +11,8 @@ export interface Stretch {
 }
 
 /**
- * The files that a range touches, in key order, if reading one after the other from one end to the other is the scan: keys
- * were appended in order, each once, and no two files interleave. Undefined where that is not so.
+ * The files that a range touches, in key order, if reading them sequentially yields the scan: keys were appended in
+ * order, each once, and no two files interleave. Undefined otherwise.
  */
 export function orderedFiles(files: readonly LogFile[], range: KeyRange): readonly LogFile[] | undefined {
   if (range.reverse) return undefined;
@@ -25,12 +25,12 @@ export function orderedFiles(files: readonly LogFile[], range: KeyRange): readon
   return apart ? ordered : undefined;
 }
 
-/** What to read of files in order for a range. */
+/** The stretches of ordered files to read for a range. */
 export function stretchesOf(files: readonly LogFile[], range: KeyRange): readonly Stretch[] {
   return files.map((file) => ({ file, from: firstItem(file, range), to: file.end }));
 }
 
-/** The item that holds the first key of the range. */
+/** Position of the item that holds the first key of the range. */
 function firstItem({ keys, format }: LogFile, { lower, upper }: KeyRange): number {
   if (lower <= keys.bounds!.lowest) return format.headBytes;
   return keys.page(lower, upper, false, 1)[0]?.[1].at ?? format.headBytes;
@@ -40,7 +40,7 @@ function touches(bounds: LogFile['keys']['bounds'], { lower, upper }: KeyRange):
   return bounds !== undefined && bounds.highest >= lower && (upper === undefined || bounds.lowest < upper);
 }
 
-/** Scans what {@link stretchesOf} told: a sequential read from the first key of the range on. */
+/** Scans the stretches that {@link stretchesOf} returned: a sequential read from the first key of the range. */
 export async function* scanOrdered(
   stretches: readonly Stretch[],
   range: KeyRange,
@@ -50,7 +50,7 @@ export async function* scanOrdered(
   const lower = keyFromString(range.lower);
   let left = range.limit;
   let isDone = left === 0;
-  // Where the read begins there may be entries of the same batch below the range.
+  // The read may begin inside a batch whose earlier entries lie below the range.
   let isInside = range.lower === '';
   for (const { file, from, to } of stretches) {
     if (isDone) return;

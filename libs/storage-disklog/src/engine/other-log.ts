@@ -5,13 +5,13 @@ import type { FileSystem } from '../io/file-system.js';
 import type { DirectoryOptions } from './file-maker.js';
 import { isBeside, type LogNames, segmentNumber, wrapNumber } from './names.js';
 
-/** Enough of a file's beginning where nothing is wrong with it. */
+/** Enough of the beginning of an intact file to tell its format. */
 const FEW_BYTES = 64;
 
 /**
- * Refuses to open a directory with a log of another type or format: the one would hide the other's data, or take all
- * of it for damage.
- * @throws {InvalidConfigError} `INVALID_CONFIG`; {@link StorageIoError} `IO_ERROR` where a directory has a file's name
+ * Refuses to open a directory that holds a log of another type or format: one log would hide the other's data, or
+ * take all of it for damage.
+ * @throws {InvalidConfigError} `INVALID_CONFIG`; {@link StorageIoError} `IO_ERROR` if a directory has a file's name
  */
 export async function refuseOtherLog(
   fs: FileSystem,
@@ -47,8 +47,8 @@ export async function refuseOtherLog(
 }
 
 /**
- * Refuses a log among whose files there are directories of their names: one would count as a truncation under way,
- * another would fail a step of the log in its middle.
+ * Refuses a log if a directory has the name of one of its files: such a directory would count as a truncation under
+ * way, or make a step of the log fail in the middle.
  * @throws {StorageIoError} `IO_ERROR`
  */
 export function refuseDirectories(

@@ -1,20 +1,20 @@
 import type { OnPlaced } from '../format/entry-layout.js';
 import { SlotTable } from './slot-table.js';
 
-/** Keys that the tables kept for the next groups may hold each, and how many are kept, of all logs together. */
+/** Most keys in a table kept for later groups, and most tables kept, across all logs. */
 const MOST_KEYS = 4096;
 const MOST_SPARE = 8;
 
 const spare: PlacedKeys[] = [];
 
-/** Keys with their slots, before readers may see them; those of a group on its way, mostly. */
+/** Keys and their slots, before readers may see them; mostly those of a group in flight. */
 export class PlacedKeys {
   count = 0;
-  /** What lies after `count` is of earlier ones. */
+  /** Entries from `count` on are left over from earlier use. */
   readonly keys: string[] = [];
   readonly slots = new SlotTable();
 
-  /** An empty one, to be given back with {@link release}. */
+  /** An empty table, to be given back with {@link release}. */
   static take(): PlacedKeys {
     return spare.pop() ?? new PlacedKeys();
   }

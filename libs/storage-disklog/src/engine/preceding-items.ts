@@ -2,22 +2,22 @@ import type { Trailer } from '../format/item.js';
 import { type Preceding, SMALL_BYTES } from '../format/log-format.js';
 
 /**
- * After damage, everything that looks like an item is read whole to see whether it is one. A value may be made of
- * nothing but such places, each of which ends at the end of the value, so what is read for nothing is bounded, and the
- * work stays in proportion to the file. Beyond that, what looks like a large item counts as damaged.
+ * After damage, everything that looks like an item is read whole to see whether it is one. A value may consist of
+ * nothing but such places, each ending where the value ends. So the bytes read in vain are limited, and the work
+ * stays in proportion to the file. Beyond the limit, what looks like a large item counts as damaged.
  */
 const CREDIT_PER_BYTE = 4;
 
 /**
- * What the items of a file met so far say, so that after damage nothing passes for an item of this file that is
- * none: a value may hold bytes that look like one, and whoever sends values may know the format.
+ * What the items of a file met so far say, so that after damage nothing passes for an item of this file that is not
+ * one: a value may contain bytes that look like an item, and whoever sends values may know the format.
  */
 export class PrecedingItems implements Preceding {
   sequence: number | undefined;
   synced = 0;
   private generation: number | undefined;
   private bareLast = false;
-  /** Bytes that may still be read after damage for what may turn out to be no item. */
+  /** Bytes that may still be read after damage for what may turn out not to be an item. */
   private credit: number;
   private guessed = false;
 
@@ -36,7 +36,7 @@ export class PrecedingItems implements Preceding {
     return this.guessed && this.generation !== undefined;
   }
 
-  /** @param tried bytes of an item after damage: they were not read for nothing */
+  /** @param tried bytes of an item found after damage: they were not read in vain */
   add(trailer: Trailer | undefined, tried = 0): void {
     this.credit += tried;
     this.bareLast = trailer === undefined;
@@ -53,7 +53,7 @@ export class PrecedingItems implements Preceding {
     return true;
   }
 
-  /** Could an item with this trailer (undefined: Erlang's, which has none) come next, at this position? */
+  /** Whether an item with this trailer (undefined for Erlang's, which has none) could come next, at this position. */
   allows(trailer: Trailer | undefined, at: number): boolean {
     if (trailer === undefined) {
       if (this.bareLast) return true;

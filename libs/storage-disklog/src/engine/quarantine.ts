@@ -3,8 +3,8 @@ import { copyDurably } from './durable-files.js';
 import type { LogNames } from './names.js';
 
 /**
- * Keeps a copy of a file before anything in it changes: one of damage that stays in place, one more each time that
- * something is cut.
+ * Copies a file before anything in it changes: once for damage that stays in place, and again each time something is
+ * cut.
  */
 export async function quarantine(
   fs: FileSystem,

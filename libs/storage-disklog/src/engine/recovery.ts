@@ -6,43 +6,43 @@ import { MemoryKeys } from './memory-keys.js';
 import { PlacedKeys } from './placed-keys.js';
 import { type Gap, type OnItem, type OnPlainItem, scanFile, type ScanResult } from './scanner.js';
 
-/** What reading a log file from end to end found. Nothing was changed yet. */
+/** What reading a log file from end to end found. Reading changes nothing. */
 export interface RecoveredFile {
   readonly keys: MemoryKeys;
   readonly items: number;
   readonly entries: number;
-  /** Where the next item may go. */
+  /** Where the next item goes. */
   readonly end: number;
-  /** The generation its items carry; undefined where none does. */
+  /** The generation of its items; undefined if none carries one. */
   readonly generation: number | undefined;
   readonly lastSequence: number | undefined;
   readonly damage: readonly Damage[];
-  /** Bytes after `end` that an interrupted write left. */
+  /** Bytes after `end` that an interrupted write left behind. */
   readonly badBytes: number;
-  /** Some of them may be more than a torn write, so a copy is due before they are cut. */
+  /** Some of those bytes may be more than a torn write, so the file is copied before they are cut. */
   readonly cutNeedsCopy: boolean;
   readonly status: FileStatus | undefined;
 }
 
 export interface RecoverOptions {
   readonly format: LogFormat;
-  /** The file was being written when the log was used last, so a tail of it may be torn. */
+  /** The file was being written when the log was last used, so its tail may be torn. */
   readonly mayBeTorn?: boolean;
-  /** The file's items have trailers, whatever can be read of them. */
+  /** The file's items have trailers, even if none of them can be read. */
   readonly knownOurs?: boolean;
-  /** Where the log ended when it was closed last, and of which file. */
+  /** Up to where the file of this generation was stored when the log was last closed. */
   readonly storedTo?: (generation: number | undefined) => number;
-  /** The log was closed after the last write; of use where the file itself does not say so. */
+  /** The log was closed after the last write. Used only if the file itself does not say so. */
   readonly wasClosed?: boolean;
 }
 
 /**
  * Reads a file and tells a torn tail from rot.
  *
- * Torn: what lies after the last whole item of a file that was being written. A group goes out as one write whose
- * sectors may reach the device in any order, so whole items may even lie after the tear; they carry how much of the
- * file was on stable storage when they were written, and if none of them says that this reached beyond the tear, nobody
- * was ever told that the bytes in between are stored. Everything else that is no item was stored once and is damage.
+ * A tear lies after the last whole item of a file that was being written. A group goes out as one write whose sectors
+ * may reach the device in any order, so whole items may even follow the tear. Each item carries how much of the file
+ * was on stable storage when it was written. If no item says that this reached beyond the tear, nobody was ever told
+ * that the bytes in between are stored. Everything else that is not an item was stored once, and is damage.
  */
 export async function recoverFile(
   handle: Pick<FileHandle, 'read'>,
@@ -66,14 +66,14 @@ export async function recoverFile(
   const tear = torn
     ? result.gaps.find((gap) => gap.syncedAfter !== undefined && synced <= gap.start)
     : undefined;
-  // The last thing that was stored is spoilt. What may be torn after it cannot be told from it, and stays as well.
+  // The last bytes that were stored are spoilt. Nothing separates them from a tear after them, so that stays as well.
   if (result.end < stored) torn = false;
   const before = result;
   if (tear !== undefined) ({ scan, result } = await collect(handle, tear.start, format, ours));
   const damage = result.gaps.map((gap) => toDamage(path, gap));
   if (status === undefined && size > format.headBytes) damage.unshift(headDamage(path, format.headBytes));
   const tail = tear === undefined ? result.badTail : before.end - tear.start + before.badTail;
-  // Only a file that is being written has zeros after its items; anywhere else they stand where something else stood.
+  // Only a file being written has zeros after its items. Anywhere else zeros replaced something.
   const spoilt = torn ? 0 : status === 'opened' ? spoiltTail(result, stored, size) : size - result.end;
   if (spoilt > 0) damage.push(tailDamage(path, result, spoilt, scan.lastSequence));
   const { keys, entries, generation, lastSequence } = scan;
@@ -83,11 +83,11 @@ export async function recoverFile(
     generation,
     lastSequence,
     items: result.items,
-    // Damage at the end of a closed file stays where it is, and new items go after it.
+    // Damage at the end of a closed file stays in place; new items go after it.
     end: result.end + spoilt,
     damage,
     badBytes: torn ? tail : 0,
-    // Whole items are cut with the tear; or nothing says that the file is ours at all.
+    // Copy if whole items are cut with the tear, or if nothing says that the file is ours at all.
     cutNeedsCopy:
       tear !== undefined ||
       (tail > 0 && (status === undefined || (format.headBytes === 0 && scan.generation === undefined))),
@@ -95,7 +95,7 @@ export async function recoverFile(
   };
 }
 
-/** What the head says; a file without one is what is known of its log. */
+/** What the head says. For a file without a head, what is known of its log. */
 async function readStatus(
   handle: Pick<FileHandle, 'read'>,
   format: LogFormat,
@@ -107,7 +107,7 @@ async function readStatus(
   return format.readStatus(head);
 }
 
-/** Reads a file up to an end. */
+/** Reads a file up to `end`. */
 async function collect(
   handle: Pick<FileHandle, 'read'>,
   end: number,
@@ -118,12 +118,12 @@ async function collect(
   return { scan, result: await scanFile(handle, end, format, scan.onItem, ours, scan.onPlainItem) };
 }
 
-/** Bytes after the last item of an opened file that were something once; after them may lie zeros for later writes. */
+/** Length of the damaged tail of an opened file, without the zeros kept for later writes that may follow it. */
 function spoiltTail({ end, badTail }: ScanResult, stored: number, size: number): number {
   return Math.min(size, Math.max(end + badTail, stored)) - end;
 }
 
-/** Gathers what the items of a file say. */
+/** Collects what the items of a file say. */
 class Collector {
   readonly keys = new MemoryKeys();
   private readonly placed = new PlacedKeys();
@@ -137,7 +137,7 @@ class Collector {
     const at = frame.start;
     const length = frame.end - at;
     this.entries += item.entries.length;
-    // Erlang may lay its terms out in other ways, so only items of ours have entries that can be read alone.
+    // Erlang may encode terms in other ways, so only entries of our own items can be read alone.
     const { placed } = this;
     placed.clear();
     if (item.trailer !== undefined && this.format.placeEntries(bytes, 0, length, at, placed.add)) {

@@ -8,41 +8,44 @@ import { PrecedingItems } from './preceding-items.js';
 /** Bytes read at a time. */
 const CHUNK = 1 << 20;
 
-/** A stretch of a file that is no item. */
+/** A stretch of a file that is not an item. */
 export interface Gap {
   readonly start: number;
   readonly end: number;
   readonly reason: string;
-  /** Sequence numbers of the items on both sides, where there are any that carry one. */
+  /** Sequence numbers of the items on both sides, if they carry any. */
   readonly sequenceBefore: number | undefined;
   readonly sequenceAfter: number | undefined;
-  /** What the item after the gap says was on stable storage when it was written. */
+  /** How much was on stable storage when the item after the gap was written, according to that item. */
   readonly syncedAfter: number | undefined;
 }
 
 export interface ScanResult {
-  /** Where the last whole item ends; the file's head where there is none. */
+  /** Where the last whole item ends; the end of the head if there are none. */
   readonly end: number;
-  /** Bytes after the last whole item that are not all zero. */
+  /** Bytes after the last whole item, up to the last one that is not zero. */
   readonly badTail: number;
   readonly tailReason: string;
-  /** Stretches that are no items, with whole items after them. */
+  /** Stretches that are not items, with whole items after them. */
   readonly gaps: readonly Gap[];
   readonly items: number;
-  /** The highest position that an item says was on stable storage when it was written; 0 where none says so. */
+  /** The highest position that an item says was on stable storage when it was written; 0 if none does. */
   readonly synced: number;
-  /** An item without a trailer was taken after damage, and later ones have trailers: it may be no item at all. */
+  /**
+   * An item without a trailer was accepted after damage, but later ones have trailers: it may not be an item at all.
+   */
   readonly isMixed: boolean;
 }
 
-/** Called for every whole item in file order. The item's buffers are views that the next call invalidates. */
+/** Called for every whole item in file order. The item's buffers are views of the bytes that were read. */
 export type OnItem = (item: Item, frame: Frame, bytes: Buffer) => void;
-/** Called instead for a plain item, which is not made an object of; `bytes` begin at position `from` of the file. */
+/**
+ * Called instead for a plain item, which spares making objects; the next call reuses `item`. `bytes` begin at
+ * position `from` of the file.
+ */
 export type OnPlainItem = (item: PlainItem, at: number, bytes: Buffer, from: number) => void;
 
-/**
- * Reads a log file from one end to the other in bounded memory, and finds the items on both sides of any damage.
- */
+/** Reads a log file from start to end in bounded memory, and finds the items on both sides of any damage. */
 export async function scanFile(
   file: Pick<FileHandle, 'read'>,
   size: number,
@@ -67,7 +70,7 @@ class Scan {
   private at: number;
   /** Where the last whole item ends. */
   private end: number;
-  /** Where what is no item begins, while it is passed over. */
+  /** Where the stretch being skipped begins, which is not an item. */
   private bad: { start: number; reason: string } | undefined;
 
   constructor(
@@ -103,7 +106,7 @@ class Scan {
     return { end, badTail, tailReason, gaps, items, synced: preceding.synced, isMixed: preceding.isMixed };
   }
 
-  /** Takes plain items for as long as one follows the other in what was read: of most files nearly all. */
+  /** Takes plain items as long as one follows another in the bytes read; in most files that is nearly all. */
   private takePlain(): void {
     const { format, onPlainItem, plain, preceding, at: from } = this;
     const { readPlainItem: readPlain } = format;

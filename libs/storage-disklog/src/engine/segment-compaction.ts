@@ -12,39 +12,38 @@ import type { Segments } from './segments.js';
 import { TimeSlices } from './time-slices.js';
 import { Window } from './window.js';
 
-/** Thrown to end a compaction that is no longer wanted; nothing of the log has changed by it. */
+/** Ends a compaction that is no longer wanted. It has not changed the log since its last step. */
 class StoppedError extends Error {}
 
-/** Keys of the segments that one join finds out about, a bit in memory for each. */
+/** Most keys that one join decides about, at one bit of memory each. */
 const KEYS_AT_ONCE = 1 << 26;
 
 export interface SegmentCompactionOptions {
-  /** A merged segment is closed at this size. */
+  /** Size in bytes at which a merged segment is closed. */
   readonly segmentBytes: number;
   readonly isStopped: () => boolean;
-  /** Told of each step. */
+  /** Called after each step. */
   readonly onStep?: () => void;
-  /** Keys that one join finds out about; of more, there is one join after the other. */
+  /** Most keys that one join decides about; more keys take several joins. */
   readonly keysAtOnce?: number;
 }
 
 /**
- * Merges the left segments of a compact log, from the oldest on, into ones without what newer segments have made
- * outdated.
+ * Merges the closed segments of a compact log, oldest first, into segments without outdated entries.
  *
- * One join of their key indexes tells which entries are still needed: those that no segment that was left later, and
- * nothing later in their own, has outdated. What is still being written does not count, since it may not be stored
- * yet. No tombstone is needed: what it hides is outdated in an older segment, and that one is merged before it or
- * together with it.
+ * A join of the key indexes decides which entries are needed: those that are not outdated by a newer closed segment,
+ * nor by a later entry of their own segment. The segment being written does not count, since it may not be stored
+ * yet. Tombstones are dropped: what a tombstone hides is in an older segment, which is merged earlier or together
+ * with it.
  *
- * Segments are read and written in the order of the log, so the log keeps its order. Some neighbours at a time take the
- * place of others in one step, so a crash anywhere leaves the log as it was before or after such a step, and the extra
- * space is that of one group, not of the log. A segment that is needed whole is not even read.
+ * Segments are read and written in log order, so the log keeps its order. A few neighbours at a time are replaced in
+ * one step, so a crash leaves the log as it was before or after such a step, and the extra space is that of one such
+ * group, not of the log. A segment that is needed whole is not even read.
  */
 export class SegmentCompaction {
   private readonly slices: TimeSlices;
   private inputs: readonly LogFile[] = [];
-  /** Of the inputs, so many have been merged or looked through. */
+  /** How many inputs have been merged or found to be needed whole. */
   private done = 0;
   /** The keys that the last join has read. */
   private joined: readonly FileKeys[] = [];
@@ -59,7 +58,7 @@ export class SegmentCompaction {
     this.slices = new TimeSlices(() => this.refuseStopped());
   }
 
-  /** @returns false where it was broken off: what had been merged until then stays so */
+  /** @returns false if it was stopped; what had been merged until then stays merged */
   async run(): Promise<boolean> {
     await this.log.left.settled();
     this.inputs = this.segments.left.map((file) => file.hold());
@@ -81,12 +80,12 @@ export class SegmentCompaction {
     return this.inputs.slice(this.done);
   }
 
-  /** Merges as many segments as one join finds out about. */
+  /** Merges as many segments as one join decides about. */
   private async mergeStretch(): Promise<void> {
     let started = performance.now();
     const { rest } = this;
     this.joined = rest.map(({ keys }) => keys);
-    // Nothing could be merged, whatever a join of all keys would tell.
+    // Damage in the oldest input stops every merge, whatever a join of all keys would say.
     refuseDamage(rest[0]!);
     const count = this.stretchOf(rest);
     const verdicts = await joinSegments(rest.slice(0, count), rest.slice(count), this.slices);
@@ -105,7 +104,7 @@ export class SegmentCompaction {
     }
   }
 
-  /** How many segments a join may find out about, one at least. */
+  /** How many segments one join decides about, at least one. */
   private stretchOf(files: readonly LogFile[]): number {
     const { keysAtOnce = KEYS_AT_ONCE } = this.options;
     let keys = 0;
@@ -115,7 +114,7 @@ export class SegmentCompaction {
     return count;
   }
 
-  /** Puts what is still needed of some neighbours in their place. */
+  /** Replaces neighbouring segments by what is still needed of them. */
   private async merge(group: readonly SegmentVerdict[], started: number): Promise<void> {
     const outputs = new SegmentOutputs(this.maker, this.segments, this.options.segmentBytes);
     const bytesBefore = group.reduce((sum, { file }) => sum + file.end, 0);
@@ -157,13 +156,13 @@ export class SegmentCompaction {
     try {
       for (const { number, end, lastSequence } of merged)
         files.push({ file: await this.log.left.openOrRead(number, number, end), lastSequence });
-      // A truncation may be waiting for this, and nothing runs between before it is over.
+      // A truncation may be waiting for this merge, and would never let a queued task run: stop here instead.
       this.refuseStopped();
-      // Ahead of writers, who may be waiting for this.
+      // Goes ahead of queued writers, who may be waiting for this merge.
       await this.writer.between(async () => {
         if (this.writer.failed !== undefined) throw this.writer.failed;
         await this.segments.replace(group, files).catch((error: unknown) => {
-          // The list may name them already; the next open decides what stays.
+          // The list may name the outputs already; the next open decides what stays.
           if (error instanceof UnfinishedStepError) outputs.keep();
           throw error;
         });
@@ -176,8 +175,8 @@ export class SegmentCompaction {
   }
 
   /**
-   * A damaged index is built again, and the join begins anew; so it does where a reader was first to do that. A damaged
-   * file ends the compaction: what cannot be read might be the newest.
+   * Rebuilds a damaged index, after which the join begins anew. The same applies if a reader rebuilt one first. A
+   * damaged file ends the compaction: what cannot be read might be the newest value.
    */
   private async mend(error: unknown): Promise<void> {
     const { rest } = this;
@@ -188,7 +187,7 @@ export class SegmentCompaction {
       refuseDamage(file);
       return;
     }
-    // After the last step the rest of the inputs are the last of those that were joined.
+    // `rest` is the tail of the inputs that were joined; compare each with the keys the join read.
     const joined = this.joined.slice(this.joined.length - rest.length);
     if (error instanceof StoppedError || rest.every(({ keys }, i) => keys === joined[i])) throw error;
   }
@@ -199,9 +198,9 @@ export class SegmentCompaction {
 }
 
 /**
- * The neighbours from an index on that are merged with each other: others join a segment for as long as what is left of
- * it is less than half of one, and they fit. So of two neighbours of the outcome at least one is half full, or both
- * together would have been too large, as far as the estimate of what is left was right.
+ * The run of neighbours, from an index on, that are merged with each other. Further segments join while the needed
+ * bytes are less than half a segment and the next one still fits. As far as the estimates hold, of two neighbouring
+ * outputs at least one is half full, or both together would be too large.
  */
 function groupAt(
   verdicts: readonly SegmentVerdict[],

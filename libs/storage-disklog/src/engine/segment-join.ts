@@ -3,15 +3,15 @@ import type { LogFile } from './log-file.js';
 import type { FileKeys, KeyPage } from './memory-keys.js';
 import type { TimeSlices } from './time-slices.js';
 
-/** Read of all indexes together at a time, and of one of them at most; at least one block of each. */
+/** Bytes read at a time from all indexes together, and at most from one of them; at least one block from each. */
 const READ_BYTES = 4 << 20;
 const MAX_READ_BYTES = 64 << 10;
 /** Keys between two looks at the clock. */
 const KEYS_PER_LOOK = 32;
 
 /**
- * What the join found out of one segment: which of its keys nobody needs there any more. One bit a key, by the place
- * of the key among the segment's.
+ * What the join found out about one segment: which of its keys are no longer needed there. One bit per key, by the
+ * key's place in the segment's key order.
  */
 export class SegmentVerdict {
   private readonly bits: Uint8Array;
@@ -19,23 +19,25 @@ export class SegmentVerdict {
 
   constructor(
     readonly file: LogFile,
-    /** The bits are about these keys; a damaged index may have been replaced since. */
+    /** The keys that the bits refer to; a damaged index may have been replaced since. */
     readonly keys: FileKeys,
   ) {
     this.bits = new Uint8Array((keys.size + 7) >>> 3);
   }
 
-  /** Entries that are still needed. */
+  /** Number of entries still needed. */
   get kept(): number {
     return this.keys.size - this.outdated;
   }
 
-  /** Is all of the segment still needed? An entry whose key comes again in the same file is in no index. */
+  /**
+   * Whether all of the segment is still needed. Entries whose key comes again in the same file are not in the index.
+   */
   get isWhole(): boolean {
     return this.kept === this.file.entries;
   }
 
-  /** About how many bytes are still needed. */
+  /** Roughly how many bytes are still needed. */
   get keptBytes(): number {
     const { end, entries } = this.file;
     return entries === 0 ? 0 : (end * this.kept) / entries;
@@ -52,12 +54,12 @@ export class SegmentVerdict {
 }
 
 /**
- * Joins the sorted keys of segments: all indexes are read once, side by side, from the lowest key to the highest, and
- * of each key only the entry in the newest segment is needed. If that is a tombstone it is not needed either: see
- * {@link SegmentCompaction} for why nothing older is left that it would have to hide.
+ * Joins the sorted keys of segments. All indexes are read once, side by side, from the lowest key to the highest; of
+ * each key only the entry in the newest segment is needed. A tombstone is not needed either:
+ * {@link SegmentCompaction} says why nothing older is left for it to hide.
  *
- * @param segments oldest first, about which something is to be found out
- * @param newer oldest first; all that was left after them
+ * @param segments oldest first, the segments to decide about
+ * @param newer oldest first, all closed segments after them
  */
 export async function joinSegments(
   segments: readonly LogFile[],
@@ -77,7 +79,7 @@ export async function joinSegments(
     if (keys % KEYS_PER_LOOK === 0 && slices.isOver) await slices.pause();
     const cursor = cursors.top;
     if (cursor === undefined) return verdicts;
-    // Of a key the newest entry comes first.
+    // Entries of the same key come newest first.
     if (cursor.key === known || cursor.isDeleted) cursor.setOutdated();
     known = cursor.key;
     if (cursor.step() || (await cursor.load())) cursors.sink();
@@ -87,11 +89,11 @@ export async function joinSegments(
 
 /** Walks the keys of one segment. */
 class Cursor implements Ranked<Cursor> {
-  /** The key it stands on. */
+  /** The current key. */
   key = '';
   private page: KeyPage | undefined;
   private index = 0;
-  /** Of the key among all of the segment. */
+  /** Place of the current key among all keys of the segment. */
   private place = 0;
 
   constructor(
@@ -101,7 +103,7 @@ class Cursor implements Ranked<Cursor> {
     private readonly verdict: SegmentVerdict | undefined,
   ) {}
 
-  /** By the keys they stand on, and among equal keys the newest segment first. */
+  /** By current key; among equal keys the newest segment comes first. */
   isBefore(other: Cursor): boolean {
     return this.key < other.key || (this.key === other.key && this.age > other.age);
   }
@@ -114,7 +116,7 @@ class Cursor implements Ranked<Cursor> {
     this.verdict?.setOutdated(this.place);
   }
 
-  /** Goes on to the next key of those that were read; false where there is none. */
+  /** Goes to the next key of the page; false at its end. */
   step(): boolean {
     this.place++;
     if (++this.index === this.page?.count) return false;
@@ -122,7 +124,7 @@ class Cursor implements Ranked<Cursor> {
     return true;
   }
 
-  /** Reads on, and goes to the first key of that; false at the end. */
+  /** Reads the next page and goes to its first key; false at the end. */
   async load(): Promise<boolean> {
     const { value } = (await this.pages.next()) as IteratorResult<KeyPage, undefined>;
     if (value === undefined || value.count === 0) return false;

@@ -3,19 +3,19 @@ import { crc32 } from 'node:zlib';
 /**
  * The segments of a compact log, `log.segments`: oldest first, the one being written last.
  *
- *   magic:u32 count:u32 { number:u32 generation:u32 end:u64 lastSequence:u64 clean:u8 }* crc32:u32
+ * >magic:u32 count:u32 { number:u32 generation:u32 end:u64 lastSequence:u64 clean:u8 }* crc32:u32
  *
- * A file that it does not name holds nothing that counts: it was being made, or is merged into others. Without this
- * file a compact log is `log` alone.
+ * A file that the list does not name holds nothing that counts: it was being made, or has been merged into others. A
+ * compact log without a list is `log` alone.
  */
 export interface SegmentRecord {
-  /** The N of `log.cN`, 0 for `log`. No number is used twice. */
+  /** The N of `log.cN`, 0 for `log`. No number is given twice while the log is open. */
   readonly number: number;
   readonly generation: number;
-  /** Bytes, and the last item's sequence, of a segment that was left; 0 for the one being written. */
+  /** Size in bytes and last item's sequence of a closed segment; 0 for the one being written. */
   readonly end: number;
   readonly lastSequence: number;
-  /** It was there at the last compaction, which left in it only what was not outdated then. */
+  /** The last compaction covered this segment, and left only entries in it that were not outdated then. */
   readonly clean: boolean;
 }
 
@@ -38,7 +38,7 @@ export function writeSegmentList(records: readonly SegmentRecord[]): Buffer {
   return bytes;
 }
 
-/** Undefined where the bytes are no such list, or a damaged one. */
+/** Undefined if the bytes are not such a list, or are damaged. */
 export function readSegmentList(bytes: Buffer): SegmentRecord[] | undefined {
   if (bytes.length < HEAD_BYTES + RECORD_BYTES + 4 || bytes.readUInt32BE(0) !== MAGIC) return undefined;
   const crcAt = bytes.length - 4;

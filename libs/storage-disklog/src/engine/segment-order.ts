@@ -10,17 +10,17 @@ import { type LogNames, segmentNumber, withoutIndex } from './names.js';
 import { recoverFile } from './recovery.js';
 import { readSegmentList, type SegmentRecord, writeSegmentList } from './segment-list.js';
 
-/** A segment of the list, and how long its file is. */
+/** A segment of the list, and the size of its file. */
 export interface FoundSegment extends SegmentRecord {
   readonly size: number;
 }
 
 /**
- * The segments of a compact log, oldest first, the current one last; undefined where the log is `log` alone. Files that
- * the list does not name are removed: they were being made, or are merged into others. A damaged or missing list, or one
- * that is older than the files, is made anew out of them.
- * @param check takes the number of the current segment before the list or a segment is changed, and may refuse it
- * @throws {LogCorruptError} `LOG_CORRUPT` where a file is missing
+ * The segments of a compact log, oldest first, the current one last; undefined if the log is `log` alone. Removes
+ * files that the list does not name: they were being made, or have been merged into others. Rebuilds the list from
+ * the files if it is missing, damaged, or older than the files.
+ * @param check is given the number of the current segment before the list or a segment is changed, and may refuse it
+ * @throws {LogCorruptError} `LOG_CORRUPT` if a file is missing
  */
 export async function findSegments(
   fs: FileSystem,
@@ -38,7 +38,7 @@ export async function findSegments(
   if (list !== undefined) return settle(fs, names, found, list, check);
   const isOne = bytes === undefined && numbers.every((number) => number === 0);
   const order = isOne ? [] : await findSegmentOrder(fs, names, numbers, options.format);
-  // Nothing but a file that was being made beside the first one: the log has not come to a list yet.
+  // Only a file that was being made beside the first one: the log has no list yet.
   if (bytes === undefined && order.every(({ number, lastSequence }) => number === 0 || lastSequence === 0)) {
     await removeOthers(fs, names, found, [0]);
     return undefined;
@@ -52,15 +52,16 @@ export async function findSegments(
 }
 
 /**
- * The records of a list; undefined where it is damaged, or of an earlier time than the files: restored alone, or copied
- * while the log was written. What it does not name must not be removed then.
+ * The records of a list. Undefined if it is damaged, or older than the files because it was restored alone or copied
+ * while the log was written; files that it does not name must not be removed then.
  *
- * A crash leaves beside the segments of the list empty ones, that were to be the next, and those that were merged or being
- * made by it. All of these hold items that had been left when the current one was begun, so its own are newer, if there are
- * any: their numbers go on from the highest there was, and all that no list names is gone, for good, before an opened log
- * takes its first write. An unnamed segment with newer items than the current one was written after the list.
+ * Besides the listed segments, a crash can leave empty ones, which were to be the next, and segments that a merge was
+ * reading or making. All of them hold only items that were in closed segments when the current one was begun, so the
+ * current segment's items, if any, are newer: sequence numbers continue from the highest there was, and unlisted
+ * segments are removed durably before an opened log takes its first write. So an unlisted segment with newer items
+ * than the current one was written after the list.
  *
- * @param numbers of all segments that are there
+ * @param numbers of all segments present
  */
 export async function currentList(
   fs: FileSystem,
@@ -75,16 +76,16 @@ export async function currentList(
   const unnamed = numbers.filter((number) => !named.has(number));
   const others = await findSegmentOrder(fs, names, unnamed, format);
   const newest = Math.max(0, ...others.map(({ lastSequence }) => lastSequence));
-  // Nearly always, and without a look at those it names.
+  // Nearly always so, and without examining the listed segments.
   if (newest === 0) return list;
-  // What it says of those that are there may be of a time before a truncation.
+  // The records may date from before a truncation, so examine the files themselves.
   const left = list.slice(0, -1);
   const order = await findSegmentOrder(fs, names, numbersOf(left), format);
   const found = new Map(order.map(({ number, lastSequence }) => [number, lastSequence]));
   if (left.some(({ number, lastSequence }) => (found.get(number) ?? lastSequence) >= newest)) return list;
   const [current] = await findSegmentOrder(fs, names, numbersOf(list.slice(-1)), format);
   if (current === undefined) return undefined;
-  // Merging drops items, the newest of those that were left too: beside an empty current file they tell nothing.
+  // Merging drops items, even the newest ones of closed segments, so an empty current file proves nothing.
   return current.lastSequence === 0 || current.lastSequence >= newest ? list : undefined;
 }
 
@@ -113,8 +114,9 @@ async function filesIn(fs: FileSystem, names: LogNames): Promise<readonly string
 }
 
 /**
- * The order of segments without their list: by the newest item of each. Of merged segments and what is left of those they were made of, all may be there; since
- * the oldest go first, an entry that counts stands in the newest of the files that hold its key.
+ * The order of segments without their list: by the newest item of each. Merged segments may be present along with
+ * some of those they were made of. Since the oldest of these are removed first, a needed entry is in the newest of
+ * the files that hold its key.
  */
 export async function findSegmentOrder(
   fs: FileSystem,
@@ -139,20 +141,20 @@ export async function findSegmentOrder(
       const { generation = number, lastSequence = 0 } = await recoverFile(handle, path, size, { format });
       records.push({ number, generation, end: 0, lastSequence, clean });
     } catch (error) {
-      // The merging of a log that is looked at while it is written may have removed it.
+      // If a log is inspected while it is written, a merge may have removed the file.
       if ((await fs.size(path)) !== undefined) throw error;
     } finally {
       await handle.close();
     }
   }
-  // An empty file is one that had just become the current one.
+  // An empty file had just become the current one.
   const rank = ({ lastSequence }: SegmentRecord) => (lastSequence === 0 ? Infinity : lastSequence);
   return records.sort((a, b) => (rank(a) === rank(b) ? a.number - b.number : rank(a) - rank(b)));
 }
 
 /**
- * Removes the segments that are not kept, and indexes that are unfinished or have lost their segment: numbers are given
- * again after an opening, and such an index could pass for that of the next segment of its number.
+ * Removes the segments that are not kept, and indexes that are unfinished or have lost their segment. After an
+ * opening, numbers may be given again, and such an index could pass for that of the next segment with its number.
  */
 async function removeOthers(
   fs: FileSystem,
@@ -167,7 +169,7 @@ async function removeOthers(
   };
   const others = found.filter(isOther);
   for (const name of others) await fs.unlink(join(names.directory, name));
-  // What came back after a power loss could have newer items than what is written from here on.
+  // A file that reappeared after a power loss could have newer items than those written from here on.
   if (others.length > 0) await fs.syncDirectory(names.directory);
 }
 

@@ -4,7 +4,7 @@ import type { FileMaker } from './file-maker.js';
 import { SegmentWriter } from './segment-writer.js';
 import type { Segments } from './segments.js';
 
-/** A merged segment that is stored, and not yet part of the log. */
+/** A merged segment that is durable but not yet part of the log. */
 export interface MergedSegment {
   readonly number: number;
   readonly end: number;
@@ -12,7 +12,7 @@ export interface MergedSegment {
   readonly lastSequence: number;
 }
 
-/** The segments that one group of others is merged into, while they are written. */
+/** The segments that one group of others is merged into, while they are being written. */
 export class SegmentOutputs {
   bytes = 0;
   entries = 0;
@@ -26,7 +26,7 @@ export class SegmentOutputs {
     private readonly segmentBytes: number,
   ) {}
 
-  /** Adds what is left of an item. To be awaited where it returns a promise. */
+  /** Adds what is left of an item. If it returns a promise, await it before the next call. */
   add(entries: readonly Entry[], sequence: number): void | Promise<void> {
     const { current } = this;
     if (current === undefined || current.writer.end >= this.segmentBytes)
@@ -39,7 +39,7 @@ export class SegmentOutputs {
     return written;
   }
 
-  /** All that was added, stored, each segment with its index. */
+  /** Makes everything added durable, each segment with its index. */
   async finish(): Promise<readonly MergedSegment[]> {
     await this.finishCurrent();
     return this.finished;

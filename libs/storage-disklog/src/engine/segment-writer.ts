@@ -8,7 +8,7 @@ import { MemoryKeys } from './memory-keys.js';
 /** Bytes gathered before they are written. */
 const CHUNK = 1 << 20;
 
-/** Writes a log file that has no name of the log yet, out of items of others. */
+/** Writes a log file out of items of others, before it becomes part of the log. */
 export class SegmentWriter {
   readonly keys = new MemoryKeys();
   private readonly onPlaced: OnPlaced = (key, slot) => this.keys.set(key, slot);
@@ -52,13 +52,13 @@ export class SegmentWriter {
   }
 
   /**
-   * Adds what is left of an item, again as one item: its entries have one sequence number. To be awaited where it
-   * returns a promise: enough has gathered to be written.
+   * Adds what is left of an item, as one item, since its entries share one sequence number. If it returns a promise,
+   * enough has gathered to be written: await it before the next call.
    */
   add(entries: readonly Entry[], sequence: number): void | Promise<void> {
     const { timestamp } = entries[0]!;
     const same = entries.findIndex((entry) => entry.timestamp !== timestamp);
-    // Erlang may put several times into one list.
+    // Erlang may put entries with different times into one list.
     if (same > 0) return this.addParts([entries.slice(0, same), entries.slice(same)], sequence);
     const { format, generation, position: at } = this;
     const length = format.itemSize(entries);
@@ -87,7 +87,7 @@ export class SegmentWriter {
     this.buffered = 0;
   }
 
-  /** Everything that was added is on stable storage; the file's name need not be. */
+  /** Makes everything added durable; the file's name need not be. */
   async finish(): Promise<void> {
     await this.flush();
     await this.handle.sync();

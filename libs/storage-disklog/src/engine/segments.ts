@@ -4,12 +4,12 @@ import type { LogDirectory } from './log-directory.js';
 import { type LogFile, pinAll } from './log-file.js';
 import { type SegmentRecord, writeSegmentList } from './segment-list.js';
 
-/** What the list of segments says of a file that was left. */
+/** What the list of segments says of a segment that is no longer written. */
 export type LeftFacts = Pick<SegmentRecord, 'lastSequence' | 'clean'>;
 
 /**
- * The segments of a compact log and the steps that change which there are. Each writes the list of segments anew; the
- * rename of that list is the moment at which the step has happened, and what no list names is removed by the next open.
+ * The segments of a compact log and the steps that change them. Each step writes a new list of segments and takes
+ * effect when that list is renamed into place. The next open removes every segment that the list does not name.
  */
 export class Segments {
   private nextNumber: number;
@@ -22,24 +22,27 @@ export class Segments {
     this.nextNumber = 1 + Math.max(...log.files.map((file) => Math.max(file.number, file.generation)));
   }
 
-  /** A number for a new file, which is its generation as well; none is given twice. */
+  /** The number of a new file, which is its generation as well. No number is given twice while the log is open. */
   takeNumber(): number {
     return this.nextNumber++;
   }
 
-  /** Is as much new in the log as the last compaction left there? Then another one is due. */
+  /** Whether a compaction is due: the new bytes are at least as many as the last compaction left. */
   get isDue(): boolean {
     const { clean, dirty } = this.bytes;
     return dirty > 0 && dirty >= clean;
   }
 
-  /** Is twice as much new in the log, and two segments? Then writers outrun the compaction that is under way. */
+  /**
+   * Whether writers outrun the compaction under way: the new bytes exceed twice what the last one left plus two
+   * segments.
+   */
   isOutrun(segmentBytes: number): boolean {
     const { clean, dirty } = this.bytes;
     return dirty > 2 * (clean + segmentBytes);
   }
 
-  /** What the last compaction left, and what came since. */
+  /** Bytes that the last compaction left, and bytes added since. */
   private get bytes(): { clean: number; dirty: number } {
     let clean = 0;
     let dirty = 0;
@@ -50,7 +53,7 @@ export class Segments {
     return { clean, dirty };
   }
 
-  /** Files that are no longer written, oldest first. */
+  /** Segments that are no longer written, oldest first. */
   get left(): readonly LogFile[] {
     return this.log.files.slice(0, -1);
   }
@@ -59,13 +62,13 @@ export class Segments {
     return this.facts.get(file)?.clean === true;
   }
 
-  /** The next list of segments says so; until then the file is looked at once more. */
+  /** Recorded with the next list of segments. After a crash before that, the file is examined once more. */
   markClean(file: LogFile): void {
     const facts = this.facts.get(file);
     if (facts !== undefined) this.facts.set(file, { ...facts, clean: true });
   }
 
-  /** Leaves the current file for a new one; none is dropped for that. */
+  /** Closes the current file and begins a new one; nothing is dropped. */
   async rotate(lastSequence: number): Promise<void> {
     const { log } = this;
     const { current } = log;
@@ -79,7 +82,7 @@ export class Segments {
     const { fs, names, options } = maker;
     const { current } = log;
     const path = names.file(number);
-    // Everything that needs room or a descriptor comes first.
+    // Do everything that needs space or a descriptor first, while the rotation can still be refused.
     const writer = await this.prepare(path, async () => {
       await writeFresh(fs, path, options.format.fileHead('opened'));
       await this.writeList([...log.files.map((file) => this.recordOf(file)), openRecord(number)]);
@@ -97,9 +100,9 @@ export class Segments {
   }
 
   /**
-   * Puts merged segments in the place of those they were made of, which are gone with that. Nobody may write meanwhile.
+   * Replaces segments by those they were merged into, and removes them. Nobody may write meanwhile.
    * @param inputs neighbours, part of the log
-   * @param outputs stored, but their names may not be
+   * @param outputs durable, but their names need not be
    * @throws the system's error while nothing has changed yet, `UnfinishedStepError` later
    */
   async replace(
@@ -134,7 +137,7 @@ export class Segments {
     this.facts.clear();
   }
 
-  /** Oldest first, so that what a lost list leaves is never a value without its tombstone. */
+  /** Called oldest first: if the list is lost, no value is left without its tombstone. */
   private async discard(file: LogFile, syncNames: SyncNames): Promise<void> {
     const { fs, names } = this.maker;
     this.facts.delete(file);
@@ -162,7 +165,7 @@ export class Segments {
     return writeFresh(fs, names.unfinishedSegments, writeSegmentList(records));
   }
 
-  /** The files that the list names must have their names before it has its own. */
+  /** The names of the files that the list names must be durable before the list's own name. */
   private async switchList(syncNames: SyncNames): Promise<void> {
     const { fs, names } = this.maker;
     await syncNames();

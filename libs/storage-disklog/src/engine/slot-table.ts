@@ -5,12 +5,12 @@ const WORDS = 8;
 const DELETED = 1;
 /** Slots in a chunk. */
 const CHUNK = 4096;
-/** Slots of the first chunk before it grows: a thousand idle partitions should cost next to nothing. */
+/** Initial slots of the first chunk: a thousand idle partitions should cost next to nothing. */
 const FIRST = 32;
 
 /**
- * Slots as numbers in typed arrays. A file has hundreds of thousands of them, and as objects they would be what the
- * garbage collector spends its time on.
+ * Slots as numbers in typed arrays. A file has hundreds of thousands of them; as objects they would dominate garbage
+ * collection.
  */
 export class SlotTable {
   private readonly chunks: Uint32Array[] = [new Uint32Array(FIRST * WORDS)];

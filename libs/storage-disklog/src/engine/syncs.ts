@@ -2,8 +2,8 @@ import type { LogFormat } from '../format/log-format.js';
 import type { CurrentFile } from './current-file.js';
 
 /**
- * Under `sync: os` a file that will be left is written back in pieces of this size, while writes go on: leaving it
- * makes it durable, and writers would wait for all of it at once.
+ * Under `sync: os`, a file that will be rotated is written back in pieces of this size while writes go on. Rotation
+ * makes the file durable, and writers would otherwise wait for all of it at once.
  */
 const WRITE_BACK_BYTES = 4 << 20;
 
@@ -13,11 +13,11 @@ export interface SyncOptions {
   readonly format: LogFormat;
   readonly sync: SyncMode;
   readonly syncIntervalMs: number;
-  /** Bytes a file may have before the log goes to the next one; Infinity for a log of one file. */
+  /** Size in bytes at which the log rotates to the next file; Infinity for a log of one file. */
   readonly rotateAt: number;
 }
 
-/** Knows how much of the current file is on stable storage, and makes the syncs that no writer waits for. */
+/** Tracks how much of the current file is on stable storage, and makes the syncs that no writer waits for. */
 export class Syncs {
   /** Everything before this position of the current file is on stable storage. */
   synced: number;
@@ -27,7 +27,7 @@ export class Syncs {
   private stopped = false;
   private paused = false;
 
-  /** @param fail ends the writing: a failed sync is final */
+  /** @param fail ends all writing, because a failed sync is final */
   constructor(
     private readonly host: { readonly current: CurrentFile },
     private readonly options: SyncOptions,
@@ -36,7 +36,7 @@ export class Syncs {
     this.synced = host.current.file.end;
   }
 
-  /** A group was written, as durably as the mode says. */
+  /** Called when a group was written, as durably as the mode says. */
   wrote(): void {
     const { sync, rotateAt } = this.options;
     const { end } = this.host.current.file;
@@ -45,7 +45,7 @@ export class Syncs {
     else if (rotateAt < Infinity && end - this.synced >= WRITE_BACK_BYTES && !this.underWay) this.syncAside();
   }
 
-  /** The current file is another one, and empty. */
+  /** The current file is a new, empty one. */
   restart(): void {
     this.synced = this.options.format.headBytes;
   }
@@ -69,8 +69,8 @@ export class Syncs {
   }
 
   /**
-   * Something runs alone, which may leave the current file and close it: nothing is synced beside that until
-   * {@link resume}. What is left is made durable by whoever leaves it.
+   * Keeps background syncs from starting until {@link resume}, while something runs alone: it may close the current
+   * file, and makes that file durable itself.
    */
   pause(): void {
     this.paused = true;
@@ -81,7 +81,7 @@ export class Syncs {
     if (this.isDueAgain && !this.underWay) this.syncAside();
   }
 
-  /** Ends the timer. */
+  /** Ends the background syncs. */
   stop(): void {
     this.stopped = true;
     clearTimeout(this.timer);
@@ -96,7 +96,7 @@ export class Syncs {
     this.timer.unref();
   }
 
-  /** Syncs while writes go on. A failure is told to the next writer; nobody waits for this one. */
+  /** Syncs while writes go on. Nobody waits for this sync; the next writer is told of a failure. */
   private syncAside(): void {
     this.isDueAgain = this.underWay || this.paused;
     if (this.isDueAgain || this.stopped) return;
@@ -105,7 +105,7 @@ export class Syncs {
     if (this.synced === end) return;
     this.underWay = true;
     const done = () => {
-      // The log may have gone to the next file, which made all of this one durable.
+      // The log may have rotated meanwhile, which made all of this file durable.
       if (this.host.current === current) this.synced = Math.max(this.synced, end);
       this.underWay = false;
       if (this.isDueAgain) this.syncAside();

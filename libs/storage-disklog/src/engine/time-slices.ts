@@ -1,11 +1,11 @@
 import { setImmediate as turn } from 'node:timers/promises';
 
-/** How long a background task works before everything else has its turn. */
+/** How long a background task works before everything else gets a turn. */
 const SLICE_MS = 1;
 
 /**
- * Cuts the work of a background task into slices, between which the event loop turns. Awaiting alone does not do that
- * where nothing has to be waited for.
+ * Cuts the work of a background task into slices, with a turn of the event loop between them. An `await` alone does
+ * not let the loop turn if there is nothing to wait for.
  */
 export class TimeSlices {
   private until = 0;

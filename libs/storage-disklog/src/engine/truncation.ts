@@ -6,7 +6,7 @@ import { type SyncNames, withoutReturn, writeFresh } from './durable-files.js';
 import type { FileMaker } from './file-maker.js';
 import { segmentNumber, withoutIndex, wrapNumber } from './names.js';
 
-/** A file that is made under another name. */
+/** A new file that still has a temporary name. */
 interface Unfinished {
   readonly handle: FileHandle;
   readonly from: string;
@@ -15,9 +15,9 @@ interface Unfinished {
 }
 
 /**
- * Removes everything of a log, and makes its first file anew. A marker makes it one step: while it stands, the next
- * open finishes what was begun. Whatever needs a descriptor is opened before the first file goes; what needs room is
- * written behind that.
+ * Removes all files of a log and makes its first file anew. A marker makes this one step: while it exists, the next
+ * open completes the truncation. Everything that needs a descriptor is opened before the first file is removed; what
+ * needs space is written after that.
  */
 export class Truncation {
   private readonly made: Unfinished[] = [];
@@ -28,7 +28,7 @@ export class Truncation {
     private readonly syncNames: SyncNames,
   ) {}
 
-  /** Takes all descriptors. {@link abandon} gives them back. */
+  /** Opens all descriptors; {@link abandon} closes them. */
   async prepare(): Promise<void> {
     const { fs, names, options, firstNumber } = this.maker;
     this.found = (await fs.readdir(names.directory)).map(({ name }) => name);
@@ -37,7 +37,7 @@ export class Truncation {
     await this.begin(names.unfinished, names.file(firstNumber), options.format.fileHead('opened'));
   }
 
-  /** Sets the marker. Where that fails, it takes care that none stays. */
+  /** Sets the marker. If that fails, makes sure that none remains. */
   async mark(): Promise<void> {
     const { fs, names } = this.maker;
     try {
@@ -49,7 +49,7 @@ export class Truncation {
     }
   }
 
-  /** A marker that stays would make the next open remove what is written from here on. */
+  /** Removes the marker. If it remained, the next open would remove everything written from here on. */
   unmark(): Promise<void> {
     const { fs, names } = this.maker;
     return withoutReturn(async () => {
@@ -65,14 +65,14 @@ export class Truncation {
     await fs.unlink(names.segments);
     await fs.unlink(names.halt);
     const numberOf = options.type === 'compact' ? segmentNumber : wrapNumber;
-    // Generations may begin anew, so an index that lost its file must not wait here for another file of its number.
+    // Generations may begin anew, so an index without its file could pass for that of another file with its number.
     for (const name of this.found) {
       if (numberOf(withoutIndex(name)) !== undefined) await fs.unlink(join(names.directory, name));
     }
     await this.syncNames();
   }
 
-  /** It may be a directory, which is no reason to break off. */
+  /** `log.left` may be a directory, which is no reason to fail. */
   private async removeSummary(): Promise<void> {
     const { fs, names } = this.maker;
     await fs.unlink(names.left).catch((error: unknown) => {
@@ -82,7 +82,7 @@ export class Truncation {
 
   /**
    * Puts the new files in place.
-   * @returns the writer of the first one
+   * @returns the writer of the first log file
    */
   async finish(): Promise<FileHandle> {
     const { fs, names } = this.maker;

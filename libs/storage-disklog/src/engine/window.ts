@@ -1,17 +1,17 @@
 import type { ByteWindow } from '../format/log-format.js';
 import type { FileHandle } from '../io/file-system.js';
 
-/** Bytes read at a time; what is asked for in one piece is read whole. */
+/** Bytes read at a time; a larger piece that is asked for is read whole. */
 const CHUNK = 1 << 20;
 export const NOTHING = Buffer.alloc(0);
 
-/** What has been read of a file, in one stretch. */
+/** The bytes of a file read so far, in one stretch. */
 export class ReadBytes {
   protected buffer: Buffer = NOTHING;
   /** Where in the file it begins. */
   protected start = 0;
 
-  /** These bytes if they have been read already, all of them. */
+  /** These bytes, if all of them have been read already. */
   held(at: number, length: number): Buffer | undefined {
     const offset = at - this.start;
     if (offset < 0 || offset + length > this.buffer.length) return undefined;
@@ -23,15 +23,15 @@ export class ReadBytes {
     return offset < 0 || offset > this.buffer.length ? NOTHING : this.buffer.subarray(offset);
   }
 
-  /** Does a position lie in it, or right after it? */
+  /** Whether a position lies in it, or right after it. */
   protected reaches(at: number): boolean {
     return this.buffer.length > 0 && at >= this.start && at <= this.start + this.buffer.length;
   }
 }
 
 /**
- * Reads a file from a position on into a buffer, from an index of it on.
- * @returns the index after what was read, below its length only at the end of the file
+ * Reads a file from position `at` into a buffer, from index `from`.
+ * @returns the index after the bytes read, less than the buffer's length only at the end of the file
  */
 export async function readInto(
   file: Pick<FileHandle, 'read'>,
@@ -48,7 +48,7 @@ export async function readInto(
   return filled;
 }
 
-/** A moving view of a file, for those who look here and there; {@link ForwardWindow} is for reading one through. */
+/** A moving view of a file, for random access; {@link ForwardWindow} is for sequential reads. */
 export class Window extends ReadBytes implements ByteWindow {
   /** @param beginning bytes of the file that were read already */
   constructor(
@@ -61,7 +61,7 @@ export class Window extends ReadBytes implements ByteWindow {
     this.buffer = beginning;
   }
 
-  /** Like {@link view}, for a few bytes somewhere ahead: the window stays where it is. */
+  /** Like {@link view}, for a few bytes somewhere ahead: the window does not move. */
   async peek(at: number, length: number): Promise<Buffer> {
     return this.held(at, length) ?? (await this.read(at, length));
   }
@@ -71,7 +71,7 @@ export class Window extends ReadBytes implements ByteWindow {
     const wanted = Math.min(length, this.size - at);
     const held = this.held(at, wanted);
     if (held !== undefined) return held;
-    // Never taken apart in place: entries that were handed out are views of it.
+    // Never changed in place: entries that were handed out are views of it.
     const kept = this.reaches(at) ? this.buffer.subarray(at - this.start) : NOTHING;
     const missing = wanted - kept.length;
     const rest = await this.read(at + kept.length, Math.max(missing, this.chunk));

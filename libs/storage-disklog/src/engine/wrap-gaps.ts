@@ -3,12 +3,12 @@ import type { LogNames } from './names.js';
 
 interface Placed {
   readonly number: number;
-  /** Undefined where nothing in the file tells it. */
+  /** Undefined if nothing in the file says. */
   readonly generation: number | undefined;
 }
 
 /**
- * Where files of a wrap log do not follow each other: every file is of the generation after that of the one before it.
+ * Describes where the files of a wrap log are not consecutive. Each file is one generation after the one before it.
  * @param files oldest first
  */
 function gapsBetween(files: readonly Placed[]): string[] {
@@ -34,7 +34,7 @@ export function describeGap(before: Placed, after: Placed, missing: number): str
   return missing > 0 ? `${missing} file(s) missing ${where}` : `files out of order ${where}`;
 }
 
-/** Without those that a repair has recorded as lost for good. */
+/** Leaves out the gaps that a repair has recorded as lost for good. */
 export async function newGapsBetween(
   fs: FileSystem,
   names: LogNames,

@@ -15,28 +15,28 @@ import { TimeSlices } from './time-slices.js';
 export interface FileSummary {
   readonly number: number;
   readonly size: number;
-  /** Undefined: the head is missing, short or zero. */
+  /** Undefined if the head is missing, short or zero. */
   readonly status: FileStatus | undefined;
-  /** Of its first item; undefined where that is Erlang's, or cannot be read. */
+  /** Generation of its first item; undefined if Erlang wrote it or it cannot be read. */
   readonly generation: number | undefined;
   readonly empty: boolean;
-  /** Taken before the file was looked at, where there is a summary of left files to put it in. */
+  /** Taken before the file was examined; only if there is a summary to record it in. */
   readonly stamp?: FileStamp;
-  /** Of its key index, where the summary of left files spared a look at the file. */
+  /** Footer of its key index, if the summary made it unnecessary to examine the file. */
   readonly footer?: IndexFooter;
 }
 
 /** The files of a wrap log in the order they were written, the current one last. */
 export interface WrapOrder {
   readonly files: readonly FileSummary[];
-  /** `log.idx` does not say so yet: it was lost, damaged, or a crash came before it was switched. */
+  /** `log.idx` does not name the current file: it was lost or damaged, or a crash came before it was switched. */
   readonly indexIsStale: boolean;
   readonly index: WrapIndex | undefined;
 }
 
 /**
- * Finds out which file is current. `log.idx` says it, and has no checksum, so the generations in the items must agree;
- * where they do not, they win. Files whose creation was never finished are removed.
+ * Finds out which file is current. `log.idx` names it but has no checksum, so the generations in the items must
+ * agree; if they do not, they win. Removes files whose creation was never finished.
  */
 export async function findWrapOrder(
   fs: FileSystem,
@@ -72,12 +72,12 @@ function currentNumber(files: readonly FileSummary[], index: WrapIndex | undefin
   throw new LogCorruptError(names.directory, reason, { file: names.index });
 }
 
-/** The named file is the newest, or holds nothing that could tell (it is empty, or Erlang wrote it). */
+/** Whether the named file is the newest, or holds nothing that could tell (it is empty, or Erlang wrote it). */
 function agrees(named: FileSummary, newest: FileSummary): boolean {
   return named.generation === undefined || named.generation === newest.generation;
 }
 
-/** A wrap that was cut short after the next file got its name: that empty file is the current one. */
+/** After a rotation that was interrupted once the next file had its name, that empty file is the current one. */
 function nextIfCreated(files: readonly FileSummary[], current: FileSummary): FileSummary {
   const following =
     files.find((file) => file.number === current.number + 1) ?? files.find((file) => file.number === 1);
@@ -115,13 +115,15 @@ async function lookAtFiles(
   return files.sort((a, b) => a.number - b.number);
 }
 
-/** A file that was left, and has not changed since its index was made. */
+/** A closed file that has not changed since its index was made. */
 function known(number: number, footer: IndexFooter): FileSummary {
   const { generation, logEnd: size } = footer;
   return { number, size, status: 'closed', generation, empty: false, footer };
 }
 
-/** A file that has nothing yet, not even its head. One that was indexed was complete once, so it is damaged. */
+/**
+ * Whether a file has no content yet, not even its head. A file that was indexed was complete once, so it is damaged.
+ */
 async function isUnfinished(
   fs: FileSystem,
   names: LogNames,
@@ -133,8 +135,8 @@ async function isUnfinished(
 }
 
 /**
- * Reads on this thread: a log may have a thousand files, a short read of each takes microseconds, and a trip through
- * the thread pool ten times that.
+ * Reads on this thread: a log may have a thousand files, and a short read takes microseconds here but ten times that
+ * through the thread pool.
  */
 export async function lookAtFile(
   fs: FileSystem,
@@ -164,7 +166,7 @@ export async function lookAtFile(
 
 /**
  * A file without a head does not say whether it is being written. An empty one is new, unless there is an index of
- * what it held once.
+ * what it once held.
  */
 async function statusOf(
   fs: FileSystem,
@@ -177,7 +179,7 @@ async function statusOf(
   return (await fs.size(names.keyIndex(number))) === undefined ? 'opened' : undefined;
 }
 
-/** Is every byte zero? Answers at the first that is not. */
+/** Whether every byte is zero. Stops at the first that is not. */
 async function isZero(handle: FileHandle, from: number, size: number): Promise<boolean> {
   const chunk = Buffer.alloc(64 << 10);
   for (let at = from; at < size;) {

@@ -8,7 +8,7 @@ import {
 import { isErrno, isOutOfDescriptors } from '../io/file-system.js';
 import { UnfinishedStepError } from './durable-files.js';
 
-/** What is told to the writers of a log when a write fails, and whether any may follow. */
+/** What the writers of a log are told when a write fails, and whether any more may follow. */
 export class WriteFailure {
   private failure: GenRocksError | undefined;
 
@@ -18,7 +18,7 @@ export class WriteFailure {
     private readonly onEvent: (event: StoreEvent) => void,
   ) {}
 
-  /** Why the log takes no more writes, if it does not. */
+  /** Why the log accepts no more writes; undefined while it accepts them. */
   get final(): GenRocksError | undefined {
     return this.failure;
   }
@@ -28,8 +28,8 @@ export class WriteFailure {
   }
 
   /**
-   * Ends the writing. A failed sync is final: Linux reports it once and forgets the dirty pages, so trying again on the
-   * same descriptor would answer success for data that is gone.
+   * Ends all writing. A failed sync is final: Linux reports it once and forgets the dirty pages, so a retry on the
+   * same descriptor would report success for data that is gone.
    */
   end(cause: unknown): GenRocksError {
     this.failure ??= new SyncFailedError(this.name, cause);
@@ -38,8 +38,8 @@ export class WriteFailure {
   }
 
   /**
-   * Every error that a caller gets has a code; a step that broke off in the middle ends the writing.
-   * @param details of an error of the system: what is known of the write
+   * Turns any error into one with a code, as callers expect. A step that broke off in the middle ends all writing.
+   * @param details what is known of the write, for a system error
    */
   explain(error: unknown, details: { nothingStored?: true } = {}): GenRocksError {
     if (error instanceof StorageIoError && details.nothingStored)

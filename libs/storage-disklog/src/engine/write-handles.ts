@@ -4,9 +4,9 @@ import { taken } from '../io/write-all.js';
 const NOTHING: readonly Buffer[] = [];
 
 /**
- * The handles that a file is written through: one, and a second where two durable writes may be under way at once.
- * These need handles of their own: Linux tells each open file of a failed write-back once, so on a shared one the second
- * sync could take the first one's error for its own.
+ * The handles that a file is written through: one, and a second if two durable writes may be in flight at once. Each
+ * such write needs a handle of its own: Linux reports a failed write-back once per open file, so on a shared handle
+ * one write could get the error of the other, which would then appear to succeed.
  */
 export class WriteHandles {
   private second: FileHandle | undefined;
@@ -15,21 +15,21 @@ export class WriteHandles {
   private syncing: Promise<void> | undefined;
   private closed = false;
 
-  /** @param openSecond opens one more handle like the first; undefined where writes never overlap */
+  /** @param openSecond opens another handle like the first; undefined if writes never overlap */
   constructor(
     private readonly first: FileHandle,
     private readonly openSecond: (() => Promise<FileHandle>) | undefined,
   ) {}
 
   /**
-   * May a write start while another one is under way? Where it may, but the handle for it is not there yet, that is
-   * opened for the next time.
+   * Whether a write may start while another one is under way. If it may but the second handle is not open yet, opens
+   * it for the next time.
    */
   get canOverlap(): boolean {
     if (this.second !== undefined) return true;
     this.openingSecond ??= this.openSecond?.().then(
       (handle) => void (this.second = handle),
-      // Out of descriptors, most likely: one write after the other does as well.
+      // Most likely out of descriptors: one write at a time works as well.
       () => undefined,
     );
     return false;
@@ -57,14 +57,14 @@ export class WriteHandles {
     }
   }
 
-  /** Like {@link write}, at once, where writes are not durable by themselves. */
+  /** Like {@link write}, synchronously, for writes that need not be durable by themselves. */
   writeSync(bytes: Buffer, at: number): void {
     for (let written = 0; written < bytes.length;) {
       written += taken(this.first.writeSync(bytes, written, bytes.length - written, at + written));
     }
   }
 
-  /** Makes what was written durable. Writes may go on meanwhile; syncs go one after the other. */
+  /** Makes what was written durable. Writes may go on meanwhile; syncs run one at a time. */
   sync(): Promise<void> {
     const before = this.syncing ?? Promise.resolve();
     const syncing = before.then(() => this.first.sync());
@@ -72,7 +72,7 @@ export class WriteHandles {
     return syncing;
   }
 
-  /** Bytes of the file, with whatever stands after its items. */
+  /** Size of the file, including anything after its items. */
   size(): number {
     return this.first.sizeSync();
   }
@@ -81,12 +81,12 @@ export class WriteHandles {
     return this.first.truncate(size);
   }
 
-  /** Closes the handles once they have done what they are doing; only the first call does. */
+  /** Closes the handles once their operations have ended; only the first call does so. */
   async close(): Promise<void> {
     await this.openingSecond;
-    // Who asked for a sync that fails is told; here it only has to be over.
+    // Callers of a sync that fails are told; here it only has to be over.
     await this.syncing?.catch(() => undefined);
-    // A second close would close whatever has got the descriptor's number meanwhile.
+    // A second close would close whatever file has got the descriptor's number meanwhile.
     if (this.closed) return;
     this.closed = true;
     await this.second?.close();

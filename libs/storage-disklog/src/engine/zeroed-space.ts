@@ -1,49 +1,53 @@
 import type { FileHandle } from '../io/file-system.js';
 
 /**
- * Bytes of zeros written at once. Data that is written meanwhile queues behind them at the device, so they are few
- * where writes come now and then: these take the device less time than it has between a thousand writes a second.
+ * Smallest stretch of zeros written at once. Data written meanwhile queues behind the zeros at the device, so a log
+ * with few writes gets small stretches: the device writes one in less than the millisecond between a thousand writes
+ * a second.
  */
 const MIN_STEP = 256 << 10;
 const MAX_STEP = 4 << 20;
-/** A step used up sooner than this was too small, and one that lasted four times as long is larger than it need be. */
+/**
+ * A stretch used up sooner than this was too small; one that lasted more than four times as long was larger than
+ * needed.
+ */
 const SHORT_MS = 50;
 /**
- * A file smaller than this stays as it is, since a thousand idle partitions must not cost a thousand times the step;
- * unless so many writes come within this time. The offsets of groups are few bytes, and what their growing made the
- * file system write would delay all that is published meanwhile.
+ * A file smaller than this gets no zeros, since a thousand idle partitions must not cost a thousand stretches, unless
+ * `MIN_WRITES` come within `MIN_WRITES_MS`. Group offsets, for example, are only a few bytes, but the file-system
+ * writes caused by growing their file would delay everything published meanwhile.
  */
 const MIN_SIZE = 64 << 10;
 const MIN_WRITES = 16;
 const MIN_WRITES_MS = 10_000;
-/** A write this large pays for the file's growth by itself, and would only wait for zeros that are written ahead of it. */
+/** A write this large pays for the file's growth by itself, and would only wait for zeros written ahead of it. */
 const MAX_BYTES_OVER_ZEROS = 512 << 10;
 const ZEROS = Buffer.alloc(256 << 10);
 
 /**
- * Space filled with zeros ahead of the end of a file: overwriting blocks that exist makes a sync far cheaper than
- * growing the file, which also writes the file system's own records. It is filled in the background, through a handle
- * of its own, in steps that grow with the file and with how fast it is written.
+ * Zeros ahead of the end of a file. Overwriting existing blocks makes a sync far cheaper than growing the file, which
+ * also writes the file system's own records. The zeros are written in the background, through a handle of their own,
+ * in stretches that grow with the file and with its write rate.
  */
 export class ZeroedSpace {
-  /** Bytes from here on are being filled: a write that reaches them waits. */
+  /** Bytes from here on are being filled; a write that reaches them waits. */
   private filling: { from: number; done: Promise<void> } | undefined;
   /** The end of what is written or being written. */
   private claimed: number;
   private filler: FileHandle | undefined;
   private step = MIN_STEP;
-  /** Writes to a small file since then. */
+  /** Writes to a small file since `countedFrom`. */
   private writes = 0;
   private countedFrom = -Infinity;
   /** When the last stretch was begun. */
   private begun = -Infinity;
-  /** No more zeros: the device had no room for some, or the file is closed. */
+  /** No more zeros are written: the device ran out of space, or the file is closed. */
   private isOver = false;
   private givingBack: Promise<void> | undefined;
   private released = 0;
 
   constructor(
-    /** Where it ends, or the file without it. */
+    /** Where the zeros end, or the file if there are none. */
     private end: number,
     /** No zeros are written beyond this. */
     private readonly maxBytes: number,
@@ -53,22 +57,22 @@ export class ZeroedSpace {
   }
 
   /**
-   * Takes space for the next write.
-   * @returns a promise where zeros are on their way there: the write has to wait for them
+   * Claims space for the next write.
+   * @returns a promise that the write has to await if zeros are being written there
    */
   claim(end: number): Promise<void> | undefined {
     this.claimed = Math.max(this.claimed, end);
     return this.filling !== undefined && end > this.filling.from ? this.filling.done : undefined;
   }
 
-  /** How often space was given back. Where that rises, a write that found no room may find it now. */
+  /** How often space was given back. If this rises, a write that found no space may now find some. */
   get releases(): number {
     return this.released;
   }
 
   /**
-   * Starts filling the next stretch once half of the last one is used up by a write, which ended here. To be called
-   * when that write is over: most likely the device has nothing else to do then.
+   * Starts filling the next stretch once a write, which ended at `end`, has used up half of the last one. To be
+   * called after that write, when the device most likely has nothing else to do.
    */
   fillBehind(end: number, length: number): void {
     if (this.isOver || this.filling !== undefined || length >= MAX_BYTES_OVER_ZEROS) return;
@@ -81,7 +85,7 @@ export class ZeroedSpace {
     this.filling = { from, done };
   }
 
-  /** Is a small file written often? Counts a write. */
+  /** Counts a write. Returns whether a small file is written often. */
   private isBusy(): boolean {
     const now = performance.now();
     if (now - this.countedFrom > MIN_WRITES_MS) {
@@ -101,15 +105,15 @@ export class ZeroedSpace {
   }
 
   /**
-   * A write found no room: zeros must not keep it from data. What is filled and not taken is cut, and none follow in this
-   * file. Writes on their way stand before the cut, later ones wait for it.
+   * Called when a write found no space: zeros must not take it from data. Cuts the zeros that no write has claimed
+   * and writes no more into this file. Writes in flight lie before the cut; later ones wait for it.
    */
   giveBack(): Promise<void> {
     this.isOver = true;
     return (this.givingBack ??= this.cutUnused());
   }
 
-  /** Resolves when no zeros are on their way. */
+  /** Resolves when no zeros are being written. */
   async settled(): Promise<void> {
     await this.filling?.done;
   }
@@ -142,7 +146,7 @@ export class ZeroedSpace {
         return;
       }
     } catch {
-      // Writes go on without zeros, and say so themselves when there is no room for data either.
+      // Writes go on without zeros, and report it themselves if there is no space for data either.
     }
     this.isOver = true;
     if (at > from) await this.cut(from);
@@ -151,7 +155,7 @@ export class ZeroedSpace {
   private async cutUnused(): Promise<void> {
     await this.settled();
     if (this.end <= this.claimed) return;
-    // Without one more descriptor there is no giving back; the write fails, and cuts the file.
+    // Without one more descriptor nothing can be given back; the write fails and the caller cuts the file.
     this.filler ??= await this.open().catch(() => undefined);
     if (this.filler === undefined || this.end <= this.claimed) return;
     const from = this.claimed;
@@ -161,13 +165,13 @@ export class ZeroedSpace {
     await done;
   }
 
-  /** Cuts zeros; who is to write after the cut waits meanwhile. */
+  /** Cuts zeros. Writes that reach beyond the cut wait for it. */
   private async cut(from: number): Promise<void> {
     try {
       await this.filler!.truncate(from);
       this.released++;
     } catch {
-      // They stay, and are overwritten.
+      // The zeros stay and are overwritten.
     }
   }
 }
