@@ -41,33 +41,33 @@ import { KafkaState } from './state/kafka-state.js';
 
 const DEFAULT_MAX_MESSAGE_BYTES = 1024 * 1024;
 
-/** Where the listener can be reached. */
+/** The address on which the listener can be reached. */
 export interface KafkaAddress {
-  /** Address that is listened on, as the system tells it. */
+  /** The bound address, as the operating system reports it. */
   readonly host: string;
-  /** Port that is listened on; the one that was taken where 0 was asked for. */
+  /** The bound port, also if the option was 0. */
   readonly port: number;
 }
 
-/** What a listener tells of its clients. Counts begin with the application's bootstrap. */
+/** The state of the listener's connections. Counters start at the application's bootstrap. */
 export interface KafkaStatus {
-  /** Connections that are open. */
+  /** Open connections. */
   readonly connections: number;
-  /** Bytes of requests under way. */
+  /** Bytes held by requests in flight. */
   readonly requestBytes: number;
-  /** Bytes of answers that are being made, or that clients have not read yet. */
+  /** Bytes of answers being built, or not yet received by their clients. */
   readonly answerBytes: number;
-  /** Connections that were closed as they came: too many at once, or no TLS as it is asked for. */
+  /** Connections closed on arrival: over `maxConnections` (`limit`), or failing the TLS requirements (`tls`). */
   readonly refusedConnections: { readonly limit: number; readonly tls: number };
-  /** Logins with a name or password that is not known. */
+  /** Failed logins. */
   readonly failedLogins: number;
-  /** When the certificate runs out that new connections are shown; undefined without TLS. */
+  /** When the certificate shown to new connections expires; undefined without TLS. */
   readonly certificateExpiresAt: Date | undefined;
 }
 
 /**
- * The Kafka listener of the application: listens from the bootstrap on, and answers what is under way before topics
- * close.
+ * The application's Kafka listener. It listens from the application's bootstrap on. On shutdown it answers the requests
+ * in flight before the topics close.
  *
  * @publicApi
  */
@@ -83,7 +83,7 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
     this.producers.forgetTopic(id).catch((error: unknown) => this.report(error, 'a deleted topic'));
   };
 
-  /** @throws `INVALID_CONFIG` */
+  /** @throws `INVALID_CONFIG` if an option is wrong */
   constructor(
     @Inject(TopicsService) private readonly topics: TopicsService,
     @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
@@ -93,8 +93,8 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
   }
 
   /**
-   * The address that was bound.
-   * @throws {NotListeningError} `NOT_LISTENING` before the application's bootstrap
+   * The bound address; the first one if there are several brokers.
+   * @throws {NotListeningError} `NOT_LISTENING` before the application's bootstrap and after its shutdown
    */
   get address(): KafkaAddress {
     return this.addresses[0]!;
@@ -102,19 +102,22 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
 
   /**
    * The addresses of all brokers, in the order of their ids.
-   * @throws {NotListeningError} `NOT_LISTENING` before the application's bootstrap
+   * @throws {NotListeningError} `NOT_LISTENING` before the application's bootstrap and after its shutdown
    */
   get addresses(): readonly KafkaAddress[] {
     if (this.server === undefined) throw new NotListeningError();
     return this.server.addresses.map(({ address: host, port }) => ({ host, port }));
   }
 
-  /** The address as Kafka clients take it: `host:port`; the first one where there are several brokers. */
+  /**
+   * The address for the bootstrap servers of Kafka clients, as `host:port`; the first one if there are several brokers.
+   * @throws {NotListeningError} `NOT_LISTENING` before the application's bootstrap and after its shutdown
+   */
   get bootstrap(): string {
     return hostAndPort(this.address);
   }
 
-  /** What clients take, and what was refused to them. */
+  /** Returns the memory and connections that clients hold, and counts of refusals. */
   status(): KafkaStatus {
     const { server, gate, options } = this;
     return {
@@ -127,7 +130,7 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
     };
   }
 
-  /** @throws `LISTEN_FAILED`, or what the store says */
+  /** @throws `LISTEN_FAILED`, `INVALID_CONFIG` if certificate and key cannot be used, or the error of the state's store */
   async onApplicationBootstrap(): Promise<void> {
     const adapters = this.moduleRef.get<TopicsAdapters>(TOPICS_ADAPTERS, { strict: false });
     const topicsOptions = this.moduleRef.get<TopicsOptions>(TOPICS_OPTIONS, { strict: false });
@@ -168,20 +171,21 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
       this.options.tls === undefined &&
       !isLoopback(this.address.host)
     ) {
-      this.logger.warn('without TLS, passwords of PLAIN and all messages travel in the clear; set kafka.tls');
+      this.logger.warn('without TLS, PLAIN passwords and all messages are sent in the clear; set kafka.tls');
     }
   }
 
   /**
-   * Exchanges certificate and users while the listener runs: all of what is given, or nothing where any of it cannot
-   * work. Connections that are open stay so: they keep their TLS, and their user has the new rights from the next
-   * request on. The connection of a user who is gone ends with its next request; a new password is asked for at the next
-   * login. TLS, users and `clientAuth` cannot be turned on or off so.
-   * @throws {InvalidConfigError} `INVALID_CONFIG` with one line per mistake; everything is as it was
-   * @throws {NotListeningError} `NOT_LISTENING` before the application's bootstrap and after its end
+   * Replaces the TLS certificate, the users, or both while the listener runs. If any part is invalid, nothing changes.
+   *
+   * Open connections keep their TLS session. Their user's new rights apply from the next request; a removed user's
+   * connection ends with its next request; a new password is asked for at the next login. A reload cannot turn TLS or
+   * users on or off, and cannot change `clientAuth`.
+   * @throws {InvalidConfigError} `INVALID_CONFIG` with one line per mistake; nothing has changed
+   * @throws {NotListeningError} `NOT_LISTENING` before the application's bootstrap and after its shutdown
    */
   async reload({ tls = this.options.tls, users = this.options.users }: KafkaReload): Promise<void> {
-    // All in one turn: of two reloads neither may undo what the other has changed meanwhile.
+    // No await in here: two concurrent reloads must not undo each other's changes.
     const { server, gate } = this;
     if (server === undefined) throw new NotListeningError();
     const options = resolveKafkaOptions({ ...this.options, tls, users });
@@ -213,7 +217,7 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
     return new Dispatcher(guarded([...routes, ...gate.routes()], desk), gate);
   }
 
-  /** What a client sends wrong is its own affair; what fails here is ours. */
+  /** A malformed request is the client's fault and logged at debug level; everything else is an error of ours. */
   private report(error: unknown, from: string): void {
     const message = `${from}: ${isError(error) ? error.message : String(error)}`;
     if (isGenRocksError(error, 'MALFORMED_REQUEST')) this.logger.debug(message);

@@ -2,31 +2,34 @@ import type { SecureContextOptions } from 'node:tls';
 import { InvalidConfigError } from '@genrocks/storage';
 import { userProblems, type UsersOption } from './security/user-options.js';
 
-/** Options of the Kafka listener. Byte counts and times are plain numbers. */
+/** Options of the Kafka listener. Sizes are in bytes, times in milliseconds. */
 export interface KafkaOptions {
   /** Address to listen on. Default 127.0.0.1. */
   host?: string;
-  /** Port to listen on; 0 takes any free one. Default 9092. */
+  /** Port to listen on; 0 picks any free port. Default 9092. */
   port?: number;
-  /** The host clients are told to connect to. Default: the address through which the client came. */
+  /** Host that clients are told to connect to. Default: the address through which the client connected. */
   advertisedHost?: string;
-  /** The port clients are told to connect to. Default: the one that was bound. */
+  /** Port that clients are told to connect to. Default: the port that was bound. */
   advertisedPort?: number;
-  /** May metadata requests create topics? Also needs `autoCreateTopics` of TopicsModule. Default true. */
+  /** Whether metadata requests may create topics. Also needs `autoCreateTopics` of TopicsModule. Default true. */
   autoCreateTopics?: boolean;
-  /** Connections at once; more are closed as they come. Default 10,000. */
+  /** Most open connections; further ones are closed at once. Default 10,000. */
   maxConnections?: number;
   /** Largest request, in bytes. Default 64 MiB. */
   maxRequestBytes?: number;
-  /** Bytes all requests under way may take together; further ones wait to be read. Default 256 MiB. */
+  /**
+   * Most bytes that all requests in flight hold; further requests wait to be read. Answers have a second budget of the same
+   * size. Default 256 MiB.
+   */
   maxInflightBytes?: number;
-  /** Most bytes of records one fetch is answered with, whatever it asks for. Default 16 MiB. */
+  /** Most bytes of records in the answer to one fetch, whatever it asks for. Default 16 MiB. */
   maxFetchBytes?: number;
-  /** A connection without a request is closed after this many milliseconds. Default 600,000. */
+  /** How long a connection may stay open without a request, in milliseconds. Default 600,000. */
   idleTimeoutMs?: number;
   /** How long a client may take to send one request or to read one answer, in milliseconds. Default 30,000. */
   transferTimeoutMs?: number;
-  /** How long requests under way may take when the listener stops, in milliseconds. Default 5,000. */
+  /** How long requests in flight may take when the listener stops, in milliseconds. Default 5,000. */
   shutdownTimeoutMs?: number;
   /** Shortest session timeout a group member may ask for, in milliseconds. Default 1,000. */
   minSessionTimeoutMs?: number;
@@ -34,36 +37,38 @@ export interface KafkaOptions {
   maxSessionTimeoutMs?: number;
   /** How long the first member of an empty group waits for others, in milliseconds. Default 0. */
   initialRebalanceDelayMs?: number;
-  /** Brokers that clients see, each a listener of its own: on `port`, `port + 1`, ... or on free ones. Default 1. */
+  /**
+   * How many brokers clients see. Each is a listener of its own, on `port`, `port + 1`, ..., or on free ports if `port` is 0.
+   * Default 1.
+   */
   brokers?: number;
   /**
-   * Who may connect (PLAIN and SCRAM), and what they may do; names with passwords, or a list. Default: everybody may
-   * connect and do everything.
+   * Users that may log in (by PLAIN or SCRAM), and their rights: a map from names to passwords, or a list. Default: no
+   * login; every client may do everything.
    */
   users?: UsersOption;
-  /** Speak TLS, with this certificate and key. Without it passwords of PLAIN travel in the clear. */
+  /** Speak TLS with this certificate and key. Without it, PLAIN passwords are sent in the clear. */
   tls?: KafkaTlsOptions;
 }
 
 /**
- * TLS of the listener, with certificates and keys as Node's `tls` takes them. Without it connections are in the
- * clear.
+ * TLS of the listener. Takes certificates and keys in the forms that Node's `tls` takes.
  */
 export interface KafkaTlsOptions extends Pick<SecureContextOptions, 'cert' | 'key' | 'passphrase' | 'ca'> {
   /**
-   * `required`: only clients with a certificate that `ca` has signed may connect. `requested`: clients without a
-   * certificate may connect too, those with another one may not. Default `none`.
+   * `required`: only clients whose certificate `ca` has signed may connect. `requested`: clients without a certificate
+   * may connect too, but not those with a certificate that `ca` has not signed. Default `none`.
    */
   clientAuth?: KafkaClientAuth;
 }
 
-/** What may change while the listener runs. */
+/** The options that may change while the listener runs. */
 export type KafkaReload = Pick<KafkaOptions, 'tls' | 'users'>;
 
-/** What `clientAuth` may be. */
+/** The allowed values of `clientAuth`. */
 export const KAFKA_CLIENT_AUTH = ['none', 'requested', 'required'] as const;
 
-/** What the listener asks of the certificates of clients, as Kafka's `ssl.client.auth`. */
+/** Whether clients must present a certificate, like Kafka's `ssl.client.auth`. */
 export type KafkaClientAuth = (typeof KAFKA_CLIENT_AUTH)[number];
 
 type NoDefault = 'advertisedHost' | 'advertisedPort' | 'users' | 'tls';
@@ -95,7 +100,7 @@ const DEFAULTS: ResolvedKafkaOptions = {
 
 const HOUR = 3_600_000;
 
-/** Allowed range of every number among the options. */
+/** The allowed range of every numeric option. */
 const RANGES: Partial<Record<keyof KafkaOptions, readonly [number, number]>> = {
   port: [0, 65_535],
   advertisedPort: [1, 65_535],
@@ -113,7 +118,7 @@ const RANGES: Partial<Record<keyof KafkaOptions, readonly [number, number]>> = {
 };
 
 /**
- * Fills in the defaults.
+ * Checks the options and fills in the defaults.
  * @throws {InvalidConfigError} `INVALID_CONFIG` with one line per mistake
  */
 export function resolveKafkaOptions(options: KafkaOptions = {}): ResolvedKafkaOptions {
@@ -133,14 +138,14 @@ export function resolveKafkaOptions(options: KafkaOptions = {}): ResolvedKafkaOp
   const last = Math.max(resolved.port, resolved.advertisedPort ?? 0) + resolved.brokers - 1;
   if (problems.length === 0 && last > 65_535) {
     problems.push(
-      `kafka.brokers: ${resolved.brokers} is not allowed; there are not that many ports after the first`,
+      `kafka.brokers: ${resolved.brokers} is not allowed; the last broker's port would be above 65535`,
     );
   }
   if (problems.length > 0) throw new InvalidConfigError(problems);
   return resolved;
 }
 
-/** One line for each change of TLS and users that a running listener cannot make. */
+/** Returns one line for each change of TLS or users that needs a restart. */
 export function restartProblems(running: KafkaReload, next: KafkaReload): string[] {
   const problems: string[] = [];
   for (const name of ['tls', 'users'] as const) {

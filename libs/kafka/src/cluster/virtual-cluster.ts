@@ -1,24 +1,24 @@
 import type { ResolvedKafkaOptions } from '../options.js';
 import type { Session } from '../server/request.types.js';
 
-/** A broker as clients are told of it. */
+/** A broker as clients see it. */
 export interface ClusterNode {
   readonly nodeId: number;
   readonly host: string;
   readonly port: number;
 }
 
-/** The broker that clients are told to send administration to; every one would serve it. */
+/** The broker to which clients send administrative requests. Every broker would serve them. */
 export const CONTROLLER_ID = 1;
-/** Every partition is written by one leader that never changes. */
+/** The leader of a partition never changes. */
 export const LEADER_EPOCH = 0;
 
 /**
- * The brokers clients see: one, or with `brokers: N` as many listeners over the same topics. Which one leads a
- * partition and which one coordinates a group follows from the names alone, so it is the same after a restart.
+ * The brokers that clients see: one, or with `brokers: N` that many listeners over the same topics. The leader of a
+ * partition and the coordinator of a group follow from their names alone, so they are the same after a restart.
  */
 export class VirtualCluster {
-  /** @param ports the port of each broker, in the order of their ids, known once they listen */
+  /** @param ports returns the port of each broker, in the order of their ids, once they listen */
   constructor(
     private readonly options: Pick<ResolvedKafkaOptions, 'brokers' | 'advertisedHost' | 'advertisedPort'>,
     private readonly ports: () => readonly number[],
@@ -32,7 +32,7 @@ export class VirtualCluster {
     return Array.from({ length: this.size }, (_, i) => i + 1);
   }
 
-  /** All brokers. By default at the address the client came through, which it can reach for certain. */
+  /** All brokers. The default address is the one through which the client connected, so the client can reach it. */
   nodes(session: Session): ClusterNode[] {
     return this.nodeIds.map((nodeId) => this.node(nodeId, session));
   }
@@ -47,7 +47,7 @@ export class VirtualCluster {
     };
   }
 
-  /** The broker that leads a partition: those of a topic lie on one broker after the other. */
+  /** The broker that leads a partition. The partitions of a topic are assigned to the brokers in turn. */
   leaderOf(topic: string, partition: number): number {
     return ((hashOf(topic) + partition) % this.size) + 1;
   }
@@ -57,7 +57,7 @@ export class VirtualCluster {
   }
 }
 
-/** FNV-1a: spreads names, no more is asked of it. */
+/** FNV-1a, to spread names evenly. */
 function hashOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);

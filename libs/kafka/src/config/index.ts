@@ -1,4 +1,4 @@
-/** Options of the listener and how they are checked, without the listener itself: for programs that may not start it. */
+/** The listener's options and their checks without the listener, for programs that do not start one. */
 export { KAFKA_CLIENT_AUTH } from '../options.js';
 export type { KafkaClientAuth, KafkaOptions, KafkaReload, KafkaTlsOptions } from '../options.js';
 export type { Right } from '../security/access.js';

@@ -23,7 +23,7 @@ interface Resource extends Named {
   readonly type: number;
 }
 
-/** Hides what the client may not see; only whoever may administer a topic creates it by asking for it. */
+/** Hides topics that the client may not see. Auto-creation of a topic needs `admin` on it. */
 export const metadataRule = rule(metadata, (handle, desk) => async (request, context) => {
   const { topics, allowAutoTopicCreation } = request;
   const { access } = context;
@@ -61,7 +61,7 @@ export const createTopicsRule = rule(createTopics, (handle, desk) => (request, c
   );
 });
 
-/** A topic that must not be seen has, by its UUID, no more than an unknown one. */
+/** A hidden topic requested by UUID gets the same error as an unknown UUID. */
 export const deleteTopicsRule = rule(deleteTopics, (handle, desk) => (request, context) => {
   const asked = [
     ...request.names.map((name) => ({ name, topicId: NO_ID, isById: false })),
@@ -111,7 +111,7 @@ export const incrementalAlterConfigsRule = rule(
     ),
 );
 
-/** Whoever may write to some topic may do so idempotently. */
+/** A client that may write to any topic may do so idempotently. */
 export const initProducerIdRule = rule(
   initProducerId,
   (handle) => (request, context) =>

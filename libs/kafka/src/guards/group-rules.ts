@@ -14,11 +14,11 @@ import type { ResponseOf } from '../protocol/schema/api.js';
 import { isSilence, type RequestContext, type Silence } from '../server/request.types.js';
 import { type Desk, rule, serveAllowed } from './rule.js';
 
-/** The first version in which the protocol's name may be null. */
+/** The first version in which the protocol name may be null. */
 const NULL_PROTOCOL_FROM = 7;
 /** The first version of OffsetFetch with an error for the whole request. */
 const FETCH_ERROR_FROM = 2;
-/** From this version on OffsetFetch asks for several groups, and FindCoordinator (4) for several keys. */
+/** From these versions on, OffsetFetch names several groups, and FindCoordinator several keys. */
 const MANY_GROUPS_FROM = 8;
 const MANY_KEYS_FROM = 4;
 const GROUP_KEY = 0;
@@ -67,7 +67,7 @@ export const describeGroupsRule = rule(describeGroups, (handle, desk) => (reques
   );
 });
 
-/** What a client may not see is not there, and every broker tells of the groups it coordinates alone. */
+/** Lists only groups that the client may see and that this broker coordinates. */
 export const listGroupsRule = rule(listGroups, (handle, desk) => async (request, context) => {
   const answer = await handle(request, context);
   if (isSilence(answer)) return answer;
@@ -85,7 +85,7 @@ export const deleteGroupsRule = rule(deleteGroups, (handle, desk) => (request, c
   return serveAllowed(request.groups, refusalOf, 'results', (groups) => handle({ groups }, context));
 });
 
-/** Any broker knows the coordinator of any group. */
+/** Every broker answers for every group, so only the right is checked. */
 export const findCoordinatorRule = rule(findCoordinator, (handle) => async (request, context) => {
   const refusalOf = (key: string) => {
     if (request.keyType !== GROUP_KEY || context.access.group('see', key)) return undefined;
@@ -121,7 +121,7 @@ interface OffsetsAnswer {
   readonly partitions?: readonly object[];
 }
 
-/** Offsets in topics a client may not see: an error where they are asked for, left out where all are. */
+/** Offsets in topics that the client may not see become errors if requested by name, and are left out otherwise. */
 function hideOffsets(
   desk: Desk,
   context: RequestContext,
@@ -187,6 +187,6 @@ export const offsetDeleteRule = rule(offsetDelete, (handle, desk) => async (requ
     'topics',
     (topics) => handle({ ...request, topics }, context),
   );
-  // An error of the whole request comes without topics.
+  // An error of the whole request has no topics.
   return isSilence(answer) || answer.errorCode === ErrorCode.NONE ? answer : { ...answer, topics: [] };
 });

@@ -14,7 +14,7 @@ import {
 } from '../server/request.types.js';
 import { type Desk, rule } from './rule.js';
 
-/** From this version on Fetch names topics by UUID. */
+/** From this version on, Fetch identifies topics by UUID. */
 const IDS_FROM = 13;
 
 interface AskedTopic {
@@ -26,7 +26,7 @@ interface TopicAnswer {
   readonly partitions?: readonly { readonly index: number }[];
 }
 
-/** What of a request is served, and how its answers and the refusals become one answer. */
+/** The part of a request that is served, and how its answers and the refusals are merged. */
 interface Split<T extends AskedTopic> {
   readonly allowed: T[];
   readonly isWhole: boolean;
@@ -35,7 +35,7 @@ interface Split<T extends AskedTopic> {
 
 type RefusedAnswer = (index: number, errorCode: ErrorCode) => object;
 
-/** Splits a request for partitions by what the client may have and what this broker leads. */
+/** Splits a request into the partitions that pass the check and those that are refused. */
 function split<T extends AskedTopic>(
   topics: readonly T[],
   check: (topic: T, index: number) => ErrorCode,
@@ -62,7 +62,7 @@ function split<T extends AskedTopic>(
   };
 }
 
-/** Serves what may be had of the topics, and puts the refusals in their places. */
+/** Serves the allowed partitions, and inserts the refusals at their positions. */
 async function servePartitions<
   T extends AskedTopic,
   Answer extends { readonly topics?: readonly TopicAnswer[] },
@@ -78,7 +78,7 @@ async function servePartitions<
   return { ...answer, topics: part.join(answer.topics ?? [], refused) };
 }
 
-/** The right first: whoever may not see a topic learns nothing of where its partitions lie. */
+/** Checks the right first: a client that may not see a topic must not learn which broker leads its partitions. */
 function checkBy(desk: Desk, context: RequestContext, right: Right | 'see') {
   return ({ name }: AskedTopic, index: number): ErrorCode =>
     desk.topic(context, right, name) || desk.partition(context, name, index);
@@ -88,7 +88,7 @@ export const produceRule = rule(produce, (handle, desk) => async (request, conte
   const part = split(request.topics, checkBy(desk, context, 'write'));
   if (part.isWhole) return handle(request, context);
   const answer = await handle({ ...request, topics: part.allowed }, context);
-  // Who wants no answer learns of a refusal by losing the connection.
+  // With acks=0 there is no answer: only a closed connection tells the client of a refusal.
   if (isSilence(answer)) return CLOSE;
   const refused = (index: number, errorCode: ErrorCode) => ({ index, errorCode, baseOffset: -1 });
   return { ...answer, topics: part.join(answer.topics ?? [], refused) };
@@ -96,7 +96,7 @@ export const produceRule = rule(produce, (handle, desk) => async (request, conte
 
 type FetchHandler = HandlerOf<typeof fetch>;
 
-/** A poll may wait for minutes: whose rights have changed by then gets what is read with those of now. */
+/** A poll may wait for minutes. If the client's rights change meanwhile, the fetch is repeated with the new ones. */
 export const fetchRule = rule(fetch, (handle, desk): FetchHandler => {
   const serve = guardedFetch(handle, desk);
   return async (request, context) => {
@@ -117,13 +117,13 @@ const guardedFetch =
     });
     const part = split(named, (topic, index) => {
       if (context.version < IDS_FROM) return checkBy(desk, context, 'read')(topic, index);
-      // A UUID nobody has, and one of a topic that must not be seen, look the same.
+      // An unknown UUID and the UUID of a hidden topic must look the same.
       if (topic.name === '') return ErrorCode.NONE;
       if (!context.access.topic('see', topic.name)) return ErrorCode.UNKNOWN_TOPIC_ID;
       return checkBy(desk, context, 'read')(topic, index);
     });
     if (part.isWhole) return handle(request, context);
-    // An error is answered at once.
+    // There are errors to report, so do not wait for data.
     const answer = await handle({ ...request, topics: part.allowed, maxWaitMs: 0 }, context);
     if (isSilence(answer) || (answer.errorCode ?? 0) !== 0) return answer;
     const topics = part.join(answer.topics ?? [], (index, errorCode) => ({

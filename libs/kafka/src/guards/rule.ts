@@ -12,12 +12,12 @@ import {
   type Silence,
 } from '../server/request.types.js';
 
-/** Says of every part of a request whether the client may have it, and whether this broker is the one to ask. */
+/** Decides for each part of a request whether the client has the right to it, and whether this broker serves it. */
 export class Desk {
   constructor(
     readonly directory: TopicDirectory,
     private readonly brokers: VirtualCluster,
-    /** Asking for a topic that is missing may create it. */
+    /** Whether a metadata request for a missing topic may create it. */
     readonly createsTopics: boolean,
   ) {}
 
@@ -25,7 +25,7 @@ export class Desk {
     return access.topic(right, name) ? ErrorCode.NONE : ErrorCode.TOPIC_AUTHORIZATION_FAILED;
   }
 
-  /** Only the leader serves a partition; what is not there is for the handler to tell. */
+  /** Only the leader serves a partition. A partition that does not exist is left to the handler, which reports it. */
   partition({ session }: RequestContext, name: string, index: number): ErrorCode {
     if (this.brokers.size === 1 || this.brokers.leaderOf(name, index) === session.nodeId)
       return ErrorCode.NONE;
@@ -34,7 +34,7 @@ export class Desk {
     return ErrorCode.NOT_LEADER_OR_FOLLOWER;
   }
 
-  /** Only its coordinator serves a group. */
+  /** Only the coordinator of a group serves it. */
   group(context: RequestContext, right: Right | 'see', name: string): ErrorCode {
     if (!context.access.group(right, name)) return ErrorCode.GROUP_AUTHORIZATION_FAILED;
     return this.coordinates(context, name) ? ErrorCode.NONE : ErrorCode.NOT_COORDINATOR;
@@ -49,7 +49,7 @@ export class Desk {
   }
 }
 
-/** What has to hold before an API is served. */
+/** The access check of one API, wrapped around its handler. */
 export interface Rule {
   readonly key: number;
   guard(handle: Route['handle'], desk: Desk): Route['handle'];
@@ -67,12 +67,12 @@ export function rule<Request extends Fields, Response extends Fields>(
   return { key, guard: wrap as unknown as Rule['guard'] };
 }
 
-/** An API that is everybody's, or whose answer is the same for everybody. */
+/** A rule without a check, for APIs that every client may use. */
 export function open<Request extends Fields, Response extends Fields>(api: Api<Request, Response>): Rule {
   return rule(api, (handle) => handle);
 }
 
-/** The fields of a message that are lists. */
+/** The names of a message's list fields. */
 type ListOf<Message> = {
   [K in keyof Message]-?: NonNullable<Message[K]> extends readonly unknown[] ? K : never;
 }[keyof Message];
@@ -80,8 +80,8 @@ type ListOf<Message> = {
 type ItemOf<List> = NonNullable<List> extends readonly (infer Item)[] ? Item : never;
 
 /**
- * Serves the items that are not refused, and puts the refusals in their places in the list `answered` of the answer.
- * The handler must answer one for one, in the order of the items.
+ * Serves the items that are not refused, and inserts the refusals at their positions in the answer's list `answered`.
+ * The handler must give one answer per item, in the order of the items.
  */
 export async function serveAllowed<Item, Answer extends object, Answered extends ListOf<Answer>>(
   items: readonly Item[],

@@ -10,7 +10,7 @@ import * as groups from './group-rules.js';
 import * as partitions from './partition-rules.js';
 import { type Desk, open, type Rule } from './rule.js';
 
-/** What every API asks of its clients. */
+/** The access rule of every API, by API key. */
 export const RULES: ReadonlyMap<number, Rule> = new Map(
   [
     ...Object.values(partitions),
@@ -19,16 +19,16 @@ export const RULES: ReadonlyMap<number, Rule> = new Map(
     open(apiVersions),
     open(saslHandshake),
     open(saslAuthenticate),
-    // Who is connected knows the cluster; what may be done with it is in the answer.
+    // Every authenticated client may see the cluster; the answer lists its rights on it.
     open(describeCluster),
-    // It is refused to all alike.
+    // Refused for every client anyway.
     open(consumerGroupHeartbeat),
   ].map((rule) => [rule.key, rule]),
 );
 
 /**
- * Puts every API's rule in front of what serves it.
- * @throws {UnguardedApiError} `UNGUARDED_API` for one without a rule: nobody may be let through by having been forgotten
+ * Wraps every route's handler in the rule of its API.
+ * @throws {UnguardedApiError} `UNGUARDED_API` for an API without a rule, so that a forgotten rule cannot let anyone in
  */
 export function guarded(routes: readonly Route[], desk: Desk): Route[] {
   return routes.map((route) => {

@@ -14,18 +14,18 @@ import type { Users } from '../security/users.js';
 import { CLOSE, route, type Route, type Session } from '../server/request.types.js';
 
 const OPEN_TO_ALL = new Set([apiVersions.key, saslHandshake.key, saslAuthenticate.key]);
-/** One message for every failure, so that nobody learns which part was wrong. */
+/** The same message for every failure, so that a client cannot tell which part was wrong. */
 const REFUSED = 'authentication failed';
 
 interface Attempt {
   readonly exchange: SaslExchange;
-  /** After a handshake of version 0 messages come bare, without the protocol's header. */
+  /** After a handshake of version 0, SASL messages come without protocol headers. */
   readonly isBare: boolean;
 }
 
-/** Lets clients in that know a password; the others see nothing but the way to authenticate. */
+/** Authenticates clients. Before that, they can use only ApiVersions and the SASL APIs. */
 export class SaslGate {
-  /** Attempts under way, and the names of those who are in. Gone with the connection. */
+  /** Attempts in progress, and the names of authenticated clients. Weak, so they go with their connection. */
   private readonly attempts = new WeakMap<Session, Attempt>();
   private readonly names = new WeakMap<Session, string>();
   private readonly refused = new WeakSet<Session>();
@@ -33,10 +33,10 @@ export class SaslGate {
   /** Logins that failed. */
   failures = 0;
 
-  /** @param users may be exchanged; who is in under a name keeps it, with what the new users say of that name */
+  /** @param users may be replaced; authenticated clients keep their name, with the rights it has in the new set */
   constructor(public users: Users) {}
 
-  /** May this connection use the API? */
+  /** Whether this connection may use the API. */
   allows(session: Session, apiKey: number): boolean {
     if (OPEN_TO_ALL.has(apiKey)) return true;
     const name = this.names.get(session);
@@ -52,12 +52,12 @@ export class SaslGate {
     return name === undefined ? NO_ACCESS : this.users.accessOf(name);
   }
 
-  /** Is the next message of this connection a bare one? */
+  /** Whether the next message of this connection is a SASL token without a protocol header. */
   expectsToken(session: Session): boolean {
     return this.attempts.get(session)?.isBare === true;
   }
 
-  /** Serves a bare message; there is no answer that says no. */
+  /** Answers a SASL token without a header. This form has no error answer: a failure closes the connection. */
   async answerToken(session: Session, token: Buffer): Promise<Buffer | typeof CLOSE> {
     const step = await this.step(session, token);
     return step === undefined || step.kind === 'failed' ? CLOSE : step.answer;
@@ -83,7 +83,7 @@ export class SaslGate {
     return route(saslAuthenticate, async ({ authBytes }, { session }) => {
       const step = await this.step(session, authBytes);
       if (step === undefined) {
-        return { errorCode: ErrorCode.ILLEGAL_SASL_STATE, errorMessage: 'a handshake must come first' };
+        return { errorCode: ErrorCode.ILLEGAL_SASL_STATE, errorMessage: 'send SaslHandshake first' };
       }
       if (step.kind === 'failed') {
         return { errorCode: ErrorCode.SASL_AUTHENTICATION_FAILED, errorMessage: REFUSED };
@@ -92,7 +92,7 @@ export class SaslGate {
     });
   }
 
-  /** Undefined where no attempt is under way. */
+  /** Undefined if no attempt is in progress. */
   private async step(session: Session, message: Buffer): Promise<SaslStep | undefined> {
     const attempt = this.attempts.get(session);
     const step = await attempt?.exchange.step(message);

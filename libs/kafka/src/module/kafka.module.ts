@@ -3,7 +3,7 @@ import { KafkaListener } from '../kafka-listener.js';
 import { ConfigurableModuleClass } from './kafka.module-definition.js';
 
 /**
- * A Kafka-protocol listener over the application's topics. The application imports TopicsModule too.
+ * Adds a Kafka-protocol listener for the application's topics. The application must import TopicsModule too.
  *
  * @example
  * imports: [TopicsModule.forRoot({ storage: EtsModule.forRoot() }), KafkaModule.forRoot({ port: 0 })]

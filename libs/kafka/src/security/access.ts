@@ -1,16 +1,16 @@
-/** What somebody may do with a topic or a group. Whoever may do anything with it may also `see` it. */
+/** A right on a topic or a group. Any right on it implies the right to `see` it. */
 export type Right = 'read' | 'write' | 'admin';
 
-/** What the client behind a connection may do. */
+/** The rights of the client behind a connection. */
 export interface Access {
   topic(right: Right | 'see', name: string): boolean;
   group(right: Right | 'see', name: string): boolean;
   cluster(right: Right | 'see'): boolean;
-  /** Is there any topic the client may write to? */
+  /** Whether the client may write to at least one topic. */
   readonly mayWriteSomewhere: boolean;
 }
 
-/** Where there are no users, everybody may do everything. */
+/** Without users, every client may do everything. */
 export const FULL_ACCESS: Access = {
   topic: () => true,
   group: () => true,
@@ -25,7 +25,7 @@ export const NO_ACCESS: Access = {
   mayWriteSomewhere: false,
 };
 
-/** The protocol's numbers for operations; a set of them is a number with a bit for each. */
+/** The protocol's numbers of operations. A set of them is a bit mask. */
 const READ = 3;
 const WRITE = 4;
 const CREATE = 5;
@@ -36,7 +36,7 @@ const DESCRIBE_CONFIGS = 10;
 const ALTER_CONFIGS = 11;
 const IDEMPOTENT_WRITE = 12;
 
-/** What the client may do with a topic, as answers say it. */
+/** The operations that a client may perform on a topic, as the bit mask of the protocol. */
 export function topicOperations(access: Access, name: string): number {
   return bits([
     [access.topic('read', name), [READ]],

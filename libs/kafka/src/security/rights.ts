@@ -1,23 +1,23 @@
 import type { Access, Right } from './access.js';
 
-/** What a user may do. Rights add up; whatever no right names is refused. */
+/** Grants rights to a user. Rights add up; everything that no right grants is refused. */
 export interface KafkaRight {
-  /** Names of topics; `*` stands for any characters. */
+  /** Names of topics; `*` matches any characters. */
   readonly topics?: readonly string[];
-  /** Names of groups; `*` stands for any characters. */
+  /** Names of groups; `*` matches any characters. */
   readonly groups?: readonly string[];
-  /** The cluster as a whole: `read` shows the configuration of brokers. Default false. */
+  /** Whether the right covers the cluster too: `read` shows the configuration of brokers. Default false. */
   readonly cluster?: boolean;
   /**
-   * On topics: `read` fetches and commits, `write` produces, `admin` creates, deletes and configures. On groups: `read`
-   * joins and commits, `admin` deletes.
+   * On topics: `read` to fetch and to commit offsets, `write` to produce, `admin` to create, delete and configure. On
+   * groups: `read` to join and to commit offsets, `admin` to delete.
    */
   readonly allow: readonly Right[];
 }
 
 type Pattern = (name: string) => boolean;
 
-/** Rights as they are asked for on every request: patterns are taken apart once. */
+/** A user's rights, with patterns compiled once, since every request checks them. */
 export class UserAccess implements Access {
   readonly mayWriteSomewhere: boolean;
   private readonly topics: readonly { readonly allow: ReadonlySet<Right>; readonly matches: Pattern }[];
@@ -52,7 +52,7 @@ function has(allow: ReadonlySet<Right>, right: Right | 'see'): boolean {
   return right === 'see' ? allow.size > 0 : allow.has(right);
 }
 
-/** Without regular expressions: a name that a client chooses cannot make one take long. */
+/** Does not use regular expressions: a client could choose a name that makes one slow. */
 function toPattern(pattern: string): Pattern {
   const [head = '', ...rest] = pattern.split('*');
   if (rest.length === 0) return (name) => name === pattern;

@@ -5,13 +5,13 @@ import type { Users } from './users.js';
 export const MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
 export type Mechanism = (typeof MECHANISMS)[number];
 
-/** What came of one message of a client. */
+/** The result of one message of a client. */
 export type SaslStep =
   | { readonly kind: 'continue'; readonly answer: Buffer }
   | { readonly kind: 'done'; readonly answer: Buffer; readonly user: string }
   | { readonly kind: 'failed' };
 
-/** One attempt to authenticate. Every failure looks the same from outside. */
+/** One authentication attempt. All failures look the same to the client. */
 export interface SaslExchange {
   step(message: Buffer): Promise<SaslStep>;
 }
@@ -23,7 +23,7 @@ export function startExchange(mechanism: Mechanism, users: Users): SaslExchange 
   return new ScramExchange(users, mechanism === 'SCRAM-SHA-256' ? 'sha256' : 'sha512');
 }
 
-/** RFC 4616: authorization id, name and password with NUL between them. */
+/** RFC 4616: authorization id, name and password, separated by NUL. */
 class PlainExchange implements SaslExchange {
   constructor(private readonly users: Users) {}
 
@@ -73,7 +73,7 @@ class ScramExchange implements SaslExchange {
   private onFinal(text: string): SaslStep {
     const { name, nonce, clientFirst, serverFirst, credential } = this.first!;
     const match = /^(c=([^,]+),r=([^,]+)(?:,.*)?),p=([A-Za-z0-9+/=]+)$/.exec(text);
-    // librdkafka before 2.6.1 writes its own nonce twice; ours stands at the end all the same, as Kafka checks too.
+    // librdkafka before 2.6.1 sends its own nonce twice. Like Kafka, only check that the message ends with ours.
     if (match === null || !match[3]!.endsWith(nonce)) return FAILED;
     if (!/^n,(a=[^,]*)?,$/.test(Buffer.from(match[2]!, 'base64').toString('utf8'))) return FAILED;
     const authMessage = `${clientFirst},${serverFirst},${match[1]!}`;

@@ -3,22 +3,22 @@ import { promisify } from 'node:util';
 
 const derive = promisify(pbkdf2);
 
-/** Rounds of SCRAM's key derivation; a client is told, and does as many. */
+/** Iterations of SCRAM's key derivation. Clients are told the number and do as many. */
 export const SCRAM_ITERATIONS = 4096;
 const MAX_ITERATIONS = 1_000_000;
 const SALT_BYTES = 16;
 
-/** The hash of a SCRAM mechanism: `SCRAM-SHA-256` or `SCRAM-SHA-512`. */
+/** The hash function of a SCRAM mechanism: `SCRAM-SHA-256` or `SCRAM-SHA-512`. */
 export type ScramHash = 'sha256' | 'sha512';
 
-/** The mechanisms with a stored credential, by their hash. */
+/** The SCRAM mechanisms by hash. */
 const SCRAM_MECHANISMS: Readonly<Record<ScramHash, string>> = {
   sha256: 'SCRAM-SHA-256',
   sha512: 'SCRAM-SHA-512',
 };
 export const HASH_BYTES: Readonly<Record<ScramHash, number>> = { sha256: 32, sha512: 64 };
 
-/** What is kept of a password: enough to check it, not enough to know or to use it. */
+/** A credential that can check a password, but reveals neither the password nor a way to log in. */
 export interface ScramCredential {
   readonly hash: ScramHash;
   readonly iterations: number;
@@ -47,7 +47,7 @@ export async function deriveScram(password: string, options: ScramOptions = {}):
 }
 
 /**
- * A line for the `scram` of a user, in the form of RFC 5803:
+ * Derives the line for the `scram` option of a user from a password, in the form of RFC 5803:
  * `SCRAM-SHA-512$4096:<salt>$<stored key>:<server key>`.
  *
  * @publicApi
@@ -58,7 +58,7 @@ export async function scramCredential(password: string, options: ScramOptions = 
   return `${SCRAM_MECHANISMS[hash]}$${iterations}:${saltText}$${stored}:${server}`;
 }
 
-/** Undefined for what is no such line. */
+/** Parses a line of {@link scramCredential}; undefined if it is not one. */
 export function parseScramCredential(line: string): ScramCredential | undefined {
   const base64 = '([A-Za-z0-9+/]+={0,2})';
   const pattern = new RegExp(`^SCRAM-SHA-(256|512)\\$(\\d{4,7}):${base64}\\$${base64}:${base64}$`);

@@ -3,12 +3,12 @@ import type { KafkaRight } from './rights.js';
 import { parseScramCredential } from './scram-credential.js';
 import type { KafkaUser } from './users.js';
 
-/** What a rule may allow. */
+/** The rights that `allow` may list. */
 export const RIGHTS: readonly Right[] = ['read', 'write', 'admin'];
-/** Names that SCRAM can carry and a log line can show. */
+/** Names that are safe in SCRAM messages and in log lines. */
 const NAME = /^[\x21-\x7e]{1,200}$/;
 
-/** Users in either of the forms that options take them in. */
+/** Users in either form of the option: a map from names to passwords, or a list. */
 export type UsersOption = Readonly<Record<string, string>> | readonly KafkaUser[];
 
 export function usersOf(option: UsersOption): readonly KafkaUser[] {
@@ -16,7 +16,7 @@ export function usersOf(option: UsersOption): readonly KafkaUser[] {
   return Object.entries(option).map(([name, password]) => ({ name, password }));
 }
 
-/** One line per mistake. Passwords and credentials are never part of one. */
+/** Returns one line per mistake, without any password or credential in it. */
 export function userProblems(option: unknown): string[] {
   const wrong = 'kafka.users: give names with passwords, or a list of users';
   if (typeof option !== 'object' || option === null) return [wrong];
@@ -29,7 +29,7 @@ export function userProblems(option: unknown): string[] {
       return [`${where}: give name, password or scram, and rights`];
     const problems = problemsOf(user, where);
     if (seen.has(user.name))
-      problems.push(`${where}.name: ${JSON.stringify(user.name)} stands there already`);
+      problems.push(`${where}.name: ${JSON.stringify(user.name)} is already in the list`);
     seen.add(user.name);
     return problems;
   });
@@ -49,13 +49,13 @@ function problemsOf({ name, password, scram, rights }: KafkaUser, where: string)
     problems.push(`${where}: both a password and a SCRAM credential; give one of them`);
   }
   if (password !== undefined && (typeof password !== 'string' || password === '')) {
-    problems.push(`${where}.password: the value is not allowed; text that is not empty`);
+    problems.push(`${where}.password: the value is not allowed; give text that is not empty`);
   }
   const lines: readonly unknown[] = scram === undefined ? [] : [scram].flat();
   const isCredential = (line: unknown) =>
     typeof line === 'string' && parseScramCredential(line) !== undefined;
   if (scram !== undefined && (lines.length === 0 || !lines.every(isCredential))) {
-    problems.push(`${where}.scram: the value is not allowed; lines as "genrocks scram" makes them`);
+    problems.push(`${where}.scram: the value is not allowed; give lines made by "genrocks scram"`);
   }
   if (rights !== undefined) problems.push(...rightProblems(rights, `${where}.rights`));
   return problems;
@@ -68,7 +68,7 @@ function rightProblems(rights: unknown, where: string): string[] {
     const { topics, groups, cluster, allow } = (right ?? {}) as Partial<KafkaRight>;
     const problems: string[] = [];
     if (topics === undefined && groups === undefined && cluster !== true) {
-      problems.push(`${at}: nothing it is about; give topics, groups or cluster: true`);
+      problems.push(`${at}: covers nothing; give topics, groups or cluster: true`);
     }
     if (!isTexts(topics)) problems.push(`${at}.topics: ${show(topics)} is not allowed; a list of patterns`);
     if (!isTexts(groups)) problems.push(`${at}.groups: ${show(groups)} is not allowed; a list of patterns`);

@@ -10,18 +10,18 @@ import {
   type ScramHash,
 } from './scram-credential.js';
 
-/** Somebody who may connect. */
+/** A user that may log in. */
 export interface KafkaUser {
-  /** What a client calls itself by SASL. */
+  /** The user name of SASL. */
   readonly name: string;
-  /** For PLAIN and both kinds of SCRAM. */
+  /** The password, for PLAIN and both SCRAM mechanisms. */
   readonly password?: string;
   /**
-   * Credentials in place of a password, as {@link scramCredential} makes them: for the SCRAM mechanism they name, and
-   * for PLAIN.
+   * Credentials made by {@link scramCredential}, in place of a password. Each is good for the SCRAM mechanism that it
+   * names, and for PLAIN.
    */
   readonly scram?: string | readonly string[];
-  /** What the user may do. Default: everything. */
+  /** The user's rights. Default: everything. */
   readonly rights?: readonly KafkaRight[];
 }
 
@@ -29,26 +29,26 @@ interface KnownUser {
   readonly access: Access;
   readonly credentials: ReadonlyMap<ScramHash, Promise<ScramCredential>>;
   readonly stored: readonly ScramCredential[];
-  /** Of the password, where it is known or has been shown once. */
+  /** Digest of the password, once it is known: from the options, or from the first successful login. */
   passwordDigest: Buffer | undefined;
 }
 
 const HASHES: readonly ScramHash[] = ['sha256', 'sha512'];
 
-/** Who may connect, with which password, and what they may do then. */
+/** The users that may log in, their credentials and their rights. */
 export class Users {
-  /** Lives as long as the process: what it makes is never shown. */
+  /** Key of the in-memory digests; new in every process, since digests never leave it. */
   private readonly pepper = randomBytes(32);
   private readonly users = new Map<string, KnownUser>();
   private readonly stored: readonly ScramCredential[];
   private checking: Promise<unknown> = Promise.resolve();
 
-  /** @param secret the same for good, so that a name nobody has looks the same after a restart, as others do */
+  /** @param secret never changes, so that an unknown name gets the same salt after a restart, like known ones */
   constructor(
     users: readonly KafkaUser[],
     private readonly secret: Buffer,
   ) {
-    // One after the other: a thousand users must not keep everything else from the thread pool.
+    // Derive one at a time: a thousand users must not occupy the whole thread pool.
     let previous: Promise<unknown> = Promise.resolve();
     for (const user of users) {
       const { name, password, scram = [], rights } = user;
@@ -67,7 +67,7 @@ export class Users {
     this.stored = [...this.users.values()].flatMap(({ stored }) => stored);
   }
 
-  /** Others, with the same secret. */
+  /** A new set of users with the same secret. */
   replacedBy(users: readonly KafkaUser[]): Users {
     return new Users(users, this.secret);
   }
@@ -87,7 +87,7 @@ export class Users {
     const isEqual = timingSafeEqual(user?.passwordDigest ?? this.pepper, digest);
     if (isEqual && user?.passwordDigest !== undefined) return true;
     if (this.stored.length === 0) return false;
-    // One at a time: guessing must not take the thread pool from those who write to the disk.
+    // Derive one at a time: password guessing must not occupy the thread pool that disk writes need.
     const check = this.checking.then(() => this.isDerived(user, name, password));
     this.checking = check.catch(() => {});
     if (!(await check)) return false;
@@ -95,7 +95,7 @@ export class Users {
     return true;
   }
 
-  /** For a name or a mechanism that is not there one that nothing fits, and that looks like the others. */
+  /** An unknown name or mechanism gets a decoy: a credential that no password matches, but that looks like the others. */
   credential(name: string, hash: ScramHash): Promise<ScramCredential> {
     return this.users.get(name)?.credentials.get(hash) ?? Promise.resolve(this.decoy(name, hash));
   }

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { jsonCodec, type PartitionStore, type StorageAdapter, StoreClosedError } from '@genrocks/storage';
 
-/** Topics of users cannot have such a name. */
+/** User topics cannot have this name: the prefix `__` is reserved. */
 const STATE_TOPIC = '__genrocks_kafka';
 const CLUSTER_KEY = 'cluster';
 const SECRET_KEY = 'secret';
 
-/** What the listener must remember over restarts: cluster id, producer ids, the last batches of producers. */
+/** The state that the listener keeps across restarts: cluster id, login secret, producer ids, producers' last batches. */
 export class KafkaState {
   private store: PartitionStore | undefined;
 
@@ -24,7 +24,7 @@ export class KafkaState {
     await this.opened().put(key, jsonCodec.encode(value));
   }
 
-  /** Resolves once everything that was put is on stable storage, whatever `sync` says. */
+  /** Resolves once all values put so far are on stable storage, whatever `sync` says. */
   async sync(): Promise<void> {
     await this.opened().sync();
   }
@@ -33,14 +33,14 @@ export class KafkaState {
     await this.opened().delete(key);
   }
 
-  /** The keys that begin so. */
+  /** The keys with this prefix. */
   async keys(prefix: string): Promise<string[]> {
     const keys: string[] = [];
     for await (const { key } of this.opened().scan({ prefix })) keys.push(key.toString('utf8'));
     return keys;
   }
 
-  /** Made on the first start; clients tell clusters apart by it. */
+  /** Created on the first start. Clients tell clusters apart by it. */
   async clusterId(): Promise<string> {
     const known = await this.get<{ id: string }>(CLUSTER_KEY);
     if (known !== undefined) return known.id;
@@ -49,7 +49,7 @@ export class KafkaState {
     return id;
   }
 
-  /** Made on the first start, and never told: what depends on it looks the same after a restart. */
+  /** Created on the first start and never revealed. Values derived from it are the same after a restart. */
   async secret(): Promise<Buffer> {
     const known = await this.get<{ secret: string }>(SECRET_KEY);
     if (known !== undefined) return Buffer.from(known.secret, 'base64');
