@@ -6,7 +6,7 @@ import type { RecoveredFile } from './recovery.js';
  * Where a log ended when it was closed, `log.end`. Without it, a closed file cut exactly between two items would look
  * whole. Erlang may write beyond that end, but the file may not end before it.
  *
- * >magic:u32 number:u32 generation:u32 end:u64 items:u64 lastSequence:u64 crc32:u32
+ *   magic:u32 number:u32 generation:u32 end:u64 items:u64 lastSequence:u64 crc32:u32
  */
 export interface LogEnd {
   readonly number: number;

@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib';
 /**
  * The segments of a compact log, `log.segments`: oldest first, the one being written last.
  *
- * >magic:u32 count:u32 { number:u32 generation:u32 end:u64 lastSequence:u64 clean:u8 }* crc32:u32
+ *   magic:u32 count:u32 { number:u32 generation:u32 end:u64 lastSequence:u64 clean:u8 }* crc32:u32
  *
  * A file that the list does not name holds nothing that counts: it was being made, or has been merged into others. A
  * compact log without a list is `log` alone.

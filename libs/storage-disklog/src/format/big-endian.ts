@@ -1,6 +1,6 @@
 /**
- * Numbers as they stand in log files and indexes, without the checks of the buffer's own methods: for places that are
- * known to lie in the buffer, where these calls are a good part of the work.
+ * Numbers as stored in log files and indexes. Without the bounds checks of the Buffer methods, for positions known to
+ * lie in the buffer: these calls are a good part of the work.
  */
 export function uint16(bytes: Uint8Array, at: number): number {
   return (bytes[at]! << 8) | bytes[at + 1]!;
@@ -25,7 +25,7 @@ export function putUint32(bytes: Uint8Array, at: number, number: number): number
   return at + 4;
 }
 
-/** A whole number below 2^(8 * width), in up to 8 bytes. */
+/** Writes an integer below 2^(8 * width), in up to 8 bytes. */
 export function putNumber(bytes: Uint8Array, at: number, number: number, width: number): number {
   let high = at;
   if (width > 4) high = putNumber(bytes, at, Math.floor(number / 0x1_0000_0000), width - 4);

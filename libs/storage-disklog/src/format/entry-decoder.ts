@@ -2,19 +2,19 @@ import { BINARY_HEAD, type Entry, LIST, LIST_HEAD, NIL, TIMESTAMP_SIZE, TOMBSTON
 import { emptyLayout, type Layout, readLayout } from './entry-layout.js';
 import { Atom, type Term, TermError, TermReader, termToJson, Tuple, VERSION_MAGIC } from './term.js';
 
-// Filled and read without awaiting anything in between, so one is enough.
+// One is enough, since nothing is awaited between filling and reading it.
 const layout = emptyLayout();
 
 /** The entries of an item. */
 export interface DecodedTerm {
   readonly entries: readonly Entry[];
-  /** Where the term ends; what lies after is the trailer, if there is one. */
+  /** Where the term ends; a trailer may follow. */
   readonly end: number;
 }
 
 /**
  * Reads the entries of an item: one tuple or a list of them. The buffers are views.
- * @throws {TermError} where the bytes are no such term
+ * @throws {TermError} if the bytes are not such a term
  */
 export function readTerm(buffer: Buffer, start: number, end: number): DecodedTerm {
   const fast = readPlain(buffer, start, end);
@@ -25,7 +25,7 @@ export function readTerm(buffer: Buffer, start: number, end: number): DecodedTer
   return { entries: tuples.map(toEntry), end: reader.position };
 }
 
-/** The shapes that nearly every item has, without building terms; undefined for any other. */
+/** Reads the common shapes without building terms; undefined for any other. */
 function readPlain(buffer: Buffer, start: number, end: number): DecodedTerm | undefined {
   if (end - start < 2 || buffer[start] !== VERSION_MAGIC) return undefined;
   if (buffer[start + 1] !== LIST) {
@@ -57,7 +57,7 @@ function toEntry(term: Term): Entry {
     throw new TermError('not a {key, value, timestamp} tuple');
   const [key, value, timestamp] = term.elements as [Term, Term, Term];
   if (typeof timestamp !== 'number') throw new TermError('the timestamp is not an integer');
-  // A key that is not a binary has no bytes of its own; its JSON text is the closest a reader can name it by.
+  // A key that is not a binary has no bytes of its own, so its JSON text names it.
   const keyBytes = Buffer.isBuffer(key) ? key : jsonBytes(key);
   if (value instanceof Atom && value.name === TOMBSTONE)
     return { key: keyBytes, value: undefined, timestamp };

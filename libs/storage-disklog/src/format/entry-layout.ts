@@ -5,34 +5,34 @@ import { BINARY, BINARY_HEAD, LIST, LIST_HEAD, TIMESTAMP_SIZE, TOMBSTONE_TERM, T
 
 /** Where an entry stands in a log file. */
 export interface Slot {
-  /** The item's position and whole length in its file. */
+  /** The item's position in its file, and its whole length. */
   readonly at: number;
   readonly length: number;
-  /** Which entry of the item it is; a batch has several. */
+  /** Index of the entry in its item; a batch has several entries. */
   readonly index: number;
   readonly deleted: boolean;
   /**
-   * Of an entry in a batch: where its own bytes are in the item, and their checksum, so that it can be read without the
-   * others. `inner` 0: it is read with its item, whose checksum covers it.
+   * For an entry of a batch: offset and length of its own bytes in the item, and their checksum, so that it can be
+   * read without the others. If `inner` is 0, the entry is read with its item, whose checksum covers it.
    */
   readonly inner: number;
   readonly innerLength: number;
   readonly crc: number;
 }
 
-/** Called with an entry of an item. The slot is reused for the next one, so copy what is kept of it. */
+/** Called with an entry of an item. The slot is reused for the next entry, so copy what you keep of it. */
 export type OnPlaced = (key: string, slot: Slot) => void;
 
-// One of each is enough, since nothing is awaited between filling and reading it. New ones for every entry would be
-// most of what a write leaves to the garbage collector.
+// One of each is enough, since nothing is awaited between filling and reading it. New objects for every entry would
+// be most of the garbage that a write leaves.
 const layout = emptyLayout();
 const slot: Writable<Slot> = { at: 0, length: 0, index: 0, deleted: false, inner: 0, innerLength: 0, crc: 0 };
 
 export type Writable<T> = { -readonly [Field in keyof T]: T[Field] };
 
 /**
- * Calls `onPlaced` with each entry of an item that `writeTerm` laid out. False where it was laid out in another way;
- * some entries may have been visited by then.
+ * Calls `onPlaced` with each entry of an item in the layout of `writeTerm`. Returns false for any other layout; some
+ * entries may have been visited by then.
  * @param start of the item in the buffer
  * @param termStart of the item's term in the buffer
  * @param at the item's position in its file
@@ -75,18 +75,18 @@ export interface Layout {
   readonly keyStart: number;
   readonly keyEnd: number;
   readonly deleted: boolean;
-  /** Of the value's bytes; without meaning where the key is deleted. */
+  /** Bounds of the value's bytes; meaningless if the key is deleted. */
   readonly valueStart: number;
   readonly valueEnd: number;
   readonly end: number;
 }
 
-/** One to be filled by {@link readLayout}. */
+/** A layout to be filled by {@link readLayout}. */
 export function emptyLayout(): Writable<Layout> {
   return { keyStart: 0, keyEnd: 0, deleted: false, valueStart: 0, valueEnd: 0, end: 0 };
 }
 
-/** Finds the parts of a tuple that `writeTerm` wrote; false where there is none before `limit`. */
+/** Finds the parts of a tuple in the layout of `writeTerm`; false if there is none before `limit`. */
 export function readLayout(buffer: Buffer, at: number, limit: number, into: Writable<Layout>): boolean {
   const keyStart = at + TUPLE_HEAD + BINARY_HEAD;
   if (keyStart > limit || buffer[at] !== 104 || buffer[at + 1] !== 3 || buffer[at + 2] !== BINARY)
@@ -108,14 +108,14 @@ export function readLayout(buffer: Buffer, at: number, limit: number, into: Writ
   return true;
 }
 
-/** Reads an entry of a batch out of its own bytes; undefined where they are not what was written. */
+/** Reads an entry of a batch from its own bytes; undefined if they are not what was written. */
 export function readPlacedEntry(bytes: Buffer, crc: number): { key: Buffer; value: Buffer } | undefined {
   if (!readPlacedLayout(bytes, crc, layout)) return undefined;
   const { keyStart, keyEnd, valueStart, valueEnd } = layout;
   return { key: bytes.subarray(keyStart, keyEnd), value: bytes.subarray(valueStart, valueEnd) };
 }
 
-/** Finds the parts of an entry of a batch in its own bytes; false where they are not what was written. */
+/** Finds the parts of an entry of a batch in its own bytes; false if they are not what was written. */
 export function readPlacedLayout(bytes: Buffer, crc: number, into: Writable<Layout>): boolean {
   return crc32(bytes) === crc && readLayout(bytes, 0, bytes.length, into);
 }

@@ -5,13 +5,13 @@ import { type Term, VERSION_MAGIC } from './term.js';
 export const TOMBSTONE = '__tombstone__';
 
 /**
- * `{key, value, timestamp}` with binaries: version, tuple of 3, two binary heads, an 8-byte-headed bignum of 6 bytes.
- * Kept apart so that the writer can size a group before it encodes it.
+ * Parts of the term `{key, value, timestamp}`: a version byte, a tuple of 3, two binaries with 5-byte heads, and a
+ * bignum of 6 bytes with a 3-byte head. Given as constants so that the writer can size a group before encoding it.
  */
 export const TUPLE_HEAD = 2;
 export const BINARY_HEAD = 5;
 export const TIMESTAMP_SIZE = 9;
-/** ATOM_EXT, which every OTP release reads, `uint16` length and the name. */
+/** ATOM_EXT, which every OTP release reads: `uint16` length and the name. */
 export const TOMBSTONE_TERM: Buffer = Buffer.concat([
   Buffer.from([100, 0, TOMBSTONE.length]),
   Buffer.from(TOMBSTONE, 'latin1'),
@@ -21,21 +21,21 @@ export const NIL = 106;
 export const LIST = 108;
 export const BINARY = 109;
 
-/** One write as it goes into an item; no value means the key is deleted. */
+/** One write as it goes into an item. No value means that the key is deleted. */
 export interface EntryWrite {
   readonly key: Buffer;
   readonly value: Buffer | undefined;
-  /** The value's bytes stay as they are until the write has settled. */
+  /** The value's bytes do not change until the write has settled. */
   readonly lent?: boolean;
 }
 
 /** One write as it stands in a log. */
 export interface Entry {
   readonly key: Buffer;
-  /** The value's bytes; a value that is not a binary reads as its JSON text. Undefined: the key is deleted. */
+  /** The value's bytes; a value that is not a binary reads as its JSON text. Undefined if the key is deleted. */
   readonly value: Buffer | undefined;
   readonly timestamp: number;
-  /** The value where Erlang wrote one that is not a binary. */
+  /** The value, if Erlang wrote one that is not a binary. */
   readonly term?: Term;
 }
 
@@ -51,7 +51,7 @@ export function termSize(entries: readonly EntryWrite[]): number {
   return entries.length === 1 ? size : size + LIST_HEAD + 1;
 }
 
-/** Writes one entry as a tuple, several as a list of tuples, which is what makes a batch atomic: it is one item. */
+/** Writes one entry as a tuple, several as a list of tuples. A batch is one item, which makes it atomic. */
 export function writeTerm(
   entries: readonly EntryWrite[],
   timestamp: number,
@@ -71,7 +71,7 @@ export function writeTerm(
 }
 
 /**
- * Writes the term of one entry without its value's bytes; returns where these belong, and where the term ends without
+ * Writes the term of one entry without its value's bytes. Returns where those belong, and where the term ends without
  * them.
  */
 export function writeTermAround(
@@ -93,7 +93,7 @@ function writeTuple(entry: EntryWrite, timestamp: number, target: Buffer, start:
   return writeTimestamp(timestamp, target, at);
 }
 
-/** The tuple's head and its key. */
+/** Writes the tuple's head and its key. */
 function writeTupleStart(key: Buffer, target: Buffer, start: number): number {
   target[start] = 104;
   target[start + 1] = 3;

@@ -24,23 +24,26 @@ import {
 } from './log-format.js';
 
 const NEWLINE = 10;
-/** Inside a JSON string a quote has a backslash before it, so this is the start of a line, whatever became of its newline. */
+/**
+ * Inside a JSON string a quote is preceded by a backslash, so this starts a line, even if the newline before it is
+ * damaged.
+ */
 const LINE_START = Buffer.from('{"key');
 const CHUNK = 1 << 20;
 /** Longer than the line of the largest value with the longest key. */
 const MAX_LINE = 192 << 20;
 
 /**
- * JSON lines, as `disk_log`'s external format has bytes: nothing but the items, one JSON object a line ({@link Line}).
- * A single write is one line. A batch is one item of several lines that count through, and all of them are there or
- * none counts.
+ * JSON lines, with nothing but items in a file, as in `disk_log`'s external format: one JSON object per line
+ * ({@link Line}). A single write is one line. A batch is one item of several numbered lines; it counts only if all of
+ * them are present.
  */
 export const externalFormat: LogFormat = {
   name: 'external',
   headBytes: 0,
   zerosAhead: false,
   fileHead: () => Buffer.alloc(0),
-  // Lines only: whether the log was closed stands in log.end.
+  // There is no head; `log.end` says whether the log was closed.
   readStatus: () => 'unknown',
   itemSize(entries) {
     let size = 0;
@@ -114,7 +117,7 @@ export const externalFormat: LogFormat = {
 /** An entry that is read with its item. */
 const WHOLE = { inner: 0, innerLength: 0, crc: 0 };
 
-/** The entries that were sized last are the ones that are written next. */
+/** Caches the last entries sized, since they are the next to be written. */
 let sized: { entries: readonly EntryWrite[]; heads: readonly Buffer[] } | undefined;
 
 function headsOf(entries: readonly EntryWrite[]): readonly Buffer[] {
@@ -149,14 +152,14 @@ function* linesOf(bytes: Buffer): Generator<Buffer> {
   }
 }
 
-/** Puts an item together from its lines: one, or those of a batch. */
+/** Assembles an item from its lines: one, or those of a batch. */
 class ItemReader {
   item: Item | undefined;
   private readonly lines: Line[] = [];
 
   constructor(private position: number) {}
 
-  /** Why the line does not go on with the item, undefined where it does. */
+  /** Adds a line. Returns why it does not continue the item, or undefined if it does. */
   add(bytes: Buffer): BadItem | undefined {
     const line = readLine(bytes, this.position);
     if ('reason' in line) return line;
@@ -216,22 +219,22 @@ async function lineEnd(
     : { reason: 'the line has no end', isCut: true };
 }
 
-/** After the next newline, or where a line of ours begins although the newline before it is damaged. */
+/** The position after the next newline, or of a line of ours whose preceding newline is damaged. */
 async function nextStart(window: ByteWindow, from: number): Promise<number | undefined> {
-  // The newline before `from` makes that a start itself.
+  // If a newline precedes `from`, `from` itself is a start.
   for (let at = Math.max(0, from - 1); at < window.size;) {
     const held = window.heldFrom(at);
     const bytes = held.length <= LINE_START.length ? await window.view(at, CHUNK) : held;
     const next = at + firstStart(bytes);
     if (next < window.size) return next;
     if (next === window.size || bytes.length <= LINE_START.length) return undefined;
-    // The start of a line may lie across two chunks.
+    // The start of a line may span two chunks.
     at += bytes.length - LINE_START.length;
   }
   return undefined;
 }
 
-/** In blocks, so that what is found early does not cost a search to the end for the other. */
+/** Searches block by block, so that finding one kind of start early does not cost a full search for the other. */
 function firstStart(bytes: Buffer): number {
   for (let from = 0; from < bytes.length; from += SMALL_BYTES) {
     const block = bytes.subarray(from, from + SMALL_BYTES + LINE_START.length);

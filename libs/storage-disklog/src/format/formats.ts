@@ -12,10 +12,10 @@ export const FORMATS: Readonly<Record<LogFormat['name'], LogFormat>> = {
 /** This much of a file's beginning is enough to tell its format. */
 export const FORMAT_BYTES = 64 << 10;
 
-/** Which format the beginning of a file is in; undefined where it is empty, or damaged so that it does not tell. */
+/** The format of a file, from its beginning; undefined if that is empty, or too damaged to tell. */
 export function formatOf(beginning: Buffer): LogFormat | undefined {
   if (readFileHead(beginning) !== undefined) return internalFormat;
-  // The first line may be damaged, so any will do; but a value of an item may hold lines as well.
+  // The first line may be damaged, so any line will do. But a value in an item may contain lines as well.
   const text = beginning.toString('latin1');
   if (!text.startsWith('{') && text.includes('bWLA')) return undefined;
   return /(^|\n)\{"key(_base64)?":"/.test(text) ? externalFormat : undefined;

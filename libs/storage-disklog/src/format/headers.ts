@@ -1,6 +1,6 @@
 /**
- * The small fixed parts of a log: the head of a log file, `log.idx` and `log.siz`.
- * Source: Erlang/OTP, kernel, disk_log_1 (wrap logs: index file version 2, size file version 2).
+ * The small fixed parts of a log: the head of a log file, `log.idx` and `log.siz`. Source: Erlang/OTP, kernel,
+ * disk_log_1 (wrap logs: index file version 2, size file version 2).
  */
 export const FILE_HEAD = 8;
 const LOG_MAGIC = Buffer.from([1, 2, 3, 4]);
@@ -13,14 +13,14 @@ export function fileHead(status: 'opened' | 'closed'): Buffer {
   return Buffer.concat([LOG_MAGIC, status === 'opened' ? OPENED : CLOSED]);
 }
 
-/** The status in a file's head; undefined where the bytes are no head at all. */
+/** The status in a file's head; undefined if the bytes are not a head. */
 export function readFileHead(head: Buffer): FileStatus | undefined {
   if (head.length < FILE_HEAD || !head.subarray(0, 4).equals(LOG_MAGIC)) return undefined;
   const status = head.subarray(4, 8);
   return status.equals(OPENED) ? 'opened' : status.equals(CLOSED) ? 'closed' : 'unknown';
 }
 
-/** Which file is being written, and how many items each file held when it was left (index 0: file 1). */
+/** Which file is being written, and how many items each file held when it was closed (index 0: file 1). */
 export interface WrapIndex {
   readonly current: number;
   readonly counts: readonly number[];
@@ -34,7 +34,7 @@ export function writeIndexFile(index: WrapIndex): Buffer {
   return bytes;
 }
 
-/** Reads all three versions of the file; undefined where it is none of them. */
+/** Reads all three versions of the file; undefined if it is none of them. */
 export function readIndexFile(bytes: Buffer): WrapIndex | undefined {
   if (bytes.length >= 10 && bytes.readUIntBE(0, 5) === 0 && bytes[5] === 2) {
     return table(bytes.readUInt32BE(6), bytes.subarray(10), 8);

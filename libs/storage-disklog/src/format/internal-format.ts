@@ -59,7 +59,7 @@ function readWholeItem(bytes: Buffer, position: number): Item | BadItem {
 }
 
 function itemAt(window: ByteWindow, at: number, preceding?: Preceding): Found | Promise<Found> {
-  // Most items lie whole in what was read last; awaiting each of them would cost more than reading it.
+  // Most items lie completely in the bytes read last; awaiting each of them would cost more than reading it.
   const head = preceding === undefined ? window.held(at, MAX_FRAME_HEAD) : undefined;
   const frame = head === undefined ? undefined : readFrame(head, 0, head.length);
   const bytes = frame === undefined ? undefined : window.held(at, frame.end);
@@ -86,7 +86,7 @@ function checkedItem(bytes: Buffer, frame: Frame, at: number): Found {
   return { item, frame: { start: at, termStart: at + termStart, end: at + end, legacy }, bytes };
 }
 
-/** The trailer of a frame, not checked yet. */
+/** The trailer of a frame, not yet checked. */
 async function trailerAt(window: ByteWindow, at: number, frame: Frame): Promise<Trailer | undefined> {
   if (frame.legacy || frame.end - frame.termStart <= TRAILER_SIZE) return undefined;
   return parseTrailer(await window.peek(at + frame.end - TRAILER_SIZE, TRAILER_SIZE), 0);
@@ -95,13 +95,13 @@ async function trailerAt(window: ByteWindow, at: number, frame: Frame): Promise<
 /** The next position where an item might start: four bytes before its magic. */
 async function findMagic(window: ByteWindow, from: number): Promise<number | undefined> {
   for (let at = from; at + 8 <= window.size;) {
-    // What was read already is searched first: one candidate after the other must not read a chunk each.
+    // Searches the bytes read already first, so that each of many candidates does not read a chunk.
     const held = window.heldFrom(at);
     const bytes = held.length < 8 ? await window.view(at, CHUNK) : held;
     const found = bytes.indexOf(MAGIC, 4);
     if (found >= 0) return at + found - 4;
     if (bytes.length < 8) return undefined;
-    // The magic may lie across two chunks.
+    // The magic may span two chunks.
     at += bytes.length - 7;
   }
   return undefined;

@@ -9,11 +9,12 @@ import { type DecodedTerm, readTerm } from './entry-decoder.js';
  * `binary_to_term` ignores bytes after the term, so Erlang reads items with a trailer, and we read items without one.
  * Source: Erlang/OTP, kernel, disk_log and disk_log_1.
  *
- * Trailer, 24 bytes, big-endian, counted in `size`:
+ * Trailer, 24 bytes, big-endian, included in `size`:
  *   magic:u16  synced:u48  generation:u32  sequence:u64  crc32:u32
- * The checksum covers everything before it: size, magic, MD5 where there is one, term, and the trailer's own fields. It
- * starts from the item's position in its file, so that an item found anywhere else (inside a value that holds a copy
- * of a log, or in a block that the device put in the wrong place) is no item.
+ *
+ * The checksum covers everything before it: size, magic, MD5 if present, term, and the trailer's own fields. It
+ * starts from the item's position in its file. So a copy of an item anywhere else (inside a value that contains part
+ * of a log, or in a block that the device put in the wrong place) is not an item.
  */
 export const ITEM_HEAD = 8;
 export const MAGIC = 0x62574c41;
@@ -23,18 +24,18 @@ export const MD5_FROM = 65528;
 const MD5_SIZE = 16;
 export const TRAILER_SIZE = 24;
 export const TRAILER_MAGIC = 0x4754;
-/** No item can be larger: its size is a u32, and buffers of this size are still cheap to index. */
+/** No item can be larger: buffers of this size are still cheap to index, and the size is a u32. */
 const MAX_ITEM_SIZE = 0x7fff_ffff;
 
 /** What an item says of its place in the log, protected by its checksum. */
 export interface Trailer {
-  /** Counts the items of a log from 1. */
+  /** Numbers the items of a log, from 1. */
   readonly sequence: number;
-  /** Counts the files of a log; bytes that an older use of the file left behind carry another one. */
+  /** Numbers the files of a log; bytes left over from an earlier use of the file carry another generation. */
   readonly generation: number;
   /**
-   * The file was known to be on stable storage up to here when this item was written. After a crash this tells a
-   * torn group from rot: bytes missing below `synced` were acknowledged once, bytes above it were not.
+   * Up to here the file was known to be on stable storage when this item was written. After a crash this tells a torn
+   * group from rot: bytes missing below `synced` were acknowledged once, bytes above it were not.
    */
   readonly synced: number;
 }
@@ -60,14 +61,14 @@ export function writeItem(
   return end;
 }
 
-/** A value that stands elsewhere in memory than the rest of its item. */
+/** A value that is elsewhere in memory than the rest of its item. */
 export interface ValueApart {
-  /** Where its bytes belong, in the buffer that holds the rest. */
+  /** Where its bytes belong in the buffer that holds the rest. */
   readonly at: number;
   readonly bytes: Buffer;
 }
 
-/** Like {@link writeItem}, of one entry whose value's bytes stay where they are; returns where they belong. */
+/** Like {@link writeItem}, for one entry whose value's bytes stay where they are; returns where they belong. */
 export function writeItemAround(
   key: Buffer,
   value: Buffer,
@@ -91,14 +92,14 @@ function writeHead(size: number, target: Buffer, start: number): number {
   return at;
 }
 
-/** Where the term of an item of this length starts in it. */
+/** Offset of the term in an item of this length. */
 export function termOffset(itemLength: number): number {
   return itemLength - ITEM_HEAD - MD5_SIZE >= MD5_FROM ? ITEM_HEAD + MD5_SIZE : ITEM_HEAD;
 }
 
 /**
- * Writes the trailer of an item whose other bytes stand already.
- * @param apart its value, where that is not among them; `end` does not count it then
+ * Writes the trailer of an item that is otherwise complete.
+ * @param apart its value, if that is not in the buffer; `end` then does not count it
  */
 export function sealItem(
   trailer: Trailer,
@@ -129,12 +130,12 @@ export interface Frame {
   readonly legacy: boolean;
 }
 
-/** The length of the head that decides how long an item is: 8 bytes, or 24 with the MD5. */
+/** The most bytes needed to tell how long an item is: 8, or 24 with the MD5. */
 export const MAX_FRAME_HEAD = ITEM_HEAD + MD5_SIZE;
 
 /**
- * Reads a frame whose first {@link MAX_FRAME_HEAD} bytes (or all up to the end of the file) are in the buffer.
- * Undefined where there is no frame.
+ * Reads a frame whose first {@link MAX_FRAME_HEAD} bytes (or all bytes up to the end of the file) are in the buffer.
+ * Undefined if there is no frame.
  */
 export function readFrame(buffer: Buffer, start: number, available: number): Frame | undefined {
   if (available - start < ITEM_HEAD) return undefined;
@@ -155,16 +156,16 @@ export function readFrame(buffer: Buffer, start: number, available: number): Fra
 
 /** A whole item that passed its checks. */
 export interface Item extends DecodedTerm {
-  /** Absent in an item that Erlang wrote: nothing protects it, so it is readable but unverified. */
+  /** Undefined for an item that Erlang wrote: nothing protects it, so it is readable but unverified. */
   readonly trailer: Trailer | undefined;
 }
 
-/** The reason why bytes are not an item; a value, since scanning damaged files meets many. */
+/** Why bytes are not an item. A value instead of an exception, since scanning damaged files meets many. */
 export interface BadItem {
   readonly reason: string;
 }
 
-/** Reads and checks the item of a frame that is in the buffer whole, and stands at `position` of its file. */
+/** Reads and checks an item whose whole frame is in the buffer, and which stands at `position` of its file. */
 export function readItem(buffer: Buffer, frame: Frame, position: number): Item | BadItem {
   const trailer = readTrailer(buffer, frame, position);
   if (trailer === undefined || 'reason' in trailer) {
@@ -185,7 +186,7 @@ function readBody(buffer: Buffer, start: number, end: number): DecodedTerm | Bad
   }
 }
 
-/** The trailer, `reason` where its checksum fails, undefined where the item has none. */
+/** The trailer; a `reason` if its checksum fails; undefined if the item has none. */
 export function readTrailer(buffer: Buffer, frame: Frame, position: number): Trailer | BadItem | undefined {
   const at = frame.end - TRAILER_SIZE;
   const trailer = frame.legacy || at <= frame.termStart ? undefined : parseTrailer(buffer, at);
@@ -196,7 +197,7 @@ export function readTrailer(buffer: Buffer, frame: Frame, position: number): Tra
   return trailer;
 }
 
-/** A trailer's fields without any check; undefined where its magic is missing. */
+/** A trailer's fields without any check; undefined if its magic is missing. */
 export function parseTrailer(buffer: Buffer, at: number): Trailer | undefined {
   if (buffer.length < at + TRAILER_SIZE || buffer.readUInt16BE(at) !== TRAILER_MAGIC) return undefined;
   return {
@@ -206,7 +207,7 @@ export function parseTrailer(buffer: Buffer, at: number): Trailer | undefined {
   };
 }
 
-/** What an item's checksum starts from. */
+/** The value that an item's checksum starts from. */
 export function positionSeed(position: number): number {
   return position % 0x1_0000_0000;
 }

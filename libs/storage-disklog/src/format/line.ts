@@ -8,29 +8,31 @@ import type { BadItem, Trailer } from './item.js';
  *
  *   {"key":"k","value":"v","timestamp":1700000000000,"seal":"GENERATION.SEQUENCE.SYNCED.CRC32"}
  *
- * `key_base64` or `value_base64` in the place of `key` or `value` where the bytes are no UTF-8 text (or a value is
- * longer than 16 MiB); `"deleted":true` in the place of a value; `"batch":"i/n"` in front of the seal of a batch's
- * lines. The seal is the trailer of {@link Trailer} in hexadecimal digits of fixed width: generation 8, sequence 14,
- * synced 12, and the CRC-32 of the line up to there, which starts from the line's position in its file.
+ * `key_base64` or `value_base64` replaces `key` or `value` if the bytes are not UTF-8 text (or a value is longer than
+ * 16 MiB); `"deleted":true` replaces the value of a deleted key; `"batch":"i/n"` precedes the seal in the lines of a
+ * batch. The seal is the {@link Trailer} in hexadecimal digits of fixed width: generation 8, sequence 14, synced 12,
+ * and the CRC-32 of the line up to there, which starts from the line's position in its file.
  *
- * A line without a seal is one that somebody else wrote: readable, but unverified.
+ * A line without a seal was written by somebody else: readable, but unverified.
  */
 const SEAL_HEAD = ',"seal":"';
 const LINE_END = '"}\n';
 const CRC_DIGITS = 8;
 const SEAL_DIGITS = 8 + 1 + 14 + 1 + 12 + 1 + CRC_DIGITS;
-/** From the comma before the seal to the end of the line, the newline included. */
+/** From the comma before the seal to the end of the line, including the newline. */
 export const SEAL_BYTES = SEAL_HEAD.length + SEAL_DIGITS + LINE_END.length;
-/** Where the checksum stands, from the end of the line. */
+/** Distance of the checksum from the end of the line. */
 const CRC_FROM_END = CRC_DIGITS + LINE_END.length;
 const SEAL = /^,"seal":"([0-9a-f]{8})\.([0-9a-f]{14})\.([0-9a-f]{12})\.([0-9a-f]{8})"\}\n$/;
-/** Milliseconds since 1970 have 13 digits from 2001 to 2286; fewer are filled up with spaces. */
+/** Milliseconds since 1970 have 13 digits from 2001 to 2286; shorter numbers are padded with spaces. */
 const TIMESTAMP_DIGITS = 13;
 const MAX_TIMESTAMP = 10 ** TIMESTAMP_DIGITS - 1;
-/** Text may take six times its bytes in JSON, and a string has an end. */
+/**
+ * Longest bytes written as text, which may take six times as much in JSON, while the length of a string is limited.
+ */
 const MAX_TEXT = 16 << 20;
 
-/** Which line of a batch a line is, from 1, and of how many. */
+/** Which line of a batch this is, counted from 1, and of how many. */
 export interface BatchPart {
   readonly part: number;
   readonly of: number;
@@ -39,7 +41,7 @@ export interface BatchPart {
 /** A line that passed its checks. */
 export interface Line {
   readonly entry: Entry;
-  /** Undefined: the line has no seal. */
+  /** Undefined if the line has no seal. */
   readonly trailer: Trailer | undefined;
   readonly batch: BatchPart | undefined;
 }
@@ -58,7 +60,7 @@ export function lineSize(head: Buffer, batch: BatchPart | undefined): number {
   return head.length + TIMESTAMP_DIGITS + batchField(batch).length + SEAL_BYTES;
 }
 
-/** Writes a line without its seal, for which it leaves room; returns where the line ends. */
+/** Writes a line without its seal, leaving room for it; returns where the line ends. */
 export function writeLine(
   head: Buffer,
   timestamp: number,
@@ -72,7 +74,7 @@ export function writeLine(
   return at + SEAL_BYTES;
 }
 
-/** Writes the seal of a line whose other bytes stand already. */
+/** Writes the seal of a line that is otherwise complete. */
 export function sealLine(
   trailer: Trailer,
   target: Buffer,
@@ -87,7 +89,7 @@ export function sealLine(
   target.write(`${hex(crc, CRC_DIGITS)}${LINE_END}`, end - CRC_FROM_END, 'latin1');
 }
 
-/** What a seal says, unchecked; undefined where these last bytes of a line are none. */
+/** What a seal says, unchecked; undefined if the last bytes of the line are not a seal. */
 export function statedSeal(tail: Buffer): Trailer | undefined {
   return parseSeal(tail.toString('latin1'));
 }
@@ -101,7 +103,7 @@ function parseSeal(text: string): (Trailer & { readonly crc: number }) | undefin
   return { generation, sequence, synced, crc };
 }
 
-/** Reads and checks a whole line, its newline included, that stands at `position` of its file. */
+/** Reads and checks a whole line, including its newline, that stands at `position` of its file. */
 export function readLine(bytes: Buffer, position: number): Line | BadItem {
   const tail = bytes.toString('latin1', Math.max(0, bytes.length - SEAL_BYTES));
   if (!tail.startsWith(SEAL_HEAD)) return readUnsealed(bytes);
@@ -119,13 +121,13 @@ export function readLine(bytes: Buffer, position: number): Line | BadItem {
   return { entry, trailer: { generation, sequence, synced }, batch };
 }
 
-/** What of a batch's line belongs to its entry alone, as offsets from the line's start and end. */
+/** The part of a batch's line that belongs to its entry alone, as offsets from the start of the line. */
 export function placeInLine(bytes: Buffer, batch: BatchPart): { start: number; end: number } {
-  // After the brace, since a place at 0 would stand for the whole item.
+  // After the brace, since an offset of 0 would stand for the whole item.
   return { start: 1, end: bytes.length - SEAL_BYTES - batchField(batch).length };
 }
 
-/** The entry in the bytes that {@link placeInLine} names; undefined where they are none. */
+/** The entry in the bytes that {@link placeInLine} names; undefined if there is none. */
 export function readPlaced(bytes: Buffer): Entry | undefined {
   const fields = parseFields(Buffer.concat([Buffer.from('{'), bytes, Buffer.from('}')]));
   const entry = 'reason' in fields ? fields : entryOf(fields);
@@ -145,7 +147,7 @@ interface Fields {
 const KNOWN = new Set(['key', 'key_base64', 'value', 'value_base64', 'deleted', 'timestamp']);
 
 function readUnsealed(bytes: Buffer): Line | BadItem {
-  // Nothing but the text itself tells whether it is whole, so it must be all that it can be.
+  // Nothing but the text itself shows whether it is whole, so it must be complete and contain nothing unknown.
   if (!isUtf8(bytes)) return { reason: 'the line is not UTF-8' };
   const fields = parseFields(bytes);
   if ('reason' in fields) return fields;
@@ -182,7 +184,7 @@ function entryOf(fields: Fields): Entry | BadItem {
   return { key, value, timestamp: timestamp as number };
 }
 
-/** Exactly one of the two forms, in the right type. */
+/** Exactly one of the two forms, with the right type. */
 function bytesOf(text: unknown, base64: unknown): Buffer | undefined {
   if (typeof text === 'string' && base64 === undefined) return Buffer.from(text, 'utf8');
   if (typeof base64 !== 'string' || text !== undefined) return undefined;

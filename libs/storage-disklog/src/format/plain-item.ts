@@ -13,7 +13,7 @@ import {
 } from './item.js';
 import { VERSION_MAGIC } from './term.js';
 
-/** What a plain item says, in fields that the next one overwrites: reading a file meets a great many. */
+/** What a plain item says, in fields that the next one overwrites, because reading a file meets a great many. */
 export interface PlainItem extends Layout, Trailer {
   keyStart: number;
   keyEnd: number;
@@ -33,8 +33,8 @@ export function emptyPlainItem(): PlainItem {
 }
 
 /**
- * Reads and checks an item as nearly all are: ours, short, of one entry, all of it in the buffer. False, and the
- * fields mean nothing, where there is none; what there is instead is for the format's `itemAt` to tell.
+ * Reads and checks an item of the common kind: ours, short, of one entry, and completely in the buffer. Returns false
+ * for anything else, with meaningless fields; the format's `itemAt` then finds out what is there.
  */
 export function readPlainItem(buffer: Buffer, start: number, position: number, into: PlainItem): boolean {
   const termStart = start + ITEM_HEAD;

@@ -1,6 +1,6 @@
 /**
- * Erlang's external term format, as far as log entries need it.
- * Source: Erlang/OTP, ERTS User's Guide, "External Term Format".
+ * Erlang's external term format, as far as log entries need it. Source: Erlang/OTP, ERTS User's Guide, "External Term
+ * Format".
  */
 
 export const VERSION_MAGIC = 131;
@@ -26,10 +26,10 @@ const TAG = {
   smallUtf8Atom: 119,
 } as const;
 
-/** Deep nesting is not a log entry but an attack on the stack. */
+/** Deeper nesting is not a log entry but an attack on the stack. */
 const MAX_DEPTH = 256;
 
-/** An atom; `true`, `false` and the atoms for nothing stay atoms here, {@link termToJson} maps them. */
+/** An atom. `true`, `false` and the atoms for nothing stay atoms here; {@link termToJson} maps them. */
 export class Atom {
   constructor(readonly name: string) {}
 }
@@ -53,10 +53,10 @@ export class TermMap {
 
 export type Term = number | bigint | Buffer | Atom | Tuple | BitString | TermMap | Term[];
 
-/** The bytes are not a term, or one that never stands in a log entry (a fun, a pid, a port). */
+/** The bytes are not a term, or one that never occurs in a log entry (a fun, a pid, a port). */
 export class TermError extends Error {}
 
-/** Reads terms one after the other from a buffer. Binaries are views into it. Never reads past `end`. */
+/** Reads terms one after the other from a buffer. Binaries are views of it. Never reads past `end`. */
 export class TermReader {
   constructor(
     private readonly buffer: Buffer,
@@ -164,7 +164,9 @@ export class TermReader {
     return sign ? -value : value;
   }
 
-  /** Every element takes a byte at least, so a count above what is left is a lie that must not allocate. */
+  /**
+   * Every element takes at least a byte, so a count above the bytes left is false, and must not cause an allocation.
+   */
   private checkCount(count: number): void {
     if (count > this.end - this.position) throw new TermError('more elements than bytes');
   }
@@ -194,7 +196,7 @@ export class TermReader {
   }
 }
 
-/** Can this term be written in JSON without losing its meaning to a reader? Binaries that are not UTF-8 become base64. */
+/** The JSON value for a term. Binaries that are not UTF-8 become base64. */
 export function termToJson(term: Term): unknown {
   if (typeof term === 'number') return term;
   if (typeof term === 'bigint') return term.toString();
@@ -207,7 +209,7 @@ export function termToJson(term: Term): unknown {
   return Object.fromEntries(term.pairs.map(([key, value]) => [jsonKey(key), termToJson(value)]));
 }
 
-/** The text of a buffer that is valid UTF-8, or undefined. */
+/** The text of a buffer, or undefined if it is not valid UTF-8. */
 export function utf8OrUndefined(bytes: Buffer): string | undefined {
   try {
     return strictUtf8.decode(bytes);

@@ -17,36 +17,36 @@ import {
 } from './block.js';
 import { NumberRows } from './number-rows.js';
 
-/** Columns of a leaf that belong to its items; the others, and all of a node's, are of entries. */
+/** Columns of a leaf that belong to its items. The others, and all columns of a node, belong to entries. */
 const ITEM_COLUMNS = 2;
 
 /** Keys up to this length are cheaper to copy character by character than through the native call. */
 const SHORT = 24;
 
-/** Gathers entries, ascending, into the bytes of one block, which {@link search} and others read. */
+/** Collects entries, in ascending order, into the bytes of one block, as {@link search} and the others read it. */
 abstract class BlockBuilder {
   firstKey = '';
-  /** Of the block that is being gathered, `count` of them; what lies after is of earlier ones. */
+  /** Keys of the current block, `count` of them; later elements are left over from earlier blocks. */
   private readonly keys: string[] = [];
   private count = 0;
   protected itemCount = 0;
-  /** The numbers of all entries one after the other, and those of all items. */
+  /** The numbers of all entries, one row after the other, and those of all items. */
   private readonly entries: NumberRows;
   private readonly items: NumberRows;
-  /** Lowest and highest number of each column, and the bytes that the difference takes. */
+  /** Lowest and highest number of each column, and the width in bytes of their difference. */
   private readonly lowest: Float64Array;
   private readonly highest: Float64Array;
   private readonly widths: Uint8Array;
   private keyBytes = 0;
-  /** Of all keys; undefined where they differ in it. */
+  /** Length of all keys; undefined if they differ. */
   private keyLength: number | undefined;
-  /** Characters that all keys start with. */
+  /** Number of characters that all keys start with. */
   private prefix = 0;
 
   protected constructor(
     private readonly columns: number,
     private readonly itemColumns: number,
-    /** Entries that a block has, however long their keys. */
+    /** Entries that a block takes however long their keys are. */
     private readonly least: number,
   ) {
     this.entries = new NumberRows(columns - itemColumns);
@@ -97,7 +97,7 @@ abstract class BlockBuilder {
   }
 
   /**
-   * Adds an entry; false, and nothing added, where the block would become larger than it should be.
+   * Adds an entry. Returns false, without adding it, if the block would become too large.
    * @param row the numbers of all columns: its item's, which may be there already, and its own
    */
   protected addEntry(key: string, row: Float64Array, isNewItem: boolean): boolean {
@@ -126,19 +126,19 @@ abstract class BlockBuilder {
     return true;
   }
 
-  /** The first key, which is left out, in the shape of the second one. */
+  /** Gives the first key, which is not stored, the form of the second one. */
   protected replaceFirst(key: string): void {
     this.keyBytes += key.length - this.keys[0]!.length;
     this.keys[0] = key;
     this.keyLength = this.prefix = key.length;
   }
 
-  /** @param rests bytes of the rests of keys, and of the offsets where there are some */
+  /** @param rests bytes of the rests of keys, and of the offsets if there are any */
   private size(prefix: number, itemBytes: number, entryBytes: number, rests: number): number {
     return HEAD_BYTES + this.columns * COLUMN_BYTES + prefix + itemBytes + entryBytes + rests + CRC_BYTES;
   }
 
-  /** Bytes that a row of some columns takes. */
+  /** Bytes per row of these columns. */
   private bytesOf(from: number, to: number): number {
     let bytes = 0;
     for (let column = from; column < to; column++) bytes += this.widths[column]!;
@@ -203,7 +203,7 @@ abstract class BlockBuilder {
   }
 }
 
-/** A leaf: keys with the slots of their newest entries, one at least. */
+/** A leaf: keys with the slots of their newest entries. At least one. */
 export class LeafBuilder extends BlockBuilder {
   private readonly row = new Float64Array(LEAF_COLUMNS);
   private lastItem = -1;
@@ -212,10 +212,10 @@ export class LeafBuilder extends BlockBuilder {
     super(LEAF_COLUMNS, ITEM_COLUMNS, 1);
   }
 
-  /** False, and nothing added, where the block is full. */
+  /** Adds a key. Returns false, without adding it, if the block is full. */
   add(key: string, slot: Slot): boolean {
     const { row } = this;
-    // Neighbours of a batch mostly share an item; one that comes back later is simply listed again.
+    // Neighbours of a batch mostly share an item; an item that comes back later is simply listed again.
     const isNewItem = this.isEmpty || slot.at !== this.lastItem;
     row[ITEM.at] = slot.at;
     row[ITEM.length] = slot.length;
@@ -232,7 +232,10 @@ export class LeafBuilder extends BlockBuilder {
   }
 }
 
-/** A node above the leaves. It has two children at least: with one each, no level would be smaller than that below. */
+/**
+ * A node above the leaves, with at least two children: with only one each, no level would be smaller than the one
+ * below.
+ */
 export class NodeBuilder extends BlockBuilder {
   private readonly row = new Float64Array(NODE_COLUMNS);
 
@@ -240,7 +243,7 @@ export class NodeBuilder extends BlockBuilder {
     super(NODE_COLUMNS, 0, 2);
   }
 
-  /** False, and nothing added, where the block is full. */
+  /** Adds a child. Returns false, without adding it, if the block is full. */
   add(key: string, place: BlockPlace): boolean {
     const { row } = this;
     row[CHILD.offset] = place.offset;
@@ -252,7 +255,7 @@ export class NodeBuilder extends BlockBuilder {
   }
 }
 
-/** How many characters two keys have in common at their start, as far as they are known to have some. */
+/** Number of characters that two keys share at their start, at most `most`. */
 function sharedLength(a: string, b: string, most: number): number {
   const end = Math.min(most, b.length);
   let length = 0;

@@ -1,22 +1,22 @@
-/** A cached block, linked in the order in which they came or were last passed over. */
+/** A cached block, in a list ordered by when blocks were added or last given another round. */
 interface Node {
   readonly owner: CacheSection;
   readonly offset: number;
   readonly block: Buffer;
-  /** Since it was last looked at for room. */
+  /** Since it was last considered for eviction. */
   wasUsed: boolean;
   newer: Node | undefined;
   older: Node | undefined;
-  /** The next one whose place hashes to the same chain. */
+  /** The next block in the same chain of the hash table. */
   next: Node | undefined;
 }
 
-/** Bookkeeping of one block besides its bytes. */
+/** Bookkeeping per block, in addition to its bytes. */
 const NODE_BYTES = 120;
 
 /**
- * Blocks of key indexes that were read lately, of all stores together, within one budget: this is what keeps memory
- * from growing with the data.
+ * Recently read blocks of key indexes, of all stores together, within one budget. The budget keeps memory from
+ * growing with the data.
  */
 export class BlockCache {
   private newest: Node | undefined;
@@ -30,14 +30,17 @@ export class BlockCache {
     return new CacheSection(this);
   }
 
-  /** Takes in a block that its section has just come to hold. */
+  /** Adds a block that its section has just added. */
   added(node: Node): void {
     this.link(node);
     this.bytes += node.block.length + NODE_BYTES;
     while (this.bytes > this.maxBytes && this.oldest !== this.newest) this.makeRoom(this.oldest!, node);
   }
 
-  /** A block that was used since it was last here gets another round; so does the one that room is made for. */
+  /**
+   * Evicts the oldest block, unless it was used since it was last considered or was only just added: then it gets
+   * another round.
+   */
   private makeRoom(oldest: Node, added: Node): void {
     if (!oldest.wasUsed && oldest !== added) {
       oldest.owner.drop(oldest);
@@ -69,14 +72,14 @@ export class BlockCache {
   }
 }
 
-/** Chains of a section, as a power of two: at first, and at least. */
+/** Initial and smallest number of chains of a section, as a power of two. */
 const LEAST_BITS = 3;
-/** Blocks stand close to this far apart, or are pages of a filter of this size. */
+/** Log2 of the usual distance between blocks: they are close to this size, or filter pages of exactly this size. */
 const GRAIN_BITS = 9;
 
 /**
- * The blocks of one file by their places, in a hash table of chains: a get looks here three times, which in a `Map` takes
- * it as long as searching the blocks.
+ * The cached blocks of one file by position, in a hash table of chains. A get looks here three times; with a `Map`
+ * that would take as long as searching the blocks.
  */
 export class CacheSection {
   private bits = LEAST_BITS;
@@ -103,7 +106,7 @@ export class CacheSection {
     this.cache.added(node);
   }
 
-  /** Takes out a block that the cache lets go of. */
+  /** Removes a block that the cache evicts. */
   drop(node: Node): void {
     const chain = this.chainOf(node.offset);
     let before = this.chains[chain]!;
@@ -112,7 +115,7 @@ export class CacheSection {
       while (before.next !== node) before = before.next!;
       before.next = node.next;
     }
-    // Files that are no longer read keep no table for the blocks they had.
+    // Files that are no longer read keep no table.
     if (--this.count === 0) this.chains = [];
     else if (this.bits > LEAST_BITS && this.count < this.chains.length >> 2) this.rehash(this.bits - 1);
   }
@@ -146,5 +149,5 @@ export class CacheSection {
   }
 }
 
-/** One budget for the process: the whole index of two gigabytes of 1 KiB values and more. */
+/** One budget for the process. It holds the whole index of more than two gigabytes of 1 KiB values. */
 export const sharedBlockCache = new BlockCache(32 << 20);

@@ -8,30 +8,30 @@ import type { Slot } from '../format/entry-layout.js';
  *   count:u16  prefixLength:u16  items:u16  restLength:u16  itemBytes:u8  entryBytes:u8  lowest:u32  highest:u32
  *   column * columns  prefix  item * items  offset:u16 * count  (numbers rest) * count  crc32:u32
  *
- * All keys of a block start with its prefix; an entry is its numbers, `entryBytes` of them, and the rest of its key.
- * Where all rests are of one length, `restLength` says so and there are no offsets; they count from the first entry.
- * `lowest` and `highest` are the first four bytes of the lowest and the highest rest: where between them a key lies
- * tells about which entry to look at first.
+ * All keys of a block start with its prefix. An entry consists of its numbers, `entryBytes` long, and the rest of its
+ * key. If all rests have the same length, `restLength` is that length and there are no offsets; otherwise offsets
+ * count from the first entry. `lowest` and `highest` are the first four bytes of the lowest and the highest rest;
+ * interpolating a key between them tells which entry to look at first.
  *
- * The numbers of all entries that mean the same make a column, `base:u48 offset:u8 width:u8`: each is the difference
- * from the base, in `width` bytes from `offset` on, none where they are all the same. In a leaf they say where the
- * newest entry of the key stands ({@link Slot}), with `item` an index into the block's items, since the entries of a
- * batch share one. In a node above the leaves they are the place of a child block whose first key is the entry's. The
- * key of a node's first child is left out, the next one's standing there, since whoever came to the node knows that it
- * is not below it. The checksum covers all before it.
+ * Numbers of the same meaning form a column, `base:u48 offset:u8 width:u8`: each number is stored as its difference
+ * from the base, in `width` bytes at `offset`, or in none if all are equal. In a leaf the numbers say where the
+ * newest entry of the key stands ({@link Slot}); `item` is an index into the block's items, since the entries of a
+ * batch share one. In a node above the leaves they are the position of a child block, whose first key is the entry's
+ * key. The key of a node's first child is not stored (the next key stands in its place): a search that has reached
+ * the node knows that its key is not below it. The checksum covers everything before it.
  */
 export const BLOCK_BYTES = 4096;
 export const HEAD_BYTES = 18;
 export const COLUMN_BYTES = 8;
 export const CRC_BYTES = 4;
-/** The rests of keys differ in length. */
+/** Value of `restLength` if the rests differ in length. */
 export const NO_LENGTH = 0xffff;
 
-/** The columns of a leaf: of items, then of entries. */
+/** The columns of a leaf: of its items, then of its entries. */
 export const ITEM = { at: 0, length: 1 } as const;
 export const ENTRY = { deleted: 2, item: 3, index: 4, inner: 5, innerLength: 6, crc: 7 } as const;
 export const LEAF_COLUMNS = 8;
-/** Those of a node. */
+/** The columns of a node. */
 export const CHILD = { offset: 0, length: 1 } as const;
 export const NODE_COLUMNS = 2;
 
@@ -41,7 +41,7 @@ export interface BlockPlace {
   readonly length: number;
 }
 
-/** Is the checksum of a block that was read right? */
+/** Whether the checksum of a block is correct. */
 export function isIntact(block: Buffer): boolean {
   const crcAt = block.length - CRC_BYTES;
   return crcAt >= HEAD_BYTES && crc32(block.subarray(0, crcAt)) === block.readUInt32BE(crcAt);
@@ -52,8 +52,7 @@ export function blockCount(block: Buffer): number {
 }
 
 /**
- * Index of the entry that has this key; where there is none, the complement (`~`) of the index of the first entry whose
- * key is above it.
+ * Index of the entry with this key; otherwise the complement (`~`) of the index of the first entry with a higher key.
  */
 export function search(block: Buffer, key: string): number {
   const count = blockCount(block);
@@ -70,7 +69,7 @@ export function search(block: Buffer, key: string): number {
   let low = isNode(block) ? 1 : 0;
   let high = count;
   let middle = guess(block, keyWord(key, prefix), low, count);
-  // Where keys are spread evenly the guess is the entry or its neighbour; where they are not, halving finds it.
+  // With evenly spread keys the guess is the entry or its neighbour; otherwise bisection finds the entry.
   for (let step = 0; low < high; step = 4 * step + 4) {
     let rest: number;
     let next: number;
@@ -94,7 +93,7 @@ export function search(block: Buffer, key: string): number {
   return ~low;
 }
 
-/** The entry that has a key if keys are spread evenly. */
+/** The index at which a key stands if keys are spread evenly. */
 function guess(block: Buffer, word: number, first: number, count: number): number {
   const lowest = uint32(block, 10);
   const highest = uint32(block, 14);
@@ -103,9 +102,9 @@ function guess(block: Buffer, word: number, first: number, count: number): numbe
   return first + Math.round(((word - lowest) / (highest - lowest)) * (count - 1 - first));
 }
 
-/** Four bytes of a key as a number; zeros where it is shorter. */
+/** Four bytes of a key as a number, padded with zeros. */
 export function keyWord(key: string, from: number): number {
-  // A character that is not there counts as nothing in a shift.
+  // A missing character is NaN, which counts as 0 in a shift.
   return (
     ((key.charCodeAt(from) << 24) |
       (key.charCodeAt(from + 1) << 16) |
@@ -115,7 +114,7 @@ export function keyWord(key: string, from: number): number {
   );
 }
 
-/** Index of the first entry whose key is not below `key`; the count where there is none. */
+/** Index of the first entry whose key is not below `key`; the count if there is none. */
 export function lowerBound(block: Buffer, key: string): number {
   const at = search(block, key);
   return at < 0 ? ~at : at;
@@ -151,7 +150,7 @@ export function childOf(block: Buffer, index: number): BlockPlace {
   return { offset: numberAt(block, CHILD.offset, at), length: smallAt(block, CHILD.length, at) };
 }
 
-/** Where a child stands; its length is only needed where it has to be read. */
+/** Position of a child. Its length is needed only to read it. */
 export function childOffset(block: Buffer, index: number): number {
   return numberAt(block, CHILD.offset, entryAt(block, index));
 }
@@ -166,7 +165,10 @@ function numberAt(block: Buffer, column: number, at: number): number {
   return uint16(block, head) * 0x1_0000_0000 + uint32(block, head + 2) + difference;
 }
 
-/** Like {@link numberAt}, for what is below 2^32: all but positions. It stays a small integer, which makes no object. */
+/**
+ * Like {@link numberAt}, for numbers below 2^32, which is all but positions. They stay small integers and allocate
+ * nothing.
+ */
 function smallAt(block: Buffer, column: number, at: number): number {
   const head = HEAD_BYTES + column * COLUMN_BYTES;
   const from = at + block[head + 6]!;

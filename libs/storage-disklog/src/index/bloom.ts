@@ -1,9 +1,9 @@
 import { crc32 } from 'node:zlib';
 
 /**
- * A Bloom filter in pages: all bits of a key lie in one page, so that asking it reads one page however large it is.
- * Ten bits and six probes a key: about one in a hundred keys that are not there passes. A page ends with the CRC-32 of
- * its bits, since a bit that was lost would hide a key.
+ * A Bloom filter in pages: all bits of a key lie in one page, so a lookup reads one page whatever the size of the
+ * filter. With ten bits and six probes per key, about one in a hundred absent keys passes. Each page ends with the
+ * CRC-32 of its bytes, since a lost bit would hide a key.
  */
 export const BLOOM_PAGE_BYTES = 512;
 const CRC_AT = BLOOM_PAGE_BYTES - 4;
@@ -19,7 +19,7 @@ export function bloomPageOf(hash: number, pages: number): number {
   return hash % pages;
 }
 
-/** Double hashing: the first probe of a key, and the step to the next, odd so that no two are the same bit. */
+/** Double hashing: the first probe of a key, and the step to the next. The step is odd, so it is never 0. */
 const firstProbe = (hash: number) => Math.imul(hash, 0x9e3779b1) >>> 0;
 const probeStep = (hash: number) => (Math.imul(hash, 0x85ebca77) >>> 0) | 1;
 const bitOf = (probe: number) => (probe >>> 4) % PAGE_BITS;
@@ -35,14 +35,14 @@ export function addToBloom(bloom: Buffer, hash: number, pages: number): void {
   }
 }
 
-/** Writes every page's checksum, once all keys are in. */
+/** Writes every page's checksum, once all keys have been added. */
 export function sealBloom(bloom: Buffer, pages: number): void {
   for (let base = 0; base < pages * BLOOM_PAGE_BYTES; base += BLOOM_PAGE_BYTES) {
     bloom.writeUInt32BE(crc32(bloom.subarray(base, base + CRC_AT)), base + CRC_AT);
   }
 }
 
-/** May the page that {@link bloomPageOf} names hold this key? False is certain. */
+/** Whether the page named by {@link bloomPageOf} may contain this key. False is certain. */
 export function mayHold(page: Buffer, hash: number): boolean {
   const step = probeStep(hash);
   let probe = firstProbe(hash);

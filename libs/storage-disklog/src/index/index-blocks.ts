@@ -7,7 +7,7 @@ import { sharedBlockCache } from './block-cache.js';
 import { BLOOM_PAGE_BYTES, bloomPageOf, mayHold } from './bloom.js';
 import { FOOTER_BYTES, type IndexFooter, readFooter, writeFooter } from './index-file.js';
 
-/** A key index fails its checks. It is a cache: whoever meets this builds it again and goes on. */
+/** A key index fails its checks. An index is a cache: the caller rebuilds it and goes on. */
 export class IndexDamagedError extends Error {
   constructor(
     readonly path: string,
@@ -18,8 +18,8 @@ export class IndexDamagedError extends Error {
 }
 
 /**
- * What an index says of its log file; undefined where there is none, or none that is sound.
- * @throws {StorageIoError} where a shortage of descriptors keeps it from being looked at
+ * What an index says of its log file; undefined if there is no sound index.
+ * @throws {StorageIoError} if a shortage of descriptors keeps the index from being read
  */
 export function footerIn(fs: FileSystem, path: string): IndexFooter | undefined {
   try {
@@ -35,17 +35,17 @@ export function footerIn(fs: FileSystem, path: string): IndexFooter | undefined 
     }
   } catch (error) {
     if (isOutOfDescriptors(error)) throw cannotRead(path, error);
-    // Whatever else is wrong with a cache, the answer is to build it again.
+    // Any other problem of a cache is solved by rebuilding it.
     return undefined;
   }
 }
 
-/** The blocks of a key index, each checked when it is read, and kept in the cache that all indexes share. */
+/** The blocks of a key index. Each is checked when it is read, and kept in the cache that all indexes share. */
 export class IndexBlocks {
   private readonly cache = sharedBlockCache.section();
   private readonly file: PooledFile;
 
-  /** @param isSeen the file itself is known to end with this footer; or else that is looked at when it is read first */
+  /** @param isSeen the file is known to end with this footer; otherwise that is checked before the first read */
   constructor(
     private readonly fs: FileSystem,
     private readonly path: string,
@@ -60,7 +60,7 @@ export class IndexBlocks {
   }
 
   pin(): void {
-    // One that is not what it was taken for is of no use under any name: the next read finds that out.
+    // An index that is not the expected one is not worth pinning: the next read reports it as damaged.
     if (this.isOurs()) this.file.pin();
   }
 
@@ -73,7 +73,7 @@ export class IndexBlocks {
     await this.file.close();
   }
 
-  /** Its blocks have checksums, but so have those of an index that the file has had in an earlier use. */
+  /** Block checksums alone do not tell: an index from an earlier use of the file has valid ones too. */
   private isOurs(): boolean {
     if (this.isSeen) return true;
     const found = footerIn(this.fs, this.path);
@@ -82,7 +82,7 @@ export class IndexBlocks {
     return true;
   }
 
-  /** Reads blocks that lie one after the other, past the cache. */
+  /** Reads consecutive blocks without using the cache. */
   async readRun(run: readonly BlockPlace[]): Promise<readonly Buffer[]> {
     if (!this.isOurs()) throw new IndexDamagedError(this.path, 0);
     const start = run[0]!.offset;
@@ -104,12 +104,12 @@ export class IndexBlocks {
     return this.read({ offset: this.footer.bloomAt + page * BLOOM_PAGE_BYTES, length: BLOOM_PAGE_BYTES });
   }
 
-  /** Reads a block, or has it in the cache. */
+  /** Reads a block, from the cache if it is there. */
   read({ offset, length }: BlockPlace): Buffer {
     const cached = this.cache.get(offset);
     if (cached !== undefined) return cached;
     if (!this.isOurs()) throw new IndexDamagedError(this.path, 0);
-    // A block must not keep a whole pool slab alive in the cache.
+    // A pooled buffer would keep its whole slab alive in the cache.
     const block = Buffer.allocUnsafeSlow(length);
     const count = this.file.readSync(block, 0, length, offset);
     if (count !== length || !isIntact(block)) throw new IndexDamagedError(this.path, offset);

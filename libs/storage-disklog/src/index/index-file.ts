@@ -9,21 +9,21 @@ import { LeafBuilder, NodeBuilder } from './block-builder.js';
 import { addToBloom, BLOOM_PAGE_BYTES, bloomPages, sealBloom } from './bloom.js';
 
 /**
- * The key index of a file that was left, `log.N.keys`: a search tree of sorted blocks, a Bloom filter, a footer.
+ * The key index of a closed file, `log.N.keys`: a search tree of sorted blocks, a Bloom filter, and a footer.
  *
  *   leaf blocks in key order, then the nodes above them level by level, the root last
- *   Bloom pages, each of 512 bytes
+ *   Bloom pages of 512 bytes each
  *   footer, 96 bytes: magic, generation, logEnd, items, entries, lastSequence, keys, rootOffset, leavesEnd, bloomAt,
  *     rootLength, bloomPages, ascending:u8, zeros, crc32 (u32 and u64, big-endian, as written below)
  *
- * It is a cache: it says which file it belongs to, every part has a checksum, and it is built again from the log file
- * where anything is amiss. So it needs no sync of its own.
+ * It is a cache: it says which file it belongs to, every part has a checksum, and it is rebuilt from the log file if
+ * anything is wrong. So it needs no sync.
  */
 export const FOOTER_BYTES = 96;
 const FOOTER_MAGIC = 0x47524b34;
 
 export interface IndexFooter {
-  /** Of the log file the index belongs to. */
+  /** Generation of the log file that the index belongs to. */
   readonly generation: number;
   readonly logEnd: number;
   readonly items: number;
@@ -62,11 +62,11 @@ export function writeFooter(footer: IndexFooter): Buffer {
   return bytes;
 }
 
-/** Undefined where the bytes are no footer, or a damaged one. */
+/** Undefined if the bytes are not a footer, or are damaged. */
 export function readFooter(bytes: Buffer): IndexFooter | undefined {
   if (bytes.length !== FOOTER_BYTES || bytes.readUInt32BE(0) !== FOOTER_MAGIC) return undefined;
   if (crc32(bytes.subarray(0, FOOTER_BYTES - 4)) !== bytes.readUInt32BE(FOOTER_BYTES - 4)) return undefined;
-  // Not by way of a bigint: an open reads a thousand of these.
+  // Avoids bigints: an open reads a thousand of these.
   const wide = (i: number) => uint32(bytes, 8 + 8 * i) * 0x1_0000_0000 + uint32(bytes, 12 + 8 * i);
   return {
     generation: bytes.readUInt32BE(4),
@@ -83,18 +83,19 @@ export function readFooter(bytes: Buffer): IndexFooter | undefined {
   };
 }
 
-/** Bytes gathered before a write; each is a pause in which others run. */
+/** Bytes gathered before a write; each write lets other work run. */
 const WRITE_BYTES = 64 << 10;
 
-/** Blocks count the bytes of a key in 16 bits. Erlang may have written longer ones; we never do. */
+/** Longest key that fits the 16-bit lengths of blocks. Erlang may have written longer ones; we never do. */
 const MAX_INDEXED_KEY = 65_535;
 
-/** A file has a key that no index can hold: its keys stay in memory, and every open reads the file. */
+/** The file has a key that is too long for an index. Its keys stay in memory, and every open reads the file. */
 export class KeyTooLongError extends Error {}
 
 /**
- * Writes the index of a file under a temporary name and puts it in place.
- * @throws the system's error, or {@link KeyTooLongError}; the index is then missing, which costs time on the next open, not data
+ * Writes the index of a file under a temporary name and renames it into place.
+ * @throws the system's error, or {@link KeyTooLongError}. The index is then missing, which costs the next open time,
+ * not data
  */
 export async function writeIndex(
   fs: FileSystem,
@@ -112,7 +113,7 @@ export async function writeIndex(
     }
     await fs.rename(temporary, path);
   } catch (error) {
-    // Most likely there was no room, and what was written takes some of it.
+    // Most likely out of space, and the temporary file takes some of it.
     await fs.unlink(temporary).catch(() => undefined);
     throw error;
   }

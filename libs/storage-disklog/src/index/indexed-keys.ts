@@ -16,13 +16,13 @@ import {
 import { footerIn, IndexBlocks } from './index-blocks.js';
 import type { IndexFooter } from './index-file.js';
 
-/** From so many keys found in a row on, the leaves are looked at without asking the filter. */
+/** After this many lookups in a row that found their key, the filter is skipped. */
 const TRUST_AT = 16;
 
-/** The keys of a left file, read from its index as they are asked for. */
+/** The keys of a closed file, read from its index as they are needed. */
 export class IndexedKeys implements FileKeys {
   private knownBounds: KeyBounds | undefined;
-  /** Keys asked for that were here, in a row: where nearly all are, the filter is one read too many. */
+  /** Lookups in a row that found their key. If nearly all do, the filter is a read too many. */
   private found = 0;
 
   private constructor(
@@ -31,7 +31,8 @@ export class IndexedKeys implements FileKeys {
   ) {}
 
   /**
-   * Opens an index if it is there, sound, and of a log file of this generation and size. Undefined: build it again.
+   * Opens an index if it exists, is sound, and belongs to a log file of this generation and size. Undefined if it has
+   * to be rebuilt.
    */
   static open(
     fs: FileSystem,
@@ -43,14 +44,14 @@ export class IndexedKeys implements FileKeys {
     return new IndexedKeys(new IndexBlocks(fs, path, footer, true), footer);
   }
 
-  /** An index that is said to end with this footer. The file is looked at when it is read first. */
+  /** An index that is said to end with this footer; the file is checked when it is first read. */
   static trusted(fs: FileSystem, path: string, footer: IndexFooter): IndexedKeys {
     return new IndexedKeys(new IndexBlocks(fs, path, footer, false), footer);
   }
 
   /**
-   * What an index says of its log file; undefined where there is none, or none that is sound.
-   * @throws {StorageIoError} where a shortage of descriptors keeps it from being looked at
+   * What an index says of its log file; undefined if there is no sound index.
+   * @throws {StorageIoError} if a shortage of descriptors keeps the index from being read
    */
   static footer(fs: FileSystem, path: string): IndexFooter | undefined {
     return footerIn(fs, path);
@@ -82,7 +83,7 @@ export class IndexedKeys implements FileKeys {
     const leaf = this.leafFor(key);
     const at = search(leaf, key);
     if (at < 0) {
-      // A filter that let it pass could not have helped.
+      // Only if the filter was skipped: one that let the key pass did not help either.
       if (!asksBloom) this.found = 0;
       return undefined;
     }
@@ -108,7 +109,7 @@ export class IndexedKeys implements FileKeys {
     }
   }
 
-  /** Reads every block once and checks it; false where the index does not hold together. */
+  /** Reads and checks every block once; false if the index is damaged. */
   verify(): boolean {
     try {
       for (
@@ -179,7 +180,7 @@ export class IndexedKeys implements FileKeys {
     };
   }
 
-  /** The leaf that holds a key if any does. Nearly every get comes through here, so it makes no objects. */
+  /** The leaf that holds a key, if any does. Nearly every get comes through here, so it allocates nothing. */
   private leafFor(key: string): Buffer {
     const { root, leavesEnd } = this.footer;
     let block = this.blocks.read(root);
@@ -210,7 +211,7 @@ export class IndexedKeys implements FileKeys {
 
   private descend(choose: (node: Buffer) => number): BlockPlace {
     let place = this.footer.root;
-    // Leaves come first in the file, so the level of a block shows in its place.
+    // Leaves come first in the file, so a block's position shows whether it is one.
     while (place.offset >= this.footer.leavesEnd) {
       const node = this.blocks.read(place);
       place = childOf(node, choose(node));
@@ -218,7 +219,7 @@ export class IndexedKeys implements FileKeys {
     return place;
   }
 
-  /** Leaves follow each other in the file; a block's length stands only in its parent, so the parent is asked. */
+  /** The next leaf in the file. Only the parent records a block's length, so this goes through the tree. */
   private leafAfter(place: BlockPlace): BlockPlace | undefined {
     const next = place.offset + place.length;
     return next >= this.footer.leavesEnd ? undefined : this.placeAt(next);
@@ -244,7 +245,7 @@ export class IndexedKeys implements FileKeys {
     return at.offset;
   }
 
-  /** The leaves below a block in key order, in runs of about so many bytes that lie one after the other. */
+  /** The leaves below a block in key order, in runs of about `bytes` consecutive bytes. */
   private async *leafRuns(place: BlockPlace, bytes: number): AsyncGenerator<readonly BlockPlace[]> {
     if (place.offset < this.footer.leavesEnd) {
       yield [place];
@@ -265,7 +266,7 @@ export class IndexedKeys implements FileKeys {
   }
 }
 
-/** The child of a node that holds a key if any does: the last one whose first key is not above it. */
+/** The child of a node that holds a key, if any does: the last child whose first key is not above it. */
 function childFor(node: Buffer, key: string): number {
   const at = search(node, key);
   return at >= 0 ? at : Math.max(0, ~at - 1);

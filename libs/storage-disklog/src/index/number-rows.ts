@@ -1,7 +1,7 @@
-/** Rows that there is room for at first. */
+/** Initial capacity in rows. */
 const FIRST_ROWS = 64;
 
-/** Rows of as many numbers each, one after the other. */
+/** Rows with the same number of columns, one after the other. */
 export class NumberRows {
   numbers: Float64Array;
 
@@ -9,7 +9,7 @@ export class NumberRows {
     this.numbers = new Float64Array(FIRST_ROWS * columns);
   }
 
-  /** Sets a row to the numbers of a wider one, from its column `from` on. */
+  /** Sets a row to the numbers of a wider one, starting at its column `from`. */
   set(index: number, row: Float64Array, from: number): void {
     const { columns } = this;
     const at = index * columns;

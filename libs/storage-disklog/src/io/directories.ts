@@ -2,15 +2,15 @@ import { lstat, mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type FileSystem, isErrno } from './file-system.js';
 
-/** For the user alone: nobody else comes to what lies below, whatever the umask. */
+/** Only for the user, whatever the umask: nobody else can reach what lies below. */
 export const PRIVATE_MODE = 0o700;
 
 /**
- * Makes `base`, for the user alone, and the directories below it that `segments` name.
+ * Makes `base`, for the user alone, and the directories named by `segments` below it.
  *
- * Below `base` no link is followed: it could lead anywhere.
+ * Symbolic links below `base` are not followed, as they could lead anywhere.
  *
- * @throws the system's error; ENOTDIR where a part of the path is something else
+ * @throws the system's error; ENOTDIR if a part of the path is not a directory
  */
 export async function makeDirectories(
   fs: FileSystem,
@@ -26,11 +26,11 @@ export async function makeDirectories(
 }
 
 /**
- * Makes a directory and those above it that are missing, for the user alone. Step by step instead of `mkdir -p`, which
- * does not end on file systems like /proc.
+ * Makes a directory and its missing parents, for the user alone. Goes step by step instead of `mkdir -p`, which does
+ * not terminate on file systems like /proc.
  *
- * @returns the topmost that was made; undefined where `path` is there
- * @throws the system's error; ENOTDIR where a part of the path is something else
+ * @returns the topmost directory that was made; undefined if `path` exists
+ * @throws the system's error; ENOTDIR if a part of the path is not a directory
  */
 export async function makeBase(fs: FileSystem, path: string): Promise<string | undefined> {
   try {
@@ -47,7 +47,7 @@ export async function makeBase(fs: FileSystem, path: string): Promise<string | u
   }
 }
 
-/** False where the name exists already. */
+/** Returns false if the name exists already. */
 async function makeOne(path: string, mode?: number): Promise<boolean> {
   try {
     await mkdir(path, mode);

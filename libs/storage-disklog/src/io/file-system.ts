@@ -6,41 +6,44 @@ import { isError } from '@genrocks/storage';
 import { type NameCalls, removeFile, replaceFile } from './windows-names.js';
 
 /**
- * The file calls the log makes, and no others: the seam where tests put faults, and where crash states are recorded.
- * Every method rejects with the system's error (`code` as in errno).
+ * The file calls that the log makes, and no others. Tests inject faults and record crash states here. Every method
+ * rejects with the system's error (`code` as in errno).
  */
 export interface FileSystem {
-  /** `create` makes an empty file, replacing one that is there; `durable` makes every write wait for the device. */
+  /**
+   * Opens a file. `create` makes an empty file, replacing an existing one; with `durable`, every write waits for the
+   * device.
+   */
   open(path: string, options: { write: boolean; create?: boolean; durable?: boolean }): Promise<FileHandle>;
-  /** Opens a file for reading, at once. */
+  /** Opens a file for reading, synchronously. */
   openSync(path: string): FileHandle;
   readFile(path: string): Promise<Buffer>;
   readdir(path: string): Promise<{ name: string; directory: boolean }[]>;
-  /** What tells whether a file was changed meanwhile, at once. */
+  /** Metadata that tells whether a file has changed. Synchronous. */
   stampSync(path: string): FileStamp;
-  /** Size in bytes, undefined where there is no such file. */
+  /** Size in bytes; undefined if there is no such file. */
   size(path: string): Promise<number | undefined>;
   /**
-   * Makes the name of a directory durable, and those of all directories between it and `base`, that included. Done
-   * when a log is created, even where they existed: who made them may have died before syncing.
+   * Makes the name of a directory durable, and the names of all directories between it and `base`, inclusive. Done
+   * when a log is created even if they existed, because whoever made them may have died before syncing.
    */
   syncNames(path: string, base: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
-  /** Removes a file; nothing happens where there is none. */
+  /** Removes a file, if it exists. */
   unlink(path: string): Promise<void>;
-  /** Removes an empty directory; false where it is not empty or not there. */
+  /** Removes an empty directory; false if it is not empty or does not exist. */
   removeDirectory(path: string): Promise<boolean>;
-  /** Removes a directory and all in it. */
+  /** Removes a directory and everything in it. */
   removeTree(path: string): Promise<void>;
-  /** Copies a file; the copy's bytes are durable, its name is not yet. */
+  /** Copies a file. The copy's bytes are durable, its name is not yet. */
   copyFile(from: string, to: string): Promise<void>;
   /** Makes names created, renamed and removed in a directory durable. */
   syncDirectory(path: string): Promise<void>;
-  /** Holds a directory open, so that syncing it later needs no descriptor. */
+  /** Keeps a directory open, so that syncing it later needs no descriptor. */
   openDirectory(path: string): Promise<DirectoryHandle>;
   /**
-   * As on Windows a directory in which a file is open cannot be moved, and a crash can leave files aside, which
-   * `finishNames` puts right.
+   * Set if, as on Windows, a directory with an open file in it cannot be moved, and a crash can leave files aside,
+   * which `finishNames` puts back.
    */
   readonly holdsNames?: boolean;
 }
@@ -51,11 +54,11 @@ export interface DirectoryHandle {
   close(): Promise<void>;
 }
 
-/** Of a file that somebody changes through the file system, or puts another one in the place of, one of these changes. */
+/** Metadata of a file. Changing the file through the file system, or replacing it, changes at least one field. */
 export interface FileStamp {
   readonly size: number;
   readonly inode: number;
-  /** When the file or what the system keeps about it was changed last, in ms since 1970, as exactly as the system says. */
+  /** When the file or its metadata last changed, in ms since 1970, as precisely as the system reports it. */
   readonly changed: number;
   readonly modified: number;
 }
@@ -64,17 +67,17 @@ export interface FileHandle {
   /** Reads up to `length` bytes at a position; a short count means the end of the file. */
   read(target: Buffer, offset: number, length: number, position: number): Promise<number>;
   readSync(target: Buffer, offset: number, length: number, position: number): number;
-  /** Writes at a position and returns how many bytes were taken, which may be fewer than asked. */
+  /** Writes at a position; returns how many bytes were taken, possibly fewer than given. */
   write(source: Buffer, offset: number, length: number, position: number): Promise<number>;
-  /** Like {@link write}, of several buffers, one after the other. */
+  /** Like {@link write}, for several buffers, one after the other. */
   writev(sources: readonly Buffer[], position: number): Promise<number>;
-  /** Like {@link write}, at once, for files whose writes are not durable by themselves. */
+  /** Like {@link write}, synchronously, for files whose writes are not durable by themselves. */
   writeSync(source: Buffer, offset: number, length: number, position: number): number;
   /** Makes data and size durable. */
   sync(): Promise<void>;
   truncate(size: number): Promise<void>;
   close(): Promise<void>;
-  /** The file's size in bytes, at once. */
+  /** The file's size in bytes. Synchronous. */
   sizeSync(): number;
   closeSync(): void;
 }
@@ -157,7 +160,7 @@ class NodeFileHandle implements FileHandle {
   }
 }
 
-/** Spares a read the look at the time of the last one: a tenth of a short read. Linux has it. */
+/** Keeps reads from updating the access time, which takes a tenth of a short read. Linux only. */
 const NOATIME = (fs.constants as { O_NOATIME?: number }).O_NOATIME ?? 0;
 
 function openForReading(path: string): number {
@@ -165,7 +168,7 @@ function openForReading(path: string): number {
   try {
     return fs.openSync(path, O_RDONLY | NOATIME);
   } catch (error) {
-    // Only a file's owner may ask for it.
+    // Only a file's owner may set the flag.
     if (NOATIME === 0 || !isErrno(error, 'EPERM')) throw error;
     return fs.openSync(path, O_RDONLY);
   }
@@ -233,7 +236,7 @@ export const nodeFileSystem: FileSystem =
     ? withWindowsNames(posixFileSystem, { rename: fs.promises.rename, unlink: call.unlink, pause })
     : posixFileSystem;
 
-/** The same file system, by the rules for names that Windows has. */
+/** The same file system, with the rules for names that Windows has. */
 export function withWindowsNames(base: FileSystem, calls: NameCalls): FileSystem {
   return {
     ...base,
@@ -243,7 +246,7 @@ export function withWindowsNames(base: FileSystem, calls: NameCalls): FileSystem
   };
 }
 
-/** Is this a system error with one of these codes? */
+/** Whether this is a system error with one of these codes. */
 export function isErrno(error: unknown, ...codes: string[]): boolean {
   return isError(error) && codes.includes((error as NodeJS.ErrnoException).code ?? '');
 }
@@ -271,7 +274,7 @@ async function openDirectory(path: string): Promise<DirectoryHandle> {
   return { sync: () => call.fsync(fd), close: () => call.close(fd) };
 }
 
-/** Is the process, or the system, out of descriptors? Others may be free a moment later. */
+/** Whether the process or the system is out of descriptors. Some may be free a moment later. */
 export function isOutOfDescriptors(error: unknown): boolean {
   return isErrno(error, 'EMFILE', 'ENFILE');
 }

@@ -2,19 +2,22 @@ import type { FileHandle, FileSystem } from './file-system.js';
 import { cannotRead } from './read-failure.js';
 
 /**
- * Files that are only read, kept open while they are in use and some time longer: a thousand partitions with ten left
- * files each must not hold twenty thousand descriptors.
+ * Keeps files that are only read open while they are in use and for some time after. A thousand partitions with ten
+ * closed files each must not hold twenty thousand descriptors.
  */
 export class HandlePool {
-  /** Open handles, in the order in which they were opened or last passed over. */
+  /** Files with open handles, ordered by when they were opened or last passed over. */
   private readonly open = new Set<PooledFile>();
 
   constructor(private readonly limit: number) {}
 
-  /** A file was opened: one that was not read since it was last looked at is closed for it. */
+  /**
+   * Adds a file that was opened, and closes one that was not read since it was last considered, if there are too
+   * many.
+   */
   add(file: PooledFile): void {
     this.open.add(file);
-    // The second time round every file has had its chance; those that are being read stay.
+    // In the second round every file has had its chance; files being read stay open.
     for (let looks = 2 * this.open.size; looks > 0 && this.open.size > this.limit; looks--) {
       const [candidate] = this.open;
       this.open.delete(candidate!);
@@ -32,7 +35,7 @@ export class HandlePool {
 const sharedPool = new HandlePool(512);
 
 /**
- * A file that is opened by its name when it is read, and may be closed in between. What the system refuses is thrown as
+ * A file that is opened by name when it is read, and may be closed in between. System errors are thrown as
  * `IO_ERROR`.
  */
 export class PooledFile implements Pick<FileHandle, 'read' | 'readSync' | 'close'> {
@@ -68,7 +71,7 @@ export class PooledFile implements Pick<FileHandle, 'read' | 'readSync' | 'close
     }
   }
 
-  /** Keeps the file open from now on: its name is about to go to another file, or away. */
+  /** Keeps the file open from now on, because its name is about to go to another file or away. */
   pin(): void {
     try {
       this.opened();
@@ -79,7 +82,7 @@ export class PooledFile implements Pick<FileHandle, 'read' | 'readSync' | 'close
     this.pool.forget(this);
   }
 
-  /** Takes a {@link pin} back: its name stays what it was. */
+  /** Undoes {@link pin}: the file keeps its name. */
   unpin(): void {
     if (!this.pinned) return;
     this.pinned = false;

@@ -2,9 +2,9 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { isErrno } from './file-system.js';
 
-/** Locks of the kernel on open files. */
+/** Kernel locks on open files. */
 export interface KernelLocks {
-  /** False where another open file has the lock. Throws the system's error. */
+  /** Returns false if another open file has the lock. Throws the system's error. */
   tryLock(fd: number): boolean;
 }
 
@@ -12,18 +12,18 @@ interface Package {
   tryLock(fd: number, offset: number, length: number): boolean;
 }
 
-/** The package's binary by itself. */
+/** The package's native binary by itself. */
 interface Binary {
   tryLock(fd: number, offset: number, length: number, exclusive: boolean): void;
 }
 
 /**
- * Windows lets nobody else read bytes that are locked, and the owner's pid is to be read: so a byte far behind it is
- * locked there. Elsewhere a lock hinders no reader, and it is on the whole file.
+ * Windows does not let others read locked bytes, but the owner's pid must stay readable, so a byte far behind it is
+ * locked there. Elsewhere a lock does not hinder readers and covers the whole file.
  */
 const [START, LENGTH] = process.platform === 'win32' ? [2 ** 30, 1] : [0, 0];
 
-/** Undefined where there is no binary for this platform. */
+/** Undefined if there is no binary for this platform. */
 export function loadKernelLocks(): KernelLocks | undefined {
   const require = createRequire(import.meta.url);
   try {
@@ -35,8 +35,8 @@ export function loadKernelLocks(): KernelLocks | undefined {
 }
 
 /**
- * On Alpine the package looks for a binary of its own for musl, which there is none of. The one for other Linuxes
- * needs nothing of glibc that musl has not, and a lock by pid would tell nothing of a process in another container.
+ * On Alpine the package looks for a musl binary, which does not exist. The glibc binary needs nothing that musl
+ * lacks, and a lock by pid would not see processes in other containers.
  */
 function loadByName(require: NodeJS.Require): KernelLocks | undefined {
   try {

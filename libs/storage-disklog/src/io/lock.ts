@@ -7,38 +7,41 @@ import { type KernelLocks, loadKernelLocks } from './kernel-locks.js';
 import { taken } from './write-all.js';
 
 /**
- * Keeps a second process (or a second store in this one) out of a directory.
+ * Keeps a second process (or a second store in this process) out of a directory.
  *
- * The lock is the kernel's, on an open file: it ends with the process, however that ends, so a kill leaves nothing to
- * clean up and two starters can never both win. The file's text is only there to name the owner.
+ * The lock is the kernel's, on an open file. It ends with the process, however that ends: a kill leaves nothing to
+ * clean up, and two processes that start together can never both win. The file's text only names the owner.
  */
 export interface DirectoryLock {
-  /** Once only. */
+  /** To be called once only. */
   release(): void;
 }
 
 const kernelLocks = loadKernelLocks();
-/** What this process writes into its lock files; a token follows, of which there is but one. */
+/** What this process writes into its lock files, followed by a unique token. */
 const OWN_TEXT = `${process.pid}\n${birthOf(process.pid) ?? ''}\n`;
-/** Each is lost only to somebody who takes the lock's file away just then, or starts just then. */
+/** An attempt is lost only if somebody removes the lock file, or starts, at that very moment. */
 const MAX_ATTEMPTS = 10;
 
-/** Takes the lock, or throws `LOCKED` with the owner's pid. */
+/**
+ * Takes the lock.
+ * @throws {LockedError} `LOCKED` with the owner's pid
+ */
 export function lockDirectory(path: string, what: string): DirectoryLock {
   return kernelLocks === undefined ? lockByPid(path, what) : lockByKernel(kernelLocks, path, what);
 }
 
 function lockByKernel(locks: KernelLocks, path: string, what: string): DirectoryLock {
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-    // Not to append: Windows would not let such a file be truncated.
+    // Not opened for appending: Windows would not allow such a file to be truncated.
     const fd = fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o644);
     try {
       if (!tryLock(locks, fd, what)) throw new LockedError(what, ownerOf(path));
       const text = `${OWN_TEXT}${randomUUID()}\n`;
       taken(fs.writeSync(fd, text, 0));
       fs.ftruncateSync(fd, text.length);
-      // Between its opening and its locking the file may have gone away, with a store that was destroyed: its lock keeps
-      // nobody out of what was made under that name since. From here on it goes only if its owner takes it away.
+      // Between opening and locking, the file may have been removed with a destroyed store. Its lock would not
+      // protect a file made under that name since. Once locked, only the owner removes it.
       if (readText(path) === text) return { release: () => fs.closeSync(fd) };
     } catch (error) {
       fs.closeSync(fd);
@@ -53,10 +56,10 @@ function tryLock(locks: KernelLocks, fd: number, what: string): boolean {
   try {
     return locks.tryLock(fd);
   } catch (error) {
-    // How Windows says that somebody else has the lock.
+    // Windows reports a lock held by somebody else like this.
     if (isErrno(error, 'EBUSY', 'EACCES')) return false;
     if (!isErrno(error, 'ENOLCK', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL')) throw error;
-    // A lock by pid would not do: who shares such a file system may be on another machine.
+    // A lock by pid is no substitute: others that share such a file system may be on another machine.
     const reason = `its file system takes no file locks (${(error as NodeJS.ErrnoException).code})`;
     throw new StorageIoError(
       `cannot lock ${what}: ${reason}; mount it with locks, or put log_dir on a local file system`,
@@ -65,7 +68,7 @@ function tryLock(locks: KernelLocks, fd: number, what: string): boolean {
   }
 }
 
-/** Undefined where the file does not tell, or cannot be read while somebody has it locked. */
+/** Undefined if the file does not say, or cannot be read while somebody has it locked. */
 function ownerOf(path: string): number | undefined {
   try {
     return ownerIn(fs.readFileSync(path, 'utf8'));
@@ -75,10 +78,10 @@ function ownerOf(path: string): number | undefined {
 }
 
 /**
- * Where the platform has no prebuilt kernel lock. A starter tells of itself, in a file of a name that nobody else has, and
- * looks for others after that: of two starters at least one sees the other, and who sees one that lives gives way. Who
- * sees none gives its file the name of the lock, which has none then, or that of a process that has died. So the lock of
- * one that lives is never moved, not even for a moment.
+ * Used if the platform has no prebuilt kernel lock. A starting process announces itself in a file with a unique name,
+ * and only then looks for others. So of two processes that start together at least one sees the other, and one that
+ * sees a living rival gives way. A process that sees none renames its file to the lock's name, which at that point
+ * has no file, or that of a dead process. So the lock of a living process is never moved, not even for a moment.
  */
 export function lockByPid(path: string, what: string): DirectoryLock {
   for (let attempt = 1; ; attempt++) {
@@ -88,7 +91,7 @@ export function lockByPid(path: string, what: string): DirectoryLock {
     try {
       fs.writeFileSync(own, text);
       const rival = rivalOf(path, token);
-      // After the look at the starters: one that has the lock by now was one of them, or is seen here.
+      // Read after the rivals: a process that took the lock meanwhile was a rival, or shows up here.
       const owner = liveOwnerIn(readText(path) ?? '');
       if (owner !== undefined) throw new LockedError(what, owner);
       if (rival === undefined && rename(own, path)) return { release: () => removeOwn(path, text) };
@@ -100,7 +103,7 @@ export function lockByPid(path: string, what: string): DirectoryLock {
   }
 }
 
-/** Another starter that is alive. What is left of dead ones is removed: their names are not used again. */
+/** Another starting process that is alive. Removes the files of dead ones; their names are never reused. */
 function rivalOf(path: string, token: string): number | undefined {
   const prefix = `${basename(path)}.`;
   for (const name of fs.readdirSync(dirname(path))) {
@@ -116,12 +119,12 @@ function rivalOf(path: string, token: string): number | undefined {
 
 const TOKEN = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
 
-/** With a store that was destroyed the lock has gone away, and what has its name now is another's. */
+/** A destroyed store takes its lock file with it; the file of that name may belong to another by now. */
 function removeOwn(path: string, text: string): void {
   if (readText(path) === text) fs.rmSync(path, { force: true });
 }
 
-/** The process that wrote this into a lock file, if it is alive. */
+/** The process that wrote this text into a lock file, if it is alive. */
 export function liveOwnerIn(text: string): number | undefined {
   const owner = ownerIn(text);
   if (owner === undefined || !isAlive(owner)) return undefined;
@@ -131,21 +134,21 @@ export function liveOwnerIn(text: string): number | undefined {
 }
 
 /**
- * Tells a process from all others that have its pid at other times: in a container the next start mostly has the same
- * one. Undefined where the system does not tell.
+ * Identifies a process among all that have had its pid: in a container the next start mostly has the same pid.
+ * Undefined if the system does not tell.
  */
 function birthOf(pid: number): string | undefined {
   try {
     const boot = fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
     const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The 20th field after the process's name, which may hold anything, is its start in ticks since the boot.
+    // The 20th field after the process's name (which may contain anything) is its start time in ticks since boot.
     return `${boot} ${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`;
   } catch {
     return undefined;
   }
 }
 
-/** False where the file is gone: with its directory, or it was looked at before it had its text. */
+/** Returns false if the file is gone: with its directory, or because a rival saw it before it had its text. */
 function rename(from: string, to: string): boolean {
   try {
     fs.renameSync(from, to);

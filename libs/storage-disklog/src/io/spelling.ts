@@ -7,7 +7,7 @@ import { type FileSystem, isErrno } from './file-system.js';
 const DEVICE = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/i;
 
 /**
- * Refuses a topic that cannot have directories of its own on this system.
+ * Refuses a topic that cannot have a directory of its own on this system.
  * @throws {InvalidTopicNameError} `INVALID_TOPIC_NAME`
  */
 export function assertUsableNames(topic: string, platform: NodeJS.Platform = process.platform): void {
@@ -23,8 +23,8 @@ export function assertUsableNames(topic: string, platform: NodeJS.Platform = pro
 }
 
 /**
- * The topic, or the beginning of one, whose directory is found by this topic's name too: a file system that does not
- * tell upper from lower case finds that of `Orders` under `orders`, and two topics would be one.
+ * Another topic, or the beginning of one, whose directory this topic's name also finds. A case-insensitive file
+ * system finds the directory of `Orders` under `orders`, and two topics would be one.
  */
 export async function otherSpelling(
   fs: FileSystem,
@@ -45,7 +45,7 @@ export async function otherSpelling(
   return undefined;
 }
 
-/** Is what has this name also there under another spelling of it? */
+/** Whether the same file is also found under another spelling of this name. */
 async function ignoresCase(parent: string, name: string): Promise<boolean> {
   const swapped = name.replace(/[a-z]/gi, (letter) =>
     letter < 'a' ? letter.toLowerCase() : letter.toUpperCase(),

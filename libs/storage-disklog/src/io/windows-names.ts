@@ -2,28 +2,29 @@ import { join } from 'node:path';
 import { type FileSystem, isErrno } from './file-system.js';
 
 /**
- * Windows gives nobody the name of a file that is open, in our own process or in a virus scanner's; and before Node 22
- * a file that is removed while it is open keeps its name until it is closed. It lets open files be moved, though. So
- * a file in the way is moved aside, under a name that says what it was, and removed there.
+ * Windows does not give a file's name to another file while anybody has it open, be it this process or a virus
+ * scanner. Before Node 22, a file that is removed while it is open keeps its name until it is closed. But Windows
+ * does let open files be renamed. So a file that is in the way is moved aside, under a name that says what it was,
+ * and removed there.
  */
 const ASIDE = /^(.+)\.(replaced|removed)-\d+-\d+$/;
 
-/** The calls of the system that this is made of. */
+/** The system calls used here. */
 export interface NameCalls {
   rename(from: string, to: string): Promise<void>;
-  /** Fails where there is no such file. */
+  /** Fails if there is no such file. */
   unlink(path: string): Promise<void>;
   pause(ms: number): Promise<void>;
 }
 
-/** Scanners let go within moments: all pauses together are 1.3 s. */
+/** Scanners let go within moments. All pauses together take 1.3 s. */
 const LONGEST_PAUSE = 640;
 
 let asides = 0;
 
 /**
- * Renames a file over another one. A crash leaves the old file under the name, or the new one, or the old one aside and
- * nothing under the name, which {@link finishNames} mends.
+ * Renames a file over another one. A crash leaves the old file or the new one under the name, or the old one aside
+ * and nothing under the name, which {@link finishNames} repairs.
  */
 export async function replaceFile(calls: NameCalls, from: string, to: string): Promise<void> {
   for (let pause = 5; ; pause *= 2) {
@@ -38,7 +39,7 @@ export async function replaceFile(calls: NameCalls, from: string, to: string): P
   }
 }
 
-/** False where even that is refused for now, and nothing has changed. */
+/** Returns false if even that is refused for now; nothing has changed then. */
 async function replaceByAside(calls: NameCalls, from: string, to: string): Promise<boolean> {
   const aside = nameAside(to, 'replaced');
   if (!(await isDone(calls.rename(to, aside)))) return false;
@@ -49,12 +50,13 @@ async function replaceByAside(calls: NameCalls, from: string, to: string): Promi
     if (isRefusal(error)) return false;
     throw error;
   }
-  // Who has it open reads on. One that stays must not be taken for one to put back, once the new file is gone, too.
+  // Readers that have the old file open read on. Removed now: once the new file is gone too, it would pass for one to
+  // put back.
   await removeFile(calls, aside).catch(() => undefined);
   return true;
 }
 
-/** Removes a file, whose name is free at once; nothing happens where there is none. */
+/** Removes a file, if it exists; its name is free at once. */
 export async function removeFile(calls: NameCalls, path: string): Promise<void> {
   const aside = nameAside(path, 'removed');
   const isAside = ASIDE.exec(path)?.[2] === 'removed';
@@ -69,7 +71,10 @@ export async function removeFile(calls: NameCalls, path: string): Promise<void> 
   }
 }
 
-/** Finishes what a crash has broken off in a directory: nobody else may have a file in it open for writing. */
+/**
+ * Completes, in a directory, the renames that a crash interrupted. Nobody else may have a file in it open for
+ * writing.
+ */
 export async function finishNames(fs: FileSystem, directory: string): Promise<void> {
   const names = (await fs.readdir(directory)).map(({ name }) => name);
   for (const name of names) {
@@ -85,7 +90,7 @@ function nameAside(path: string, why: 'replaced' | 'removed'): string {
   return `${path}.${why}-${process.pid}-${asides++}`;
 }
 
-/** False where there is no such file, or it is refused. */
+/** Returns false if there is no such file, or the change is refused. */
 async function isDone(change: Promise<void>): Promise<boolean> {
   try {
     await change;

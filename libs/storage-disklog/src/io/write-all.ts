@@ -2,7 +2,7 @@ import type { FileHandle } from './file-system.js';
 
 /**
  * Writes all bytes at a position of a file, however few the system takes at a time.
- * @throws the system's error; ENOSPC where no more bytes are taken, which some file systems tell in no other way
+ * @throws the system's error; ENOSPC if no more bytes are taken, which is how some file systems report a full device
  */
 export async function writeAll(
   file: Pick<FileHandle, 'write'>,
@@ -14,7 +14,7 @@ export async function writeAll(
   }
 }
 
-/** How many bytes a write has taken, if it has taken any. */
+/** The number of bytes a write has taken, at least one. */
 export function taken(count: number): number {
   if (count === 0) throw Object.assign(new Error('write took no bytes'), { code: 'ENOSPC' });
   return count;
