@@ -28,7 +28,7 @@ export class Billing implements OnModuleInit {
       group: 'billing',
       topics: ['orders'],
       handler: (message) => {
-        this.billed.push(message.value.total); // throw, and the message comes again
+        this.billed.push(message.value.total); // if this throws, the message comes again
       },
     });
   }

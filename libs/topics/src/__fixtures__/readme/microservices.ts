@@ -12,7 +12,7 @@ interface Order {
 export class OrdersController {
   readonly billed: number[] = [];
 
-  @EventPattern('orders.placed') // the topic; throw, and the event comes again
+  @EventPattern('orders.placed') // the topic; if the handler throws, the event comes again
   bill(@Payload() order: Order): void {
     this.billed.push(order.id);
   }

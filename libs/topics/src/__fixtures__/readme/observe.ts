@@ -6,7 +6,7 @@ interface Reading {
   celsius: number;
 }
 
-/** The highest temperature of each sensor so far, of this hour on. */
+/** The highest temperature of each sensor since a time. */
 export const highest = (readings: Topic<Reading>, since: number): Observable<[string, number]> =>
   readings.observe({ from: { timestamp: since } }).pipe(
     map(({ value }) => value),
@@ -19,7 +19,7 @@ export const highest = (readings: Topic<Reading>, since: number): Observable<[st
     ),
   );
 
-/** What came in windows of a second. */
+/** Readings in windows of a second, empty windows left out. */
 export const windows = (readings: Topic<Reading>): Observable<Reading[]> =>
   readings.observe({ from: 'latest' }).pipe(
     map(({ value }) => value),
@@ -27,6 +27,6 @@ export const windows = (readings: Topic<Reading>): Observable<Reading[]> =>
     filter((window) => window.length > 0),
   );
 
-/** Work that takes time: `each` is called for four messages at once, and asks for the next as one ends. */
+/** Asynchronous work: at most four calls of `each` run at once; the next message is read when one ends. */
 export const stored = (readings: Topic<Reading>, save: (reading: Reading) => Promise<string>) =>
   readings.observe({ each: ({ value }) => save(value), concurrency: 4 });

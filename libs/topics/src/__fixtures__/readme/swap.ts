@@ -3,7 +3,7 @@ import { StorageAdapter } from '@genrocks/storage';
 import { EtsStorageAdapter } from '@genrocks/storage-ets';
 import { AppModule } from './embed.js';
 
-/** The application under test: whatever it stores on, here it stores in memory. */
+/** The application under test, with its storage in memory. */
 export async function testApp() {
   const app = await Test.createTestingModule({ imports: [AppModule] })
     .overrideProvider(StorageAdapter)

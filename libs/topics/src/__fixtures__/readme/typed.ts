@@ -10,7 +10,7 @@ export class Payment {
   amount!: number;
 }
 
-/** `schema` may be a Standard Schema as well: `z.object({ id: z.number().int(), amount: z.number().positive() })`. */
+/** `schema` may also be a Standard Schema: `z.object({ id: z.number().int(), amount: z.number().positive() })`. */
 export const payments = defineTopic({ name: 'payments', schema: Payment });
 
 @Injectable()
