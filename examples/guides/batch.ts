@@ -11,7 +11,7 @@ export interface Reading {
 export class Readings {
   readonly rows: Reading[] = [];
 
-  /** Up to 500 messages of one partition: one insert in place of 500. */
+  /** Up to 500 messages of one partition: one insert instead of 500. */
   @Subscribe('readings', { group: 'warehouse', batch: 500 })
   insert(@MessageValue() readings: Reading[]) {
     this.rows.push(...readings);
@@ -19,7 +19,7 @@ export class Readings {
 
   readonly alarms: string[] = [];
 
-  /** A batch in which single messages fail: those come again, the others are done. */
+  /** Fails single messages of a batch: those come again, the others are done. */
   @Subscribe('readings', { group: 'alarms', batch: 100, retry: { attempts: 2 } })
   check(@FullMessage() messages: Message<Reading>[], @MessageContext() context: HandlerContext) {
     for (const message of messages) {

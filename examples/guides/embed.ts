@@ -11,7 +11,7 @@ export interface Order {
 export class Orders {
   constructor(@InjectTopic('orders') private readonly orders: Topic<Order>) {}
 
-  /** Resolves when the order is on the disk. Orders of one customer keep their order. */
+  /** Resolves when the order is on the disk. The orders of a customer stay in sequence. */
   place(order: Order) {
     return this.orders.publish({ key: order.customer, value: order });
   }

@@ -13,10 +13,10 @@ export const appModule = (environment: string | undefined, logDir: string) => {
     imports: [
       TopicsModule.forRootAsync({
         storage: storageFor(environment, logDir),
-        // For topics that ask for it, whatever the default is.
+        // For topics that name this adapter, whatever the default is.
         adapters:
           environment === 'production' ? [{ module: EtsModule.forRoot(), adapter: EtsStorageAdapter }] : [],
-        // Everything else may come from a factory, with what it injects.
+        // Everything else may come from a factory that injects other providers.
         useFactory: () => ({
           topics: [
             { name: 'orders', partitions: 4 },

@@ -21,7 +21,7 @@ export class OrderHandlers {
     this.shipped.push(id);
   }
 
-  /** A further member of a group: it shares the partitions with the others. */
+  /** Another member of a group: it shares the partitions with the others. */
   joinShipping() {
     return this.topics.startConsumerGroup<{ id: number }>({
       group: 'shipping',
@@ -30,13 +30,13 @@ export class OrderHandlers {
     });
   }
 
-  /** All topics of a kind, those that come later included; from now on. */
+  /** All matching topics, including those created later; only messages from now on. */
   @Subscribe('orders.*', { group: 'audit', from: 'latest' })
   audit(@MessageValue() { id }: { id: number }) {
     this.seen.push(id);
   }
 
-  /** Once more from a point in time; the group must have no running members. */
+  /** Where the group would begin again. Without `dryRun` it moves there; no member may run then. */
   async billAgain(since: Date) {
     return this.topics.groups.resetOffsets('billing', { to: { timestamp: since.getTime() }, dryRun: true });
   }

@@ -13,7 +13,7 @@ import { Kafka } from 'kafkajs';
 })
 export class AppModule {}
 
-/** What one way in publishes, the other one reads. */
+/** A Kafka client publishes, and the topic reads. */
 export async function fromKafkaToNest(app: INestApplicationContext): Promise<unknown> {
   const kafka = new Kafka({ brokers: [app.get(KafkaListener).bootstrap] });
   const producer = kafka.producer();

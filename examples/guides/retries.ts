@@ -16,13 +16,13 @@ export class Payments {
     deadLetter: 'payments.failed', // default: payments.dlq
   })
   charge(@MessageValue() { amount }: { amount: number }) {
-    if (amount <= 0) throw new RejectMessage('nothing to charge'); // no other try can mend it
-    if (amount === 429) throw new RetryAfter(60_000); // the provider said when
-    if (this.isDown) throw new Error('the provider is down'); // again, with growing pauses
+    if (amount <= 0) throw new RejectMessage('nothing to charge'); // a retry would not help
+    if (amount === 429) throw new RetryAfter(60_000); // the provider said when to retry
+    if (this.isDown) throw new Error('the provider is down'); // retried with growing pauses
     this.charged.push(amount);
   }
 
-  /** What was given up since a time goes back to where it came from. */
+  /** Puts dead letters since a time back into the topic they came from. */
   async redrive(since: number) {
     const letters = await this.topics.deadLetters.list('payments.failed', { since });
     const reasons = letters.map(({ reason, attempts }) => `${reason} (${attempts})`);

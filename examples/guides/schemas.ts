@@ -11,7 +11,7 @@ import {
 import { IsInt, IsPositive, IsString } from 'class-validator';
 import { z } from 'zod';
 
-/** A class with the decorators of class-validator: handlers get instances of it. */
+/** A class with class-validator decorators: handlers get instances of it. */
 export class Order {
   @IsInt()
   id!: number;
@@ -26,7 +26,7 @@ export class Order {
 export const orders = defineTopic({ name: 'orders', partitions: 4, schema: Order });
 export type Orders = TopicOf<typeof orders>;
 
-/** Or any Standard Schema (zod, valibot, ArkType, ...): handlers get what it makes of a value. */
+/** Or any Standard Schema (zod, valibot, ArkType, ...): handlers get its output. */
 export const invoices = defineTopic({
   name: 'invoices',
   schema: z.object({ order: z.int(), cents: z.int().positive(), currency: z.string().default('EUR') }),
@@ -43,7 +43,7 @@ export class Billing {
     @InjectTopic(invoices) readonly invoices: Invoices,
   ) {}
 
-  /** What is no order never comes here: no pipe and no check is needed. */
+  /** Only valid orders arrive here: no pipe and no check is needed. */
   @Subscribe(orders.name, { group: 'billing' })
   async bill(@MessageValue() { id, amount }: Order) {
     await this.invoices.publish({ value: { order: id, cents: 100 * amount, currency: 'EUR' } });
@@ -54,7 +54,7 @@ export class Billing {
     this.written.push(`${order}: ${cents} ${currency}`);
   }
 
-  /** What other clients have written that is no order, and why it is none. */
+  /** Why messages of other clients are not valid orders. */
   async refused() {
     const letters = await this.topics.deadLetters.list('orders.dlq');
     return letters.filter(({ error }) => error === 'SCHEMA_VIOLATION').map(({ reason }) => reason);

@@ -14,7 +14,7 @@ export class Orders implements OnModuleInit, OnApplicationShutdown {
   private readonly producer;
 
   constructor(@Inject(Kafka) kafka: Kafka) {
-    // The partition of a key stays the one it has with TopicsModule.
+    // Keeps each key in the partition it has with TopicsModule.
     this.producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
   }
 

@@ -16,7 +16,7 @@ class Mailer {
   }
 }
 
-/** A test: no disk, no ports, and no waiting, because the time for retries stands still. */
+/** A test without disk, ports or waiting: the clock for retries stands still. */
 export async function mailIsSentInTheEnd() {
   const app = await Test.createTestingModule({
     imports: [TopicsTestingModule.forRoot()],

@@ -15,7 +15,7 @@ export class OrderDto {
   amount!: number;
 }
 
-/** What JSON cannot carry: dates, maps, big integers, bytes. */
+/** Values that JSON cannot represent: dates, maps, big integers, bytes. */
 export interface Snapshot {
   takenAt: Date;
   totals: Map<string, bigint>;
@@ -26,11 +26,11 @@ export class Shop {
   readonly billed: OrderDto[] = [];
 
   constructor(
-    @InjectTopic('orders') readonly orders: Topic<OrderDto>, // publish() takes an OrderDto and nothing else
+    @InjectTopic('orders') readonly orders: Topic<OrderDto>, // publish() takes only an OrderDto
     @InjectTopic('snapshots') readonly snapshots: Topic<Snapshot>,
   ) {}
 
-  /** A message that is no order is a dead letter at once: no other try can mend it. */
+  /** A message that is not a valid order becomes a dead letter at once, without a retry. */
   @Subscribe('orders', { group: 'billing' })
   bill(@MessageValue() order: OrderDto) {
     this.billed.push(order);
