@@ -1,18 +1,18 @@
-/** Time as topics and their consumers see it: a test may bring its own (`ManualClock` of `@genrocks/topics/testing`). */
+/** The time source of topics and consumers; tests use `ManualClock` of `@genrocks/topics/testing`. */
 export interface Clock {
-  /** Milliseconds since 1970: what a message is stamped with. Whoever sets the machine's clock makes it jump. */
+  /** Milliseconds since 1970, for the timestamps of messages. Jumps when the machine's clock is set. */
   now(): number;
-  /** Milliseconds since some moment, which no setting of the clock moves: what durations are measured with. */
+  /** Milliseconds since a fixed moment, for measuring durations. Unaffected when the machine's clock is set. */
   monotonic(): number;
   /** Resolves after `ms` milliseconds, or as soon as the signal aborts. Never rejects. */
   sleep(ms: number, signal: AbortSignal, options?: SleepOptions): Promise<void>;
 }
 
-/** How a pause is made. */
+/** How {@link Clock.sleep} pauses. */
 export interface SleepOptions {
   /**
-   * Nobody waits for the end of it, which is only there for the case that something else does not come in time: it does
-   * not keep the process alive, and a test that moves from pause to pause passes it over. Default false.
+   * The pause is a time limit on something else: it does not keep the process alive, and a test that moves from pause to
+   * pause skips it. Default false.
    */
   readonly deadline?: boolean;
 }
@@ -28,7 +28,7 @@ export const systemClock: Clock = {
         signal.removeEventListener('abort', end);
         resolve();
       };
-      // Not that of node:timers/promises, which test runners with fake timers do not replace.
+      // Not `setTimeout` of node:timers/promises: fake timers of test runners do not replace that one.
       const timer = setTimeout(end, ms);
       if (deadline) timer.unref();
       signal.addEventListener('abort', end, { once: true });

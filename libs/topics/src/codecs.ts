@@ -12,16 +12,16 @@ import { messageOf } from './errors.js';
 const BUILT_IN = [jsonCodec, stringCodec, bytesCodec, structuredCodec];
 
 /**
- * The codec a topic was created with, by its name. One that is not built in can only come from the application; until
- * it does, values of the topic can be neither encoded nor decoded, but everything else works.
+ * The codec a topic was created with, by its name. A custom codec must come from the application. Until it does, values of
+ * the topic can be neither encoded nor decoded; everything else works.
  */
 export function codecNamed(name: string): Codec<unknown> {
   return BUILT_IN.find((codec) => codec.name === name) ?? missingCodec(name);
 }
 
 /**
- * A codec of the application whose errors are `CODEC_FAILED`, as those of the built-in ones are: what a library throws
- * over a value says neither what it was doing nor that trying again is in vain.
+ * Wraps a custom codec so that its errors are `CODEC_FAILED`, as those of the built-in codecs are. A library's own error
+ * says neither what the codec was doing nor that a retry is useless.
  */
 export function codecOf(codec: Codec<unknown>): Codec<unknown> {
   if (BUILT_IN.includes(codec)) return codec;
@@ -29,9 +29,9 @@ export function codecOf(codec: Codec<unknown>): Codec<unknown> {
   return {
     name,
     encode: (value) =>
-      failingAs(`the codec ${JSON.stringify(name)} cannot carry this value`, () => codec.encode(value)),
+      failingAs(`the codec ${JSON.stringify(name)} cannot encode this value`, () => codec.encode(value)),
     decode: (bytes) =>
-      failingAs(`the codec ${JSON.stringify(name)} cannot read these bytes`, () => codec.decode(bytes)),
+      failingAs(`the codec ${JSON.stringify(name)} cannot decode these bytes`, () => codec.decode(bytes)),
   };
 }
 

@@ -3,7 +3,7 @@ import type { SchemaValue } from './schema/topic-schema.js';
 import type { Topic } from './topic.js';
 
 /**
- * A definition whose types are kept, for `forFeature`, `forRoot`, {@link TopicOf} and `@InjectTopic`.
+ * Returns the definition with its exact type, for `forFeature`, `forRoot`, {@link TopicOf} and `@InjectTopic`.
  *
  * @example
  * export const orders = defineTopic({ name: 'orders', schema: OrderDto });
@@ -17,7 +17,7 @@ export function defineTopic<const D extends TopicDefinition>(definition: D): D {
   return definition;
 }
 
-/** The topic that a definition stands for, with the values its schema lets through. */
+/** The {@link Topic} of a definition, typed by the output of its schema. */
 export type TopicOf<D extends { readonly name: string }> = Topic<
   D extends { readonly schema: infer S } ? SchemaValue<S> : unknown
 >;

@@ -1,8 +1,8 @@
 import { messageOf, TopicsError } from './errors.js';
 
 /**
- * `RETRY_AFTER`: thrown by a handler, it has the message tried again after exactly this long, in place of the usual
- * pause. It counts as a try: `retry.attempts` still bounds how often.
+ * `RETRY_AFTER`: a handler throws it to have its message retried after exactly this delay instead of the usual pause. The
+ * failed try counts towards `retry.attempts`.
  */
 export class RetryAfter extends TopicsError {
   constructor(
@@ -11,26 +11,26 @@ export class RetryAfter extends TopicsError {
     cause?: unknown,
   ) {
     const reason = cause === undefined ? '' : `: ${messageOf(cause)}`;
-    super('RETRY_AFTER', `to be tried again in ${delayMs} ms${reason}`, true, {
+    super('RETRY_AFTER', `retry in ${delayMs} ms${reason}`, true, {
       cause,
       details: { delayMs },
     });
   }
 }
 
-/** `MESSAGE_REJECTED`: thrown by a handler, it ends the tries: the message goes to the dead-letter topic at once. */
+/** `MESSAGE_REJECTED`: a handler throws it to give its message up: the message becomes a dead letter without a retry. */
 export class RejectMessage extends TopicsError {
   constructor(reason: string, cause?: unknown) {
     super('MESSAGE_REJECTED', reason, false, { cause });
   }
 }
 
-/** `PARTITION_NOT_ASSIGNED`: this member of the group does not own the partition (now). */
+/** `PARTITION_NOT_ASSIGNED`: this member of the group does not, or no longer, own the partition. */
 export class PartitionNotAssignedError extends TopicsError {
   constructor(
     group: string,
     { topic, partition }: { readonly topic: string; readonly partition: number },
-    remedy = 'ask the member that does, or stop the group and use resetOffsets',
+    remedy = 'call the member that owns it, or stop the group and use resetOffsets',
   ) {
     super(
       'PARTITION_NOT_ASSIGNED',
@@ -41,7 +41,7 @@ export class PartitionNotAssignedError extends TopicsError {
   }
 }
 
-/** `DELIVERY_INTERRUPTED`: why a message is a dead letter that its handler never failed with, and never finished. */
+/** `DELIVERY_INTERRUPTED`: the message was given up because its handler repeatedly ended the process, or hung. */
 export class DeliveryInterruptedError extends TopicsError {
   constructor(
     group: string,
@@ -52,19 +52,19 @@ export class DeliveryInterruptedError extends TopicsError {
     super(
       'DELIVERY_INTERRUPTED',
       `the process ended, or the handler hung, each of the last ${interruptions} times group ${group} handled ` +
-        `${topic}/${partition} at offset ${offset}; find out what the handler does with it, then redrive it`,
+        `${topic}/${partition} at offset ${offset}; fix the handler for this message, then redrive it`,
       false,
       { details: { group, topic, partition, offset, interruptions } },
     );
   }
 }
 
-/** `HANDLER_TIMEOUT`: a handler did not return in `handlerTimeoutMs`. The reason of its signal. */
+/** `HANDLER_TIMEOUT`: a handler did not return within `handlerTimeoutMs`. It is the `reason` of the handler's signal. */
 export class HandlerTimeoutError extends TopicsError {
   constructor(group: string, topic: string, partition: number, offset: number, timeoutMs: number) {
     super(
       'HANDLER_TIMEOUT',
-      `a handler of group ${group} has not returned for ${timeoutMs} ms, with ${topic}/${partition} at offset ${offset}; ` +
+      `a handler of group ${group} has not returned within ${timeoutMs} ms, on ${topic}/${partition} at offset ${offset}; ` +
         'end it when its signal aborts, or raise handlerTimeoutMs',
       true,
       { details: { group, topic, partition, offset, timeoutMs } },

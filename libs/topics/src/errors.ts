@@ -2,14 +2,14 @@ import { GenRocksError } from '@genrocks/storage';
 import { raise } from './raise.js';
 import type { SchemaIssue } from './schema/topic-schema.js';
 
-/** Issues in the message of an error, and in its details. */
+/** How many issues the message of an error names, and how many its details list. */
 const MAX_ISSUES_TOLD = 10;
 const MAX_ISSUES = 100;
 
-/** Every error of topics, partitions and groups; storage errors pass through as they are. */
+/** Base class of all errors of topics, partitions and groups. Storage errors pass through unchanged. */
 export class TopicsError extends GenRocksError {}
 
-/** `TOPIC_NOT_FOUND`: there is no such topic, and it was not allowed to create it. */
+/** `TOPIC_NOT_FOUND`: the topic does not exist and may not be created by this call. */
 export class TopicNotFoundError extends TopicsError {
   constructor(topic: string) {
     super(
@@ -21,7 +21,7 @@ export class TopicNotFoundError extends TopicsError {
   }
 }
 
-/** `TOPIC_EXISTS`: the topic exists with another shape than was asked for. */
+/** `TOPIC_EXISTS`: the topic exists, and differs from what was requested. */
 export class TopicExistsError extends TopicsError {
   constructor(topic: string, reason: string) {
     super('TOPIC_EXISTS', `topic ${quote(topic)} exists already: ${reason}`, false, { details: { topic } });
@@ -61,20 +61,20 @@ export class PartitionNotFoundError extends TopicsError {
   }
 }
 
-/** `PARTITION_UNAVAILABLE`: the partition's store could not be opened; the cause says why. */
+/** `PARTITION_UNAVAILABLE`: the partition's store could not be opened. The cause says why. */
 export class PartitionUnavailableError extends TopicsError {
   constructor(topic: string, partition: number, cause: unknown) {
     super(
       'PARTITION_UNAVAILABLE',
       `partition ${partition} of topic ${quote(topic)} is not available: ${messageOf(cause)}; ` +
-        'mend the cause, then stop and start the topic',
+        'fix the cause, then stop and start the topic',
       false,
       { cause, details: { topic, partition } },
     );
   }
 }
 
-/** `OFFSET_OUT_OF_RANGE`: the offset is below the first record kept or past the end. `details` has both. */
+/** `OFFSET_OUT_OF_RANGE`: the offset is below the first record kept or past the end. `details` has both bounds. */
 export class OffsetOutOfRangeError extends TopicsError {
   constructor(topic: string, partition: number, offset: number, startOffset: number, endOffset: number) {
     super(
@@ -87,21 +87,21 @@ export class OffsetOutOfRangeError extends TopicsError {
   }
 }
 
-/** `MESSAGE_TOO_LARGE`: one message or one record batch passes its limit. */
+/** `MESSAGE_TOO_LARGE`: a message or a record batch exceeds its limit. */
 export class MessageTooLargeError extends TopicsError {
-  /** @param option what to raise; undefined where the limit is the store's own */
+  /** @param option the option to raise; undefined if the limit is the store's own */
   constructor(what: string, bytes: number, limit: number, option?: string) {
     super(
       'MESSAGE_TOO_LARGE',
       `${what} has ${bytes} bytes, the limit is ${limit}; send a reference to the data` +
-        (option === undefined ? ', its store takes no larger one' : `, or ${raise(option)}`),
+        (option === undefined ? '; the store accepts nothing larger' : `, or ${raise(option)}`),
       false,
       { details: { bytes, limit } },
     );
   }
 }
 
-/** `INVALID_MESSAGE`: a message with a field of a wrong type or value. */
+/** `INVALID_MESSAGE`: a message has a field of a wrong type or value. */
 export class InvalidMessageError extends TopicsError {
   constructor(reason: string) {
     super('INVALID_MESSAGE', `the message cannot be published: ${reason}`);
@@ -126,7 +126,7 @@ export class SchemaViolationError extends TopicsError {
   }
 }
 
-/** `BACKPRESSURE`: more is waiting to be stored than the options allow. Wait for earlier publishes, then retry. */
+/** `BACKPRESSURE`: more bytes wait to be stored than the options allow. Await earlier publishes, then retry. */
 export class BackpressureError extends TopicsError {
   constructor(topic: string, partition: number, bytes: number, limit: number) {
     super(
@@ -151,10 +151,10 @@ export class DuplicatesWaitingError extends TopicsError {
   }
 }
 
-/** `PARTIALLY_PUBLISHED`: some partitions of one publishBatch call stored their part, others failed (the cause). */
+/** `PARTIALLY_PUBLISHED`: a publishBatch call was stored in some partitions and failed in others (the cause). */
 export class PartiallyPublishedError extends TopicsError {
   constructor(
-    /** By position in the call: the result of a message that was stored, undefined for one that was not. */
+    /** By position in the call: the result of a stored message, undefined for one that was not stored. */
     readonly results: readonly (
       { topic: string; partition: number; offset: number; timestamp: number } | undefined
     )[],
@@ -171,16 +171,16 @@ export class PartiallyPublishedError extends TopicsError {
   }
 }
 
-/** `CORRUPT_BATCH`: bytes that are no record batch of version 2, or fail its checks. */
+/** `CORRUPT_BATCH`: bytes are not a record batch of version 2, or fail its checks. */
 export class CorruptBatchError extends TopicsError {
   constructor(reason: string, details: Record<string, unknown> = {}) {
     super('CORRUPT_BATCH', `not a valid record batch: ${reason}`, false, { details });
   }
 }
 
-/** `UNSUPPORTED_COMPRESSION`: the package that packs and unpacks records with a codec is not there, or does not load. */
+/** `UNSUPPORTED_COMPRESSION`: the package for a compression codec is not installed, or does not load. */
 export class UnsupportedCompressionError extends TopicsError {
-  /** @param reason why a package that is installed does not load */
+  /** @param reason why the installed package does not load */
   constructor(codec: string, packageName: string, reason?: string) {
     super(
       'UNSUPPORTED_COMPRESSION',
@@ -198,7 +198,7 @@ export class AdapterNotFoundError extends TopicsError {
   constructor(adapter: string, known: readonly string[]) {
     super(
       'ADAPTER_NOT_FOUND',
-      `no storage adapter named ${quote(adapter)} is plugged in (there is: ${known.join(', ')}); ` +
+      `no storage adapter named ${quote(adapter)} is plugged in (available: ${known.join(', ')}); ` +
         'add its module to storage or adapters of TopicsModule',
       false,
       { details: { adapter, known } },
@@ -232,11 +232,11 @@ export class InvalidGroupError extends TopicsError {
   }
 }
 
-/** `LIMIT_REACHED`: one more topic, partition or group would pass a limit of the options. */
+/** `LIMIT_REACHED`: one more topic, partition or group would exceed a limit of the options. */
 export class LimitReachedError extends TopicsError {
   /**
-   * @param what would pass the limit, as a sentence begins
-   * @param option undefined where the limit is fixed
+   * @param what the beginning of the message: what would exceed the limit
+   * @param option the option to raise; undefined if the limit is fixed
    */
   constructor(what: string, limit: number, remedy: string, option?: string) {
     const remedies = option === undefined ? remedy : `${remedy}, or ${raise(option)}`;
@@ -256,13 +256,13 @@ export class ServiceStoppedError extends TopicsError {
 const UNKNOWN = 'an error that cannot be shown';
 
 /**
- * The message of anything that was thrown. Never throws: handlers throw anything, and what they throw must not stand in
- * the way of what becomes of a message.
+ * The message of any thrown value. Never throws: handlers may throw anything, and an odd value must not stop the retry or
+ * the dead letter of a message.
  */
 export function messageOf(error: unknown): string {
   try {
     if (typeof error !== 'object' || error === null) return String(error);
-    // Errors of other realms (workers, test runners) are no instances of Error, but have messages.
+    // Errors of other realms (workers, test runners) are not instances of Error, but have messages.
     const { message } = error as Partial<Error>;
     if (message !== undefined) return [String(message), ...refusalsOf(error)].join('; ');
     const text: unknown = JSON.stringify(error);
@@ -273,8 +273,8 @@ export function messageOf(error: unknown): string {
 }
 
 /**
- * What a ValidationPipe has found stands in the response of its exception: the message alone is "Bad Request Exception",
- * from which nobody can tell what is wrong with a dead letter.
+ * The findings of a ValidationPipe, which are in the response of its exception. Its message alone is "Bad Request
+ * Exception", which does not explain a dead letter.
  */
 function refusalsOf(error: { getResponse?: unknown }): string[] {
   if (typeof error.getResponse !== 'function') return [];

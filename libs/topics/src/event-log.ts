@@ -5,9 +5,9 @@ import type { TopicsEvents } from './events.js';
 import type { TopicsAdapters } from './options.js';
 import type { TopicManager } from './topic-manager.js';
 
-/** Writes to the log what must not go unseen, whether or not anybody listens. */
+/** Logs the events that must not go unnoticed, whether or not the application listens. */
 export function logEvents(events: TopicsEvents, logger: Logger): void {
-  // These listeners and those of the application are not a leak, however many there are.
+  // Listeners here and in the application are not a leak, however many there are.
   events.setMaxListeners(0);
   events.onListenerError = (error) => logger.warn(`a listener of an event threw: ${messageOf(error)}`);
   logStorage(events, logger);
@@ -18,7 +18,7 @@ export function logEvents(events: TopicsEvents, logger: Logger): void {
 function logStorage(events: TopicsEvents, logger: Logger): void {
   events.on('storage-full', ({ adapter, error }) => {
     logger.warn(
-      `storage ${adapter} is full: ${messageOf(error)} (said once, however many writes are refused)`,
+      `storage ${adapter} is full: ${messageOf(error)} (logged once, however many writes are refused)`,
     );
   });
   events.on('storage-has-room', ({ adapter, refusals, ms }) => {
@@ -27,14 +27,16 @@ function logStorage(events: TopicsEvents, logger: Logger): void {
     );
   });
   events.on('write-failed', ({ adapter, code, error, isNew }) => {
-    // A full device has lines of its own.
+    // A full device is logged by `storage-full`.
     if (!isNew || code === 'NO_SPACE') return;
     logger.warn(
-      `storage ${adapter} refuses writes with ${code}: ${messageOf(error)} (said once a minute at most)`,
+      `storage ${adapter} refuses writes with ${code}: ${messageOf(error)} (logged at most once a minute)`,
     );
   });
   events.on('deletion-unfinished', ({ topic, error }) => {
-    logger.warn(`topic ${topic} could not be deleted to its end: ${messageOf(error)}`);
+    logger.warn(
+      `deletion of topic ${topic} could not be finished, the next start tries again: ${messageOf(error)}`,
+    );
   });
   events.on('partition-failed', ({ topic, partition, error }) => {
     logger.warn(`${topic}/${partition} could not be opened: ${messageOf(error)}`);
@@ -44,7 +46,7 @@ function logStorage(events: TopicsEvents, logger: Logger): void {
 function logMessages(events: TopicsEvents, logger: Logger): void {
   events.on('handler-error', ({ group, topic, partition, offset, attempt, retryInMs, error }) => {
     const place = `${topic}/${partition} at offset ${offset}`;
-    const then = retryInMs === null ? 'the last' : `again in ${retryInMs} ms`;
+    const then = retryInMs === null ? 'no retry' : `retry in ${retryInMs} ms`;
     const line = `group ${group}, ${place}: try ${attempt} failed, ${then}: ${messageOf(error)}`;
     logger.error(line, isError(error) ? error.stack : undefined);
   });
@@ -53,13 +55,13 @@ function logMessages(events: TopicsEvents, logger: Logger): void {
   });
   events.on('message-dropped', ({ group, topic, partition, offset, error }) => {
     logger.error(
-      `group ${group}, ${topic}/${partition} at offset ${offset}: skipped for good: ${messageOf(error)}`,
+      `group ${group}, ${topic}/${partition} at offset ${offset}: skipped, there is no dead-letter topic: ${messageOf(error)}`,
     );
   });
   events.on('handler-timeout', ({ group, topic, partition, offset, timeoutMs }) => {
     const place = `${topic}/${partition} at offset ${offset}`;
     logger.warn(
-      `group ${group}, ${place}: the handler has not returned for ${timeoutMs} ms, its signal aborts`,
+      `group ${group}, ${place}: the handler has not returned within ${timeoutMs} ms, its signal aborts`,
     );
   });
 }
@@ -69,16 +71,16 @@ function logGroups(events: TopicsEvents, logger: Logger): void {
     logger.warn(`group ${group}, ${topic}/${partition}: ${messageOf(error)}`);
   });
   events.on('member-expelled', ({ group, memberId, error }) => {
-    logger.warn(`group ${group} goes on without member ${memberId}, which joins anew: ${messageOf(error)}`);
+    logger.warn(`group ${group} goes on without member ${memberId}, which rejoins: ${messageOf(error)}`);
   });
   events.on('retention-lost', ({ group, topic, partition, from, to }) => {
     logger.warn(
-      `group ${group} moved from offset ${from} to ${to} of ${topic}/${partition}: what was between is gone`,
+      `group ${group} skips from offset ${from} to ${to} of ${topic}/${partition}: the records between were dropped`,
     );
   });
 }
 
-/** Names the active stores, and what was found in them that nobody owns. */
+/** Logs the adapters in use, and the stores found there that no topic owns. */
 export function logStart(
   logger: Logger,
   { default: standard, all }: TopicsAdapters,
@@ -91,6 +93,6 @@ export function logStart(
   const some = unregistered.slice(0, 5).map(({ topic, partition }) => `${topic}/${partition}`);
   logger.warn(
     `${unregistered.length} store(s) without a registered topic, such as ${some.join(', ')}; ` +
-      'startTopic with their name takes them in',
+      'startTopic with their name adopts them',
   );
 }

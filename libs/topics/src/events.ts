@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { StoreEvent } from '@genrocks/storage';
 import type { Message } from './message.js';
 
-/** A message a group has given up on. */
+/** A message that a group has given up. */
 export interface DeadLetterEvent {
   /** The group that gave it up. */
   readonly group: string;
@@ -12,13 +12,13 @@ export interface DeadLetterEvent {
   readonly partition: number;
   /** Offset of the message there. */
   readonly offset: number;
-  /** Tries that failed; 0 for what could not be read. */
+  /** Tries that failed; 0 for bytes that could not be read. */
   readonly attempts: number;
-  /** Why its last try failed. */
+  /** The error of the last try. */
   readonly error: unknown;
 }
 
-/** A topic came, went, or changed its state. */
+/** A topic was created, deleted, or changed its state. */
 export interface TopicEvent {
   /** Its name. */
   readonly topic: string;
@@ -26,42 +26,42 @@ export interface TopicEvent {
   readonly id: string;
 }
 
-/** What the service tells of, by event name. */
+/** The events of the service, by name. */
 export interface TopicsEventMap {
   /** A topic was created, and is open. */
   'topic-created': [TopicEvent];
   /** A topic is open: after its creation, at the start of the service, or by `startTopic`. */
   'topic-started': [TopicEvent];
-  /** A topic was closed by `stopTopic`; its data stay. */
+  /** A topic was closed by `stopTopic`; its data is kept. */
   'topic-stopped': [TopicEvent];
-  /** A topic is gone with its data. */
+  /** A topic and its data were deleted. */
   'topic-deleted': [TopicEvent];
-  /** A deletion that an earlier process had begun could not be finished; `deleteTopic` and the next start go on with it. */
+  /** A deletion begun by an earlier process could not be finished; `deleteTopic` or the next start continues it. */
   'deletion-unfinished': [TopicEvent & { error: unknown }];
-  /** A topic has this many partitions now. */
+  /** A topic now has this many partitions. */
   'partitions-added': [{ topic: string; partitions: number }];
-  /** A partition could not be opened; the others of its topic go on. */
+  /** A partition could not be opened; the others of its topic run. */
   'partition-failed': [{ topic: string; partition: number; error: Error }];
-  /** Something happened inside a store by itself: recovery, eviction, damage, a write with its latency. */
+  /** Something happened inside a store: recovery, eviction, damage, a failure, a write with its latency. */
   'store-event': [{ topic: string; partition: number; event: StoreEvent }];
-  /** An adapter refuses writes with `NO_SPACE`: the first of them. Further ones are counted, not told. */
+  /** An adapter began to refuse writes with `NO_SPACE`. Further refusals are counted, not emitted. */
   'storage-full': [{ adapter: string; error: Error }];
-  /** It takes writes again, and has refused none for five seconds; `ms` since the first of `refusals`. */
+  /** A full adapter takes writes again, and has refused none for five seconds. `ms`: since the first of `refusals`. */
   'storage-has-room': [{ adapter: string; refusals: number; ms: number }];
   /**
-   * Storage has not taken a write: messages, whoever published them, or the service's own state. `isNew` where none failed
-   * with this code in the minute before.
+   * A write to storage failed: messages, whoever published them, or the service's own state. `isNew`: no write failed with
+   * this code in the minute before.
    */
   'write-failed': [{ adapter: string; code: string; error: unknown; isNew: boolean }];
   /** A member of this process has joined its group. */
   'group-started': [{ group: string; memberId: string }];
-  /** A member of this process has left: it was drained, and what was done is committed. */
+  /** A member of this process has left its group: it was drained, and finished messages are committed. */
   'group-stopped': [{ group: string; memberId: string }];
-  /** The members of a group, of whatever kind, share its partitions anew. */
+  /** A group, whatever kind its members are, assigned its partitions anew. */
   rebalance: [{ group: string; generation: number }];
-  /** A group goes on without a member of this process, which joins anew: it did not let go in time, or a handler hangs. */
+  /** A group went on without a member of this process, which rejoins: it did not let go in time, or a handler hangs. */
   'member-expelled': [{ group: string; memberId: string; error: unknown }];
-  /** A handler has not returned in `handlerTimeoutMs`: its signal aborts. If it hangs on, `member-expelled` follows. */
+  /** A handler did not return within `handlerTimeoutMs`: its signal aborts. If it still hangs, `member-expelled` follows. */
   'handler-timeout': [
     {
       group: string;
@@ -73,9 +73,9 @@ export interface TopicsEventMap {
       timeoutMs: number;
     },
   ];
-  /** A message is done. One event a message: listen only while it is needed. */
+  /** A message is done. One event per message: listen only while you need it. */
   handled: [{ group: string; message: Message }];
-  /** A handler failed; it is tried again after `retryInMs`, or (null) not any more. */
+  /** A handler failed. Its message is retried after `retryInMs`, or (null) given up. */
   'handler-error': [
     {
       group: string;
@@ -87,28 +87,30 @@ export interface TopicsEventMap {
       error: unknown;
     },
   ];
-  /** A message, or bytes that are none, went to the dead-letter topic. */
+  /** A message, or bytes that are not a message, moved to the dead-letter topic. */
   'dead-letter': [DeadLetterEvent & { deadLetterTopic: string }];
-  /** As `dead-letter`, of a group without a dead-letter topic: it was skipped. */
+  /** A group without a dead-letter topic skipped a message it gave up. */
   'message-dropped': [DeadLetterEvent];
-  /** A group could not read or commit; it tries again. */
+  /**
+   * A read, a commit or a move to the dead-letter topic failed and is repeated, or `retryIf` or `deadLetter.topic` of the
+   * application threw.
+   */
   'consumer-error': [{ group: string; topic: string; partition: number; error: unknown }];
-  /** Records a group had not read were dropped by retention or truncation: offsets `from` to `to - 1`. */
+  /** Retention or truncation dropped records that a group had not read: offsets `from` to `to - 1`. */
   'retention-lost': [{ group: string; topic: string; partition: number; from: number; to: number }];
 }
 
 /**
- * Typed emitter: `topics.events.on('dead-letter', ({ group, topic, offset }) => ...)`. Listeners are called at once, in
- * their order. One that throws, or returns a promise that rejects, is logged: never the publisher's problem, nor the
- * consumer's, nor that of other listeners.
+ * Typed emitter: `topics.events.on('dead-letter', ({ group, topic, offset }) => ...)`. Listeners are called synchronously,
+ * in order. A listener that throws, or returns a promise that rejects, is logged and affects nothing else.
  *
  * @publicApi
  */
 export class TopicsEvents extends EventEmitter<TopicsEventMap> {
-  /** Emits; what listeners throw goes to `onListenerError`, so that they cannot break the log. @internal */
+  /** Emits an event; errors of listeners go to `onListenerError`, so that they cannot break the log. @internal */
   send<K extends keyof TopicsEventMap>(name: K, event: TopicsEventMap[K][0]): void {
     if (this.listenerCount(name) === 0) return;
-    // Not by `emit`, which ends with the first listener that throws. Of `once` these are the wrappers.
+    // Not `emit`: it stops at the first listener that throws. Raw listeners include the wrappers of `once`.
     for (const listener of (this as EventEmitter).rawListeners(name)) {
       try {
         const result: unknown = listener.call(this, event);
@@ -119,6 +121,6 @@ export class TopicsEvents extends EventEmitter<TopicsEventMap> {
     }
   }
 
-  /** Replaced by the service with its logger. @internal */
+  /** The service sets it to write to its logger. @internal */
   onListenerError: (error: unknown) => void = () => {};
 }

@@ -1,8 +1,8 @@
 const LEAST_CAPACITY = 16;
-/** A queue that once was longer gives its room back when it is empty. */
+/** An empty queue releases a ring larger than this. */
 const MAX_IDLE_CAPACITY = 1024;
 
-/** A queue in a ring that grows as it must: a queue that is filled and emptied over and over allocates nothing. */
+/** A queue in a growing ring buffer: filling and emptying it over and over allocates nothing. */
 export class Fifo<T> {
   private ring: (T | undefined)[] = [];
   /** One less than the ring's capacity, which is a power of two. */
@@ -26,7 +26,7 @@ export class Fifo<T> {
   shift(): T | undefined {
     if (this.count === 0) return undefined;
     const item = this.ring[this.head];
-    // What was taken must not be kept alive by the ring.
+    // The ring must not keep a removed item alive.
     this.ring[this.head] = undefined;
     this.head = (this.head + 1) & this.mask;
     if (--this.count === 0 && this.mask >= MAX_IDLE_CAPACITY) this.reset();

@@ -2,40 +2,40 @@ import type { ResolvedGroupOptions } from './groups/group-options.js';
 import type { HandlerContext } from './groups/group.types.js';
 import type { Message, PublishMessage } from './message.js';
 
-/** A call of a handler, or of a batch handler. */
+/** A call of a handler or batch handler. */
 export interface HandlerCall {
-  /** One, or the batch. */
+  /** The message, or the messages of the batch. */
   readonly messages: readonly Message[];
-  /** What the handler is told besides. */
+  /** The context that the handler gets. */
   readonly context: HandlerContext;
 }
 
 /**
- * Looks on while messages are published and handled: metrics and tracing are made of it. Each function has to call
- * `run`, at once and once, and to return what it returns.
+ * Wraps publishing and handling; metrics and tracing are built on it. Each function must call `run` synchronously, exactly
+ * once, and return its result.
  *
  * @publicApi
  */
 export interface Instrumentation {
-  /** May publish other messages in place of the given ones, as many of them: with a header more, say. */
+  /** May pass other messages to `run`, of the same number: for example, with an extra header. */
   publish?<R>(
     topic: string,
     messages: readonly PublishMessage[],
     run: (messages: readonly PublishMessage[]) => Promise<R>,
   ): Promise<R>;
-  /** What `run` returns is a promise where the handler returns one. */
+  /** `run` returns a promise if the handler does. */
   handle?(call: HandlerCall, run: () => unknown): unknown;
 }
 
 type Publishing = NonNullable<Instrumentation['publish']>;
 type Handling = NonNullable<Instrumentation['handle']>;
 
-/** Those who look on. Where there are none, publishing and handling only look at a field that is undefined. */
+/** The registered instrumentations. Without any, publishing and handling only test an undefined field. */
 export class Instruments {
   publishing: Publishing | undefined;
   private handling: Handling | undefined;
 
-  /** Later ones run inside of earlier ones. */
+  /** Adds an instrumentation; later ones run inside earlier ones. */
   add(instrumentation: Instrumentation): void {
     const { publishing, handling } = this;
     const publish = instrumentation.publish?.bind(instrumentation);
@@ -52,7 +52,7 @@ export class Instruments {
     }
   }
 
-  /** The options of a group, with its handler looked at. */
+  /** The options of a group, with its handler wrapped. */
   watch(options: ResolvedGroupOptions): ResolvedGroupOptions {
     const { handler, batchHandler } = options;
     return {
@@ -73,7 +73,7 @@ export class Instruments {
   }
 }
 
-/** Runs a handler, and calls `ended` when what it returns is over. */
+/** Runs a handler and calls `ended` when it has returned or its promise has settled. */
 export function whenHandled(run: () => unknown, ended: (ok: boolean, error?: unknown) => void): unknown {
   let result: unknown;
   try {

@@ -1,4 +1,4 @@
-/** Runs actions of one key one after the other, in the order of the calls. */
+/** Runs the actions of each key one after another, in the order of the calls. */
 export class KeyedMutex {
   private readonly tails = new Map<string, Promise<unknown>>();
 
@@ -15,7 +15,10 @@ export class KeyedMutex {
   }
 }
 
-/** Applies an action to every item, a limited number at a time. Fails with the first error, after all have ended. */
+/**
+ * Applies an action to the items, a limited number at a time. After an error it starts no more, and fails with the first
+ * error when the running ones have ended.
+ */
 export async function forEachLimited<T>(
   items: readonly T[],
   limit: number,

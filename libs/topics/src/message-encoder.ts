@@ -13,20 +13,20 @@ import {
 const NO_HEADERS: readonly RecordHeaderInput[] = Object.freeze([]);
 const METADATA_NAME = Buffer.from(METADATA_HEADER);
 
-/** Headers that fields of a message become. */
+/** Headers that are written from fields of a message. */
 const RESERVED_HEADERS = new Map([
   [METADATA_HEADER, 'metadata'],
   [MESSAGE_ID_HEADER, 'id'],
   [PUBLISHED_AT_HEADER, 'id'],
 ]);
 
-/** Bytes of a batch that are not records, rounded up. */
+/** Bytes of a batch besides its records, rounded up. */
 const BATCH_OVERHEAD = 64;
 
-/** Limits a record must keep. */
+/** Limits on the size of a record. */
 export interface RecordLimits {
   readonly maxMessageBytes: number;
-  /** Largest value the store takes. */
+  /** Largest value that the store accepts. */
   readonly maxValueBytes: number;
 }
 
@@ -65,10 +65,10 @@ export function encodeMessage(
   return id === undefined ? record : { ...record, id, publishedAt: now };
 }
 
-/** Far beyond the year 9999, and deltas between any two of them still are exact numbers. */
+/** Far beyond the year 9999, and the difference of any two timestamps is still an exact number. */
 const MAX_TIMESTAMP = 2 ** 51;
 
-/** Bytes go as they are; a schema holds for them too. */
+/** Bytes are stored unchanged, but must fit the schema too. */
 function checked(bytes: Uint8Array, codec: Codec<unknown>): Uint8Array {
   if (codec instanceof CheckedCodec) codec.assert(bytes);
   return bytes;

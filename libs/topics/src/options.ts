@@ -13,41 +13,41 @@ export interface TopicStorage {
   [setting: string]: unknown;
 }
 
-/** How to start a topic. Everything but functions and custom codecs is remembered over restarts. */
+/** How to start a topic. All options except functions, custom codecs and schemas are kept across restarts. */
 export interface TopicOptions<T = unknown> {
-  /** Number of partitions. Default: `defaultPartitions`. Once the topic exists, see `addPartitions`. */
+  /** Number of partitions. Default: `defaultPartitions`. To change an existing topic, see `addPartitions`. */
   partitions?: number;
-  /** Which adapter keeps the topic, and how. Default: the default adapter with its own settings. */
+  /** The adapter that keeps the topic, and its settings. Default: the default adapter with its own settings. */
   storage?: TopicStorage;
-  /** How a message without an explicit partition finds one. Default: `key_hash`. */
+  /** Chooses the partition of a message that names none. Default: `key_hash`. */
   routing?: Routing;
-  /** How values become bytes. Default: JSON. */
+  /** Converts values to bytes and back. Default: JSON. */
   codec?: Codec<unknown>;
   /**
-   * What values have to be: a class with class-validator decorators, or a Standard Schema. Checked when a message is
-   * published (`SCHEMA_VIOLATION`, nothing is stored) and before a handler gets it (it becomes a dead letter at once).
-   * Tombstones are not checked. Cannot be remembered: give it on every start. Default: none.
+   * The schema of values: a class with class-validator decorators, or a Standard Schema. Values are checked when published
+   * (`SCHEMA_VIOLATION`, nothing is stored) and before a handler gets them (the message becomes a dead letter at once).
+   * Tombstones are not checked. Not kept across restarts: pass it on every start. Default: none.
    */
   schema?: TopicSchema<T>;
   /**
-   * Packs the batches that publishing makes, where that makes them smaller. Default `none`. `gzip` needs nothing;
+   * Compresses the batches that publishing makes, if that makes them smaller. Default `none`. `gzip` needs nothing;
    * `snappy` needs the package `snappy`, `lz4` needs `lz4-napi`, `zstd` needs Node 22.15 or `@toondepauw/node-zstd`.
    */
   compression?: Compression;
   /**
-   * Milliseconds a batch waits for more messages before it is written, unless it is full before. It makes batches larger
-   * where single publishers would make many small ones, and every publish slower by as much. Default 0: what waits while
-   * a write is under way is packed together, and nothing waits for what may come.
+   * Milliseconds a batch waits for more messages before it is written, unless it is full. Makes batches larger where slow
+   * publishers would make many small ones, and every publish slower by as much. Up to 60,000. Default 0: messages that
+   * wait during a write are packed together, and nothing waits for later messages.
    */
   lingerMs?: number;
   /**
-   * Stores a message whose `id` is known only once: a repeat within the window is answered with the place of the first.
-   * Over restarts and crashes too. False turns it off again. Default: ids are carried, nothing more.
+   * Stores messages with the same `id` only once, across restarts and crashes: a repeat within the window resolves to the
+   * place of the first message. False turns it off again. Default: ids are stored but ignored.
    */
   dedup?: DedupOptions | false;
 }
 
-/** A topic that is created on start where it is missing. */
+/** A topic that is created on start if it does not exist. */
 export interface TopicDefinition<T = unknown> extends TopicOptions<T> {
   /** 1 to 249 characters; a `/` makes a directory. Names that begin with `__` are reserved. */
   name: string;
@@ -66,7 +66,7 @@ const TOPIC_OPTIONS: Record<keyof TopicDefinition, true> = {
 };
 
 /**
- * A topic whose options are misspelt would be made with the defaults, and some of them can never be changed.
+ * Refuses unknown options: a topic with a misspelt option would be created with the default, which may be permanent.
  * @throws {InvalidConfigError} `INVALID_CONFIG` with one line per unknown option
  */
 export function assertTopicOptions(name: string, options: TopicOptions): void {
@@ -78,7 +78,7 @@ export function assertTopicOptions(name: string, options: TopicOptions): void {
   );
 }
 
-/** One definition a topic, where several say something of it; of two that say the same thing, the later counts. */
+/** Merges the definitions of each topic into one; of two values for an option, the later counts. */
 export function mergeDefinitions(definitions: readonly TopicDefinition[]): TopicDefinition[] {
   const merged = new Map<string, TopicDefinition>();
   for (const definition of definitions) {
@@ -93,36 +93,36 @@ export function mergeDefinitions(definitions: readonly TopicDefinition[]): Topic
 
 /** Options of the topics service. Byte counts are plain numbers. */
 export interface TopicsOptions {
-  /** Created on start where they are missing. */
+  /** Topics that are created on start if they do not exist. */
   topics?: readonly TopicDefinition[];
-  /** May publishing and subscribing create a topic that does not exist? Default true. */
+  /** Whether publishing and subscribing create a topic that does not exist. Default true. */
   autoCreateTopics?: boolean;
-  /** Partitions of topics that do not say. Default 1. */
+  /** Partitions of a topic whose options name no number. Default 1. */
   defaultPartitions?: number;
-  /** Largest record (key, value and headers), in bytes. Default 1 MiB (1,048,576). */
+  /** Largest message (key, value and headers), in bytes. Default 1 MiB (1,048,576). */
   maxMessageBytes?: number;
-  /** Waiting messages are packed into record batches up to this size, in bytes. Default 1 MiB. */
+  /** Largest record batch that waiting messages are packed into, in bytes. Default 1 MiB. */
   maxBatchBytes?: number;
   /** Memory for the newest batches of all partitions together, in bytes. Default 64 MiB; 0 turns it off. */
   tailCacheBytes?: number;
   /**
-   * Bytes that may wait to be stored, over all partitions; one partition may take a quarter of it. A publisher
-   * above that waits for room, and as many bytes may wait so; past that, `BACKPRESSURE`. Default 128 MiB.
+   * Bytes that may wait to be stored, over all partitions; one partition may take a quarter. Publishers above that wait
+   * for room, with as many bytes again; past that, publishing fails with `BACKPRESSURE`. Default 128 MiB.
    */
   maxPendingBytes?: number;
-  /** Topics there may be. Default 10,000. */
+  /** Maximum number of topics. Default 10,000. */
   maxTopics?: number;
-  /** Partitions one topic may have. Default 1,024. */
+  /** Maximum partitions of a topic. Default 1,024. */
   maxPartitionsPerTopic?: number;
-  /** Consumer groups with committed offsets, and with members, there may be. Default 10,000. */
+  /** Maximum number of consumer groups with committed offsets, and of groups with members. Default 10,000. */
   maxGroups?: number;
-  /** Members one consumer group may have, in this process and out of it. Default 1,000. */
+  /** Maximum members of a consumer group, inside and outside this process. Default 1,000. */
   maxGroupMembers?: number;
-  /** How long running handlers may take to finish when a group stops, in milliseconds. Default 10,000. */
+  /** How long running handlers may take to finish when their group stops, in milliseconds. Default 10,000. */
   drainTimeoutMs?: number;
-  /** How long handlers of groups may take to return that do not say, in milliseconds; 0 is no limit. Default 0. */
+  /** How long a handler may take to return, in milliseconds, in groups without a limit of their own. Default 0: no limit. */
   handlerTimeoutMs?: number;
-  /** Time for retries, for tests. Default: the system's. */
+  /** The time source, for tests. Default: the system's. */
   clock?: Clock;
 }
 
@@ -148,7 +148,7 @@ const DEFAULTS: ResolvedTopicsOptions = {
   clock: systemClock,
 };
 
-/** Allowed range of every number among the options. */
+/** Allowed range of each numeric option. */
 const RANGES: Partial<Record<keyof TopicsOptions, [number, number]>> = {
   defaultPartitions: [1, 100_000],
   maxMessageBytes: [1024, 1024 * MiB],
@@ -197,12 +197,12 @@ function isClock(value: unknown): value is Clock {
   return methods.every((name) => typeof (value as Partial<Clock> | null)?.[name] === 'function');
 }
 
-/** The adapters the service works on. */
+/** The storage adapters of a service. */
 export interface TopicsAdapters {
-  /** Keeps topics that name no adapter, and the service's own state. */
+  /** The adapter of topics that name none, and of the service's own state. */
   readonly default: StorageAdapter;
-  /** All of them, the default one first. Names are unique. */
+  /** All adapters, the default one first. Names are unique. */
   readonly all: readonly StorageAdapter[];
-  /** Registers what has to be done before the adapters close. */
+  /** Registers an action to run before the adapters close. */
   beforeClose?(action: () => Promise<void>): void;
 }

@@ -1,15 +1,15 @@
 const SLICES = 4;
 
 /**
- * A time limit on what others do. The time in which this process itself was held up (a burst of work, garbage
- * collection, a container that was frozen) hardly counts: what came meanwhile lies unread in the sockets, and timers
- * are served before sockets are. So the time passes in slices; one in which the process stood still begins anew, once,
- * and between the last one and the end the sockets are read once more. It does not keep the process alive.
- * @param ms milliseconds, at least
- * @returns cancels it
+ * A time limit on a peer that discounts the time in which this process itself stood still (a burst of work, garbage
+ * collection, a frozen container). Data that arrived meanwhile is still unread, because Node serves timers before sockets.
+ * So the time passes in slices: a slice in which the process stood still is repeated once, and sockets are read once more
+ * after the last slice. The limit does not keep the process alive.
+ * @param ms minimum in milliseconds
+ * @returns cancels the limit
  */
 export function patientTimeout(ms: number, expired: () => void): () => void {
-  // Timers drop fractions of milliseconds, and the limit must not come early.
+  // Timers truncate fractions of milliseconds; the limit must not expire early.
   const slice = Math.floor(ms / SLICES);
   const last = Math.ceil(ms) - (SLICES - 1) * slice;
   let left = SLICES;

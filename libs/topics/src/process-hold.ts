@@ -2,8 +2,8 @@
 const MAX_MS = 2_147_483_647;
 
 /**
- * Keeps the process running until it is released. Who waits for messages has neither a socket nor a timer: without this
- * Node would end a worker that has no server, quietly and with status 0, while its handlers wait.
+ * Keeps the process running until it is released. A consumer that waits for messages has neither a socket nor a timer, so
+ * Node would end a worker without a server, silently and with status 0.
  *
  * @internal
  */

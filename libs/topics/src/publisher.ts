@@ -9,7 +9,7 @@ import { BatchPublish, SinglePublish } from './publishing.js';
 import type { RecordInput } from './records/batch-writer.js';
 import type { Router } from './routing/router.js';
 
-/** What a topic is while it is open. @internal */
+/** The parts of an open topic. @internal */
 export interface OpenTopic {
   readonly name: string;
   readonly partitions: readonly Partition[];
@@ -20,7 +20,7 @@ export interface OpenTopic {
   readonly dedup: Deduplicator | undefined;
 }
 
-/** The records of one call that go to one partition, with their places in the call. */
+/** The records of a call that go to one partition, with their positions in the call. */
 interface Part {
   readonly records: RecordInput[];
   readonly positions: number[];
@@ -43,7 +43,7 @@ export function publishOne(
   }
 }
 
-/** Publishes bytes as they are, routed by their key, whatever their id. */
+/** Publishes a record unchanged, routed by its key; its id is not checked. */
 export function publishEncoded(
   { name, partitions, router }: OpenTopic,
   record: RecordInput,
@@ -55,7 +55,7 @@ export function publishEncoded(
   partitions[index]!.publish([record], new SinglePublish(name, index, record.timestamp, resolve, reject));
 }
 
-/** Encodes and routes all messages before the first is queued: what is not valid stops the whole call. */
+/** Encodes and routes all messages before it queues the first, so that one invalid message fails the whole call. */
 export function publishMany(
   open: OpenTopic,
   messages: readonly PublishMessage[],
@@ -82,7 +82,7 @@ export function publishMany(
   }
 }
 
-/** Takes the ids of a call: what is left is to be stored. Repeats hear of the first, which may be in the same call. */
+/** Takes the ids of a call and returns the messages to store. Repeats wait for the first, which may be in the same call. */
 function withoutRepeats(
   dedup: Deduplicator,
   parts: ReadonlyMap<number, Part>,
@@ -103,7 +103,7 @@ function withoutRepeats(
       if (kept.records.length > 0) wanted.set(index, kept);
     }
   } catch (error) {
-    // Nothing of the call is on its way yet.
+    // Nothing of the call is queued yet.
     for (const id of taken) dedup.giveBack(id, error);
     throw error;
   }

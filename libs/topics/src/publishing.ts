@@ -5,7 +5,7 @@ import type { AppendCompletion } from './partition/append-unit.js';
 import type { GroupCompletion } from './partition/appender.types.js';
 import type { RecordInput } from './records/batch-writer.js';
 
-/** One published message on its way. It is its own completion, to keep the cost per message at one object. */
+/** A message being published. It is its own completion, so that a message costs one object. */
 export class SinglePublish implements GroupCompletion, AppendCompletion, DuplicateListener {
   private delta = 0;
 
@@ -40,7 +40,7 @@ function duplicateOf(topic: string, { partition, offset, timestamp }: KnownId): 
   return { topic, partition, offset, timestamp, duplicate: true };
 }
 
-/** One publishBatch call: waits for its part in every partition, and puts the results in the order of the call. */
+/** A publishBatch call: waits for its part in every partition and returns the results in the order of the call. */
 export class BatchPublish {
   private readonly results: (PublishResult | undefined)[];
   private left: number;
@@ -80,7 +80,7 @@ export class BatchPublish {
     };
   }
 
-  /** A message of the call whose id another one has. */
+  /** The listener of a message whose id is already taken. */
   duplicate(position: number): DuplicateListener {
     return {
       duplicateOf: (first) => {

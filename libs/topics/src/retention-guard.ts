@@ -7,8 +7,8 @@ interface Topics {
 }
 
 /**
- * Tells stores the lowest offset some group still needs, so that one that refuses to drop unread entries knows.
- * Changes of one partition that come while it is being told are told together.
+ * Tells each store the lowest offset that a group still needs, for stores that refuse to drop unread entries. Changes that
+ * arrive while a store is being told are passed on together.
  */
 export class RetentionGuard {
   private readonly busy = new Map<string, { again: boolean }>();

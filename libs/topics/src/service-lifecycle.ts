@@ -5,23 +5,23 @@ import type { ServicePhase } from './service-phase.js';
 import { TopicFeatures } from './topic-features.js';
 import type { TopicsCore } from './topics-core.js';
 
-/** What the service does at a step of its life. */
+/** Callbacks of the service. */
 export interface LifecycleHooks {
-  /** Finds a topic that was asked for by its name alone, or creates it where that is allowed. */
+  /** Finds a topic requested by name alone, or creates it if that is allowed. */
   resolve(topic: string): Promise<unknown>;
-  /** Every topic is open. */
+  /** Called when all topics are open. */
   opened(): void;
 }
 
-/** The steps from start to shutdown: storage and topics open before groups begin, and close after groups have ended. */
+/** The service's start and shutdown: storage and topics open before groups begin, and close after groups have ended. */
 export class ServiceLifecycle {
-  /** Topics that modules have asked for before the start. */
+  /** Topics requested by modules before the start. */
   readonly features = new TopicFeatures();
-  /** When it began to open, by `performance.now()`. */
+  /** When it began to open, as `performance.now()`. */
   startedAt = 0;
   private opening: Promise<void> | undefined;
 
-  /** @param configured topics of the service's options */
+  /** @param configured the topics in the service's options */
   constructor(
     private readonly phase: ServicePhase,
     private readonly core: TopicsCore,
@@ -30,7 +30,7 @@ export class ServiceLifecycle {
     private readonly hooks: LifecycleHooks,
   ) {}
 
-  /** Opens storage and every topic of the registry, and creates those that are missing. */
+  /** Opens storage and all registered topics, and creates those that do not exist. */
   async open(): Promise<void> {
     if (!this.phase.is('created')) return;
     this.startedAt = performance.now();
@@ -44,14 +44,14 @@ export class ServiceLifecycle {
     this.hooks.opened();
   }
 
-  /** Consumer groups begin. */
+  /** Begins consumer groups. */
   async bootstrap(): Promise<void> {
     if (!this.phase.is('open')) return;
     this.phase.goTo('bootstrapped');
     await this.members.begin();
   }
 
-  /** Drains and commits every consumer group. */
+  /** Drains and commits all consumer groups. */
   async drain(): Promise<void> {
     if (this.phase.is('closed')) return;
     this.phase.goTo('draining');
@@ -85,7 +85,7 @@ export class ServiceLifecycle {
   private async close(): Promise<void> {
     if (this.phase.is('closed')) return;
     this.phase.goTo('closed');
-    // What is being opened would stay open.
+    // A topic opened after this would stay open.
     await this.opening?.catch(() => {});
     await this.core.close();
   }

@@ -2,7 +2,7 @@ import { ServiceStoppedError } from './errors.js';
 
 type Phase = 'created' | 'open' | 'bootstrapped' | 'draining' | 'closed';
 
-/** How far a service is in its life, and what may be done then. It only ever goes on. */
+/** The phase of a service's life, and what it permits. Phases only advance. */
 export class ServicePhase {
   private current: Phase = 'created';
 
@@ -14,14 +14,14 @@ export class ServicePhase {
     this.current = phase;
   }
 
-  /** @throws {ServiceStoppedError} `SERVICE_STOPPED` where storage is not open yet, or not any more */
+  /** @throws {ServiceStoppedError} `SERVICE_STOPPED` before storage is open and after the shutdown */
   assertOpen(): void {
     if (!this.is('created') && !this.is('closed')) return;
-    const reason = this.is('created') ? 'has not started yet; use it from onModuleInit on' : 'is closed';
+    const reason = this.is('created') ? 'has not started yet; use it in onModuleInit or later' : 'is closed';
     throw new ServiceStoppedError(`the topics service ${reason}`);
   }
 
-  /** @throws {ServiceStoppedError} `SERVICE_STOPPED` where groups drain already */
+  /** @throws {ServiceStoppedError} `SERVICE_STOPPED` from when groups drain on */
   assertTakesGroups(): void {
     if (this.is('draining') || this.is('closed')) {
       throw new ServiceStoppedError('the service is shutting down; no consumer group can start');

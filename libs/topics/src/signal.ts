@@ -1,4 +1,4 @@
-/** Wakes one waiting loop. A notice that comes before the wait ends the next wait at once. */
+/** Wakes one waiting loop. A notification before the wait ends the next wait at once. */
 export class Signal {
   private pending = false;
   private wake: (() => void) | undefined;

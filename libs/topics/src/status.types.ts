@@ -4,37 +4,37 @@ import type { PublishCounters, TopicInfo } from './topic.types.js';
 
 /** A storage adapter that is plugged in. */
 export interface AdapterStatus {
-  /** What a topic's `storage.adapter` names. */
+  /** The name for a topic's `storage.adapter`. */
   readonly name: string;
-  /** It keeps the topics that name no adapter, and the list of topics and committed offsets. */
+  /** Whether it keeps the topics that name no adapter, the topic registry, and committed offsets. */
   readonly default: boolean;
-  /** What it promises. */
+  /** The guarantees and limits of the adapter. */
   readonly supports: StorageSupports;
 }
 
-/** A store found on an adapter that no topic of the registry owns. */
+/** A store on an adapter that no registered topic owns. */
 export interface UnregisteredStore extends StoreId {
   /** Name of the adapter it was found on. */
   readonly adapter: string;
 }
 
-/** What runs in this process, and what it holds. */
+/** The state of the service in this process. */
 export interface SystemStatus {
   /** Milliseconds since the service started. */
   readonly uptimeMs: number;
-  /** All that are plugged in. */
+  /** All adapters that are plugged in. */
   readonly adapters: readonly AdapterStatus[];
-  /** With their partitions and counters. */
+  /** All topics, with their partitions and counters. */
   readonly topics: readonly TopicInfo[];
-  /** Partitions of all topics. */
+  /** Number of partitions of all topics. */
   readonly partitionCount: number;
-  /** Those that have members or committed offsets. */
+  /** Groups with members or committed offsets. */
   readonly groups: readonly GroupSummary[];
-  /** Stores that belong to no topic: left by something else, or by a registry that is gone. */
+  /** Stores that no registered topic owns: created elsewhere, or left from a lost registry. */
   readonly unregistered: readonly UnregisteredStore[];
-  /** Of all topics together, since each was opened in this process. */
+  /** Counters of all topics together, each since it was opened in this process. */
   readonly published: PublishCounters;
-  /** Bytes held, and their limits: `tailCacheBytes`, `maxPendingBytes` of the options. */
+  /** Bytes in use, and their limits: the options `tailCacheBytes` and `maxPendingBytes`. */
   readonly memory: {
     readonly tailCacheBytes: number;
     readonly tailCacheLimit: number;

@@ -2,19 +2,19 @@ import { isGenRocksError } from '@genrocks/storage';
 import type { Clock } from './clock.js';
 import type { TopicsEvents } from './events.js';
 
-/** On a device that is almost full small writes succeed between others that do not: so long none must be refused. */
+/** An adapter has room again when no write was refused for this long: on an almost full device, small writes still succeed. */
 const QUIET_MS = 5_000;
 
-/** Writes that fail for the same reason as one before, so soon after it, are nothing new. */
+/** A failure is not new if one with the same code was reported as new less than this ago. */
 const REPEATED_MS = 60_000;
 
 /**
- * What becomes of the writes to an adapter. Whether it has room for them is told once when it has not, and once when it
- * has again, however many writes are refused in between; every write that fails is told by `write-failed`.
+ * Reports failed writes to an adapter. `storage-full` and `storage-has-room` are emitted once each, however many writes are
+ * refused in between; `write-failed` is emitted for every failed write.
  */
 export class StorageRoom {
   private full: { readonly since: number; last: number; refusals: number } | undefined;
-  /** When a code was last told as new. There are few codes. */
+  /** When each code was last reported as new. There are few codes. */
   private readonly news = new Map<string, number>();
 
   constructor(
@@ -33,7 +33,7 @@ export class StorageRoom {
     this.events.send('storage-has-room', { adapter, refusals, ms: Math.round(now - since) });
   }
 
-  /** @param error of any write that failed */
+  /** @param error the error of any failed write */
   failed(error: unknown): void {
     const now = this.clock.monotonic();
     const code = isGenRocksError(error) ? error.code : 'OTHER';
@@ -55,7 +55,7 @@ export class StorageRoom {
   }
 }
 
-/** One for each adapter of a service. */
+/** The {@link StorageRoom} of each adapter of a service. */
 export class StorageRooms {
   private readonly rooms = new Map<string, StorageRoom>();
 

@@ -3,19 +3,19 @@ import type { TopicRecord } from './meta/topic-record.js';
 import type { TopicsAdapters } from './options.js';
 import type { UnregisteredStore } from './status.types.js';
 
-/** Knows which stores lie on the adapters without a topic that owns them. */
+/** Keeps the list of stores on the adapters that no topic owns. */
 export class StoreInventory {
   private orphans: UnregisteredStore[] = [];
 
   constructor(private readonly adapters: TopicsAdapters) {}
 
-  /** Looks again; returns what no topic of these owns. */
+  /** Lists the stores again; returns those that no topic of `records` owns. */
   async refresh(records: readonly TopicRecord[]): Promise<readonly UnregisteredStore[]> {
     const owners = new Map(records.map((record) => [record.name, record]));
     const orphans: UnregisteredStore[] = [];
     for (const adapter of this.adapters.all) {
       for (const { topic, partition } of await adapter.list()) {
-        // Names that begin so are reserved: stores of GenRocks' own.
+        // Reserved names: stores of GenRocks itself.
         if (adapter === this.adapters.default && topic.startsWith('__')) continue;
         const owner = owners.get(topic);
         if (owner?.adapter === adapter.name && partition < owner.partitions) continue;
@@ -31,7 +31,7 @@ export class StoreInventory {
   }
 
   /**
-   * A new topic adopts data that lies under its name, if it has partitions for all of it.
+   * Checks that a new topic has a partition for every store under its name, which it will adopt.
    * @throws {TopicExistsError} `TOPIC_EXISTS`
    */
   assertFits(record: TopicRecord): void {

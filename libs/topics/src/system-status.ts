@@ -7,7 +7,7 @@ import type { Topic } from './topic.js';
 import type { PublishCounters, TopicInfo } from './topic.types.js';
 
 interface Sources {
-  /** By `performance.now`. */
+  /** As `performance.now()`. */
   readonly startedAt: number;
   readonly adapters: TopicsAdapters;
   readonly topics: readonly Topic[];

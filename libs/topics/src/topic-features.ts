@@ -1,6 +1,6 @@
 import type { TopicDefinition } from './options.js';
 
-/** The topics that modules ask for: one with options of its own is created with them, one only named may not be there. */
+/** The topics that modules request: some with options to create them with, others by name alone. */
 export class TopicFeatures {
   private readonly asked: TopicDefinition[] = [];
 
@@ -21,7 +21,7 @@ export class TopicFeatures {
   }
 }
 
-/** Is nothing said of it but its name? */
+/** Whether a definition has nothing but a name. */
 export function isNameOnly(feature: TopicDefinition): boolean {
   return Object.keys(feature).length === 1;
 }

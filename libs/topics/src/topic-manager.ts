@@ -15,20 +15,20 @@ import { TopicOpener } from './topic-opener.js';
 import { assertUserTopicName, TopicShapes } from './topic-shape.js';
 import { type ManagedTopic, type TopicHooks, TopicTransitions } from './topic-transitions.js';
 
-/** Topics opened or closed at once. */
+/** How many topics are opened or closed in parallel. */
 const PARALLEL_TOPICS = 8;
 
-/** Creates, opens, stops and deletes topics, and keeps the registry of them. */
+/** Creates, opens, stops and deletes topics, and maintains their registry. */
 export class TopicManager {
   private readonly topics = new Map<string, ManagedTopic>();
-  /** Topic objects that were injected: they serve their name for good, even before the topic is there. */
+  /** Injected topic objects. Each serves its name for good, even before the topic exists. */
   private readonly handles = new Map<string, Topic>();
   private readonly mutex = new KeyedMutex();
   private readonly opener: TopicOpener;
   private readonly inventory: StoreInventory;
   private readonly shapes: TopicShapes;
   private readonly transitions: TopicTransitions;
-  /** Topics being created, which count towards the limit already. */
+  /** Topics being created; they already count towards the limit. */
   private creating = 0;
 
   constructor(
@@ -51,8 +51,8 @@ export class TopicManager {
   }
 
   /**
-   * Opens what the registry knows, with what is new in the application's definitions, and finishes deletions a
-   * crash has interrupted.
+   * Opens the registered topics, with changes from the application's definitions, and finishes deletions that a crash
+   * interrupted.
    */
   async load(snapshot: MetaSnapshot, definitions: readonly TopicDefinition[]): Promise<void> {
     this.opener.load(snapshot);
@@ -73,24 +73,24 @@ export class TopicManager {
     await this.findUnregistered();
   }
 
-  /** Creates the topics of these definitions that are missing. What an operator has stopped stays so. */
+  /** Creates the topics of these definitions that do not exist. A topic that an operator stopped stays stopped. */
   async startAll(definitions: readonly TopicDefinition[]): Promise<void> {
     await forEachLimited(definitions, PARALLEL_TOPICS, async ({ name, ...options }) => {
       if (this.topics.get(name)?.record.state !== 'stopped') await this.start(name, options);
     });
   }
 
-  /** Looks for stores that no topic of the registry owns. */
+  /** Looks for stores that no registered topic owns. */
   findUnregistered(): Promise<readonly UnregisteredStore[]> {
     return this.inventory.refresh([...this.topics.values()].map(({ record }) => record));
   }
 
-  /** What the last look found. */
+  /** The stores that the last look found. */
   get unregistered(): readonly UnregisteredStore[] {
     return this.inventory.unregistered;
   }
 
-  /** The topic's object for injection: the same one for ever, and there before the topic is. */
+  /** The topic object to inject: always the same one, available before the topic exists. */
   handle(name: string): Topic {
     assertUserTopicName(name);
     const topic = this.topics.get(name)?.topic ?? this.newTopic(name);
@@ -108,19 +108,19 @@ export class TopicManager {
     return this.topics.has(name);
   }
 
-  /** How many partitions of a topic can be consumed now. */
+  /** Number of partitions that can be consumed now. */
   consumable(name: string): number {
     const managed = this.topics.get(name);
     return managed?.record.state === 'running' ? managed.topic.partitions.length : 0;
   }
 
-  /** By name. */
+  /** All topics, sorted by name. */
   list(): Topic[] {
     const topics = [...this.topics.values()].map(({ topic }) => topic);
     return topics.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  /** Creates a topic, or reopens it with what is new in the options. */
+  /** Creates a topic, or reopens it with changes from the options. */
   start(name: string, options: TopicOptions = {}): Promise<Topic> {
     assertUserTopicName(name);
     return this.mutex.run(name, async () => {
@@ -146,8 +146,8 @@ export class TopicManager {
   }
 
   /**
-   * What {@link start} would keep of a topic that is not there yet; throws what it would refuse it with.
-   * @param planned other new topics that are checked together with it
+   * Checks whether {@link start} could create a topic, and returns the record it would keep. Throws as it would.
+   * @param planned number of other new topics that are checked together with it
    */
   check(name: string, options: TopicOptions, planned: number): TopicRecord {
     assertUserTopicName(name);
@@ -156,7 +156,7 @@ export class TopicManager {
     return this.newRecord(name, options, planned);
   }
 
-  /** Adds partitions; there are `total` of them then, unless it is a dry run. */
+  /** Adds partitions until there are `total`, unless it is a dry run. */
   addPartitions(name: string, total: number, { dryRun = false }: DryRunOptions = {}): Promise<Topic> {
     return this.mutex.run(name, async () => {
       const managed = this.existing(name);
@@ -168,9 +168,7 @@ export class TopicManager {
     });
   }
 
-  /**
-   * Gives a topic other storage settings, in place of all it had. One that runs is closed and opened again for it.
-   */
+  /** Replaces all storage settings of a topic. A running topic is closed and reopened. */
   alterStorage(
     name: string,
     settings: Readonly<Record<string, unknown>>,
@@ -213,7 +211,7 @@ export class TopicManager {
     });
   }
 
-  /** Whatever keeps it from ending (a full device) keeps nothing else from starting. */
+  /** If the deletion cannot be finished (a full device), everything else still starts. */
   private async resumeDeletion(managed: ManagedTopic): Promise<void> {
     const { record, topic } = managed;
     try {
@@ -224,7 +222,7 @@ export class TopicManager {
     }
   }
 
-  /** What is deleted in part can only be deleted to its end. */
+  /** A partly deleted topic counts as missing: its deletion can only be finished. */
   private existing(name: string): ManagedTopic {
     const managed = this.managed(name);
     if (managed.record.state === 'deleting') throw new TopicNotFoundError(name);

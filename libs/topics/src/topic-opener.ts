@@ -21,20 +21,20 @@ import { CheckedCodec } from './schema/checked-codec.js';
 import type { ValueSchema } from './schema/topic-schema.js';
 import type { TopicShapes } from './topic-shape.js';
 
-/** What of a topic the registry cannot keep, or may be given anew. */
+/** Parts of a topic that the registry cannot keep, or that may be replaced on a start. */
 export interface TopicParts {
   readonly routing: Routing;
   readonly codec: Codec<unknown>;
   readonly schema: ValueSchema | undefined;
 }
 
-/** Turns records of the registry into open topics, and keeps what has to outlive them beside the logs. */
+/** Opens topics from their registry records, and stores the state of partitions that must outlive them. */
 export class TopicOpener {
   private readonly logStarts = new Map<string, number>();
   private readonly disorders = new Map<string, number>();
-  /** Partitions that were not there before: nobody knows yet whether their stores hold a log already. */
+  /** Partitions that are new. Their stores may already hold a log whose timestamps are unknown. */
   private readonly unseen = new Set<string>();
-  /** Behind the last dead letter that was put back; its offset must not be another's. */
+  /** The offset after the last redriven dead letter. Offsets below it must not be assigned again. */
   private readonly redrivenEnds = new Map<string, number>();
   private readonly bookmarks: IdBookmarks;
   private readonly partitions: PartitionOpener;
@@ -64,14 +64,14 @@ export class TopicOpener {
     this.bookmarks.load(snapshot);
   }
 
-  /** A topic is new, from partition number `first` on: its stores may hold logs of somebody else all the same. */
+  /** Marks partitions from `first` on as new: their stores may still hold logs of an earlier owner. */
   expectAnything({ id, partitions }: TopicRecord, first = 0): void {
     for (let partition = first; partition < partitions; partition++) {
       this.unseen.add(`${id}/${partition}`);
     }
   }
 
-  /** As {@link expectAnything}, of partitions that are opened at another time, which may be after a restart. */
+  /** {@link expectAnything} for partitions that are opened later, perhaps after a restart. */
   async noteLogs(record: TopicRecord, first: number): Promise<void> {
     for (const { topic, partition } of await this.shapes.adapter(record.adapter).list()) {
       const isAdded = topic === record.name && partition >= first && partition < record.partitions;
@@ -79,7 +79,7 @@ export class TopicOpener {
     }
   }
 
-  /** @param strict the first partition that cannot be opened fails it all */
+  /** @param strict fail if any partition cannot be opened */
   async open(record: TopicRecord, parts: TopicParts, strict: boolean): Promise<OpenTopic> {
     const { clock, maxMessageBytes } = this.options;
     const { name, id } = record;
@@ -102,7 +102,7 @@ export class TopicOpener {
     return { name, partitions, router: new Router(name, routing), codec, limits, clock, dedup };
   }
 
-  /** Opens the partitions that `record` has more than `open`. */
+  /** Opens the partitions of `record` that the open topic does not have yet. */
   async openAdded(record: TopicRecord, { partitions, codec, dedup }: OpenTopic): Promise<Partition[]> {
     this.expectAnything(record, partitions.length);
     const added = await this.openPartitions(record, codec, dedup, true, partitions.length);
@@ -119,7 +119,7 @@ export class TopicOpener {
     return this.partitions.close(partitions);
   }
 
-  /** Takes away what is kept for a topic that is deleted; returns what has to be removed from the registry's store. */
+  /** Forgets the state of a deleted topic; returns the removals for the registry's store. */
   forget({ id, partitions }: TopicRecord): MetaChange[] {
     const changes = this.bookmarks.forget(id, partitions);
     for (let partition = 0; partition < partitions; partition++) {
@@ -177,9 +177,9 @@ export class TopicOpener {
     this.disorders.set(`${id}/${partition}`, disorder);
   }
 
-  /** Stores what must be known before the data on an adapter change. */
+  /** Stores state that must be recorded before the data on an adapter changes. */
   private async saveFirst(adapter: string, change: MetaChange): Promise<void> {
-    // No power cut leaves the data changed and this unknown; that of a topic in memory is gone with it.
+    // Durably, so that no power cut leaves changed data without this record. Data in memory is lost in a power cut anyway.
     if (this.shapes.adapter(adapter).supports.durable) await this.meta.writeDurably([change]);
     else await this.meta.write([change]);
   }

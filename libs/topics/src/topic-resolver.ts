@@ -2,9 +2,9 @@ import { TopicNotFoundError } from './errors.js';
 import type { Topic } from './topic.js';
 import type { TopicManager } from './topic-manager.js';
 
-/** Finds topics by name, and creates those that are missing where that is allowed. */
+/** Finds topics by name, and creates missing ones if that is allowed. */
 export class TopicResolver {
-  /** Topics that publishes wait for. */
+  /** Topics being created, which publishes wait for. */
   private readonly resolving = new Map<string, Promise<Topic>>();
 
   constructor(
@@ -15,15 +15,14 @@ export class TopicResolver {
   ) {}
 
   /**
-   * The topic where it is there and nobody waits for it to be created: whoever does must not be overtaken by later
-   * publishes.
+   * The topic, if it exists and no publish waits for its creation: later publishes must not overtake the waiting ones.
    */
   ready(name: string): Topic | undefined {
     if (this.resolving.size > 0 && this.resolving.has(name)) return undefined;
     return this.manager.has(name) ? this.manager.get(name) : undefined;
   }
 
-  /** Shared by all who wait for the same topic. */
+  /** The topic when it exists, shared by all publishes that wait for it. */
   whenReady(name: string): Promise<Topic> {
     let topic = this.resolving.get(name);
     if (topic === undefined) {

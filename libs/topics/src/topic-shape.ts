@@ -19,10 +19,10 @@ import { assertCompression } from './records/compression.js';
 import { NAMED_ROUTINGS, type Routing, routingName } from './routing/router.js';
 import { STANDS_IN } from './topics.tokens.js';
 
-/** A batch that waits longer than this waits for nothing. */
+/** Longest `lingerMs`. */
 const MAX_LINGER_MS = 60_000;
 
-/** Checks what is asked of a topic, and turns it into what the registry keeps. */
+/** Checks the options of a topic and turns them into its registry record. */
 export class TopicShapes {
   constructor(
     private readonly adapters: TopicsAdapters,
@@ -63,8 +63,8 @@ export class TopicShapes {
   }
 
   /**
-   * The record of an existing topic with what is new in the options.
-   * @throws `TOPIC_EXISTS` for what cannot change, `INVALID_CONFIG`, `ADAPTER_NOT_FOUND`, `UNSUPPORTED_COMPRESSION`
+   * The record of an existing topic with the changes of the options.
+   * @throws `TOPIC_EXISTS` for options that cannot change, `INVALID_CONFIG`, `ADAPTER_NOT_FOUND`, `UNSUPPORTED_COMPRESSION`
    */
   update(record: TopicRecord, options: TopicOptions): TopicRecord {
     assertTopicOptions(record.name, options);
@@ -85,7 +85,7 @@ export class TopicShapes {
 
   /**
    * The record with more partitions.
-   * @throws `INVALID_CONFIG` for no more than there are, `LIMIT_REACHED`
+   * @throws `INVALID_CONFIG` for fewer than it has, `LIMIT_REACHED`
    */
   grow(record: TopicRecord, partitions: number): TopicRecord {
     if (!Number.isInteger(partitions) || partitions < record.partitions) {
@@ -99,7 +99,7 @@ export class TopicShapes {
   }
 
   /**
-   * The record with other storage settings in place of all it had.
+   * The record with all its storage settings replaced.
    * @throws `INVALID_CONFIG`, `ADAPTER_NOT_FOUND`
    */
   alterStorage(record: TopicRecord, settings: Readonly<Record<string, unknown>>): TopicRecord {
@@ -107,7 +107,7 @@ export class TopicShapes {
     return { ...record, settings };
   }
 
-  /** @throws `TOPIC_EXISTS` where a running topic would have to change */
+  /** @throws `TOPIC_EXISTS` if the options would change a running topic */
   assertUnchanged(record: TopicRecord, options: TopicOptions, schema: TopicOptions['schema']): void {
     if (options.schema !== undefined && options.schema !== schema) {
       throw new TopicExistsError(
@@ -168,7 +168,7 @@ export function assertUserTopicName(name: unknown): asserts name is string {
   if (name.startsWith('__')) throw new ReservedTopicNameError(name);
 }
 
-/** The routing a topic was created with. A function can only come from the application, again on every start. */
+/** The routing a topic was created with. A function must come from the application on every start. */
 export function storedRouting(record: TopicRecord): Routing {
   if (record.routing !== 'custom') return record.routing;
   return () => {
@@ -178,13 +178,13 @@ export function storedRouting(record: TopicRecord): Routing {
   };
 }
 
-/** Where keys go depends on how many partitions there are, so a line of configuration alone does not change it. */
+/** The partition of a key depends on the partition count, so a line of configuration alone does not change the count. */
 function howToChange({ name, partitions: present }: TopicRecord, partitions: number): string {
   if (partitions < present) return 'partitions can only be added';
   return `add them first, by addPartitions or "genrocks topic add-partitions ${name} ${partitions}"; keys may move`;
 }
 
-/** Says whose settings they are: an adapter knows no topics. */
+/** Adds the topic to the adapter's message, because an adapter does not know topics. */
 function checkSettings(
   name: string,
   adapter: StorageAdapter,
@@ -205,7 +205,7 @@ function checkRouting(name: string, routing: Routing): Routing {
   ]);
 }
 
-/** What the options say of publishing, checked. */
+/** The options about publishing, checked. */
 function publishSettings(
   name: string,
   { compression, lingerMs, dedup }: TopicOptions,

@@ -10,33 +10,33 @@ import type { Topic, TopicFacts } from './topic.js';
 import type { TopicOpener } from './topic-opener.js';
 import { storedRouting, type TopicShapes } from './topic-shape.js';
 
-/** Told of topics that open and close, so that consumers can take and let go of partitions. */
+/** Called when topics open and close, so that consumers can take and release partitions. */
 export interface TopicHooks {
   afterOpen(topic: Topic): void;
-  /** The partitions close when this resolves. */
+  /** The partitions close after this resolves. */
   beforeClose(topic: Topic): Promise<void>;
-  /** The groups whose members subscribe to a topic, whether they have learned of it or not. */
+  /** The groups whose members subscribe to a topic, whether they know of it yet or not. */
   subscribersOf: Subscribers;
 }
 
-/** A topic and what is known of it. */
+/** A topic with its record. */
 export interface ManagedTopic {
   readonly topic: Topic;
   record: TopicRecord;
-  /** Functions and codecs, which the registry cannot keep: as they were given last. */
+  /** Functions, codecs and schemas as last given; the registry cannot keep them. */
   given: Pick<TopicOptions, 'routing' | 'codec' | 'schema'>;
 }
 
 /**
- * The steps a topic takes from one state to another: what each stores in the registry, opens and lets go of. Whoever
- * calls sees to it that a topic takes one at a time.
+ * The transitions of a topic between its states: what each writes to the registry, opens and closes. The caller must run
+ * one transition of a topic at a time.
  */
 export class TopicTransitions {
   hooks: TopicHooks = { afterOpen: () => {}, beforeClose: async () => {}, subscribersOf: () => [] };
 
   private readonly firstOffsets: FirstOffsets;
 
-  /** @param topics where topics are found by name: one is there before anyone is told of it, until it is deleted */
+  /** @param topics the topics by name; a topic is added before anyone is told of it, and removed when deleted */
   constructor(
     private readonly topics: Map<string, ManagedTopic>,
     private readonly opener: TopicOpener,
@@ -50,16 +50,16 @@ export class TopicTransitions {
 
   async save(managed: ManagedTopic, record: TopicRecord): Promise<void> {
     if (JSON.stringify(record) === JSON.stringify(managed.record)) return;
-    // Data may be removed next, or stored with other settings.
+    // Durably: the next step may remove data, or store it with other settings.
     await this.meta.writeDurably([{ key: topicKey(record.name), value: record }]);
     managed.record = record;
   }
 
-  /** Writes a new topic down and opens it; where it cannot be opened there is none. */
+  /** Registers a new topic and opens it. If it cannot be opened, the registration is removed. */
   async create(managed: ManagedTopic): Promise<void> {
     const { record } = managed;
     try {
-      // No group begins at an offset of another topic that had the name.
+      // Offsets of an earlier topic with this name must not apply to the new one.
       const stale = this.offsets.removalOf(record.name);
       await this.meta.writeDurably([...stale, { key: topicKey(record.name), value: record }]);
       this.offsets.forgetTopic(record.name);
@@ -100,8 +100,8 @@ export class TopicTransitions {
     }
     changes.push(...this.opener.forget(record));
     await this.meta.write(changes);
-    // Offsets whose commit was under way as the topic closed are known by now. The topic itself goes last, so that a crash
-    // before it only means doing the rest again.
+    // Offsets whose commit was in progress when the topic closed are known by now. The topic's record goes last, so that
+    // after a crash the deletion starts over.
     await this.meta.write([
       ...this.offsets.removalOf(record.name),
       { key: topicKey(record.name), value: null },
@@ -117,7 +117,7 @@ export class TopicTransitions {
     if (open !== undefined) await this.opener.close(open.partitions);
   }
 
-  /** What the topic tells of itself while it is not open, too. */
+  /** The facts of a topic, available even while it is not open. */
   factsOf(record: TopicRecord, schema?: string): TopicFacts {
     const { id, adapter, settings, routing, codec, dedup, partitions, createdAt } = record;
     return {
@@ -136,7 +136,7 @@ export class TopicTransitions {
     };
   }
 
-  /** Opens the partitions that `grown` has more, and lets groups and consumers know of them. */
+  /** Opens the added partitions of `grown` and tells groups and consumers. */
   async addPartitions(managed: ManagedTopic, grown: TopicRecord): Promise<void> {
     const { topic, record } = managed;
     const open = topic.opened;
@@ -155,7 +155,7 @@ export class TopicTransitions {
     try {
       const begun = await this.firstOffsets.ofAdded(record.name, added);
       await this.save(managed, grown);
-      // Groups that came while that was written.
+      // Groups that joined during that write.
       await this.firstOffsets.ofAdded(record.name, added, begun);
     } catch (error) {
       await this.opener.close(added);
@@ -167,7 +167,7 @@ export class TopicTransitions {
     this.events.send('partitions-added', { topic: grown.name, partitions: grown.partitions });
   }
 
-  /** Has a topic go on with other settings; where it cannot, with those it had. */
+  /** Reopens a topic with other settings, or with its old ones if that fails. */
   async alter(managed: ManagedTopic, altered: TopicRecord): Promise<void> {
     const { topic, record } = managed;
     await this.save(managed, altered);
@@ -185,7 +185,7 @@ export class TopicTransitions {
   }
 
   private async reopen(managed: ManagedTopic, record: TopicRecord): Promise<void> {
-    // Consumers let go of a topic that does not run.
+    // Consumers only let go of a topic that does not run.
     managed.record = { ...record, state: 'stopped' };
     await this.close(managed, 'stopped');
     managed.record = record;

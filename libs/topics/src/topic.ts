@@ -10,12 +10,12 @@ import { assertStreamOptions, type MessageStreamOptions, streamMessages } from '
 import { observeMessages, type ObserveOptions } from './stream/observe.js';
 import type { TopicDescription, TopicInfo, TopicState } from './topic.types.js';
 
-/** The facts of a topic that do not depend on its being open. @internal */
+/** What is known of a topic whether it is open or not. @internal */
 export type TopicFacts = Omit<TopicDescription, 'name' | 'state' | 'partitions'>;
 
 /**
- * A topic: a name over its partitions. One object serves a topic through stops and starts, so it may be injected
- * before storage is open; its methods fail with `TOPIC_STOPPED` until the topic runs.
+ * A topic: a named set of partitions. The same object serves a topic across stops and starts, so it can be injected before
+ * storage is open. Its methods fail with `TOPIC_STOPPED` while the topic does not run.
  *
  * @publicApi
  */
@@ -30,7 +30,7 @@ export class Topic<T = unknown> {
     private readonly instruments?: Instruments,
   ) {}
 
-  /** UUID, stable over restarts. */
+  /** UUID, stable across restarts. */
   get id(): string {
     return this.known().id;
   }
@@ -50,7 +50,10 @@ export class Topic<T = unknown> {
     return this.known().partitionCount;
   }
 
-  /** @throws `PARTITION_NOT_FOUND`, `TOPIC_STOPPED` */
+  /**
+   * A partition by its number, from 0.
+   * @throws `PARTITION_NOT_FOUND`, `TOPIC_STOPPED`
+   */
   partition(index: number): Partition {
     const { partitions } = this.running();
     const partition = partitions[index];
@@ -59,11 +62,11 @@ export class Topic<T = unknown> {
   }
 
   /**
-   * Publishes a message. Resolves once it is as durable as the topic's storage promises; messages of one caller to
-   * one partition keep the order of the calls. Waits for room where too much is pending. A topic with `dedup` stores
-   * nothing for a repeat of an `id`, and answers with the place of the first and `duplicate`.
+   * Publishes a message. Resolves when the message is as durable as the topic's storage promises. Messages of one caller
+   * to one partition keep the order of the calls. Waits for room while too many bytes are pending. In a topic with
+   * `dedup`, a repeat of an `id` stores nothing and resolves to the place of the first message, with `duplicate`.
    * @throws `TOPIC_STOPPED`, `PARTITION_NOT_FOUND`, `INVALID_MESSAGE`, `MESSAGE_TOO_LARGE`, `CODEC_FAILED`,
-   *   `SCHEMA_VIOLATION`, `BACKPRESSURE`, or what the store says (`NO_SPACE`, `LOG_FULL`, ...)
+   *   `SCHEMA_VIOLATION`, `BACKPRESSURE`, or the store's error (`NO_SPACE`, `LOG_FULL`, ...)
    */
   publish(message: PublishMessage<T>): Promise<PublishResult> {
     const publishing = this.instruments?.publishing;
@@ -72,9 +75,9 @@ export class Topic<T = unknown> {
   }
 
   /**
-   * Publishes many messages; results are in their order. Nothing is stored if one of them is not valid. What goes
-   * to one partition is stored whole or not at all; where only some partitions failed, the call fails with
-   * `PARTIALLY_PUBLISHED`, which tells what is stored.
+   * Publishes many messages; results are in their order. If one message is not valid, nothing is stored. The part that goes
+   * to one partition is stored whole or not at all. If only some partitions fail, the call fails with
+   * `PARTIALLY_PUBLISHED`, which lists the stored messages.
    * @throws as {@link publish}, and `PARTIALLY_PUBLISHED`
    */
   publishBatch(messages: readonly PublishMessage<T>[]): Promise<PublishResult[]> {
@@ -96,12 +99,12 @@ export class Topic<T = unknown> {
   }
 
   /**
-   * The topic's messages, read as they are asked for, without a group: what is there and (unless `live` is false) what
-   * comes, until the signal aborts, the loop is left, or the topic stops. Each partition keeps its order.
-   * {@link observe} makes an Observable of it, {@link toReadable} a Readable.
+   * Reads the topic without a group, on demand: the messages that are there and (unless `live` is false) new ones, until
+   * the signal aborts, the loop is left, or the topic stops. Each partition keeps its order. {@link observe} gives an
+   * Observable of it, {@link toReadable} a Readable.
    *
-   * @throws `TOPIC_STOPPED`, `PARTITION_NOT_FOUND`, `INVALID_MESSAGE`; in the loop `OFFSET_OUT_OF_RANGE` where retention
-   *   overtook it, `CORRUPT_BATCH`, `UNSUPPORTED_COMPRESSION`, or what the store says
+   * @throws `TOPIC_STOPPED`, `PARTITION_NOT_FOUND`, `INVALID_MESSAGE`; in the loop `OFFSET_OUT_OF_RANGE` if retention
+   *   overtook the reader, `CORRUPT_BATCH`, `UNSUPPORTED_COMPRESSION`, or the store's error
    */
   messages(options: MessageStreamOptions = {}): AsyncGenerator<Message<T>, void, undefined> {
     assertStreamOptions(options);
@@ -112,58 +115,58 @@ export class Topic<T = unknown> {
     return streamMessages<T>(partitions, options);
   }
 
-  /** {@link messages} as a Readable of objects; destroying it ends the reading. */
+  /** {@link messages} as a Node Readable in object mode; destroying it ends the reading. */
   toReadable(options: MessageStreamOptions = {}): Readable {
     const end = new AbortController();
     const signal = options.signal === undefined ? end.signal : AbortSignal.any([options.signal, end.signal]);
     const readable = Readable.from(this.messages({ ...options, signal }), { objectMode: true });
-    // A generator that waits for data cannot be left; the signal ends its wait.
+    // `return` cannot interrupt a generator that waits for data; the signal ends the wait.
     return readable.once('close', () => end.abort());
   }
 
   /**
-   * {@link messages} as an RxJS Observable: every subscription reads by itself, unsubscribing ends the reading.
+   * {@link messages} as an RxJS Observable: each subscription reads for itself, and unsubscribing ends the reading.
    *
-   * Operators that answer at once (`map`, `filter`, `scan`, `groupBy`, `bufferTime`) run while it reads, page by page.
-   * An Observable has no way to ask for less: what takes time belongs into `each`, which is called only while fewer
-   * than `concurrency` calls are under way; piped through `concatMap` or `mergeMap` messages would gather without bound.
+   * Synchronous operators (`map`, `filter`, `scan`, `groupBy`, `bufferTime`) run while it reads, page by page. An Observable
+   * has no backpressure, so put asynchronous work into `each`, which is called only while fewer than `concurrency` calls
+   * are under way. Behind `concatMap` or `mergeMap`, messages would pile up without bound.
    *
-   * @throws nothing; the subscriber gets what {@link messages} throws, and `INVALID_MESSAGE`
+   * @throws nothing; the subscriber gets the errors of {@link messages}, and `INVALID_MESSAGE`
    */
   observe<R = Message<T>>(options: ObserveOptions<T, R> = {}): Observable<R> {
     return observeMessages<T, R>((where) => this.messages(where), options);
   }
 
-  /** Publishes bytes as they are, routed by their key, past the limit for messages of users. @internal */
+  /** Publishes bytes as they are, routed by their key, without the limit on the size of messages. @internal */
   publishRecord(record: RecordInput, partition?: number): Promise<PublishResult> {
     return new Promise((resolve, reject) => {
       publishEncoded(this.running(), record, partition, resolve, reject);
     });
   }
 
-  /** Removes every message of every partition. Offsets go on where they were. */
+  /** Removes all messages of all partitions. Offsets continue where they were. */
   async truncate(): Promise<void> {
     await Promise.all(this.running().partitions.map((partition) => partition.truncate()));
   }
 
-  /** Reclaims space where the adapter can. */
+  /** Reclaims space, if the adapter can. */
   async optimize(): Promise<void> {
     await Promise.all(this.running().partitions.map((partition) => partition.optimize()));
   }
 
-  /** Resolves when everything published before the call is on stable storage, as far as the adapter knows one. */
+  /** Resolves when everything published before the call is on stable storage, if the adapter has any. */
   async sync(): Promise<void> {
     await Promise.all(this.running().partitions.map((partition) => partition.sync()));
   }
 
-  /** What {@link describe} tells, with the counters of its partitions and what their stores say. */
+  /** {@link describe}, with the counters of the partitions and the status of their stores. */
   async info(): Promise<TopicInfo> {
     const partitions = await Promise.all(this.partitions.map((partition) => partition.info()));
     const ids = this.current?.dedup?.info;
     return { ...this.describe(), ...(ids === undefined ? {} : { ids }), partitions };
   }
 
-  /** Its settings, and offsets of its partitions, from memory. */
+  /** The topic's settings and the offsets of its partitions, from memory. */
   describe(): TopicDescription {
     return {
       name: this.name,
@@ -173,7 +176,7 @@ export class Topic<T = unknown> {
     };
   }
 
-  /** What it is while it runs. @internal */
+  /** Its parts while it runs, undefined otherwise. @internal */
   get opened(): OpenTopic | undefined {
     return this.current;
   }

@@ -5,34 +5,34 @@ import type { PartitionDescription } from './partition/read.types.js';
 import type { Compression } from './records/batch-header.js';
 import type { RoutingName } from './routing/router.js';
 
-/** `starting`: not opened yet. `stopped`: closed by stopTopic, data kept. `deleted`: gone. */
+/** `starting`: not open yet. `stopped`: closed by `stopTopic`, data kept. `deleted`: removed with its data. */
 export type TopicState = 'starting' | 'running' | 'stopped' | 'deleted';
 
 /** A topic with its settings. */
 export interface TopicDescription {
   /** Its name. */
   readonly name: string;
-  /** UUID, stable over restarts; another one after deleting and creating again. */
+  /** UUID, stable across restarts; a topic deleted and created again has a new one. */
   readonly id: string;
   /** Whether it can be published to and read now. */
   readonly state: TopicState;
   /** Name of the adapter that keeps it. */
   readonly adapter: string;
-  /** A resolved publish survives a crash, as far as the adapter promises. */
+  /** Whether a resolved publish survives a crash, as far as the adapter promises. */
   readonly durable: boolean;
-  /** Its own settings of the adapter; where it has none, those of the adapter hold. */
+  /** The topic's own storage settings; for all others, those of the adapter apply. */
   readonly settings: Readonly<Record<string, unknown>>;
-  /** How a message without a partition of its own gets one. */
+  /** How the partition of a message that names none is chosen. */
   readonly routing: RoutingName;
-  /** Name of what turns values into bytes; `json` unless another was given. */
+  /** Name of its codec; `json` unless another was given. */
   readonly codec: string;
-  /** The class or the library of its schema; absent where it has none in this process. */
+  /** Name of the schema's class or library; absent if it has no schema in this process. */
   readonly schema?: string;
-  /** How its record batches are packed. */
+  /** Compression of the batches that publishing makes. */
   readonly compression: Compression;
   /** Milliseconds a batch waits for more messages. */
   readonly lingerMs: number;
-  /** Absent where message ids are carried only. */
+  /** Window of message ids; absent if ids are ignored. */
   readonly dedup?: ResolvedDedupOptions;
   /** Number of partitions. */
   readonly partitionCount: number;
@@ -42,13 +42,13 @@ export interface TopicDescription {
   readonly createdAt: number;
 }
 
-/** Of calls that can be tried without doing anything. */
+/** Options of calls that can be checked without effect. */
 export interface DryRunOptions {
-  /** Only check: what would be refused is, and nothing changes. What the store would say is not known. Default false. */
+  /** Only check the call: it fails where it would be refused, and changes nothing. Storage is not asked. Default false. */
   dryRun?: boolean;
 }
 
-/** Counted since the topic was opened in this process. */
+/** Publish counters since the topic was opened in this process. */
 export interface PublishCounters {
   /** Messages stored. */
   readonly messages: number;
@@ -60,15 +60,15 @@ export interface PublishCounters {
   readonly failed: number;
 }
 
-/** Counted since the topic was opened in this process: by groups, streams, HTTP, Kafka clients. */
+/** Read counters since the topic was opened in this process, for groups, streams, HTTP and Kafka clients. */
 export interface ReadCounters {
-  /** Record batches handed out; a batch that is read in several parts counts for each. */
+  /** Record batches read; a batch read in several parts counts once per part. */
   readonly batches: number;
   /** Bytes of those batches. */
   readonly bytes: number;
-  /** Reads that needed no storage, because what they asked for was in the tail cache. */
+  /** Reads served from the tail cache. */
   readonly cacheHits: number;
-  /** Reads that storage was asked for. */
+  /** Reads served from storage. */
   readonly cacheMisses: number;
 }
 
@@ -76,23 +76,23 @@ export interface ReadCounters {
 export interface PartitionInfo extends PartitionDescription {
   /** Name of the topic. */
   readonly topic: string;
-  /** Offsets between start and end; less than that may be there where batches failed or were dropped. */
+  /** Offsets from start to end. There may be fewer messages, if batches failed or were dropped. */
   readonly backlog: number;
-  /** What was published to it. */
+  /** Its publish counters. */
   readonly published: PublishCounters;
-  /** What was read of it. */
+  /** Its read counters. */
   readonly read: ReadCounters;
   /** Bytes waiting to be stored. */
   readonly pendingBytes: number;
-  /** Bytes of it in the tail cache. */
+  /** Bytes of the partition in the tail cache. */
   readonly cachedBytes: number;
-  /** What the store says; absent where it is not open. */
+  /** The store's own status; absent if the store is not open. */
   readonly store?: StoreInfo;
 }
 
 /** A topic with the counters of its partitions. */
 export interface TopicInfo extends Omit<TopicDescription, 'partitions'> {
-  /** The message ids that are known, where the topic has `dedup` and runs. */
+  /** The known message ids, if the topic has `dedup` and runs. */
   readonly ids?: DedupInfo;
   /** Empty while the topic is stopped. */
   readonly partitions: readonly PartitionInfo[];

@@ -26,7 +26,7 @@ import type { Topic } from './topic.js';
 import { TopicManager } from './topic-manager.js';
 import { Turn } from './turn.js';
 
-/** The parts of a service and how they hang together; the service on top adds the life cycle. */
+/** The parts of a service, wired together; the service adds the life cycle. */
 export class TopicsCore {
   readonly events = new TopicsEvents();
   readonly instruments = new Instruments();
@@ -81,7 +81,7 @@ export class TopicsCore {
     this.connect();
   }
 
-  /** Opens the service's own store, and every topic of the registry. */
+  /** Opens the service's own store and all registered topics. */
   async open(definitions: readonly TopicDefinition[]): Promise<void> {
     const snapshot = await this.meta.open(this.adapters.default, this.rooms.of(this.adapters.default.name));
     this.offsets.load(snapshot);
@@ -90,8 +90,8 @@ export class TopicsCore {
   }
 
   /**
-   * Writes to the service's own store, as a commit of an offset does, over what the last probe has written.
-   * @throws what the store says
+   * Writes to the service's own store as an offset commit does, overwriting the last probe.
+   * @throws the store's error
    */
   async probe(): Promise<void> {
     await (this.probing ??= this.meta.write([{ key: ['probe'], value: Date.now() }]).finally(() => {
@@ -106,7 +106,7 @@ export class TopicsCore {
     this.cache.releaseSpare();
   }
 
-  /** What members of groups need. */
+  /** The environment of group members. */
   groupEnvironment(onStopped: (group: ConsumerGroup) => void): GroupEnvironment {
     const { coordinator, members, offsets, events, turn, suspects, deadLetterWriter: deadLetters } = this;
     const { drainTimeoutMs, clock } = this.options;
@@ -127,7 +127,7 @@ export class TopicsCore {
     };
   }
 
-  /** One that exists is taken as it is: an operator may have stopped it, or given it a shape of its own. */
+  /** An existing topic is used as it is: an operator may have stopped it or chosen its options. */
   private async deadLetterTopic(name: string, source: string): Promise<Topic> {
     if (this.manager.has(name)) return this.manager.get(name);
     const { adapter, codec } = this.manager.get(source).describe();

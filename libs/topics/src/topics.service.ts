@@ -50,13 +50,13 @@ import { TOPICS_ADAPTERS } from './topics.tokens.js';
 export class TopicsService
   implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown
 {
-  /** What happens by itself: see {@link TopicsEvents}. */
+  /** Emits what happens in the service; see {@link TopicsEvents}. */
   readonly events: TopicsEvents;
-  /** All consumer groups: to describe, to commit for, to reset. */
+  /** Lists, describes, commits for, resets and deletes consumer groups. */
   readonly groups: GroupRegistry;
-  /** For listeners that let other kinds of clients be members of groups. */
+  /** The group protocol, for listeners whose clients join groups. */
   readonly coordinator: GroupCoordinator;
-  /** What groups have given up: to list, and to put back. */
+  /** Lists and redrives the messages that groups have given up. */
   readonly deadLetters: DeadLetters;
   private readonly logger = new Logger('Topics');
   private readonly options: ResolvedTopicsOptions;
@@ -92,30 +92,30 @@ export class TopicsService
     plugged.beforeClose?.(() => this.onApplicationShutdown());
   }
 
-  /** Opens storage and every topic of the registry, and creates those of the options that are missing. */
+  /** Opens storage and all registered topics, and creates topics of the options that do not exist. */
   onModuleInit(): Promise<void> {
     return this.lifecycle.open();
   }
 
-  /** Consumer groups begin now: every provider of the application is ready. */
+  /** Begins consumer groups: all providers of the application are ready now. */
   onApplicationBootstrap(): Promise<void> {
     return this.lifecycle.bootstrap();
   }
 
-  /** Drains and commits every consumer group. Publishing goes on, for requests that are still being answered. */
+  /** Drains and commits all consumer groups. Publishing still works, for requests in progress. */
   onModuleDestroy(): Promise<void> {
     return this.lifecycle.drain();
   }
 
-  /** Closes topics and the service's own store; the adapters close after it. */
+  /** Closes topics and the service's own store. The adapters close afterwards. */
   onApplicationShutdown(): Promise<void> {
     return this.lifecycle.shutDown();
   }
 
   /**
-   * Creates a topic, or opens it again after {@link stopTopic}. A topic that runs is answered as it is.
-   * @throws `INVALID_TOPIC_NAME`, `RESERVED_TOPIC_NAME`, `TOPIC_EXISTS` if it exists in another shape,
-   *   `ADAPTER_NOT_FOUND`, `INVALID_CONFIG`, `LIMIT_REACHED`, or what the store says
+   * Creates a topic, or opens it again after {@link stopTopic}. A running topic is returned unchanged.
+   * @throws `INVALID_TOPIC_NAME`, `RESERVED_TOPIC_NAME`, `TOPIC_EXISTS` if it exists with other options,
+   *   `ADAPTER_NOT_FOUND`, `INVALID_CONFIG`, `LIMIT_REACHED`, `UNSUPPORTED_COMPRESSION`, or the store's error
    */
   async startTopic<T = unknown>(name: string, options: TopicOptions<T> = {}): Promise<Topic<T>> {
     this.phase.assertOpen();
@@ -123,10 +123,10 @@ export class TopicsService
   }
 
   /**
-   * Says what {@link startTopic} would fail with for a topic that is not there yet, and how many partitions it would have.
-   * Nothing is created; storage is not asked.
-   * @param planned other new topics that are to be created with it, which count towards the limit
-   * @throws as {@link startTopic}, and `TOPIC_EXISTS` for any that is there
+   * Checks whether {@link startTopic} could create a topic, and returns its number of partitions. Creates nothing and does
+   * not access storage.
+   * @param planned how many other new topics will be created with it; they count towards the limit
+   * @throws as {@link startTopic}, and `TOPIC_EXISTS` for any existing topic
    */
   checkTopic(name: string, options: TopicOptions = {}, planned = 0): { partitionCount: number } {
     this.phase.assertOpen();
@@ -134,8 +134,8 @@ export class TopicsService
   }
 
   /**
-   * As {@link startTopic} on the adapter `disk_log`, with settings of its own (`logType`, `maxNoFiles`, ...).
-   * @throws as {@link startTopic}; `ADAPTER_NOT_FOUND` where no disk log is plugged in
+   * {@link startTopic} on the adapter `disk_log`, with settings of its own (`logType`, `maxNoFiles`, ...).
+   * @throws as {@link startTopic}; `ADAPTER_NOT_FOUND` if no disk log is plugged in
    */
   async startTopicWithDiskLog<T = unknown>(
     name: string,
@@ -146,7 +146,7 @@ export class TopicsService
   }
 
   /**
-   * Closes a topic. Its data stay, and it stays stopped over restarts until {@link startTopic}.
+   * Closes a topic and keeps its data. It stays stopped across restarts until {@link startTopic}.
    * @throws `TOPIC_NOT_FOUND`
    */
   async stopTopic(name: string): Promise<void> {
@@ -155,11 +155,11 @@ export class TopicsService
   }
 
   /**
-   * Adds partitions to a topic, until there are `total`. Groups that read the topic read the new ones from their beginning,
-   * whatever their `from` or `auto.offset.reset` says: an offset of each is committed before anyone can publish there. Keys may go to
-   * other partitions from then on: with `key_hash` most of them, with `consistent_hash` only the share of the new ones.
-   * What was published before stays where it is. Definitions of the topic have to name the new number.
-   * @throws `TOPIC_NOT_FOUND`, `INVALID_CONFIG`, `LIMIT_REACHED`, or what the store says
+   * Adds partitions to a topic until it has `total`. Groups that read the topic read the new partitions from their
+   * beginning, whatever `from` or `auto.offset.reset` says: their offsets are committed before anyone can publish there.
+   * From then on, keys may go to other partitions: with `key_hash` most of them, with `consistent_hash` only the new
+   * partitions' share. Messages published before stay where they are. Definitions of the topic must name the new number.
+   * @throws `TOPIC_NOT_FOUND`, `INVALID_CONFIG`, `LIMIT_REACHED`, or the store's error
    */
   async addPartitions(name: string, total: number, options?: DryRunOptions): Promise<Topic> {
     this.phase.assertOpen();
@@ -167,10 +167,10 @@ export class TopicsService
   }
 
   /**
-   * Gives a topic other storage settings (`maxNoFiles`, `maxNoBytes`, ...), in place of all it had; those left out are
-   * the adapter's own again. A topic that runs is closed and opened again for it: for that moment publishing and
-   * reading fail with `TOPIC_STOPPED`, and groups go on afterwards. Definitions of the topic have to name the new ones.
-   * @throws `TOPIC_NOT_FOUND`, `INVALID_CONFIG`, `ADAPTER_NOT_FOUND`, or what the store says
+   * Replaces all storage settings of a topic (`maxNoFiles`, `maxNoBytes`, ...); those left out revert to the adapter's own.
+   * A running topic is closed and reopened: meanwhile publishing and reading fail with `TOPIC_STOPPED`, and groups continue
+   * afterwards. Definitions of the topic must name the new settings.
+   * @throws `TOPIC_NOT_FOUND`, `INVALID_CONFIG`, `ADAPTER_NOT_FOUND`, or the store's error
    */
   async alterStorage(
     name: string,
@@ -182,45 +182,48 @@ export class TopicsService
   }
 
   /**
-   * Removes a topic with its data and the groups' offsets in it.
-   * @throws `TOPIC_NOT_FOUND`, or what the store says
+   * Deletes a topic, its data and the groups' offsets in it.
+   * @throws `TOPIC_NOT_FOUND`, or the store's error
    */
   async deleteTopic(name: string): Promise<void> {
     this.phase.assertOpen();
     await this.manager.delete(name);
   }
 
-  /** @throws `TOPIC_NOT_FOUND` */
+  /**
+   * The topic of this name, running or stopped.
+   * @throws `TOPIC_NOT_FOUND`
+   */
   topic<T = unknown>(name: string): Topic<T> {
     return this.manager.get(name) as Topic<T>;
   }
 
   /**
-   * The topic, created with defaults where it does not exist and `autoCreateTopics` allows it.
+   * The topic of this name, created with defaults if it does not exist and `autoCreateTopics` allows it.
    * @throws `TOPIC_NOT_FOUND`, and as {@link startTopic}
    */
   async resolveTopic<T = unknown>(name: string): Promise<Topic<T>> {
     return (await this.resolver.resolve(name)) as Topic<T>;
   }
 
-  /** Is there a topic of this name, be it stopped? */
+  /** Whether a topic of this name exists, running or stopped. */
   hasTopic(name: string): boolean {
     return this.manager.has(name);
   }
 
-  /** All topics, stopped ones too, by name. */
+  /** All topics, including stopped ones, sorted by name. */
   listTopics(): TopicDescription[] {
     return this.manager.list().map((topic) => topic.describe());
   }
 
-  /** {@link Topic.publish} by name. Creates the topic where that is allowed. */
+  /** {@link Topic.publish} by name. Creates the topic if `autoCreateTopics` allows it. */
   publish(topic: string, message: PublishMessage): Promise<PublishResult> {
     const ready = this.resolver.ready(topic);
     if (ready !== undefined) return ready.publish(message);
     return this.resolver.whenReady(topic).then((created) => created.publish(message));
   }
 
-  /** {@link Topic.publishBatch} by name. Creates the topic where that is allowed. */
+  /** {@link Topic.publishBatch} by name. Creates the topic if `autoCreateTopics` allows it. */
   publishBatch(topic: string, messages: readonly PublishMessage[]): Promise<PublishResult[]> {
     const ready = this.resolver.ready(topic);
     if (ready !== undefined) return ready.publishBatch(messages);
@@ -228,8 +231,8 @@ export class TopicsService
   }
 
   /**
-   * Starts a member of a consumer group. Before the application's bootstrap it is only taken down (`held`), and
-   * begins then. Topics that do not exist are created where that is allowed.
+   * Starts a member of a consumer group. Before the application's bootstrap the member is only registered (`held`) and
+   * begins with the bootstrap. Topics that do not exist are created if `autoCreateTopics` allows it.
    * @throws `INVALID_GROUP`, `TOPIC_NOT_FOUND`, `SERVICE_STOPPED`
    */
   async startConsumerGroup<T = unknown>(options: ConsumerGroupOptions<T>): Promise<ConsumerGroup> {
@@ -239,17 +242,15 @@ export class TopicsService
     );
   }
 
-  /**
-   * Has publishing and handlers looked at from now on, for metrics or tracing of your own.
-   */
+  /** Wraps all publishing and handling from now on, for your own metrics or tracing. */
   instrument(instrumentation: Instrumentation): void {
     this.core.instruments.add(instrumentation);
   }
 
   /**
-   * Resolves once the default adapter has stored something, as durably as an offset of a group. What it writes takes
-   * the place of what it wrote before.
-   * @throws `SERVICE_STOPPED`, or what the store says
+   * Checks storage: resolves when the default adapter has stored a value as durably as a group's offset. Each probe
+   * overwrites the value of the last one.
+   * @throws `SERVICE_STOPPED`, or the store's error
    */
   async probe(): Promise<void> {
     this.phase.assertOpen();
@@ -261,17 +262,17 @@ export class TopicsService
     return this.plugged.all;
   }
 
-  /** Time as consumers see it. @internal */
+  /** The time source of consumers. @internal */
   get clock(): Clock {
     return this.options.clock;
   }
 
-  /** The members of consumer groups that run, or are to run, in this process. */
+  /** The members of consumer groups in this process, held ones included. */
   get consumerGroups(): readonly ConsumerGroup[] {
     return this.members.all;
   }
 
-  /** Topics, partitions, groups, adapters, memory, and stores found without a topic that owns them. */
+  /** The state of topics, partitions, groups, adapters and memory, and the stores that no topic owns. */
   async systemStatus(): Promise<SystemStatus> {
     this.phase.assertOpen();
     return systemStatus({
@@ -286,8 +287,8 @@ export class TopicsService
   }
 
   /**
-   * A topic to inject before storage is open; the topic itself is there from onModuleInit on. For a module that is
-   * loaded after that it is started at once. @internal
+   * A topic to inject before storage is open; it runs from `onModuleInit` on. For a module loaded later, the topic is
+   * started at once. @internal
    */
   feature(definition: TopicDefinition): Topic | Promise<Topic> {
     const { name, ...options } = definition;

@@ -1,12 +1,12 @@
 import { Inject } from '@nestjs/common';
 
-/** Token of the adapters a service works on. @internal */
+/** Token of the adapters of a service. @internal */
 export const TOPICS_ADAPTERS = Symbol('GENROCKS_TOPICS_ADAPTERS');
 
-/** Token of `manualRegistration`. @internal */
+/** Token of the option `manualRegistration`. @internal */
 export const MANUAL_REGISTRATION = Symbol('GENROCKS_MANUAL_REGISTRATION');
 
-/** Is true of an adapter that keeps topics of adapters that are not plugged in, too: in tests. @internal */
+/** True on a test adapter that also keeps topics of adapters that are not plugged in. @internal */
 export const STANDS_IN = Symbol('GENROCKS_STANDS_IN');
 
 /** Injection token of a topic that `TopicsModule.forFeature` provides. */

@@ -110,7 +110,7 @@ describe('publishing', () => {
     expect(numbers.describe().codec).toBe('even');
     await expect(numbers.publish({ value: 3 })).rejects.toMatchObject({
       code: 'CODEC_FAILED',
-      message: 'the codec "even" cannot carry this value: odd',
+      message: 'the codec "even" cannot encode this value: odd',
       cause: new TypeError('odd'),
     });
     await numbers.publishBatch([{ value: 4 }, { value: Buffer.of(5) }]);
