@@ -14,8 +14,8 @@ import type { BackupFile } from './manifest.js';
 import { ReadHandle, sizeOf } from './read-handle.js';
 
 /**
- * Copies the files of one log out of a snapshot: older files as they are, of the newest one the items up to its end,
- * marked closed, so that the copy opens without repair, in Erlang too.
+ * Copies the files of one log from a snapshot. Older files are copied as they are; the newest one up to the end of
+ * its items, and marked closed, so that the copy opens without repair, in Erlang too.
  */
 export class PartitionBackup {
   private readonly files: BackupFile[] = [];
@@ -72,20 +72,20 @@ export class PartitionBackup {
       generation = step.item.trailer?.generation ?? generation;
       lastSequence = step.item.trailer?.sequence ?? lastSequence;
     }
-    // What is damaged after the last item of a closed file stays where it is, for it was data once.
+    // Damage after the last item of a closed file stays in place, since it was data once.
     const length = file.status === 'opened' ? end : extent;
     const head = file.status === 'opened' ? file.format.fileHead('closed') : undefined;
     await this.copy(file.name, file.handle, length, generation, head);
     if (this.snapshot.type === 'wrap') this.counts[file.number - 1] = items;
     const isBare = file.format.headBytes === 0;
-    // Without a head, this alone says that the file was closed, and up to where; an empty one has no generation yet.
+    // For a file without a head, this alone says that it was closed, and where. An empty one has no generation yet.
     if (isBare) end = length;
     else if (generation === undefined || file.status === undefined) return;
     const facts = { number: file.number, generation: generation ?? 0, end, items, lastSequence };
     await this.write('log.end', writeLogEnd(facts));
   }
 
-  /** Copies a file that does not change, or takes it from the backup before. */
+  /** Copies a file that does not change, or takes it over from the previous backup. */
   private async copyWhole(
     name: string,
     handle: ReadHandle,
@@ -116,7 +116,7 @@ export class PartitionBackup {
     return true;
   }
 
-  /** An index spares the copy a scan; it goes along only if it is of this very file. */
+  /** Copies the index, which spares the copy a scan, but only if it belongs to this very file. */
   private async copyKeyIndex(file: SnapshotFile): Promise<void> {
     if (file.generation === undefined) return;
     const path = this.snapshot.names.keyIndex(file.number);

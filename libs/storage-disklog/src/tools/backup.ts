@@ -16,19 +16,19 @@ import { findPartitions, type PartitionDirectory } from './partitions.js';
 
 /** How a backup is made. */
 export interface BackupOptions {
-  /** Called for every partition that is in the copy. */
+  /** Called for every partition that has been copied. */
   readonly onPartition?: (partition: BackupPartition, reusedFiles: number) => void;
 }
 
-/** What a backup holds, and what of it was copied anew. */
+/** What a backup contains, and how much of it was newly copied. */
 export interface BackupReport {
-  /** Where the backup is. */
+  /** Directory of the backup. */
   readonly directory: string;
-  /** Those that are in it. */
+  /** Partitions in the backup. */
   readonly partitions: readonly BackupPartition[];
-  /** Of all its files. */
+  /** Size of all files in bytes. */
   readonly bytes: number;
-  /** Files that the backup before this one had already, and that were not copied again. */
+  /** Files taken over from the previous backup instead of being copied again. */
   readonly reusedFiles: number;
   /** Files that were copied. */
   readonly copiedFiles: number;
@@ -37,17 +37,18 @@ export interface BackupReport {
 }
 
 /**
- * Copies a log directory (one partition, a topic, or a whole log_dir) while it is in use or not. The copy opens by
- * itself and holds, of every partition, a gap-free stretch of its log with everything that was acknowledged before the
- * copying of that partition began, less what retention had dropped.
+ * Copies a log directory (one partition, a topic, or a whole log_dir), whether or not it is in use. The copy can be
+ * opened directly. For every partition it contains a gap-free stretch of the log, with everything that was
+ * acknowledged before the copying of that partition began, except what retention had dropped.
  *
- * Partitions are copied one after the other, so each is from a moment of its own. Stores of the service's own state
- * (names that begin with `__`) come last: the offsets in them are at least as new as the data.
+ * Partitions are copied one after the other, so each copy is from a different moment. Stores of the service's own
+ * state (names that begin with `__`) come last: the offsets in them are at least as new as the data.
  *
- * A backup that is at the target already gives the files that have not changed since, and stays whole until the new one
- * takes its place.
+ * If the target contains an earlier backup, files that have not changed since are taken over from it. It stays intact
+ * until the new one replaces it.
  *
- * @throws `NOT_A_LOG`, `TARGET_NOT_EMPTY` where the target holds anything but a backup, `LOG_CHANGING`
+ * @throws `NOT_A_LOG`; `TARGET_NOT_EMPTY` if the target contains anything but a backup; `LOCKED` while another backup to
+ * `target` runs; `LOG_CHANGING`
  */
 export async function backupLogs(
   source: string,
@@ -145,7 +146,7 @@ function refuseNesting(from: string, to: string): void {
   }
 }
 
-/** The backup that is at the target; undefined where there is nothing. Anything else is refused. */
+/** The backup at the target; undefined if there is none. */
 async function previousBackup(target: string): Promise<BackupManifest | undefined> {
   if (!(await exists(join(target, MANIFEST)))) return undefined;
   return readManifest(target);
@@ -153,7 +154,9 @@ async function previousBackup(target: string): Promise<BackupManifest | undefine
 
 const OLD = 'old';
 
-/** An earlier run may have ended between the two renames: its predecessor is whole, under the other name. */
+/**
+ * An earlier run may have ended between its two renames: the previous backup is then intact, under the other name.
+ */
 async function recoverPrevious(target: string): Promise<void> {
   if (!(await exists(`${target}.${OLD}`))) return;
   if (await exists(target)) await rm(`${target}.${OLD}`, { recursive: true, force: true });
@@ -163,7 +166,7 @@ async function recoverPrevious(target: string): Promise<void> {
 async function takePlace(staged: StagedDirectory, target: string, replaces: boolean): Promise<void> {
   const replaced = await staged.publish(OLD);
   if (!replaces || replaced === undefined) return;
-  // The new backup holds all that was still of use in the old one.
+  // The new backup contains everything that was still of use in the old one.
   await rm(replaced, { recursive: true, force: true });
   await nodeFileSystem.syncDirectory(join(target, '..'));
 }

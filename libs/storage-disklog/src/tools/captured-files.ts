@@ -64,7 +64,7 @@ async function orderOf(
   } catch (error) {
     if (!isGenRocksError(error, 'LOG_CORRUPT')) throw error;
   }
-  // Erlang's files carry no generations; the times in their entries are the best that is left.
+  // Erlang's files carry no generations; the times of their entries are the best that is left.
   const reason = 'missing or damaged; the order of the files is taken from the times of their entries';
   remarks.push({ severity: 'damage', file: names.index, reason });
   const dated: { summary: FileSummary; time: number }[] = [];
@@ -94,7 +94,7 @@ export async function segmentFiles(
   return { files, index: undefined };
 }
 
-/** The one file of a halt or compact log, if it has come to be one. */
+/** The one file of a halt or compact log, if it is complete. */
 export async function singleFile(
   fs: CapturingFileSystem,
   names: LogNames,
@@ -128,10 +128,10 @@ export async function singleFile(
   return { files: [file], index: undefined };
 }
 
-/** Files that were damaged from the beginning count as Erlang's. */
+/** The format of a log. Files whose beginning is damaged count as Erlang's. */
 export async function formatOfLog(names: LogNames, numbers: readonly number[]): Promise<LogFormat> {
   for (const number of numbers) {
-    // A compaction may take a file away meanwhile; others tell as well.
+    // A compaction may remove a file meanwhile; others tell as well.
     const path = names.file(number);
     const beginning = await readBeginning(nodeFileSystem, path, FORMAT_BYTES).catch(() => undefined);
     const format = beginning && formatOf(beginning);
@@ -146,7 +146,7 @@ async function statusOf(format: LogFormat, handle: ReadHandle): Promise<FileStat
   return format.readStatus(head.subarray(0, count));
 }
 
-/** As the engine sees it: a file without a head is closed while log.end says so, unless it was written since. */
+/** As in the engine: a file without a head is closed while `log.end` says so, unless it was written since. */
 function statusIn(
   format: LogFormat,
   stated: FileStatus | undefined,

@@ -5,7 +5,7 @@ import type { LogSnapshot } from './log-snapshot.js';
 
 /** Which entries to dump. */
 export interface DumpOptions {
-  /** Entries at most. */
+  /** Maximum number of entries. */
   readonly limit?: number;
   /** Only entries whose key begins with these bytes. */
   readonly prefix?: Buffer;
@@ -13,11 +13,11 @@ export interface DumpOptions {
   readonly fromKey?: Buffer;
 }
 
-/** What a dump meets, in log order. The buffers of an entry are views that the next step invalidates. */
+/** What a dump yields, in log order. The buffers of an entry are views of larger ones: copy what you keep. */
 export type DumpStep =
   | { readonly type: 'entry'; readonly entry: Entry }
   | { readonly type: 'damage'; readonly damage: Damage }
-  /** What an interrupted write left at the end; it was never acknowledged, and is no damage. */
+  /** Left at the end by an interrupted write. It was never acknowledged, and is not damage. */
   | { readonly type: 'torn'; readonly file: string; readonly offset: number; readonly bytes: number };
 
 /** Every entry of a log in the order of writing, and what could not be read, in bounded memory. */

@@ -8,7 +8,7 @@ import { TargetNotEmptyError } from './errors.js';
 /** Bytes copied at a time. */
 export const COPY_BYTES = 1 << 20;
 
-/** A new file, written front to back in large writes, durable when it is finished. */
+/** A new file, written front to back in large writes, and durable once it is finished. */
 export class DurableWriter {
   private pending: Buffer[] = [];
   private pendingBytes = 0;
@@ -16,7 +16,7 @@ export class DurableWriter {
 
   private constructor(private readonly handle: FileHandle) {}
 
-  /** The file must not exist yet. */
+  /** Creates the file, which must not exist yet. */
   static async create(path: string): Promise<DurableWriter> {
     return new DurableWriter(await open(path, 'wx', 0o644));
   }
@@ -26,7 +26,10 @@ export class DurableWriter {
     return this.written + this.pendingBytes;
   }
 
-  /** The bytes must not change until the next write has resolved; `copy` them if they are a view. */
+  /**
+   * Adds bytes. They are kept, not copied, until enough has gathered to be written, so they must not change before
+   * {@link finish}.
+   */
   async write(bytes: Buffer): Promise<void> {
     this.pending.push(bytes);
     this.pendingBytes += bytes.length;
@@ -68,9 +71,9 @@ export async function writeDurably(path: string, bytes: Buffer): Promise<void> {
 }
 
 /**
- * A directory that is filled under another name and takes its own in one step, so that it is there whole or not at
- * all. What an earlier attempt has left under that name is removed, unless it is still at work: two that fill one
- * directory would give its name to what neither has finished.
+ * A directory that is filled under a temporary name and renamed in one step, so that it exists whole or not at all.
+ * What an earlier attempt left under the temporary name is removed, unless that attempt is still running: two
+ * processes filling one directory would publish what neither has finished.
  */
 export class StagedDirectory {
   private constructor(
@@ -83,7 +86,7 @@ export class StagedDirectory {
   ) {}
 
   /**
-   * @param mayReplace move away what has the name, at the end
+   * @param mayReplace whether `publish` may move an existing target away
    * @throws {TargetNotEmptyError} `TARGET_NOT_EMPTY`
    * @throws {LockedError} `LOCKED` while another process fills it
    */
@@ -107,10 +110,13 @@ export class StagedDirectory {
     }
   }
 
-  /** Gives the directory its name. Returns where the one before it is now, if there was one: under its name and a suffix. */
+  /**
+   * Gives the directory its name. Returns where the directory it replaced is now, if there was one: under its name
+   * and a suffix.
+   */
   async publish(suffix = 'replaced'): Promise<string | undefined> {
     await syncTree(this.path);
-    // Who may read the one before it may read this one.
+    // Whoever may read the previous directory may read this one.
     const before = await stat(this.target).catch(() => undefined);
     if (before?.isDirectory() === true) await chmod(this.path, before.mode & 0o777);
     let replaced: string | undefined;
@@ -135,7 +141,7 @@ export class StagedDirectory {
     }
   }
 
-  /** The lock's file goes while it is held, so it is not that of the next one. */
+  /** Removes the lock file while holding the lock, so it cannot be that of the next process. */
   private async unlock(): Promise<void> {
     try {
       await rm(lockOf(this.path), { force: true });
@@ -145,7 +151,7 @@ export class StagedDirectory {
   }
 }
 
-/** Beside the directory, which goes away and comes back under the lock. */
+/** Beside the directory, which is removed and made anew under the lock. */
 function lockOf(path: string): string {
   return `${path}.lock`;
 }
@@ -163,7 +169,7 @@ async function isMissingOrEmpty(path: string): Promise<boolean> {
   return (await readdir(path)).length === 0;
 }
 
-/** Makes the names in a directory, and in all below it, durable. */
+/** Makes the names in a directory, and in all directories below it, durable. */
 async function syncTree(directory: string): Promise<void> {
   for (const entry of await readdir(directory, { withFileTypes: true })) {
     if (entry.isDirectory()) await syncTree(join(directory, entry.name));

@@ -3,19 +3,19 @@ import type { Frame, Item } from '../format/item.js';
 import type { SnapshotFile } from './snapshot-file.js';
 
 /**
- * Is the current file the one of which `log.end` was written when the log was closed? Nothing but that record tells it of
- * a log of one file. Items may have come since, ours or Erlang's; what stood before its end stands there still. A file
- * that has as many items up to the same byte passes, whatever is in them.
+ * Whether the current file is the one that `log.end` described when the log was closed. For a log of one file,
+ * nothing else tells. Items may have been added since, by us or by Erlang, but those before the recorded end are
+ * still there. A file with as many items up to the same byte passes, whatever they contain.
  */
 export class EndCheck {
   private readonly end: LogEnd | undefined;
   private items = 0;
   private generation: number | undefined;
-  /** What was found where the log ended once; undefined while no item ends there. */
+  /** What was found where the log once ended; undefined until an item ends there. */
   private reached: { readonly items: number; readonly sequence: number | undefined } | undefined;
 
   constructor({ isCurrent, number }: SnapshotFile, end: LogEnd | undefined) {
-    // A log that is closed in front of its first item tells nothing.
+    // A log that was closed before its first item tells nothing.
     this.end = isCurrent && end?.number === number && end.items > 0 ? end : undefined;
   }
 
@@ -26,8 +26,8 @@ export class EndCheck {
   }
 
   /**
-   * What is wrong with an undamaged file, undefined where nothing is.
-   * @param fileEnd where its last item ends; a file that ends too early is told of elsewhere
+   * What is wrong with an undamaged file; undefined if nothing is.
+   * @param fileEnd where its last item ends; a file that ends too early is reported elsewhere
    */
   finish(fileEnd: number): string | undefined {
     const { end, generation, reached } = this;

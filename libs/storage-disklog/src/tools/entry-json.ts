@@ -1,17 +1,19 @@
 import type { Entry } from '../format/entry.js';
 import { termToJson, utf8OrUndefined } from '../format/term.js';
 
-/** An entry of a log as one JSON object: text as it is, other bytes as base64, terms that are not binaries as JSON. */
+/**
+ * An entry of a log as one JSON object: text as it is, other bytes as base64, terms that are not binaries as JSON.
+ */
 export interface EntryJson {
-  /** The key, where it is UTF-8. */
+  /** The key, if it is UTF-8. */
   key?: string;
-  /** The key, where it is not. */
+  /** The key, if it is not UTF-8. */
   key_base64?: string;
-  /** The value, where it is UTF-8. */
+  /** The value, if it is UTF-8. */
   value?: string;
-  /** The value, where it is not. */
+  /** The value, if it is not UTF-8. */
   value_base64?: string;
-  /** What Erlang wrote as another term than a binary, in JSON. */
+  /** In JSON, a value that Erlang wrote as another term than a binary. */
   value_term?: unknown;
   /** The key was deleted; there is no value. */
   deleted?: true;

@@ -1,6 +1,6 @@
 import { StorageError } from '@genrocks/storage';
 
-/** `NOT_A_LOG`: the directory does not exist, or holds no log and no partition directories. */
+/** `NOT_A_LOG`: the directory does not exist, or contains neither a log nor partition directories. */
 export class NotALogError extends StorageError {
   constructor(directory: string, reason: string) {
     const remedy = 'name a partition directory (partition_0), a topic directory, or a log_dir';
@@ -8,7 +8,7 @@ export class NotALogError extends StorageError {
   }
 }
 
-/** `TARGET_NOT_EMPTY`: what is to be written would mix with, or replace, what is there. */
+/** `TARGET_NOT_EMPTY`: writing there would mix with, or replace, what exists. */
 export class TargetNotEmptyError extends StorageError {
   constructor(directory: string, remedy: string) {
     super('TARGET_NOT_EMPTY', `${directory} exists already; ${remedy}`, false, { details: { directory } });
@@ -24,7 +24,9 @@ export class BackupInvalidError extends StorageError {
   }
 }
 
-/** `LOG_CHANGING`: a live log's files changed faster than they could be opened. Nothing was copied; try again. */
+/**
+ * `LOG_CHANGING`: the files of a live log changed faster than they could be opened. Nothing was copied; try again.
+ */
 export class LogChangingError extends StorageError {
   constructor(directory: string) {
     const remedy = 'try again, or give the log more or larger files (max_no_files, max_no_bytes)';

@@ -15,15 +15,15 @@ import type { Damage } from '../engine/log-file.js';
 
 /** What was written for Erlang. */
 export interface ExportReport {
-  /** Where it is. */
+  /** Directory of the exported log. */
   readonly directory: string;
-  /** What to open it as. */
+  /** The type to open it as. */
   readonly type: 'wrap' | 'halt';
-  /** Files of it. */
+  /** Number of its files. */
   readonly files: number;
-  /** Items in it; a batch of entries is one. */
+  /** Number of its items; a batch of entries is one item. */
   readonly items: number;
-  /** Entries in it. */
+  /** Number of its entries. */
   readonly entries: number;
   /** The limits to open a wrap log with: `{size, {MaxNoBytes, MaxNoFiles}}`. */
   readonly limits?: { readonly maxNoBytes: number; readonly maxNoFiles: number };
@@ -32,18 +32,18 @@ export interface ExportReport {
 }
 
 /**
- * Writes the log into a new directory as Erlang's own `disk_log` would have: plain items, closed, nothing of ours. It
- * opens there without repair. A halt or compact log becomes a halt log, a wrap log a wrap log of the same files; JSON
- * lines become terms.
+ * Writes the log into a new directory as Erlang's own `disk_log` would have: plain items, closed, nothing of ours.
+ * Erlang opens it without repair. A halt or compact log becomes a halt log, a wrap log becomes a wrap log with the
+ * same files; JSON lines become terms.
  *
- * @throws {TargetNotEmptyError} `TARGET_NOT_EMPTY`, the system's error
+ * @throws {TargetNotEmptyError} `TARGET_NOT_EMPTY`; `LOCKED` while another export to `target` runs; the system's error
  */
 export async function exportLog(snapshot: LogSnapshot, target: string): Promise<ExportReport> {
   const directory = resolve(target);
   return staged(directory, async (path) => ({ ...(await new Export(snapshot, path).run()), directory }));
 }
 
-/** What was written of one partition. */
+/** What was exported of one partition. */
 export interface ExportedPartition extends ExportReport {
   /** Its topic, by its path. */
   readonly topic: string;
@@ -52,12 +52,14 @@ export interface ExportedPartition extends ExportReport {
 }
 
 /**
- * Exports every partition at or below a directory, each as {@link exportLog} does, into the same place below `target`.
- * All of it is there at the end, or nothing.
+ * Exports every partition at or below a directory, as {@link exportLog} does, to the same place below `target`. In
+ * the end `target` has all of it, or nothing.
  *
- * @param onOwner told of a partition that another process has open; what that writes from now on is left out
+ * @param onOwner called for a partition that another process has open; what that process writes from now on is left
+ * out
  * @throws {NotALogError} `NOT_A_LOG`
- * @throws {TargetNotEmptyError} `TARGET_NOT_EMPTY`, `LOCKED` where another export to `target` is at work, the system's error
+ * @throws {TargetNotEmptyError} `TARGET_NOT_EMPTY`; `LOCKED` while another export to `target` runs; the system's
+ * error
  */
 export async function exportLogs(
   directory: string,
@@ -85,7 +87,7 @@ export async function exportLogs(
   });
 }
 
-/** Runs what fills a directory, and gives that its name. */
+/** Fills a staged directory and publishes it. */
 async function staged<T>(target: string, fill: (path: string) => Promise<T>): Promise<T> {
   const remedy = 'name a new directory';
   const directory = await StagedDirectory.create(target, 'exporting', { mayReplace: false, remedy });

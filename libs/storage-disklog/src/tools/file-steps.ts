@@ -6,11 +6,11 @@ import { scanFile } from '../engine/scanner.js';
 import { Window } from '../engine/window.js';
 import type { SnapshotFile } from './snapshot-file.js';
 
-/** What a file holds, told item by item in file order. */
+/** What a file contains, item by item in file order. */
 export type FileStep =
   | {
       readonly type: 'item';
-      /** Its buffers, and `bytes`, are views that the next step invalidates. */
+      /** Its buffers, and `bytes`, are views of larger ones: copy what you keep. */
       readonly item: Item;
       readonly frame: Frame;
       /** The whole item as it stands in the file. */
@@ -18,19 +18,19 @@ export type FileStep =
     }
   | { readonly type: 'damage'; readonly damage: Damage };
 
-/** How far a file counts, and what an interrupted write left behind that. */
+/** How far a file counts, and what an interrupted write left after that. */
 export interface FileExtent {
   readonly end: number;
-  /** Bytes of a torn tail, or of a write that is under way; they were never acknowledged. */
+  /** Bytes of a torn tail, or of a write under way; they were never acknowledged. */
   readonly tornBytes: number;
 }
 
-/** Each look takes a moment, in which a write that was met on its way has come to its end. */
+/** Each scan takes a moment, in which a write that was under way has come to its end. */
 const MAX_LOOKS = 10;
 
 /**
- * Tells a torn tail from rot, by the rule of the engine's recovery: only the newest file of an unclosed log can be
- * torn, and only after what its items say was on stable storage.
+ * Tells a torn tail from rot, by the rule of the engine's recovery: only the newest file of a log that was not closed
+ * can be torn, and only after what its items say was on stable storage.
  */
 export async function extentOf(file: SnapshotFile): Promise<FileExtent> {
   const { size, status, isCurrent, format } = file;
@@ -47,8 +47,8 @@ export async function extentOf(file: SnapshotFile): Promise<FileExtent> {
 }
 
 /**
- * A file that is being written is not read at one moment: a write may be missing, because it came later than the read,
- * before another that already says it is stored. Whoever looks again finds it, unless it is rot.
+ * Scans a file that may be written meanwhile. Such a scan is not of one moment: it may miss a write that came after
+ * the read, but see a later write that says the missed one is stored. A second scan finds it, unless it is rot.
  */
 async function settledScan(file: SnapshotFile) {
   let scan = await scanOurs(file, file.size);
@@ -62,7 +62,7 @@ async function settledScan(file: SnapshotFile) {
   return scan;
 }
 
-/** As the engine does: what is no item of ours for certain is none, once it is known that the file is ours. */
+/** As in the engine: once the file is known to be ours, nothing without a trailer counts as an item after damage. */
 async function scanOurs(file: Pick<SnapshotFile, 'handle' | 'isOurs' | 'format'>, end: number) {
   const { handle, isOurs, format } = file;
   let generation: number | undefined;
@@ -72,7 +72,7 @@ async function scanOurs(file: Pick<SnapshotFile, 'handle' | 'isOurs' | 'format'>
   return { ...scan, generation };
 }
 
-/** Walks a file up to `end` in bounded memory: its items, and the stretches that are none. */
+/** Walks a file up to `end` in bounded memory: its items, and the stretches that are not items. */
 export async function* stepsOf(file: SnapshotFile, end: number): AsyncGenerator<FileStep> {
   const { handle, path, status, size, isOurs, format } = file;
   if (status === undefined && size > 0) yield headDamage(path, Math.min(format.headBytes, size));

@@ -1,5 +1,5 @@
 /**
- * The members of a JSON object as they are written, by name: numbers keep all their digits, members their order. The
+ * The members of a JSON object by name, as they are written: numbers keep all their digits, members their order. The
  * text must be valid JSON.
  */
 export function rawFields(text: string): Map<string, string> {

@@ -2,21 +2,21 @@ import type { Entry } from '../format/entry.js';
 import { utf8OrUndefined } from '../format/term.js';
 import { rawFields } from './json-fields.js';
 
-/** A message out of a store that the Elixir GenRocks wrote. */
+/** A message from a store that the Elixir GenRocks wrote. */
 export interface LegacyMessage {
   /** The N of its key `msg:N`. */
   readonly offset: number;
-  /** Null for none. */
+  /** Null if it has none. */
   readonly key: string | null;
-  /** The value's JSON text exactly as it was written; all bytes of the entry where it was not a message in JSON. */
+  /** The value's JSON text exactly as it was written; all bytes of the entry if it was not a message in JSON. */
   readonly value: Buffer | null;
-  /** Empty for none. */
+  /** Empty if it has none. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Empty for none. */
+  /** Empty if it has none. */
   readonly metadata: Readonly<Record<string, unknown>>;
-  /** Milliseconds since 1970; that of the log entry where the message has none that can be read. */
+  /** Milliseconds since 1970; the time of the log entry if the message has none that can be read. */
   readonly timestamp: number;
-  /** The entry was no message in JSON and is kept as it is. */
+  /** The entry was not a message in JSON, and is kept as it is. */
   readonly isRaw: boolean;
 }
 

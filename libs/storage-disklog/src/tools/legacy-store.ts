@@ -31,15 +31,15 @@ const CHUNK = 256 << 10;
 
 /**
  * The store of one partition as the Elixir GenRocks kept it: messages under `msg:N`, the next offset under
- * `offset_counter`, groups under `consumer_offset:<group>`, and whatever else an application put there. Of every key
- * the newest entry counts. In memory are the keys and where their entries stand, not the values.
+ * `offset_counter`, groups under `consumer_offset:<group>`, and anything else an application put there. The newest
+ * entry of each key counts. Memory holds the keys and the positions of their entries, not the values.
  */
 export class LegacyStore {
   /** Offsets of groups. */
   readonly groups: LegacyOffset[] = [];
   /** What could not be read. */
   readonly damage: Damage[] = [];
-  /** Keys of groups or of the counter whose value is no offset. */
+  /** Keys of groups or of the counter whose value is not an offset. */
   readonly unreadable: string[] = [];
   /** Bytes of all messages together, as they stand in the log. */
   messageBytes = 0;
@@ -58,12 +58,12 @@ export class LegacyStore {
     return store;
   }
 
-  /** Messages it holds. */
+  /** Number of messages. */
   get messageCount(): number {
     return this.messages.size;
   }
 
-  /** Keys that are none of GenRocks' own. */
+  /** Number of keys that are not GenRocks' own. */
   get otherKeys(): number {
     return this.others.size;
   }
@@ -85,7 +85,7 @@ export class LegacyStore {
     }
   }
 
-  /** Everything else, by key; values that Erlang kept as terms are their JSON. */
+  /** Everything else, by key; values that Erlang kept as terms are returned as JSON. */
   async *readOthers(): AsyncGenerator<{ key: Buffer; value: Buffer }> {
     const reader = new PlaceReader();
     for (const key of [...this.others.keys()].sort()) {
@@ -111,7 +111,7 @@ export class LegacyStore {
     const text = utf8OrUndefined(key);
     const number = text === undefined ? undefined : MESSAGE.exec(text)?.[1];
     const offset = number === undefined ? undefined : Number(number);
-    // One more must still be a number, for the next offset.
+    // The next offset must still be a safe integer.
     if (offset !== undefined && offset < Number.MAX_SAFE_INTEGER) {
       if (value === undefined) this.messages.delete(offset);
       else this.messages.set(offset, place);
@@ -137,7 +137,7 @@ export class LegacyStore {
   }
 }
 
-/** Reads entries by place; neighbours cost one read. */
+/** Reads entries by position; neighbours cost one read. */
 class PlaceReader {
   private window: Window | undefined;
   private file: SnapshotFile | undefined;

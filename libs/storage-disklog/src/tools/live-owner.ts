@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { liveOwnerIn } from '../io/lock.js';
 
 /**
- * The process that has a log open, by what it wrote into the lock file: undefined where there is none, or that process
- * has ended. The lock itself is not touched, since trying it would keep out a broker that starts at that moment.
+ * The process that has a log open, according to the lock file. Undefined if there is none, or that process has ended.
+ * The lock itself is not tried, since that would keep out a broker starting at that moment.
  */
 export function liveOwner(lockFile: string): number | undefined {
   try {

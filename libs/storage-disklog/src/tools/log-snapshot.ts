@@ -13,21 +13,21 @@ import { CapturingFileSystem, MAX_SMALL, readSmall, sizeOf } from './read-handle
 import { captureSegments } from './segment-files.js';
 import type { SnapshotFile, SnapshotRemark } from './snapshot-file.js';
 
-/** Attempts before a log that changes under way is given up. */
+/** Attempts before giving up on a log that keeps changing. */
 const MAX_ATTEMPTS = 500;
 /**
- * As often is a log seen closed that a living process has had open before it counts as closed: over half a second, which
- * a device may well take to store that a file is closed.
+ * How often a log, which a living process has had open, must be seen closed before it counts as closed. The attempts
+ * take over half a second: a device may well need that long to store that a file is closed.
  */
 const LOOKS_AT_CLOSED = 40;
 
 /**
- * The files of a log at one moment, oldest first, each held open. Nothing is written and no lock is taken, so it works
- * on the log of a running broker, too.
+ * The files of a log at one moment, oldest first, each held open. Writes nothing and takes no lock, so it also works
+ * on the log of a running broker.
  *
- * Why that is consistent: a file that was left never changes; it only loses its name when the log comes round, and
- * the open file outlives that. So all that could go wrong is that files were opened before and after such a step. The
- * generations in the files show it: they must follow each other. If they do not, all are opened again.
+ * It is consistent because closed files never change. Rotation only takes away a file's name, and the open file
+ * outlives that. So the only risk is that some files were opened before a rotation and some after it. The generations
+ * in the files show that: they must be consecutive. If they are not, all files are opened again.
  */
 export class LogSnapshot {
   private constructor(
@@ -37,10 +37,10 @@ export class LogSnapshot {
     readonly index: WrapIndex | undefined,
     readonly limits: WrapLimits | undefined,
     readonly end: LogEnd | undefined,
-    /** The process that has the log open, where one has. */
+    /** The process that has the log open, if any. */
     readonly owner: number | undefined,
     readonly remarks: readonly SnapshotRemark[],
-    /** Of a compact log in more than one file: what its list says. */
+    /** The records of the segment list, for a compact log of more than one file. */
     readonly segments: readonly SegmentRecord[] | undefined,
   ) {}
 
@@ -51,14 +51,14 @@ export class LogSnapshot {
 
   /**
    * @param isOurs the caller holds the log's lock, so that no other process has it open
-   * @throws {NotALogError} `NOT_A_LOG`; {@link LogChangingError} `LOG_CHANGING`; `IO_ERROR` where a directory has the name of
-   * a file of the log; the system's error
+   * @throws {NotALogError} `NOT_A_LOG`; {@link LogChangingError} `LOG_CHANGING`; `IO_ERROR` if a directory has the
+   * name of a file of the log; the system's error
    */
   static async open(directory: string, isOurs = false): Promise<LogSnapshot> {
     let before: string | undefined;
     let looks = 0;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      // Writers need the processor to get on; from one attempt to the next something must be able to happen.
+      // Give writers the processor, and time for something to happen between attempts.
       if (attempt > 0) await pause(Math.min(attempt, 20));
       const taken = await LogSnapshot.attempt(directory, isOurs);
       if (taken === undefined) continue;
@@ -67,7 +67,7 @@ export class LogSnapshot {
       const odd = inconsistency ?? step;
       if (odd === undefined) return snapshot;
       looks = odd === before ? looks + 1 : 1;
-      // What stays the same is not a step under way, but a file that is missing, or a log that is closed.
+      // A step under way would change something. This is a missing file, or a log that is closed.
       if (inconsistency !== undefined && looks > 1) return snapshot.with(inconsistency);
       if (inconsistency === undefined && looks === LOOKS_AT_CLOSED) return snapshot;
       before = odd;
@@ -101,7 +101,7 @@ export class LogSnapshot {
       return { snapshot, inconsistency: await findInconsistency(snapshot) };
     } catch (error) {
       await fs.close();
-      // A name went away between listing and opening.
+      // A name disappeared between listing and opening.
       if (isErrno(error, 'ENOENT')) return undefined;
       throw error;
     }
@@ -164,7 +164,7 @@ async function capture(
     : captured === undefined
       ? await singleFile(fs, names, format, end)
       : await segmentFiles(captured.files, end);
-  // A truncation that began meanwhile may have taken files away before they were listed.
+  // A truncation that began meanwhile may have removed files before they were listed.
   if ((await sizeOf(names.truncation)) !== undefined) return undefined;
   const owner = !isOurs && files.at(-1)?.status === 'opened' ? liveOwner(names.lock) : undefined;
   const type = isWrap ? 'wrap' : 'single';
@@ -176,7 +176,10 @@ function emptyLog(directory: string, limits: WrapLimits | undefined, remark: Sna
   return LogSnapshot.of({ directory, type: 'empty', files: [], limits, remarks: [remark] });
 }
 
-/** Files from before and after a step of the log, or one that is missing: what does not fit, undefined where all does. */
+/**
+ * What does not fit, because files from before and after a rotation were mixed or one is missing; undefined if all
+ * fit.
+ */
 async function findInconsistency({ files, type }: LogSnapshot): Promise<string | undefined> {
   // The list of segments was the same before and after.
   if (type !== 'wrap') return undefined;
@@ -185,7 +188,7 @@ async function findInconsistency({ files, type }: LogSnapshot): Promise<string |
   for (const file of files) {
     if (file.generation === undefined) {
       between++;
-      // Nothing in the file tells its place; at least it must still be the one that has the name.
+      // Nothing in the file tells its place; it must at least still be the one that has the name.
       if (file.size > file.format.headBytes && !file.isCurrent && !(await file.handle.isNamed()))
         return `${file.name} was overwritten`;
       continue;
@@ -199,8 +202,8 @@ async function findInconsistency({ files, type }: LogSnapshot): Promise<string |
 }
 
 /**
- * A log goes to its next file by way of a state in which none is open: what `log.idx` says may be newer than the files
- * then, and nothing but time tells it from a log that is closed.
+ * During a rotation there is a moment when no file is open and `log.idx` may be newer than the files. Only time tells
+ * that state from a log that is closed.
  */
 function stepUnderWay({ files, type, index, names }: LogSnapshot): string | undefined {
   const newest = files.at(-1);
@@ -210,7 +213,7 @@ function stepUnderWay({ files, type, index, names }: LogSnapshot): string | unde
   return `${newest.name} (generation ${newest.generation}) is closed, log.idx names file ${index?.current}`;
 }
 
-/** A running process finishes its truncation by itself. */
+/** A running process completes its truncation itself. */
 async function isBeingTruncated(names: LogNames): Promise<boolean> {
   return liveOwner(names.lock) !== undefined && (await sizeOf(names.truncation)) !== undefined;
 }

@@ -15,11 +15,14 @@ const MAX_MANIFEST_BYTES = 256 << 20;
 export interface BackupFile {
   /** Its name in the directory of its partition. */
   readonly name: string;
-  /** Its size. */
+  /** Its size in bytes. */
   readonly bytes: number;
   /** Its checksum, in hexadecimal. */
   readonly sha256: string;
-  /** Of a log file whose items carry one: with its size it tells whether two backups hold the same file. */
+  /**
+   * Generation of a log file, if its items carry one. Together with the size it tells whether two backups have the
+   * same file.
+   */
   readonly generation?: number;
 }
 
@@ -29,23 +32,23 @@ export interface BackupPartition {
   readonly topic: string;
   /** Its number, from 0. */
   readonly partition: number;
-  /** Directory below the backup's own; empty where the backup is of one partition directory. */
+  /** Its directory below that of the backup; empty for a backup of one partition directory. */
   readonly path: string;
-  /** `single`: one file, of a halt or compact log. `empty`: nothing was written yet. */
+  /** `single`: one file, or segments, of a halt or compact log. `empty`: nothing was written yet. */
   readonly type: 'wrap' | 'single' | 'empty';
-  /** The log was open in this process while it was copied. */
+  /** The id of the process that had the log open while it was copied. */
   readonly openIn?: number;
-  /** When its files were opened, milliseconds since 1970: everything acknowledged before is in the copy. */
+  /** When its files were opened, in milliseconds since 1970: everything acknowledged before is in the copy. */
   readonly takenAt: number;
-  /** Stretches that are damaged in the log, and so in the copy. */
+  /** Stretches that are damaged in the log, and therefore in the copy. */
   readonly damagedRanges: number;
   /** Its files. */
   readonly files: readonly BackupFile[];
 }
 
-/** What `genrocks-backup.json` says. */
+/** The content of `genrocks-backup.json`. */
 export interface BackupManifest {
-  /** The version of this form. */
+  /** The version of this format. */
   readonly genrocksBackup: number;
   /** The directory that was copied. */
   readonly source: string;
@@ -53,7 +56,7 @@ export interface BackupManifest {
   readonly startedAt: number;
   /** Milliseconds since 1970. */
   readonly finishedAt: number;
-  /** Those that are in the backup. */
+  /** The partitions in the backup. */
   readonly partitions: readonly BackupPartition[];
 }
 
@@ -61,7 +64,10 @@ export function writeManifest(manifest: Omit<BackupManifest, 'genrocksBackup'>):
   return Buffer.from(`${JSON.stringify({ genrocksBackup: VERSION, ...manifest }, null, 2)}\n`);
 }
 
-/** @throws {BackupInvalidError} `BACKUP_INVALID` where it is missing, not one, or names anything outside the backup */
+/**
+ * @throws {BackupInvalidError} `BACKUP_INVALID` if it is missing, is not a manifest, or names anything outside the
+ * backup
+ */
 export async function readManifest(directory: string): Promise<BackupManifest> {
   const bytes = await readSmall(join(directory, MANIFEST), MAX_MANIFEST_BYTES).catch(() => undefined);
   if (bytes === undefined) throw new BackupInvalidError(directory, [`${MANIFEST} is missing`]);
@@ -78,7 +84,7 @@ export async function readManifest(directory: string): Promise<BackupManifest> {
 const FILE_NAME = /^log(\.[a-z0-9.]+)?$/;
 const SHA256 = /^[0-9a-f]{64}$/;
 
-/** A manifest may come from anywhere; nothing in it may lead out of the backup, or out of what is restored. */
+/** A manifest may come from anywhere; nothing in it may lead out of the backup, or out of the restored directory. */
 function assertShape({ genrocksBackup, partitions }: BackupManifest): void {
   if (genrocksBackup !== VERSION) throw new Error(`its version is ${String(genrocksBackup)}, not ${VERSION}`);
   const paths = new Set<string>();
@@ -102,7 +108,7 @@ function assertShape({ genrocksBackup, partitions }: BackupManifest): void {
   }
 }
 
-/** What does not agree with the manifest. */
+/** Describes files that do not match the manifest. */
 export async function checkFiles(directory: string, manifest: BackupManifest): Promise<string[]> {
   const problems: string[] = [];
   for (const { path, files } of manifest.partitions) {

@@ -5,7 +5,7 @@ import { tellsOfLog } from '../engine/names.js';
 import { isErrno } from '../io/file-system.js';
 import { NotALogError } from './errors.js';
 
-/** A partition's directory, and which partition of which topic it is by its path. */
+/** A partition's directory, with its topic and number according to its path. */
 export interface PartitionDirectory {
   /** Its absolute path. */
   readonly directory: string;
@@ -21,12 +21,12 @@ const PARTITION = /^partition_(\d+)$/;
 const DESTROYED = /^~destroyed-/;
 
 /**
- * The partitions at or below a directory, by path: it may be a partition's own, a topic's, or a whole log_dir.
- * Links are not followed.
- * @throws {NotALogError} `NOT_A_LOG` where there are none; `INVALID_ARGUMENT` for an empty path; the system's error
+ * The partitions at or below a directory, sorted by topic and number. The directory may be that of a partition, of a
+ * topic, or a whole log_dir. Links are not followed.
+ * @throws {NotALogError} `NOT_A_LOG` if there are none; `INVALID_ARGUMENT` for an empty path; the system's error
  */
 export async function findPartitions(directory: string): Promise<PartitionDirectory[]> {
-  // It would be the working directory, which hardly anybody means who writes it so.
+  // It would mean the working directory, which is hardly ever intended.
   if (directory === '') throw new InvalidArgumentError('an empty path names no directory; "." is this one');
   const base = resolve(directory);
   const names = await list(base);

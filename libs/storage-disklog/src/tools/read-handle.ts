@@ -11,7 +11,7 @@ const call = {
   close: promisify(fs.close),
 };
 
-/** A file open for reading: it stays what it was, whatever its name comes to mean. */
+/** A file open for reading. It stays the same file, whatever happens to its name. */
 export class ReadHandle {
   private constructor(
     readonly path: string,
@@ -42,7 +42,7 @@ export class ReadHandle {
     return fs.fstatSync(this.fd).size;
   }
 
-  /** Does the file still have its name? */
+  /** Whether the file still has its name. */
   async isNamed(): Promise<boolean> {
     const own = await call.fstat(this.fd);
     const named = await stat(this.path).catch(() => undefined);
@@ -55,8 +55,8 @@ export class ReadHandle {
 }
 
 /**
- * The real file system for parts of the engine that look at a log: every file they open is kept open, so that what
- * they found out about it holds for what is read later; and nothing is ever changed.
+ * The real file system for parts of the engine that examine a log. Every file they open is kept open, so that what
+ * they found out about it holds for later reads. Nothing is ever changed.
  */
 export class CapturingFileSystem {
   readonly opened = new Map<string, ReadHandle>();
@@ -85,7 +85,7 @@ export class CapturingFileSystem {
     return sizeOf(path);
   }
 
-  /** A file whose creation was never finished is left out, and left where it is. */
+  /** A file whose creation was never finished is left out, but not removed. */
   unlink(): Promise<void> {
     return Promise.resolve();
   }
@@ -100,7 +100,7 @@ export class CapturingFileSystem {
   }
 }
 
-/** Size in bytes, undefined where there is no such file. */
+/** Size in bytes; undefined if there is no such file. */
 export async function sizeOf(path: string): Promise<number | undefined> {
   try {
     return (await stat(path)).size;
@@ -110,10 +110,10 @@ export async function sizeOf(path: string): Promise<number | undefined> {
   }
 }
 
-/** `log.idx` of 65,000 files is the largest of the small files. */
+/** The largest of the small files is `log.idx` for 65,000 files. */
 export const MAX_SMALL = 1 << 20;
 
-/** The bytes of a small file, undefined where there is none. Larger than `limit`: cut there. */
+/** The bytes of a small file, at most `limit`; undefined if there is no such file. */
 export async function readSmall(path: string, limit: number): Promise<Buffer | undefined> {
   let handle: ReadHandle;
   try {

@@ -1,7 +1,7 @@
 import { LogNames } from '../engine/names.js';
 import { readSmall } from './read-handle.js';
 
-/** One loss that a repair could not undo, a JSON object a line in `log.repaired`. */
+/** A loss that a repair could not undo. `log.repaired` has one JSON object per line. */
 export interface Loss {
   /** Milliseconds since 1970. */
   readonly at: number;
@@ -12,12 +12,12 @@ export interface Loss {
   readonly sequenceAfter: number | null;
 }
 
-/** Where a repair writes what it could not bring back, so that later checks can tell old loss from new. */
+/** Where a repair records what it could not bring back, so that later checks can tell old losses from new ones. */
 export function repairRecordOf(directory: string): string {
   return new LogNames(directory).repaired;
 }
 
-/** What earlier repairs have recorded. */
+/** The losses that earlier repairs have recorded. */
 export class Losses {
   constructor(private readonly losses: readonly Loss[]) {}
 
@@ -36,7 +36,7 @@ export class Losses {
   }
 }
 
-/** Lines that are none are passed over: the record only keeps old losses from being reported as new ones. */
+/** Skips invalid lines: the record only keeps old losses from being reported as new. */
 export async function readLosses(directory: string): Promise<Losses> {
   const text = (await readSmall(repairRecordOf(directory), 16 << 20))?.toString('utf8') ?? '';
   const losses: Loss[] = [];

@@ -16,7 +16,7 @@ import { type Finding, verifyLog, type VerifyReport } from './verify.js';
 
 /** How a log is repaired. */
 export interface RepairOptions {
-  /** Only say what would be done. */
+  /** Only report what would be done. */
   readonly dryRun?: boolean;
 }
 
@@ -24,24 +24,24 @@ export interface RepairOptions {
 export interface RepairReport {
   /** The directory of the log. */
   readonly directory: string;
-  /** Nothing was changed. */
+  /** Whether nothing was changed. */
   readonly dryRun: boolean;
   /** What was wrong. */
   readonly findings: readonly Finding[];
-  /** Files written anew, each with a copy of what it was. */
+  /** Rewritten files, each with a copy of the original. */
   readonly rewritten: readonly RewrittenFile[];
   /** Bytes of a torn tail that were cut. */
   readonly cutBytes: number;
-  /** The log as it is now; as it was, for a dry run. */
+  /** The log after the repair; for a dry run, as it is. */
   readonly after: VerifyReport;
 }
 
 /**
- * Makes a damaged log whole again: every file keeps its good items and loses its damaged stretches, log.idx, log.siz,
- * log.end and the key indexes are made anew. What cannot be brought back is recorded in `log.repaired`.
+ * Repairs a damaged log: every file keeps its good items and loses its damaged stretches; log.idx, log.siz, log.end
+ * and the key indexes are made anew. What cannot be brought back is recorded in `log.repaired`.
  *
- * Nothing is destroyed: a file is copied as `log.N.corrupt` before its successor takes its name, in one step. A crash
- * leaves each file as it was or as it will be, and running it again ends the work.
+ * Nothing is destroyed: a file is copied as `log.N.corrupt` before its successor takes its name in one step. A crash
+ * leaves each file as it was or as it will be; running the repair again completes it.
  *
  * @throws `LOCKED` while a process has the log open, `NOT_A_LOG`, the system's error
  */
@@ -49,7 +49,7 @@ export async function repairLog(directory: string, options: RepairOptions = {}):
   const dryRun = options.dryRun === true;
   if (dryRun) return inspect(directory);
   const names = new LogNames(directory);
-  // A directory that holds no log must not get a lock file.
+  // A directory without a log must not get a lock file.
   await (await LogSnapshot.open(directory)).close();
   const lock = lockDirectory(names.lock, directory);
   try {
@@ -106,8 +106,8 @@ class Repair {
       }
       if (snapshot.type === 'wrap') await this.restoreWrapFiles(snapshot);
       if (snapshot.segments !== undefined) await this.restoreSegments(snapshot);
-      // It says where the log ended, and so what is damage: of use until all files are as they will be. A new one is made
-      // at the close.
+      // `log.end` says where the log ended, and so what is damage. It is needed until all files are final; closing
+      // the log below makes a new one.
       await nodeFileSystem.unlink(names.end);
       await this.openAndClose(snapshot);
     } finally {
@@ -115,7 +115,7 @@ class Repair {
     }
   }
 
-  /** The list of segments vouches for their lengths, which may be others now, and for files that may be lost. */
+  /** The list of segments states their sizes, which may have changed, and names files that may be lost. */
   private async restoreSegments({ files, segments }: LogSnapshot): Promise<void> {
     const { names } = this;
     const records: SegmentRecord[] = [];
@@ -129,7 +129,7 @@ class Repair {
     await replaceFile(nodeFileSystem, names.segments, bytes, names.unfinishedSegments, names.directory);
   }
 
-  /** The engine refuses to guess the order where log.idx is gone, so it must be there before it opens. */
+  /** Without log.idx the engine refuses to guess the order, so the index must exist before the log is opened. */
   private async restoreWrapFiles(snapshot: LogSnapshot): Promise<void> {
     const { names } = this;
     const current = snapshot.files.at(-1)!.number;
@@ -143,7 +143,7 @@ class Repair {
     await replaceFile(nodeFileSystem, names.sizes, bytes, names.unfinished, names.directory);
   }
 
-  /** Opening builds indexes and log.idx, closing marks the log closed and notes its end. */
+  /** Opening builds the indexes and log.idx; closing marks the log closed and records its end. */
   private async openAndClose(snapshot: LogSnapshot): Promise<void> {
     const { names } = this;
     const limits = limitsOf(snapshot);
@@ -160,7 +160,7 @@ class Repair {
     await log.close(log.sequence - 1);
   }
 
-  /** What is still missing now cannot be brought back: recorded, so that it is not taken for new damage. */
+  /** Records what is still missing and cannot be brought back, so that it is not taken for new damage. */
   private async recordLosses(): Promise<VerifyReport> {
     const { findings, clean } = await this.verified();
     if (clean) return this.verified();
@@ -192,7 +192,7 @@ class Repair {
   }
 }
 
-/** Of the log, or, where log.siz is lost, limits within which all of it has room. */
+/** The limits of the log; if log.siz is lost, limits within which all of it fits. */
 export function limitsOf(snapshot: Pick<LogSnapshot, 'limits' | 'files'>): WrapLimits {
   if (snapshot.limits !== undefined && snapshot.limits.maxFiles > 0) return snapshot.limits;
   const largest = Math.max(0, ...snapshot.files.map(({ size }) => size));

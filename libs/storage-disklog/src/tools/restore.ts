@@ -15,21 +15,22 @@ export interface RestoreOptions {
 
 /** What was restored. */
 export interface RestoreReport {
-  /** Where it is. */
+  /** Directory of the restored log. */
   readonly directory: string;
-  /** Those that were in the backup. */
+  /** Partitions in the backup. */
   readonly partitions: readonly BackupPartition[];
-  /** Of all files. */
+  /** Size of all files in bytes. */
   readonly bytes: number;
-  /** Where what was at the target is now. */
+  /** Where the previous content of the target is now. */
   readonly replaced?: string;
 }
 
 /**
- * Puts a backup at an empty or new directory. All checksums are compared first, and the copies once more; the target
- * has everything or stays as it was.
+ * Restores a backup to a new or empty directory. All checksums are verified before copying, and those of the copies
+ * after it. The target gets everything or stays as it was.
  *
- * @throws `BACKUP_INVALID`, `TARGET_NOT_EMPTY`, `LOCKED` where a process has a log at the target open
+ * @throws `BACKUP_INVALID`, `TARGET_NOT_EMPTY`, `LOCKED` if a process has a log at the target open, or
+ * another restore to it runs
  */
 export async function restoreBackup(
   backup: string,
@@ -77,7 +78,7 @@ async function copy(from: string, to: string): Promise<void> {
   }
 }
 
-/** A broker would go on writing into the directory that was moved away. */
+/** A broker that has it open would keep writing into the directory that was moved away. */
 async function refuseOpen(directory: string): Promise<void> {
   if (!(await exists(directory))) return;
   const partitions = await findPartitions(directory).catch(() => []);

@@ -7,13 +7,13 @@ import { type FileStep, stepsOf } from './file-steps.js';
 import type { SnapshotFile } from './snapshot-file.js';
 import { sizeOf } from './read-handle.js';
 
-/** A file that was written anew. */
+/** A file that was rewritten. */
 export interface RewrittenFile {
   /** Its path. */
   readonly file: string;
-  /** The file as it was. */
+  /** Path of the copy of the original. */
   readonly copy: string;
-  /** Good items, which it has still. */
+  /** Good items, which were kept. */
   readonly itemsKept: number;
   /** Its size before. */
   readonly bytesBefore: number;
@@ -23,7 +23,7 @@ export interface RewrittenFile {
   readonly cutBytes: number;
 }
 
-/** Copies a file aside under the next free name, `log.N.corrupt`, `log.N.corrupt.2`, ... */
+/** Copies a file to the next free name: `log.N.corrupt`, `log.N.corrupt.2`, ... */
 export async function quarantine(names: LogNames, file: SnapshotFile): Promise<string> {
   let copy = names.quarantine(file.number);
   for (let n = 2; (await sizeOf(copy)) !== undefined; n++) copy = `${names.quarantine(file.number)}.${n}`;
@@ -32,8 +32,8 @@ export async function quarantine(names: LogNames, file: SnapshotFile): Promise<s
 }
 
 /**
- * Puts a file with the good items of this one in its place. Items keep their generation and sequence; their checksums
- * are made anew, for the places they have now.
+ * Replaces a file by one with its good items. Items keep their generation and sequence; their checksums are
+ * recomputed for their new positions.
  */
 export async function rewriteFile(
   names: LogNames,
@@ -57,7 +57,7 @@ export async function rewriteFile(
     await nodeFileSystem.unlink(names.unfinished);
     throw error;
   }
-  // It belongs to the file as it was, and would say that the new one came short.
+  // The index belongs to the original file, and would say that the new one is too short.
   await nodeFileSystem.unlink(names.keyIndex(file.number));
   await nodeFileSystem.syncDirectory(names.directory);
   await nodeFileSystem.rename(names.unfinished, file.path);
@@ -65,7 +65,7 @@ export async function rewriteFile(
   return { file: file.path, itemsKept, bytesBefore: file.size, bytesAfter: writer.position };
 }
 
-/** An item's bytes for another place in its file. */
+/** An item's bytes for another position in its file. */
 function moved(
   format: LogFormat,
   { item, frame, bytes }: Extract<FileStep, { type: 'item' }>,

@@ -8,19 +8,19 @@ import { liveOwner } from './live-owner.js';
 import type { SnapshotFile, SnapshotRemark } from './snapshot-file.js';
 import { type CapturingFileSystem, readSmall, sizeOf } from './read-handle.js';
 
-/** 65,000 segments and more fit. */
+/** Enough for more than 65,000 segments. */
 const MAX_LIST = 16 << 20;
 
-/** Files of a compact log in segments, and the list that named them. */
+/** The files of a compact log in segments, and the list that named them. */
 export interface CapturedSegments {
   readonly files: Omit<SnapshotFile, 'status'>[];
   readonly records: readonly SegmentRecord[];
 }
 
 /**
- * Opens the segments of a compact log. The list is read again at the end: if it is still the same, all files it names
- * were those of one moment.
- * @returns undefined where a compaction came between, or where there is no list and none is needed
+ * Opens the segments of a compact log. The list is read again at the end: if it is unchanged, all files it names were
+ * there at one moment.
+ * @returns 'changing' if a compaction came between; undefined if there is no list and none is needed
  */
 export async function captureSegments(
   fs: CapturingFileSystem,
@@ -56,8 +56,9 @@ export async function captureSegments(
 }
 
 /**
- * Does a list name segments that are gone, while there are others with items? No crash leaves that: a merged segment goes
- * when the list has its successor. The log does not open then, and a repair must keep them all.
+ * Whether a list names segments that are missing while there are others with items. No crash leaves that, since a
+ * merged segment is removed only after the list names its successor. The log does not open then, and a repair must
+ * keep all segments.
  */
 async function isOfOthers(
   names: LogNames,
@@ -96,7 +97,7 @@ async function capture(
   const size = await handle.size();
   const name = number === 0 ? 'log' : `log.c${number}`;
   const isOurs = !isCurrent || end?.number === number;
-  // The one being written may have been compacted in its place, and is of a later generation then.
+  // The current segment may have been compacted in place, and then has a later generation.
   const known = isCurrent ? undefined : generation;
   return { number, name, path, format, handle, size, generation: known, isCurrent, isOurs };
 }

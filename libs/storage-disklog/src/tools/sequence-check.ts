@@ -3,8 +3,9 @@ import type { Losses } from './repair-record.js';
 import type { Finding } from './verify.js';
 
 /**
- * Do the items of a log follow each other? In a wrap log every item has the number after its predecessor's, so a
- * missing one shows even where no byte is damaged. Compaction leaves numbers out, so elsewhere they must only grow.
+ * Checks whether the items of a log are consecutive. In a wrap log every item has the number after its predecessor's,
+ * so a missing item shows even if no byte is damaged. Compaction leaves out numbers, so in other logs they only have
+ * to increase.
  */
 export class SequenceCheck {
   private last: number | undefined;
@@ -22,14 +23,14 @@ export class SequenceCheck {
     this.generation = generation;
   }
 
-  /** Damage was found and reported: the numbers it held are missing for that reason. */
+  /** Damage was found and reported, which explains why the numbers it held are missing. */
   expectGap(): void {
     this.gapExpected = true;
   }
 
-  /** What is wrong with an item's numbers, undefined where nothing is. */
+  /** What is wrong with an item's numbers; undefined if nothing is. */
   next(trailer: Trailer | undefined, offset: number): Finding | undefined {
-    // Erlang's items take no numbers.
+    // Erlang's items have no numbers.
     if (trailer === undefined) return undefined;
     const { sequence, generation } = trailer;
     const before = this.last;

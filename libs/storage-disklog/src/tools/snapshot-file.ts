@@ -5,7 +5,7 @@ import type { ReadHandle } from './read-handle.js';
 
 /** A file of a log, held open. */
 export interface SnapshotFile {
-  /** The N of `log.N`; 0 for the one file of a halt or compact log. */
+  /** The N of `log.N` or `log.cN`; 0 for `log`. */
   readonly number: number;
   /** Its name in the directory of the log. */
   readonly name: string;
@@ -17,21 +17,21 @@ export interface SnapshotFile {
   readonly handle: ReadHandle;
   /** Its size in bytes when it was opened. */
   readonly size: number;
-  /** Undefined: the file has no log head. */
+  /** Undefined if the file has no log head. */
   readonly status: FileStatus | undefined;
-  /** Of its first item; undefined where that carries none or cannot be read. */
+  /** Generation of its first item; undefined if that carries none or cannot be read. */
   readonly generation: number | undefined;
-  /** The newest file. */
+  /** Whether it is the newest file. */
   readonly isCurrent: boolean;
-  /** Its items have trailers: there is a record of ours about it, whatever can be read of the items. */
+  /** Its items have trailers: a record of ours describes the file, whatever can be read of the items. */
   readonly isOurs: boolean;
-  /** Where the log ended when it was closed last; of this file or another one. */
+  /** Where the log ended when it was last closed, in this file or another one. */
   readonly closedEnd?: LogEnd | undefined;
 }
 
 /** What is odd about a log as a whole. Damage makes `verify` fail, a note does not. */
 export interface SnapshotRemark {
-  /** `damage`: something is wrong or gone. `note`: odd, or known, as is what a repair has recorded. */
+  /** `damage`: something is wrong or missing. `note`: odd, or known because a repair has recorded it. */
   readonly severity: 'damage' | 'note';
   /** The path of the file, or of the log's directory. */
   readonly file: string;

@@ -8,7 +8,7 @@ import type { SnapshotFile } from './snapshot-file.js';
 import { sizeOf } from './read-handle.js';
 import type { Finding } from './verify.js';
 
-/** Compares the key index of a left file with the file, item by item. */
+/** Compares the key index of a closed file with the file, item by item. */
 export interface IndexCheck {
   check(item: Item, frame: Frame): void;
   finish(found: { end: number; items: number; hasGaps: boolean }): Finding[];
@@ -22,7 +22,9 @@ export async function indexFacts(names: LogNames, number: number): Promise<Known
   return { number, generation, end, lastSequence };
 }
 
-/** An index is a cache: missing or of another generation it is built again, so only a wrong or rotten one is damage. */
+/**
+ * An index is a cache: a missing one, or one of another generation, is rebuilt. Only a wrong or rotten one is damage.
+ */
 export async function verifyKeyIndex(
   names: LogNames,
   file: SnapshotFile,
@@ -50,7 +52,10 @@ export async function verifyKeyIndex(
   return keys === undefined ? always([]) : compare(keys, path, file);
 }
 
-/** The index is read by its name, and that goes to the next use of the file when a running log comes round. */
+/**
+ * Whether the index was replaced meanwhile: it is read by name, which a running log reuses for the next file of that
+ * number.
+ */
 function isReplaced(path: string, { footer: { generation, logEnd } }: IndexedKeys): boolean {
   const now = IndexedKeys.footer(nodeFileSystem, path);
   return now?.generation !== generation || now.logEnd !== logEnd;

@@ -10,37 +10,40 @@ import { SequenceCheck } from './sequence-check.js';
 import { EndCheck } from './end-check.js';
 import { indexFacts, verifyKeyIndex } from './verify-index.js';
 
-/** Something that is not as it should be. `damage`: data may be lost or wrong. `note`: worth knowing, nothing is wrong. */
+/**
+ * Something that is not as it should be. `damage`: data may be lost or wrong. `note`: worth knowing, nothing is
+ * wrong.
+ */
 export interface Finding {
-  /** `damage`: something is wrong or gone. `note`: odd, or known, as is what a repair has recorded. */
+  /** `damage`: something is wrong or missing. `note`: odd, or known because a repair has recorded it. */
   readonly severity: 'damage' | 'note';
   /** The path of the file, or of the log's directory. */
   readonly file: string;
-  /** Where in the file it begins, in bytes; absent where it is about the whole. */
+  /** Where in the file it begins, in bytes; absent if it concerns the whole file. */
   readonly offset?: number;
-  /** Bytes. */
+  /** Length in bytes. */
   readonly length?: number;
   /** What is wrong. */
   readonly reason: string;
-  /** Sequence numbers of the items next to it, where they carry one. */
+  /** Sequence number of the item before it, if that carries one. */
   readonly sequenceBefore?: number;
-  /** That of the item behind it. */
+  /** Sequence number of the item after it, if that carries one. */
   readonly sequenceAfter?: number;
 }
 
-/** What a log holds, and what is wrong with it. */
+/** What a log contains, and what is wrong with it. */
 export interface VerifyReport {
   /** The directory of the log. */
   readonly directory: string;
   /** `single`: one file, or segments, of a halt or compact log. `empty`: nothing was written yet. */
   readonly type: LogSnapshot['type'];
-  /** The process that has the log open. What it wrote after the beginning is not looked at. */
+  /** The process that has the log open. What it writes after the start is not checked. */
   readonly openIn?: number;
-  /** Files it has. */
+  /** Number of files. */
   readonly files: number;
-  /** Of all its files. */
+  /** Bytes of all files, up to their last items. */
   readonly bytes: number;
-  /** Good items; a batch of entries is one. */
+  /** Good items; a batch of entries is one item. */
   readonly items: number;
   /** Entries in its good items. */
   readonly entries: number;
@@ -48,11 +51,11 @@ export interface VerifyReport {
   readonly unverifiedItems: number;
   /** What is wrong or odd, in the order of the files. */
   readonly findings: readonly Finding[];
-  /** No finding is damage. */
+  /** Whether no finding is damage. */
   readonly clean: boolean;
 }
 
-/** Checks everything a log's files say, against itself and each other. Reads only. */
+/** Checks everything the files of a log say, against itself and each other. Only reads. */
 export async function verifyLog(snapshot: LogSnapshot): Promise<VerifyReport> {
   return new Verification(snapshot).run();
 }
@@ -137,7 +140,7 @@ class Verification {
         tornBytes,
       );
     if (status === 'unknown') this.note(path, 'its head is marked neither opened nor closed');
-    // A running log may have closed it since it was looked at.
+    // A running log may have closed it since it was opened here.
     if (!isCurrent && status === 'opened' && this.log.owner === undefined)
       this.note(path, 'an older file that is not marked closed');
     const other = hasGaps ? undefined : atEnd.finish(lastEnd);
@@ -147,7 +150,7 @@ class Verification {
     return items;
   }
 
-  /** A file that was cut exactly between two items looks whole; where its end was once noted shows it. */
+  /** A file cut exactly between two items looks whole; a record of its end shows the loss. */
   private async verifyReach(
     file: SnapshotFile,
     found: { status: SnapshotFile['status']; generation: number | undefined; items: number; end: number },
@@ -183,7 +186,8 @@ class Verification {
     const current = log.files.at(-1);
     if (current !== undefined && named !== current.number) {
       const reason = `names file ${named} as the current one, the files say ${current.number}`;
-      // A crash between naming the new file and switching the index leaves exactly this, and the next open ends it.
+      // A crash between naming the new file and switching the index leaves exactly this, and the next open corrects
+      // it.
       if (current.status === 'opened') this.note(names.index, `${reason}; the next open corrects it`);
       else this.damage(names.index, 6, 4, reason);
     }
