@@ -4,11 +4,12 @@ import { IsIn, IsInt, IsNotEmpty, IsOptional, IsString, Max, Min } from 'class-v
 import type { SyncMode } from './engine/syncs.js';
 import { MAX_FILES } from './format/headers.js';
 
-/** Settings that every store may have its own of (`OpenStoreOptions.settings`). In YAML in snake case (`log_type`). */
+/** Settings that a single store may override (`OpenStoreOptions.settings`). In YAML, in snake case (`log_type`). */
 export class DiskLogStoreSettings {
   /**
-   * `wrap` (default): `maxNoFiles` files in turn, the oldest overwritten. `halt`: one file; when it is full, writes are
-   * refused with `LOG_FULL`. `compact`: the newest value of every key for ever, older ones reclaimed in the background.
+   * `wrap` (default): `maxNoFiles` files used in turn, the oldest is overwritten. `halt`: one file; when it is full, writes
+   * are refused with `LOG_FULL`. `compact`: keeps the newest value of every key for ever; older ones are reclaimed in the
+   * background.
    */
   @IsOptional()
   @IsIn(['wrap', 'halt', 'compact'])
@@ -22,29 +23,29 @@ export class DiskLogStoreSettings {
   maxNoFiles?: number;
 
   /**
-   * Bytes of each file of a wrap log, or of a halt log altogether, as a number or such as `50MB`. Default 10 MiB. A
-   * compact log has no limit; its segments are of this size, and 8 MiB at most.
+   * Bytes of each file of a wrap log, or of a halt log, as a number or as text (`50MB`). Default 10 MiB. A compact log has
+   * no limit; this is the size of its segments, at most 8 MiB.
    */
   @IsOptional()
   @IsSize({ min: 64 })
   maxNoBytes?: number | string;
 
-  /** `truncate` (default): cut a torn tail on open. `false`: refuse an unclosed log with `NEED_REPAIR`. */
+  /** `truncate` (default): cut a torn tail on open. `false`: refuse a log that was not closed with `NEED_REPAIR`. */
   @IsOptional()
   @IsIn(['truncate', true, false, 'true', 'false'])
   repair?: 'truncate' | boolean | 'true' | 'false';
 
   /**
-   * `internal` (default): Erlang's disk_log format, with checksums. `external`: one JSON object a line, which `jq`,
-   * `grep` and log shippers read; the same guarantees, at a cost in space and speed.
+   * `internal` (default): Erlang's disk_log format, with checksums. `external`: one JSON object per line, for `jq`, `grep`
+   * and log shippers; the same guarantees, at a cost in space and speed.
    */
   @IsOptional()
   @IsIn(['internal', 'external'])
   format?: 'internal' | 'external';
 
   /**
-   * When a write is acknowledged. `always` (default): it is on stable storage. `interval`: it is with the operating
-   * system, which is told to store it every `syncIntervalMs`. `os`: it is with the operating system.
+   * When a write is acknowledged. `always` (default): when it is on stable storage. `interval`: when the operating system
+   * has it; the log syncs every `syncIntervalMs`. `os`: when the operating system has it.
    */
   @IsOptional()
   @IsIn(['always', 'interval', 'os'])
@@ -58,15 +59,15 @@ export class DiskLogStoreSettings {
   syncIntervalMs?: number;
 
   /**
-   * What a wrap log does when it comes round. `overwrite` (default): drop the oldest file. `reject`: refuse the write
-   * with `RETENTION_FULL` while that file holds a key from `retainFrom` on; before the first `retainFrom`, any key.
+   * What a wrap log does when it comes round. `overwrite` (default): drop the oldest file. `reject`: refuse the write with
+   * `RETENTION_FULL` while that file holds a key from `retainFrom` on, or, before the first `retainFrom`, any key.
    */
   @IsOptional()
   @IsIn(['overwrite', 'reject'])
   overflow?: 'overwrite' | 'reject';
 }
 
-/** Options of the disk-log adapter: where its logs are, and the settings of all stores that have none of their own. */
+/** Options of the disk-log adapter: where its logs are, and the settings of stores that do not override them. */
 export class DiskLogOptions extends DiskLogStoreSettings {
   /** Base directory; partition N of a topic lives in `logDir/<topic>/partition_<N>`. Default `./gen_rocks_data`. */
   @IsOptional()
@@ -87,12 +88,12 @@ export interface ResolvedSettings {
   readonly overflow: 'overwrite' | 'reject';
 }
 
-/** Where logs are without a `logDir`, below the working directory. */
+/** The default of `logDir`, relative to the working directory. */
 export const DEFAULT_LOG_DIR = './gen_rocks_data';
 
 /**
- * A store's settings over the adapter's options, with the defaults.
- * @throws {InvalidConfigError} `INVALID_CONFIG`
+ * Combines a store's settings with the adapter's options and the defaults.
+ * @throws {InvalidConfigError} `INVALID_CONFIG` for a setting that is unknown or not allowed
  */
 export function resolveSettings(
   options: DiskLogOptions,

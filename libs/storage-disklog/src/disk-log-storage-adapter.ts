@@ -25,13 +25,13 @@ import { assertUsableNames, otherSpelling } from './io/spelling.js';
 import { finishNames } from './io/windows-names.js';
 
 const PARTITION_DIRECTORY = /^partition_(\d+)$/;
-/** A store being destroyed is moved to a name that no topic can have, so that a crash leaves all of it or nothing. */
+/** A destroyed store is first renamed, to a name that no topic can have: a crash leaves all of it or nothing. */
 const DESTROYED = /^~destroyed-/;
-/** Each is lost only to somebody who deletes a topic of the same path just then. */
+/** An attempt fails only if another topic of the same path is deleted at that very moment. */
 const MAX_ATTEMPTS = 100;
 
 /**
- * Stores on write-ahead disk logs in the file format of Erlang's `disk_log`, one directory a partition:
+ * Keeps stores on write-ahead logs in the file format of Erlang's `disk_log`, one directory per partition:
  * `logDir/<topic>/partition_<N>/`. Nothing is ever created outside `logDir`.
  *
  * @publicApi
@@ -56,8 +56,8 @@ export class DiskLogStorageAdapter extends ExclusiveStorageAdapter {
   private cleaned: Promise<void> | undefined;
 
   /**
-   * @param fileSystem where the files are; the real file system unless a test puts another one here
-   * @throws `INVALID_CONFIG`
+   * @param fileSystem the file system; tests replace the real one
+   * @throws `INVALID_CONFIG` for an option that is unknown or not allowed
    */
   constructor(
     @Optional() @Inject(DISK_LOG_OPTIONS) options: DiskLogOptions = {},
@@ -113,11 +113,11 @@ export class DiskLogStorageAdapter extends ExclusiveStorageAdapter {
     if ((await this.entries(directory)).length === 0) return;
     let lock: DirectoryLock | undefined;
     try {
-      // What is there belongs to another topic.
+      // The directory belongs to another topic, on a file system that ignores case.
       if ((await otherSpelling(this.fileSystem, this.logDir, id.topic)) !== undefined) return;
       lock = lockDirectory(names.lock, directory);
       if (this.fileSystem.holdsNames) {
-        // Or the lock's own file would keep the directory from being moved, as anybody's who comes first now does.
+        // An open lock file would keep the directory from being renamed. So would that of an owner that opens it now.
         lock.release();
         lock = undefined;
       }
@@ -134,8 +134,8 @@ export class DiskLogStorageAdapter extends ExclusiveStorageAdapter {
   }
 
   /**
-   * Makes the directory and locks it. From then on it is not empty, so it stays; before, whoever deletes another topic of
-   * the same path may take a part of it away again as empty, here or in another process.
+   * Makes the directory and locks it. From then on it is not empty, so it stays. Before that, the deletion of another
+   * topic of the same path, here or in another process, may remove a part of it as empty.
    */
   private async take(topic: string, directory: string, names: LogNames): Promise<DirectoryLock> {
     for (let attempt = 1; ; attempt++) {
@@ -152,7 +152,7 @@ export class DiskLogStorageAdapter extends ExclusiveStorageAdapter {
     assertUsableNames(topic);
     await this.refuseSharedName(topic);
     await makeDirectories(this.fileSystem, this.logDir, relative(this.logDir, directory).split(sep));
-    // Once more: another topic may have been created at the same time.
+    // Check again: another topic may have been created at the same time.
     await this.refuseSharedName(topic);
     await this.removeDestroyed();
   }
@@ -160,15 +160,15 @@ export class DiskLogStorageAdapter extends ExclusiveStorageAdapter {
   private async refuseSharedName(topic: string): Promise<void> {
     const other = await otherSpelling(this.fileSystem, this.logDir, topic);
     if (other === undefined) return;
-    const reason = `its directory would be that of "${other}", as ${this.logDir} does not tell upper from lower case`;
-    throw new InvalidTopicNameError(topic, `${reason}; choose a name that differs in more`);
+    const reason = `its directory would be that of "${other}", because ${this.logDir} does not distinguish upper and lower case`;
+    throw new InvalidTopicNameError(topic, `${reason}; choose a name that differs in more than case`);
   }
 
-  /** Finishes, once, what a crash interrupted. Nobody's data is in there, so no store waits for it to succeed. */
+  /** Once, removes the remains of destroyed stores. They hold no live data, so a failure does not stop an open. */
   private removeDestroyed(): Promise<void> {
     this.cleaned ??= this.removeLeftovers().catch((error: unknown) => {
       this.cleaned = undefined;
-      const message = 'what is left of destroyed stores cannot be removed; the next open tries again';
+      const message = 'cannot remove the remains of destroyed stores; the next open tries again';
       this.logger.warn({ message, directory: this.logDir, error: String(error) });
     });
     return this.cleaned;
@@ -232,7 +232,7 @@ export class DiskLogStorageAdapter extends ExclusiveStorageAdapter {
     }
   }
 
-  /** Who destroys another store of the same path may have removed the directory it was in. */
+  /** The parent directory may be gone: the destruction of another store of the same path removes it when it is empty. */
   private async syncParent(directory: string): Promise<void> {
     try {
       await this.fileSystem.syncDirectory(dirname(directory));
@@ -242,7 +242,7 @@ export class DiskLogStorageAdapter extends ExclusiveStorageAdapter {
     }
   }
 
-  /** A topic's directories go with its last partition; one that is not empty stays. */
+  /** Removes the directories of a topic with its last partition; one that is not empty stays. */
   private async removeEmptyParents(directory: string): Promise<void> {
     for (let path = directory; path !== this.logDir; path = dirname(path)) {
       if (!(await this.fileSystem.removeDirectory(path))) return;
@@ -255,7 +255,7 @@ export class DiskLogStorageAdapter extends ExclusiveStorageAdapter {
     if (isErrno(error, 'ENOSPC', 'EDQUOT')) return new NoSpaceError(directory, error);
     if (isErrno(error, 'ENOTDIR', 'EEXIST')) {
       return new StorageIoError(
-        `cannot use ${directory}: a part of the path is a file; choose another log_dir`,
+        `cannot use ${directory}: a part of the path is a file, or a link below log_dir; choose another log_dir`,
         error,
       );
     }

@@ -34,9 +34,9 @@ import type { FileSystem } from './io/file-system.js';
 import type { DirectoryLock } from './io/lock.js';
 import { infoOf } from './store-info.js';
 
-/** A batch is one item, and an item is checked as a whole. */
+/** A batch is one item, and an item is read and checked as a whole. */
 const MAX_BATCH_BYTES = 512 << 20;
-/** Bytes of a compact log's segments, if `maxNoBytes` is not less: the keys of one are in memory. */
+/** Largest segment of a compact log: the keys of one segment are in memory. */
 const MAX_SEGMENT_BYTES = 8 << 20;
 
 export interface DiskLogStoreContext {
@@ -58,7 +58,7 @@ export class DiskLogStore extends PartitionStore {
   private readonly view: LogView;
   private readonly format: LogFormat;
   private closing: Promise<void> | undefined;
-  /** The lowest key still needed: undefined while nobody has said, null where nothing is. */
+  /** The lowest key still needed: undefined before the first `retainFrom`, null if none is needed. */
   private neededFrom: string | null | undefined;
 
   private constructor(
@@ -89,7 +89,7 @@ export class DiskLogStore extends PartitionStore {
       base: context.logDir,
       onEvent,
     });
-    // The writer needs the log and its rotation asks the store, so the store comes last.
+    // The writer needs the log, and its rotation calls the store, so the store comes last.
     let store: DiskLogStore | undefined = undefined;
     let compactor: Compactor | undefined = undefined;
     const host = {
@@ -175,11 +175,10 @@ export class DiskLogStore extends PartitionStore {
   }
 
   /**
-   * Rewrites a halt or compact log so that only the newest value of every key is left; of a log in segments what is
-   * written meanwhile excepted. A wrap log reclaims by wrapping; it is read from end to end, so that rot is reported
-   * before somebody needs what it hit. Resolves when all of that is done; where a truncation comes meanwhile, of what it
-   * leaves.
-   * @throws `STORE_CLOSED` where the store is closed before that, `NO_SPACE`, `LOG_CORRUPT`
+   * Rewrites a halt or compact log so that only the newest value of each key remains. In a log of several segments, entries
+   * written during the call are left out. A wrap log reclaims space by wrapping; it is read from end to end, so that rot is
+   * reported before the data is needed. If the log is truncated during the call, the call compacts what follows.
+   * @throws `STORE_CLOSED` if the store is closed first, `NO_SPACE`, `LOG_CORRUPT`
    */
   async optimize(): Promise<void> {
     this.assertOpen();
@@ -201,7 +200,7 @@ export class DiskLogStore extends PartitionStore {
     const resume = this.compactor.pause();
     const emptied = this.writer.emptying(async () => {
       this.refuseFailed();
-      // A file that a merge was making would outlive the others, and bring back what they held.
+      // A file that a merge is still making would outlive the truncation and bring entries back.
       await this.compactor.merged();
       await this.log.truncate();
     });
@@ -217,7 +216,7 @@ export class DiskLogStore extends PartitionStore {
     this.neededFrom = key === null ? null : keyToString(key);
   }
 
-  /** Only a compact log gets space back from deletions; a wrap or halt log would have to spend some on them. */
+  /** Deletes in a compact log only: in a wrap or halt log, deletions free no space but take some. */
   override async discardBefore(key: BytesLike): Promise<void> {
     this.assertOpen();
     if (this.context.settings.logType === 'compact') await this.deleteBefore(key);
@@ -237,7 +236,7 @@ export class DiskLogStore extends PartitionStore {
 
   private async rotate(lastSequence: number): Promise<void> {
     const { overflow, logType, maxNoBytes } = this.context.settings;
-    // The truncation has failed that was to make room for what is to be written.
+    // The write was planned for a log emptied by a truncation, and that has failed.
     if (logType === 'halt') {
       throw new LogFullError(this.context.names.directory, this.log.current.file.end, maxNoBytes);
     }
@@ -258,7 +257,7 @@ export class DiskLogStore extends PartitionStore {
       await this.compactor.stop();
       await this.writer.exclusive(async () => {
         this.writer.stop();
-        // After a failed sync nothing may claim that the log was closed in order.
+        // After a failed sync, the log must not be marked as closed.
         if (this.writer.failed === undefined) await this.log.close(this.writer.lastSequence);
         else await this.log.abandon();
       });
@@ -277,7 +276,7 @@ export class DiskLogStore extends PartitionStore {
   }
 }
 
-/** What a file may hold before the next one is begun, or of a halt log altogether. */
+/** Bytes of a file before the log rotates, or of a halt log. */
 function fileBytes({ logType, maxNoBytes }: ResolvedSettings): number {
   return logType === 'compact' ? Math.min(maxNoBytes, MAX_SEGMENT_BYTES) : maxNoBytes;
 }

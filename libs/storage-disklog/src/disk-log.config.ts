@@ -16,7 +16,7 @@ export const DISK_LOG_ENV = {
 } as const;
 
 /**
- * The options of the disk log from the environment; {@link DISK_LOG_ENV} has the names.
+ * Reads the options of the disk log from the environment; {@link DISK_LOG_ENV} has the names of the variables.
  *
  * @example
  * DiskLogModule.forRootAsync({

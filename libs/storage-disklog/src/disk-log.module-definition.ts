@@ -1,7 +1,7 @@
 import { ConfigurableModuleBuilder } from '@nestjs/common';
 import type { DiskLogOptions } from './disk-log-options.js';
 
-/** The base of the module, and the token and types of its options, as Nest's `ConfigurableModuleBuilder` makes them. */
+/** The base class of the module, and the token and types of its options, made by Nest's `ConfigurableModuleBuilder`. */
 export const {
   ConfigurableModuleClass: ConfigurableDiskLogModule,
   MODULE_OPTIONS_TOKEN: DISK_LOG_OPTIONS,

@@ -4,9 +4,9 @@ import { DiskLogStorageAdapter } from './disk-log-storage-adapter.js';
 import { ConfigurableDiskLogModule, type DISK_LOG_OPTIONS_TYPE } from './disk-log.module-definition.js';
 
 /**
- * Storage on a crash-safe write-ahead log, one directory a partition.
+ * Storage on a crash-safe write-ahead log, with one directory per partition.
  *
- * Provides `DiskLogStorageAdapter`, and the same instance as `StorageAdapter`.
+ * Provides `DiskLogStorageAdapter`, and the same instance under the token `StorageAdapter`.
  *
  * @publicApi
  */
@@ -16,8 +16,8 @@ import { ConfigurableDiskLogModule, type DISK_LOG_OPTIONS_TYPE } from './disk-lo
 })
 export class DiskLogModule extends ConfigurableDiskLogModule {
   /**
-   * The disk log as the storage.
-   * @throws `INVALID_CONFIG` for an option that is unknown or not allowed, when the application starts
+   * Configures storage on the disk log.
+   * @throws `INVALID_CONFIG` when the application starts, for an option that is unknown or not allowed
    */
   static override forRoot(options: typeof DISK_LOG_OPTIONS_TYPE = {}): DynamicModule {
     return super.forRoot(options);

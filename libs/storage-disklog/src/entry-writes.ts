@@ -4,14 +4,14 @@ import type { EntryWrite } from './format/entry.js';
 export const MAX_KEY_BYTES = 65_535;
 export const MAX_VALUE_BYTES = 128 << 20;
 
-/** An operation of a batch, checked, as it goes into an item. */
+/** Checks an operation of a batch and turns it into an entry. */
 export function operationEntry(operation: BatchOperation, lent: boolean | undefined): EntryWrite {
   return operation.type === 'put'
     ? entryOf(operation.key, operation.value, lent)
     : tombstoneOf(operation.key);
 }
 
-/** @throws {TooLargeError} `TOO_LARGE` */
+/** @throws {TooLargeError} `TOO_LARGE` if the key or the value is */
 export function entryOf(key: BytesLike, value: BytesLike, lent = false): EntryWrite {
   const entry = { key: keyOf(key), value: toBuffer(value, 'value'), lent };
   if (entry.value.length > MAX_VALUE_BYTES)

@@ -4,7 +4,7 @@ import type { LogDirectory } from './engine/log-directory.js';
 import type { LogFile } from './engine/log-file.js';
 import type { LogWriter } from './engine/log-writer.js';
 
-/** What a store tells of itself. */
+/** Gathers the state of a store for `info()`. */
 export function infoOf(
   { topic, partition, names, settings }: DiskLogStoreContext,
   log: LogDirectory,

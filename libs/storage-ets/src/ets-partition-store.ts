@@ -25,11 +25,11 @@ import { read, store } from './stored-bytes.js';
 export const MAX_KEY_BYTES = 1024 * 1024;
 export const MAX_VALUE_BYTES = 256 * 1024 * 1024;
 
-/** Entries and bytes after which a page is handed out; a larger entry makes a page of its own. */
+/** A page ends after so many entries or bytes; it has at least one entry. */
 const PAGE_ENTRIES = 512;
 const PAGE_BYTES = 1024 * 1024;
 
-/** An open store: a handle on a table that outlives it. Made by `EtsStorageAdapter.open`. */
+/** An open store: a handle on a table that outlives it. Created by `EtsStorageAdapter.open`. */
 export class EtsPartitionStore extends PartitionStore {
   private closed = false;
 
@@ -107,7 +107,7 @@ export class EtsPartitionStore extends PartitionStore {
     };
   }
 
-  /** Packs the table's index of keys after many deletions; there is nothing else to tidy in memory. */
+  /** Packs the index of keys after many deletions. Nothing else in memory needs it. */
   async optimize(): Promise<void> {
     this.assertOpen();
     this.table.compact();
@@ -118,7 +118,7 @@ export class EtsPartitionStore extends PartitionStore {
     await this.optimize();
   }
 
-  /** Resolves at once: memory is as stable as it gets here. */
+  /** Resolves at once: there is no stable storage to wait for. */
   async sync(): Promise<void> {
     this.assertOpen();
   }

@@ -13,14 +13,14 @@ import { EtsTable } from './ets-table.js';
 import { ETS_OPTIONS } from './ets.module-definition.js';
 import { MemoryBudget } from './memory-budget.js';
 
-/** A table outlives the handles on it. */
+/** A table, which outlives the stores opened on it. */
 interface NamedTable {
   readonly id: StoreId;
   readonly table: EtsTable;
 }
 
 /**
- * Stores in memory, one table a partition, with the semantics of an Erlang ETS set table that the adapter owns: a
+ * Keeps stores in memory, one table per partition, with the semantics of an Erlang ETS set table that the adapter owns. A
  * store that is closed keeps its data and can be opened again, until it is destroyed or the adapter closes. Nothing
  * outlives the process, and nothing is dropped by itself.
  *
@@ -45,7 +45,7 @@ export class EtsStorageAdapter extends ExclusiveStorageAdapter implements OnModu
   private readonly budget: MemoryBudget;
   private readonly tables = new Map<string, NamedTable>();
 
-  /** @throws `INVALID_CONFIG` */
+  /** @throws `INVALID_CONFIG` for an option that is unknown or not allowed */
   constructor(@Optional() @Inject(ETS_OPTIONS) options: EtsOptions = {}) {
     super();
     this.options = checkOptions(EtsOptions, options, { where: 'storage.ets' });

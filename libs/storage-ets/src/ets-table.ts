@@ -4,27 +4,27 @@ import type { MemoryBudget } from './memory-budget.js';
 import type { StoredBytes } from './stored-bytes.js';
 
 /**
- * What an entry takes besides the bytes of its key and value: a map entry, its place in the key order, the record and
- * two string headers. Measured on Node 20 with a million entries, rounded up.
+ * Bytes of an entry besides its key and value: a map entry, its place in the key order, the record and two string
+ * headers. Measured on Node 20 with a million entries, rounded up.
  */
 export const ENTRY_OVERHEAD = 200;
 
 export interface EtsRecord {
   value: StoredBytes;
   timestamp: number;
-  /** Position among all writes to the table; the order of the records in the map is the order of these. */
+  /** Number of the write. Records stand in the map in this order. */
   sequence: number;
 }
 
-/** A put, or a delete where there is no value. The key is a string of one character a byte. */
+/** A put, or a delete if there is no value. The key is in the form of `keyToString`. */
 export interface TableWrite {
   readonly key: string;
   readonly value?: StoredBytes;
 }
 
 /**
- * A set table: one record a key. The map answers by key and remembers the order of the writes, since a key that is
- * written again moves to its end; the sorted keys are for scans.
+ * A set table: one record per key. The map finds records by key and keeps the order of the writes, because a key that is
+ * written again moves to its end. The sorted keys serve scans.
  */
 export class EtsTable {
   private readonly records = new Map<string, EtsRecord>();
@@ -38,17 +38,17 @@ export class EtsTable {
     return this.records.size;
   }
 
-  /** Bytes taken, by estimate. */
+  /** Estimated bytes in use. */
   get memory(): number {
     return this.budget.used;
   }
 
-  /** Largest {@link memory} allowed. */
+  /** Limit of {@link memory}. */
   get maxBytes(): number {
     return this.budget.limit;
   }
 
-  /** Changes {@link maxBytes}. A table above it keeps what it holds and takes only what shrinks it. */
+  /** Changes {@link maxBytes}. A table above it keeps its entries and accepts only writes that do not grow it. */
   limit(maxBytes: number): void {
     this.budget.limit = maxBytes;
   }
@@ -61,10 +61,13 @@ export class EtsTable {
     return this.records.has(key);
   }
 
-  /** Applies all writes or, where they do not fit, none. Throws `NO_SPACE`. */
+  /**
+   * Applies all writes, or none.
+   * @throws `NO_SPACE` if they do not fit
+   */
   write(writes: readonly TableWrite[]): void {
     if (this.budget.limited) this.budget.check(this.growthOf(writes));
-    // The clock may be set back; the log never tells a write as older than the one before it.
+    // The clock may be set back, but timestamps in the log never go back.
     this.lastTimestamp = Math.max(this.lastTimestamp, Date.now());
     for (const { key, value } of writes) {
       if (value === undefined) this.delete(key);
@@ -78,17 +81,17 @@ export class EtsTable {
     this.order.clear();
   }
 
-  /** Packs what deletions have left half empty. */
+  /** Packs the blocks of keys that deletions have left half empty. */
   compact(): void {
     this.order.compact();
   }
 
-  /** Records in key order, in pages. The table may change between pages. */
+  /** Iterates over records in key order, in pages. The table may change between pages. */
   scan(range: KeyRange, pageSize: number): IterableIterator<[string, EtsRecord][]> {
     return this.order.pages(range, pageSize);
   }
 
-  /** Records in the order of their writes, up to the newest at the time of the call; lives through changes. */
+  /** Iterates over records in the order of their writes, up to the newest at the time of the call. The table may change. */
   log(): LogCursor {
     return new LogCursor(this.records, this.sequence);
   }

@@ -9,7 +9,7 @@ export const ETS_ENV = {
 } as const;
 
 /**
- * The options of the in-memory adapter from the environment; {@link ETS_ENV} has the names.
+ * Reads the options of the in-memory adapter from the environment; {@link ETS_ENV} has the names of the variables.
  *
  * @example
  * EtsModule.forRootAsync({

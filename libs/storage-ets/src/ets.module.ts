@@ -4,9 +4,9 @@ import { EtsStorageAdapter } from './ets-storage-adapter.js';
 import { ConfigurableEtsModule, type ETS_OPTIONS_TYPE } from './ets.module-definition.js';
 
 /**
- * Storage in memory, for tests, caches and topics that may be lost with the process.
+ * In-memory storage, for tests, caches, and topics that may be lost with the process.
  *
- * Provides `EtsStorageAdapter`, and the same instance as `StorageAdapter`.
+ * Provides `EtsStorageAdapter`, and the same instance under the token `StorageAdapter`.
  *
  * @publicApi
  */
@@ -16,8 +16,8 @@ import { ConfigurableEtsModule, type ETS_OPTIONS_TYPE } from './ets.module-defin
 })
 export class EtsModule extends ConfigurableEtsModule {
   /**
-   * Memory as the storage.
-   * @throws `INVALID_CONFIG` for an option that is unknown or not allowed, when the application starts
+   * Configures in-memory storage.
+   * @throws `INVALID_CONFIG` when the application starts, for an option that is unknown or not allowed
    */
   static override forRoot(options: typeof ETS_OPTIONS_TYPE = {}): DynamicModule {
     return super.forRoot(options);

@@ -1,6 +1,6 @@
 import type { EtsRecord } from './ets-table.js';
 
-/** A walk through the records of a table in the order of their writes, which ends with a given write. */
+/** Iterates over the records of a table in the order of their writes, up to a given write. */
 export class LogCursor {
   private keys: Iterator<string>;
   private pinned = true;
@@ -12,7 +12,7 @@ export class LogCursor {
     this.keys = records.keys();
   }
 
-  /** The next record that has been neither written again nor deleted since the walk began. */
+  /** The next record that has been neither rewritten nor deleted since the iteration began. */
   next(): [string, EtsRecord] | undefined {
     for (let key = this.keys.next(); !key.done; key = this.keys.next()) {
       const record = this.records.get(key.value);
@@ -22,15 +22,15 @@ export class LogCursor {
   }
 
   /**
-   * To be called before the table may change. For an iterator that stands still a Map keeps much of what it has held
-   * since, without bound; so the walk goes on by the keys that there are now.
+   * To be called before the table may change. For the sake of an idle iterator, a Map retains removed entries without
+   * bound, so the iteration continues over a copy of the current keys.
    */
   unpin(): void {
     if (this.pinned) this.keys = [...(this.keys as IterableIterator<string>)].values();
     this.pinned = false;
   }
 
-  /** Ends the walk. */
+  /** Ends the iteration. */
   end(): void {
     this.keys = [].values();
     this.pinned = false;

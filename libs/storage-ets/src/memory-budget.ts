@@ -1,7 +1,7 @@
 import { NoSpaceError } from '@genrocks/storage';
 import { formatSize } from '@genrocks/storage/config';
 
-/** Counts bytes taken against a limit; a table counts against its own and its adapter's. */
+/** Counts bytes against a limit, and against that of its parent: those of a table also count for its adapter. */
 export class MemoryBudget {
   private taken = 0;
 
@@ -15,12 +15,15 @@ export class MemoryBudget {
     return this.taken;
   }
 
-  /** Is there a limit to respect at all? Where there is none, nobody needs to add up a batch beforehand. */
+  /** True if there is any limit. Without one, a batch need not be added up beforehand. */
   get limited(): boolean {
     return this.limit !== Infinity || (this.parent?.limited ?? false);
   }
 
-  /** Throws `NO_SPACE` where growing would pass a limit. What shrinks or stays is always allowed. */
+  /**
+   * Checks that growing by so many bytes is allowed. Shrinking always is.
+   * @throws `NO_SPACE` if a limit would be exceeded
+   */
   check(growth: number): void {
     if (growth <= 0) return;
     if (this.taken + growth > this.limit) {

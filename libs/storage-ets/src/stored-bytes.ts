@@ -1,18 +1,18 @@
 /**
- * Bytes as the table keeps them. Small ones are strings of one character a byte: a small Buffer would be cut from a
+ * Bytes as the table keeps them. Small ones are strings with one character per byte: a small Buffer would be cut from a
  * shared 8 KiB slab and keep all of it alive after its neighbours are gone.
  */
 export type StoredBytes = string | Buffer;
 
-/** Where Node stops cutting Buffers from the shared slab. */
+/** From this size on, Node does not cut Buffers from the shared slab. */
 const SMALL = Buffer.poolSize >>> 1;
 
-/** A copy that nobody else can change. */
+/** Makes a private copy. */
 export function store(bytes: Buffer): StoredBytes {
   return bytes.length < SMALL ? bytes.toString('latin1') : Buffer.from(bytes);
 }
 
-/** A copy for a reader, who may change it. */
+/** Makes a copy for a reader, which may change it. */
 export function read(stored: StoredBytes): Buffer {
   return typeof stored === 'string' ? Buffer.from(stored, 'latin1') : Buffer.from(stored);
 }

@@ -1,4 +1,4 @@
-/** The part of `rocksdb-native` that is used here; the package has no types of its own. */
+/** The part of `rocksdb-native` that this library uses; the package has no types. */
 declare module 'rocksdb-native' {
   interface Range {
     gte?: Buffer;
@@ -9,7 +9,7 @@ declare module 'rocksdb-native' {
   }
 
   interface ReadBatch {
-    /** The value, or null where there is none; settles after `tryFlush`. */
+    /** The value, or null if there is none; settles after `tryFlush`. */
     get(key: Buffer): Promise<Buffer | null>;
     tryFlush(): void;
   }

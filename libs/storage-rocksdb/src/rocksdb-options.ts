@@ -1,21 +1,21 @@
 import { checkOptions, IsSize, parseSize } from '@genrocks/storage/config';
 import { IsBoolean, IsIn, IsInt, IsNotEmpty, IsOptional, IsString, Max, Min } from 'class-validator';
 
-/** `always`: acknowledged when it is on stable storage. `os`: when the operating system has it. */
+/** When a write is acknowledged: `always` when it is on stable storage, `os` when the operating system has it. */
 export type SyncMode = 'always' | 'os';
 
-/** Settings that every store may have its own of (`OpenStoreOptions.settings`). */
+/** Settings that a single store may override (`OpenStoreOptions.settings`). */
 export class RocksDbStoreSettings {
   /**
-   * When a write is acknowledged. `always` (default): it is on stable storage. `os`: the operating system has it; a
-   * crash of the process loses nothing, a power cut may lose the newest writes.
+   * When a write is acknowledged. `always` (default): when it is on stable storage. `os`: when the operating system has it;
+   * a crash of the process loses nothing, a power cut may lose the newest writes.
    */
   @IsOptional()
   @IsIn(['always', 'os'])
   sync?: SyncMode;
 }
 
-/** Options of the RocksDB adapter. In YAML in snake case (`create_if_missing`). */
+/** Options of the RocksDB adapter. In YAML, in snake case (`create_if_missing`). */
 export class RocksDbOptions extends RocksDbStoreSettings {
   /** Directory of the database, which holds all stores. Default `./gen_rocks_data/rocksdb`. */
   @IsOptional()
@@ -23,17 +23,20 @@ export class RocksDbOptions extends RocksDbStoreSettings {
   @IsNotEmpty()
   path?: string;
 
-  /** Create the database where there is none. Default true; false refuses to start without it. */
+  /** Create the database if there is none. Default true; false refuses to start without one. */
   @IsOptional()
   @IsBoolean()
   createIfMissing?: boolean;
 
-  /** Bytes of writes kept in memory before they go to a table file, as a number or such as `64MB`. Default 64 MiB. */
+  /**
+   * Size of a write buffer, as a number or as text (`64MB`): writes stay in memory until it is full and goes to a table
+   * file. 64 KiB to 4 GiB, default 64 MiB.
+   */
   @IsOptional()
   @IsSize({ min: 64 * 1024, max: 4 * 1024 ** 3 })
   writeBufferSize?: number | string;
 
-  /** Write buffers at most, the one being written included; when all are full, writes wait. Default 2. */
+  /** Maximum number of write buffers, including the active one. When all are full, writes wait. 2 to 64, default 2. */
   @IsOptional()
   @IsInt()
   @Min(2)
@@ -41,14 +44,14 @@ export class RocksDbOptions extends RocksDbStoreSettings {
   maxWriteBufferNumber?: number;
 
   /**
-   * `none` (default), or `deflate`: each value from 256 bytes is deflated where that makes it smaller. May be changed
-   * at any time; what is stored stays readable.
+   * `none` (default), or `deflate`: each value of 256 bytes or more is deflated, if that makes it smaller. May be changed at
+   * any time; stored values stay readable.
    */
   @IsOptional()
   @IsIn(['none', 'deflate'])
   compression?: 'none' | 'deflate';
 
-  /** Table files kept open at most; -1 (default) keeps all of them open. */
+  /** Maximum number of table files kept open; -1 (default) keeps all of them open. */
   @IsOptional()
   @IsInt()
   @Min(-1)
@@ -56,8 +59,8 @@ export class RocksDbOptions extends RocksDbStoreSettings {
   maxOpenFiles?: number;
 
   /**
-   * What to do on open with a damaged write-ahead log. `point_in_time` (default): go back to the last whole record
-   * before the damage. `strict`: cut a torn tail, and refuse anything else with `LOG_CORRUPT`.
+   * What an open does with a damaged write-ahead log. `point_in_time` (default): drop everything from the damage on.
+   * `strict`: cut a torn tail, and refuse any other damage with `LOG_CORRUPT`.
    */
   @IsOptional()
   @IsIn(['point_in_time', 'strict'])
@@ -76,12 +79,15 @@ export interface ResolvedOptions {
   readonly sync: SyncMode;
 }
 
-/** Default of `path`. */
+/** The default of `path`, relative to the working directory. */
 export const DEFAULT_ROCKSDB_PATH = './gen_rocks_data/rocksdb';
 
 const WHERE = 'storage.rocksdb';
 
-/** @throws `INVALID_CONFIG` */
+/**
+ * Checks options and fills in the defaults.
+ * @throws `INVALID_CONFIG` for an option that is unknown or not allowed
+ */
 export function resolveOptions(options: RocksDbOptions): ResolvedOptions {
   const given = checkOptions(RocksDbOptions, options, { where: WHERE });
   return {
@@ -96,7 +102,10 @@ export function resolveOptions(options: RocksDbOptions): ResolvedOptions {
   };
 }
 
-/** @throws `INVALID_CONFIG` */
+/**
+ * Checks the settings of a single store.
+ * @throws `INVALID_CONFIG` for a setting that is unknown or not allowed
+ */
 export function checkSettings(settings: Readonly<Record<string, unknown>> | undefined): RocksDbStoreSettings {
   return checkOptions(RocksDbStoreSettings, settings, { where: WHERE });
 }

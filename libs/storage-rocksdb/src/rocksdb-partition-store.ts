@@ -25,7 +25,7 @@ import { readLog, scan } from './store-reader.js';
 export const MAX_KEY_BYTES = 64 * 1024;
 export const MAX_VALUE_BYTES = 64 * 1024 * 1024;
 
-/** What `info` tells of the whole database, which all stores share. */
+/** Properties of the whole database, shared by all stores, that `info` returns. */
 const PROPERTIES = [
   'total-sst-files-size',
   'live-sst-files-size',
@@ -38,7 +38,7 @@ const PROPERTIES = [
   'block-cache-usage',
 ];
 
-/** An open store. Made by `RocksDbStorageAdapter.open`. */
+/** An open store. Created by `RocksDbStorageAdapter.open`. */
 export class RocksDbPartitionStore extends PartitionStore {
   private closing: Promise<void> | undefined;
 
@@ -128,7 +128,7 @@ export class RocksDbPartitionStore extends PartitionStore {
     };
   }
 
-  /** Writes the database's memory to table files, and merges the files that this store lies in. */
+  /** Writes the memory of the database to table files, and compacts the files that hold this store. */
   async optimize(): Promise<void> {
     this.assertOpen();
     await this.database.compact(this.state);
@@ -154,7 +154,7 @@ export class RocksDbPartitionStore extends PartitionStore {
   }
 
   private async release(): Promise<void> {
-    // Its place in the queue is after every write of this store; whether they succeeded is the writers' affair.
+    // The barrier comes after every write of this store. Their failures are reported to the writers, not here.
     await this.database.committer
       .submit({ type: 'barrier', state: this.state }, false)
       .catch(() => undefined);

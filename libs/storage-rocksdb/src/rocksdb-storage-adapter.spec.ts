@@ -210,7 +210,7 @@ describe('a database that cannot be opened', () => {
     batch.tryPut(Buffer.from('theirs'), Buffer.from('1'));
     await batch.flush();
     await other.close();
-    await expect(open({ path }).list()).rejects.toThrow(/holds something else/);
+    await expect(open({ path }).list()).rejects.toThrow(/holds data that is not from GenRocks/);
   });
 
   it('refuses options and settings that are wrong, all of them in one error', async () => {

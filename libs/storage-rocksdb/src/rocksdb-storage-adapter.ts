@@ -12,8 +12,8 @@ import { MAX_KEY_BYTES, MAX_VALUE_BYTES, RocksDbPartitionStore } from './rocksdb
 import { ROCKSDB_OPTIONS } from './rocksdb.module-definition.js';
 
 /**
- * Stores in one RocksDB database: the newest value of every key, for as long as it is not deleted. Nothing is dropped
- * by itself. Writes of all stores share group commits.
+ * Keeps stores in one RocksDB database: the newest value of every key, until the key is deleted. Nothing is dropped by
+ * itself. Writes of all stores share group commits.
  *
  * @publicApi
  */
@@ -21,7 +21,7 @@ import { ROCKSDB_OPTIONS } from './rocksdb.module-definition.js';
 export class RocksDbStorageAdapter extends ExclusiveStorageAdapter implements OnModuleInit {
   readonly name = 'rocksdb';
 
-  /** Everything, as durable as `sync` says. */
+  /** Every store is durable and persistent; its log has the newest write of each key. */
   readonly supports: StorageSupports = {
     durable: true,
     persistent: true,
@@ -35,13 +35,13 @@ export class RocksDbStorageAdapter extends ExclusiveStorageAdapter implements On
   private readonly options: ResolvedOptions;
   private opening: Promise<Database> | undefined;
 
-  /** @throws `INVALID_CONFIG` */
+  /** @throws `INVALID_CONFIG` for an option that is unknown or not allowed */
   constructor(@Optional() @Inject(ROCKSDB_OPTIONS) options: RocksDbOptions = {}) {
     super();
     this.options = resolveOptions(options);
   }
 
-  /** Opens the database with the application, so that one that is locked or damaged stops the start. */
+  /** Opens the database when the application starts, so that a locked or damaged database stops the start. */
   async onModuleInit(): Promise<void> {
     await this.database();
   }
@@ -78,7 +78,7 @@ export class RocksDbStorageAdapter extends ExclusiveStorageAdapter implements On
     await database?.close();
   }
 
-  /** All stores share the commits, so the listener of one must not be able to stop them. */
+  /** All stores share the commits, so an error of one listener must not reach them. */
   private guarded(listener: OpenStoreOptions['onEvent'], store: string): OpenStoreOptions['onEvent'] {
     if (listener === undefined) return undefined;
     return (event) => {
@@ -90,7 +90,7 @@ export class RocksDbStorageAdapter extends ExclusiveStorageAdapter implements On
     };
   }
 
-  /** The database, opened on first use; a failure is not kept, so that the next call tries again. */
+  /** The database, opened on first use. After a failure, the next call tries again. */
   private database(): Promise<Database> {
     this.opening ??= Database.open(this.options).catch((error: unknown) => {
       this.opening = undefined;

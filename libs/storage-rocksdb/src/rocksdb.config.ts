@@ -15,7 +15,7 @@ export const ROCKSDB_ENV = {
 } as const;
 
 /**
- * The options of the RocksDB adapter from the environment; {@link ROCKSDB_ENV} has the names.
+ * Reads the options of the RocksDB adapter from the environment; {@link ROCKSDB_ENV} has the names of the variables.
  *
  * @example
  * RocksDbModule.forRootAsync({

@@ -1,7 +1,7 @@
 import { ConfigurableModuleBuilder } from '@nestjs/common';
 import type { RocksDbOptions } from './rocksdb-options.js';
 
-/** The base of the module, and the token and types of its options, as Nest's `ConfigurableModuleBuilder` makes them. */
+/** The base class of the module, and the token and types of its options, made by Nest's `ConfigurableModuleBuilder`. */
 export const {
   ConfigurableModuleClass: ConfigurableRocksDbModule,
   MODULE_OPTIONS_TOKEN: ROCKSDB_OPTIONS,

@@ -6,7 +6,7 @@ import { ConfigurableRocksDbModule, type ROCKSDB_OPTIONS_TYPE } from './rocksdb.
 /**
  * Durable storage in one RocksDB database.
  *
- * Provides `RocksDbStorageAdapter`, and the same instance as `StorageAdapter`.
+ * Provides `RocksDbStorageAdapter`, and the same instance under the token `StorageAdapter`.
  *
  * @publicApi
  */
@@ -16,8 +16,8 @@ import { ConfigurableRocksDbModule, type ROCKSDB_OPTIONS_TYPE } from './rocksdb.
 })
 export class RocksDbModule extends ConfigurableRocksDbModule {
   /**
-   * A RocksDB database as the storage.
-   * @throws `INVALID_CONFIG` for an option that is unknown or not allowed, when the application starts
+   * Configures storage in a RocksDB database.
+   * @throws `INVALID_CONFIG` when the application starts, for an option that is unknown or not allowed
    */
   static override forRoot(options: typeof ROCKSDB_OPTIONS_TYPE = {}): DynamicModule {
     return super.forRoot(options);

@@ -11,13 +11,13 @@ import {
 } from './database/record.js';
 import type { StoreState } from './database/store-state.js';
 
-/** Entries of a page at most, and the bytes it may take where entries are large. */
+/** Limits of a page: entries, and bytes if entries are large. */
 const PAGE_ENTRIES = 512;
 const PAGE_BYTES = 4 * 1024 * 1024;
 
 /**
- * Live entries in key order. Each page has an iterator of its own that starts after the last key, so that nothing is
- * held between pages: a reader may stop at any time, or take an hour over a page.
+ * Reads live entries in key order. Each page has an iterator of its own that starts after the last key, so nothing is held
+ * between pages: a reader may stop at any time, or take an hour over a page.
  */
 export async function* scan(
   database: Database,
@@ -47,7 +47,7 @@ export async function* scan(
   assertOpen();
 }
 
-/** The newest write of every live key, in the order of the writes, up to the newest at the time of the call. */
+/** Reads the newest write of every live key, in the order of the writes, up to the newest at the time of the call. */
 export async function* readLog(
   database: Database,
   state: StoreState,
@@ -66,7 +66,7 @@ export async function* readLog(
     await database.committer.settled(state);
     const written = order.flatMap(({ key, value }, i) => {
       const record = records[i]!;
-      // Otherwise overwritten or deleted since its place in the order was read.
+      // Otherwise the key was overwritten or deleted after its place in the order was read.
       const current = record !== null && sequenceOf(record) === state.keys.parseSequence(key);
       return current ? { key: value, value: record } : [];
     });
@@ -82,8 +82,8 @@ export async function* readLog(
 }
 
 /**
- * Entries of a page one by one, in pages by the bytes of their values: a value may be a thousand times as large as what
- * is stored of it.
+ * Converts the entries of a page one by one, and splits the page by the bytes of the values: an inflated value may be a
+ * thousand times as large as it is stored.
  */
 async function* pagesByBytes<T extends { readonly value: Buffer }>(
   raw: readonly RawEntry[],
@@ -120,7 +120,7 @@ function toLogEntry(state: StoreState, { key, value: record }: RawEntry): Put | 
   return valueOf(record, state.name).then((value) => ({ type: 'put', key, value, timestamp }));
 }
 
-/** Entries whose stored bytes fit a page even where all of them are as large as the store's largest. */
+/** How many entries fit a page if all of them are as large as the largest of the store. */
 function pageSize({ counters }: StoreState, maxBytes = PAGE_BYTES): number {
   const fitting = Math.floor(Math.min(PAGE_BYTES, maxBytes) / (counters.largest + RECORD_HEAD));
   return Math.max(1, Math.min(PAGE_ENTRIES, fitting));

@@ -2,10 +2,11 @@ import { InvalidArgumentError, TooLargeError } from './errors.js';
 import type { BatchOperation, BytesLike, ScanOptions } from './partition-store.js';
 
 /**
- * A Buffer over the given bytes (a view, not a copy) or over the UTF-8 of a string.
- * @param maxBytes the adapter's limit for it. Default: none
- * @throws {InvalidArgumentError} for anything else
- * @throws {TooLargeError}
+ * Returns a Buffer over the given bytes (a view, not a copy), or the UTF-8 of a string.
+ * @param what names the bytes in errors
+ * @param maxBytes the adapter's limit. Default: none
+ * @throws {InvalidArgumentError} `INVALID_ARGUMENT` for anything else
+ * @throws {TooLargeError} `TOO_LARGE` above `maxBytes`
  */
 export function toBuffer(bytes: BytesLike, what = 'value', maxBytes = Infinity): Buffer {
   const buffer = viewOf(bytes, what);
@@ -23,19 +24,20 @@ function viewOf(bytes: BytesLike, what: string): Buffer {
 }
 
 /**
- * A key as a string of one character a byte. JavaScript compares such strings as bytes compare, hashes them, and
- * keeps them in one byte a character, so they make the cheapest ordered keys there are.
- * @param maxBytes the adapter's limit for it. Default: none
- * @throws {TooLargeError}
+ * Returns a key as a string with one character per byte. JavaScript compares such strings as their bytes compare, hashes
+ * them, and stores them in one byte per character, so they are the cheapest ordered keys.
+ * @param maxBytes the adapter's limit. Default: none
+ * @throws {InvalidArgumentError} `INVALID_ARGUMENT` if the key is neither a string nor bytes
+ * @throws {TooLargeError} `TOO_LARGE` above `maxBytes`
  */
 export function keyToString(key: BytesLike, maxBytes = Infinity): string {
   const bytes = toBuffer(key, 'key', maxBytes);
   return keyStringAt(bytes, 0, bytes.length);
 }
 
-/** The key that lies in some bytes, in the form of {@link keyToString}. */
+/** Returns the key at these positions of a buffer, in the form of {@link keyToString}. */
 export function keyStringAt(bytes: Buffer, start: number, end: number): string {
-  // Offsets, as topics write them, and most numbers are eight bytes: the native call costs three times as much.
+  // Offsets (the keys of topics) and most numbers have eight bytes, for which the native call costs three times as much.
   if (end - start !== 8) return bytes.toString('latin1', start, end);
   return String.fromCharCode(
     bytes[start]!,
@@ -49,32 +51,32 @@ export function keyStringAt(bytes: Buffer, start: number, end: number): string {
   );
 }
 
-/** The bytes behind {@link keyToString}. */
+/** Returns the bytes of a key in the form of {@link keyToString}. */
 export function keyFromString(key: string): Buffer {
   return Buffer.from(key, 'latin1');
 }
 
-/** A range of keys in the form of {@link keyToString}: `lower` inclusive, `upper` exclusive, undefined is open. */
+/** A range of keys in the form of {@link keyToString}. */
 export interface KeyRange {
-  /** The first key that may be in it. */
+  /** Lower bound, inclusive. */
   readonly lower: string;
-  /** The first key above it; undefined where it is open. */
+  /** Upper bound, exclusive; undefined if there is none. */
   readonly upper: string | undefined;
   /** From the highest key down. */
   readonly reverse: boolean;
-  /** Entries at most; Infinity where there is no limit. */
+  /** Maximum number of entries; Infinity if there is no limit. */
   readonly limit: number;
-  /** Infinity where there is no limit. */
+  /** Maximum bytes of all values, see `ScanOptions.maxBytes`; Infinity if there is no limit. */
   readonly maxBytes: number;
 }
 
 /**
  * Folds all conditions of a scan into one half-open range.
- * @throws {InvalidArgumentError} for a limit, in entries or bytes, that is not a whole number from 0
+ * @throws {InvalidArgumentError} `INVALID_ARGUMENT` if `limit` or `maxBytes` is not a whole number from 0
  */
 export function toKeyRange(options: ScanOptions = {}): KeyRange {
   const { gt, gte, lt, lte, prefix } = options;
-  // Callers without types may give anything; what is behind an adapter may take booleans only.
+  // Untyped callers may pass anything, and the library behind an adapter may accept booleans only.
   const reverse = Boolean(options.reverse);
   const limit = checkLimit(options.limit);
   const maxBytes = checkLimit(options.maxBytes, 'maxBytes');
@@ -99,8 +101,8 @@ export function toKeyRange(options: ScanOptions = {}): KeyRange {
 }
 
 /**
- * The limit of a scan or of a reading of the log; Infinity where there is none.
- * @throws {InvalidArgumentError} for a limit that is not a whole number from 0
+ * Checks the limit of a read; Infinity means no limit.
+ * @throws {InvalidArgumentError} `INVALID_ARGUMENT` if it is not a whole number from 0
  */
 export function checkLimit(limit = Infinity, name = 'limit'): number {
   if (limit === Infinity || (Number.isInteger(limit) && limit >= 0)) return limit;
@@ -108,9 +110,9 @@ export function checkLimit(limit = Infinity, name = 'limit'): number {
 }
 
 /**
- * Checks that a batch is a list of puts and deletes. Keys and values are left to {@link toBuffer}, which an adapter
- * calls for each of them before it applies any.
- * @throws {InvalidArgumentError}
+ * Checks that a batch is a list of puts and deletes. It does not check keys and values: an adapter calls {@link toBuffer}
+ * for each of them before it applies any operation.
+ * @throws {InvalidArgumentError} `INVALID_ARGUMENT` if it is not
  */
 export function assertBatch(operations: unknown): asserts operations is readonly BatchOperation[] {
   if (!Array.isArray(operations)) throw new InvalidArgumentError('a batch must be a list of operations');
@@ -124,12 +126,12 @@ export function assertBatch(operations: unknown): asserts operations is readonly
   }
 }
 
-/** The next key in byte order: the key with a zero byte after it. */
+/** The next key in byte order: the key followed by a zero byte. */
 function successor(key: string): string {
   return `${key}\0`;
 }
 
-/** The lowest key above all keys with this prefix; undefined where there is none (all bytes 0xff). */
+/** The lowest key above all keys with this prefix; undefined if there is none (all bytes are 0xff). */
 function afterPrefix(prefix: string): string | undefined {
   for (let i = prefix.length - 1; i >= 0; i--) {
     const byte = prefix.charCodeAt(i);

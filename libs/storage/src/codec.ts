@@ -5,22 +5,25 @@ import { CodecError, isError } from './errors.js';
 import type { BytesLike } from './partition-store.js';
 
 /**
- * Turns values into bytes and back.
- * `encode` throws `CODEC_FAILED` for a value it cannot carry without loss, `decode` for bytes it cannot read.
+ * Encodes values as bytes and decodes them.
+ * `encode` throws `CODEC_FAILED` for a value it cannot encode without loss, `decode` for bytes it cannot decode.
  */
 export interface Codec<T> {
   /** Short stable name, for messages. */
   readonly name: string;
   /**
-   * The bytes of a value.
-   * @throws `CODEC_FAILED` for one it cannot carry without loss
+   * Encodes a value.
+   * @throws `CODEC_FAILED` for a value it cannot encode without loss
    */
   encode(value: T): Uint8Array;
-  /** The value may be a view of `bytes`. */
+  /**
+   * Decodes bytes. The value may be a view of them.
+   * @throws `CODEC_FAILED` for bytes it cannot decode
+   */
   decode(bytes: Buffer): T;
 }
 
-/** JSON, refusing at the top level what JSON drops silently (undefined, functions, symbols). The default. */
+/** JSON; the default. Refuses a value that JSON would silently drop (undefined, a function, a symbol) at the top level. */
 export const jsonCodec: Codec<unknown> = {
   name: 'json',
   encode(value) {
@@ -35,10 +38,10 @@ export const jsonCodec: Codec<unknown> = {
   decode: (bytes) => attempt('decode as JSON', () => JSON.parse(toText(bytes)) as unknown),
 };
 
-/** A UTF-16 surrogate without its other half, which has no UTF-8 form. */
+/** Half a UTF-16 surrogate pair, which has no UTF-8 form. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
-/** UTF-8 text. Half a surrogate pair is refused, since it would come back as another character. */
+/** UTF-8 text. Refuses half a surrogate pair, which would come back as another character. */
 export const stringCodec: Codec<string> = {
   name: 'string',
   encode(value) {
@@ -50,7 +53,7 @@ export const stringCodec: Codec<string> = {
   decode: toText,
 };
 
-/** Bytes as they are. */
+/** Bytes, unchanged. */
 export const bytesCodec: Codec<BytesLike> = {
   name: 'bytes',
   encode: (value) => toBuffer(value),
@@ -58,8 +61,8 @@ export const bytesCodec: Codec<BytesLike> = {
 };
 
 /**
- * Node's structured clone format: keeps Map, Set, Date, BigInt, RegExp, typed arrays and Buffers (which come back as
- * Uint8Array), cyclic references too. Readable by this and every later Node; not by other languages.
+ * Node's structured clone format. Keeps Map, Set, Date, BigInt, RegExp, typed arrays, cyclic references, and Buffers
+ * (which come back as Uint8Array). This and every later version of Node can read it; other languages cannot.
  */
 export const structuredCodec: Codec<unknown> = {
   name: 'structured',

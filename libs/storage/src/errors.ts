@@ -1,35 +1,35 @@
 import { types } from 'node:util';
 
 /**
- * Is this an error, of this realm or another? Jest runs tests in a realm of their own, where what Node itself throws is
- * no `instanceof Error`.
+ * Tells whether a value is an error, of this realm or another. Jest runs tests in a realm of their own, in which errors
+ * thrown by Node are not `instanceof Error`.
  */
 export function isError(value: unknown): value is Error {
   return value instanceof Error || types.isNativeError(value) || value instanceof DOMException;
 }
 
-/** What a GenRocks error carries besides its message. */
+/** Cause and details of a GenRocks error. */
 export interface ErrorOptions {
-  /** What led to it, as `Error.cause`. */
+  /** The error that caused it, as `Error.cause`. */
   cause?: unknown;
-  /** Facts a program may want to act on: sizes, paths, offsets. Must be JSON-serialisable. */
+  /** Facts a program can act on: sizes, paths, offsets. Must be JSON-serialisable. */
   details?: Record<string, unknown>;
 }
 
 /**
  * Base of every error GenRocks raises on purpose.
  *
- * `code` is stable across releases and safe to switch on; `retriable` says whether the very same call may succeed
- * later without anybody changing anything in it.
+ * `code` is stable across releases, so programs can switch on it. `retriable` says whether the same call may succeed
+ * later, unchanged.
  *
  * @publicApi
  */
 export class GenRocksError extends Error {
-  /** Says what is wrong, for programs: upper case, stable over versions. docs/errors.md has them all. */
+  /** Names the error for programs: upper case, stable across releases. docs/errors.md lists all codes. */
   readonly code: string;
-  /** May the very same call succeed later? */
+  /** True if the same call may succeed later. */
   readonly retriable: boolean;
-  /** Facts a program may act on, such as a limit; safe to turn into JSON. Empty for none. */
+  /** Facts a program can act on, such as a limit. JSON-serialisable; empty if there are none. */
   readonly details: Record<string, unknown>;
 
   constructor(code: string, message: string, retriable = false, options: ErrorOptions = {}) {
@@ -41,14 +41,14 @@ export class GenRocksError extends Error {
   }
 }
 
-/** Is this an error of ours, with this code (or any, where none is given)? Works across copies of the package. */
+/** Tells whether this is a GenRocks error, with this code if one is given. Works across copies of the package. */
 export function isGenRocksError(error: unknown, code?: string): error is GenRocksError {
   if (!isError(error) || typeof (error as GenRocksError).code !== 'string') return false;
   if (typeof (error as GenRocksError).retriable !== 'boolean') return false;
   return code === undefined || (error as GenRocksError).code === code;
 }
 
-/** Every storage error; adapters raise the subclasses below. */
+/** Base of every storage error; adapters raise the subclasses. */
 export class StorageError extends GenRocksError {}
 
 /** `STORE_CLOSED`: the store or its adapter was closed before or during the call. Open it again. */
@@ -58,7 +58,7 @@ export class StoreClosedError extends StorageError {
   }
 }
 
-/** `LOCKED`: somebody else (another process, or this one) has the store open. `details.pid` where it is known. */
+/** `LOCKED`: the store is already open, here or in another process (`details.pid`, if known). */
 export class LockedError extends StorageError {
   constructor(what: string, pid?: number) {
     const owner = pid === undefined ? 'another owner' : `process ${pid}`;
@@ -75,7 +75,7 @@ export class InvalidTopicNameError extends StorageError {
   }
 }
 
-/** `INVALID_ARGUMENT`: a call with arguments that can never work. */
+/** `INVALID_ARGUMENT`: the arguments of the call can never work. */
 export class InvalidArgumentError extends StorageError {
   constructor(message: string, details?: Record<string, unknown>) {
     super('INVALID_ARGUMENT', message, false, { details });
@@ -106,10 +106,10 @@ export class TooLargeError extends StorageError {
   }
 }
 
-/** `NO_SPACE`: the device is full. Nothing of the write was kept; reads go on; writes resume when there is room. */
+/** `NO_SPACE`: the device is full. Nothing of the write was kept; reads go on; writes work again when there is room. */
 export class NoSpaceError extends StorageError {
   constructor(what: string, cause?: unknown) {
-    super('NO_SPACE', `no space left for ${what}; free some room, writes resume by themselves`, true, {
+    super('NO_SPACE', `no space left for ${what}; free some space, and writes work again`, true, {
       cause,
     });
   }
@@ -129,7 +129,7 @@ export class LogFullError extends StorageError {
   }
 }
 
-/** `RETENTION_FULL`: writing would drop entries that are still needed, and the store was told not to. */
+/** `RETENTION_FULL`: the write would drop entries that are still needed, and the store was told not to drop them. */
 export class RetentionFullError extends StorageError {
   constructor(what: string) {
     const remedy = 'let the slowest consumer group catch up, delete that group, or raise max_no_files';
@@ -137,7 +137,7 @@ export class RetentionFullError extends StorageError {
   }
 }
 
-/** `LOG_CORRUPT`: stored bytes fail their checks. Good entries around them stay readable with `skipDamaged`. */
+/** `LOG_CORRUPT`: stored bytes fail their checks. `skipDamaged` reads the good entries around them. */
 export class LogCorruptError extends StorageError {
   constructor(what: string, reason: string, details: Record<string, unknown> = {}) {
     const remedy = 'read with skipDamaged to pass over it, or run `genrocks log verify` on the directory';
@@ -163,16 +163,16 @@ export class SyncFailedError extends StorageError {
   }
 }
 
-/** `OWNERSHIP_LOST`: the lease on this store went to another owner, which fences every later write from here. */
+/** `OWNERSHIP_LOST`: another owner has taken the lease on this store; every later write from here is fenced off. */
 export class OwnershipLostError extends StorageError {
   constructor(what: string) {
-    super('OWNERSHIP_LOST', `${what} is owned by somebody else now; open it again to take it back`);
+    super('OWNERSHIP_LOST', `${what} has another owner now; open it again to take it back`);
   }
 }
 
 /**
- * `IO_ERROR`: the operating system or the remote store refused a call; the cause is attached. `details.nothingStored` is
- * true where a write was refused for sure before any of it was stored; without it, it may come to light later.
+ * `IO_ERROR`: the operating system or the remote store refused a call; see `cause`. `details.nothingStored` is true if a
+ * write was certainly refused before any of it was stored; without it, the write may turn out to be stored.
  */
 export class StorageIoError extends StorageError {
   constructor(message: string, cause?: unknown, retriable = false, details: { nothingStored?: true } = {}) {
@@ -180,14 +180,14 @@ export class StorageIoError extends StorageError {
   }
 }
 
-/** `NOT_SUPPORTED`: this adapter cannot do it, by design; see its `supports`. */
+/** `NOT_SUPPORTED`: the adapter does not support the call, by design; see its `supports`. */
 export class NotSupportedError extends StorageError {
   constructor(message: string) {
     super('NOT_SUPPORTED', message);
   }
 }
 
-/** `CODEC_FAILED`: a value could not be turned into bytes, or bytes not into a value. */
+/** `CODEC_FAILED`: a value could not be encoded, or bytes could not be decoded. */
 export class CodecError extends StorageError {
   constructor(message: string, cause?: unknown) {
     super('CODEC_FAILED', message, false, { cause });

@@ -3,17 +3,17 @@ import type { PartitionStore } from './partition-store.js';
 import { type OpenStoreOptions, StorageAdapter, type StoreId } from './storage-adapter.js';
 import { assertPartition, assertTopicName } from './topic-name.js';
 
-/** Taken while a store is being opened, is open, or is being destroyed. */
+/** Held while a store is being opened, is open, or is being destroyed. */
 interface Slot {
   holder?: Promise<PartitionStore | void>;
 }
 
 /**
- * The part of an adapter that is the same whatever it stores in: arguments are checked before anything is touched, each
- * store has one holder at a time (`LOCKED`), and `close` waits for what is under way, closes every open store, and
- * refuses what comes after (`STORE_CLOSED`).
+ * The part that all adapters share. It checks arguments before anything is touched, and lets each store have one holder
+ * at a time (`LOCKED`). `close` waits for calls in progress, closes every open store, and refuses later calls
+ * (`STORE_CLOSED`).
  *
- * A lock against other processes, or a lease in a remote store, is for the subclass to take in `openStore`.
+ * In `openStore`, the subclass takes the lock against other processes, or the lease in a remote store.
  *
  * @publicApi
  */
@@ -22,8 +22,8 @@ export abstract class ExclusiveStorageAdapter extends StorageAdapter {
   private closing: Promise<void> | undefined;
 
   /**
-   * Opens a store, creating it where it does not exist. Name, partition and settings were checked, and nobody else
-   * opens or destroys the store meanwhile.
+   * Opens a store; creates it if it does not exist. Name, partition and settings have been checked, and no other call of
+   * this adapter opens or destroys the store meanwhile.
    * @param onClose to be called when the store is closed, so that it can be opened again
    */
   protected abstract openStore(
@@ -32,13 +32,13 @@ export abstract class ExclusiveStorageAdapter extends StorageAdapter {
     onClose: () => void,
   ): Promise<PartitionStore>;
 
-  /** Every store that exists here. */
+  /** Lists every store that exists here. */
   protected abstract listStores(): Promise<StoreId[]>;
 
-  /** Removes a store that is not open; nothing happens where there is none. */
+  /** Removes a store that is not open. Does nothing if the store does not exist. */
   protected abstract destroyStore(id: StoreId): Promise<void>;
 
-  /** Called once, when every store is closed: gives back what the adapter itself holds. Default: nothing. */
+  /** Releases what the adapter itself holds. Called once, when every store is closed. Default: does nothing. */
   protected async release(): Promise<void> {}
 
   async open(topic: string, partition: number, options: OpenStoreOptions = {}): Promise<PartitionStore> {
@@ -61,7 +61,7 @@ export abstract class ExclusiveStorageAdapter extends StorageAdapter {
     });
   }
 
-  /** @throws what the first store that failed to close failed with, after the others are closed */
+  /** @throws the error of the first store that failed to close, after the others are closed */
   close(): Promise<void> {
     this.closing ??= this.closeAll();
     return this.closing;
@@ -76,7 +76,7 @@ export abstract class ExclusiveStorageAdapter extends StorageAdapter {
     const slot: Slot = {};
     this.slots.set(name, slot);
     const free = () => {
-      // A store that is closed once more must not free the slot of the one that was opened after it.
+      // A second close of a store must not free the slot of the store opened since.
       if (this.slots.get(name) === slot) this.slots.delete(name);
     };
     try {
@@ -111,7 +111,7 @@ export abstract class ExclusiveStorageAdapter extends StorageAdapter {
   }
 }
 
-/** A misspelt `all` must not become a store that drops what it was to keep. */
+/** A misspelt `all` must not open a store that drops what it should keep. */
 function assertRetain(retain: unknown): void {
   if (retain === undefined || retain === 'policy' || retain === 'all') return;
   throw new InvalidArgumentError(`retain must be 'policy' or 'all', not ${JSON.stringify(retain)}`);

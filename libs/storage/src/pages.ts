@@ -1,8 +1,8 @@
 import type { StoreEntry } from './partition-store.js';
 
 /**
- * A scan that ends before its values pass `maxBytes` in all, yet never before the first entry; for stores whose pages
- * are not measured by it. @see ScanOptions.maxBytes
+ * Ends a scan before its values exceed `maxBytes` in all, but not before the first entry. For stores whose pages ignore
+ * `maxBytes`. @see ScanOptions.maxBytes
  */
 export async function* withinBytes(
   pages: AsyncIterable<StoreEntry[]>,
@@ -26,8 +26,8 @@ export async function* withinBytes(
 }
 
 /**
- * Turns pages into single items. Written by hand because an async generator costs three promises an item, and this
- * is the inner loop of every scan: here an item inside a page costs one resolved promise.
+ * Turns pages into single items. Not an async generator, which costs three promises per item: this is the inner loop of
+ * every scan, and here an item within a page costs one resolved promise.
  */
 export function flattenPages<T>(pages: AsyncIterable<readonly T[]>): AsyncIterable<T> {
   return { [Symbol.asyncIterator]: () => new PageFlattener(pages[Symbol.asyncIterator]()) };
@@ -76,7 +76,7 @@ class PageFlattener<T> implements AsyncIterator<T> {
     return { done: false, value: this.page[this.position++]! };
   }
 
-  /** A failed page ends the iteration for every later call; the failure goes to the call that fetched it. */
+  /** A failed page ends the iteration. The call that fetched it gets the error; later calls are done. */
   private async nextPage(): Promise<IteratorResult<readonly T[], unknown>> {
     try {
       return await this.source.next();

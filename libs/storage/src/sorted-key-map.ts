@@ -1,12 +1,12 @@
 import type { KeyRange } from './bytes.js';
 
 /**
- * Keys per block. Inserting moves half a block on average, finding walks log2(blocks) + log2(block): 512 keeps the
- * move below a microsecond and a million keys in two thousand blocks.
+ * Keys per block. An insertion moves half a block on average; a search takes log2(blocks) + log2(block) steps. With 512,
+ * the move takes less than a microsecond, and a million keys fit into two thousand blocks.
  */
 const BLOCK_SIZE = 512;
 
-/** A block with fewer keys goes into a neighbour with room for them: arrays that shrink keep the memory they had. */
+/** A block with fewer keys is merged into a neighbour with room: arrays that shrink keep their memory. */
 const SPARSE = BLOCK_SIZE / 4;
 
 interface Block<V> {
@@ -15,10 +15,10 @@ interface Block<V> {
 }
 
 /**
- * A map that is ordered by key at all times: a list of sorted blocks. Keys appended in ascending order, what a log
- * mostly does, only ever touch the last block.
+ * A map that is always in key order: a list of sorted blocks. Keys appended in ascending order, as a log mostly does,
+ * touch only the last block.
  *
- * Keys are the byte strings of `keyToString`.
+ * Keys are strings in the form of `keyToString`.
  */
 export class SortedKeyMap<V> {
   private blocks: Block<V>[] = [];
@@ -29,7 +29,7 @@ export class SortedKeyMap<V> {
     return this.count;
   }
 
-  /** The value of a key; undefined where there is none. */
+  /** Returns the value of a key; undefined if there is none. */
   get(key: string): V | undefined {
     const block = this.blocks[this.blockFor(key)];
     if (block === undefined) return undefined;
@@ -81,16 +81,16 @@ export class SortedKeyMap<V> {
   }
 
   /**
-   * Up to `max` pairs with `lower <= key < upper`, ascending or descending. To go on, call again with the bound
-   * moved past the last key, so that the map may change between pages.
+   * Returns up to `max` pairs with `lower <= key < upper`, ascending or descending. To continue, call again with the bound
+   * moved past the last key; the map may change between pages.
    */
   page(lower: string, upper: string | undefined, reverse: boolean, max: number): [string, V][] {
     return reverse ? this.pageDown(lower, upper, max) : this.pageUp(lower, upper, max);
   }
 
   /**
-   * The pairs of a range, in pages of at most `pageSize`, never empty. The map may change between pages: each key
-   * comes at most once, in order, with the value it has when its page is taken.
+   * Iterates over the pairs of a range, in pages of at most `pageSize`, never empty. The map may change between pages:
+   * each key comes at most once, in order, with the value it has when its page is taken.
    */
   *pages(range: KeyRange, pageSize: number): IterableIterator<[string, V][]> {
     const { reverse } = range;
@@ -106,21 +106,21 @@ export class SortedKeyMap<V> {
     }
   }
 
-  /** Packs blocks that deletions have left half empty. Costs one pass over the keys; changes nothing else. */
+  /** Packs blocks that deletions have left half empty, in one pass over the keys. Changes no entry. */
   compact(): void {
     const packed = new SortedKeyMap<V>();
     for (const [key, value] of this.entries()) packed.set(key, value);
     this.blocks = packed.blocks;
   }
 
-  /** All keys with their values, in the order of the keys. */
+  /** Iterates over all pairs in key order. */
   *entries(): IterableIterator<[string, V]> {
     for (const { keys, values } of this.runs()) {
       for (let i = 0; i < keys.length; i++) yield [keys[i]!, values[i]!];
     }
   }
 
-  /** All pairs in order as they lie in memory, in runs of a few hundred. The map may not change meanwhile. */
+  /** Iterates over all pairs in key order, in runs of a few hundred without a copy. The map must not change meanwhile. */
   runs(): Iterable<{ readonly keys: readonly string[]; readonly values: readonly V[] }> {
     return this.blocks;
   }
@@ -185,7 +185,7 @@ export class SortedKeyMap<V> {
     this.blocks.splice(left, 2, merged);
   }
 
-  /** The last block whose first key is not above `key`; block 0 where all are. */
+  /** The last block whose first key is not above `key`; block 0 if there is none. */
   private blockFor(key: string): number {
     let low = 0;
     let high = this.blocks.length - 1;

@@ -1,20 +1,20 @@
 import { InvalidArgumentError, InvalidTopicNameError } from './errors.js';
 
-/** Longest topic name, in characters; the limit Kafka has, so that every name of ours fits there too. */
+/** Longest topic name, in characters. Kafka has the same limit, so every name is valid there too. */
 export const MAX_TOPIC_NAME_LENGTH = 249;
 
-/** Partitions are numbered 0 to this. */
+/** Highest partition number; the first is 0. */
 export const MAX_PARTITION = 999_999;
 
 const SEGMENT = /^[A-Za-z0-9._-]+$/;
 const PARTITION_DIRECTORY = /^partition_\d+$/i;
 
 /**
- * Checks that a topic name is safe for every adapter: letters, digits, `.`, `_` and `-`, in segments that `/` may
- * separate (`shop/orders`). File-based adapters turn segments into directories, so a name can never leave its base
- * directory, and no segment may look like a partition's directory, which would put one topic inside another.
+ * Checks that a topic name is safe for every adapter: letters, digits, `.`, `_` and `-`, in segments separated by `/`
+ * (`shop/orders`). File-based adapters turn segments into directories. So a segment must not be `.` or `..`, which could
+ * leave the base directory, nor look like the directory of a partition, which would put one topic inside another.
  *
- * @throws {InvalidTopicNameError} `INVALID_TOPIC_NAME`
+ * @throws {InvalidTopicNameError} `INVALID_TOPIC_NAME` if it is not
  */
 export function assertTopicName(name: unknown): asserts name is string {
   if (typeof name !== 'string') throw new InvalidTopicNameError(name, 'it must be a string');
@@ -42,7 +42,10 @@ export function assertTopicName(name: unknown): asserts name is string {
   }
 }
 
-/** Checks a partition number: a whole number from 0 to {@link MAX_PARTITION}. Throws `INVALID_ARGUMENT`. */
+/**
+ * Checks a partition number: a whole number from 0 to {@link MAX_PARTITION}.
+ * @throws {InvalidArgumentError} `INVALID_ARGUMENT` if it is not
+ */
 export function assertPartition(partition: unknown): asserts partition is number {
   if (!Number.isInteger(partition) || (partition as number) < 0 || (partition as number) > MAX_PARTITION) {
     throw new InvalidArgumentError(

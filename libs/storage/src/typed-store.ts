@@ -3,15 +3,15 @@ import type { PartitionStore, ReadOptions, ScanOptions } from './partition-store
 
 /** The codecs of a {@link TypedStore}. */
 export interface TypedStoreOptions<K, V> {
-  /** Codec of keys. Default: {@link stringCodec}, UTF-8 text. */
+  /** Codec for keys. Default: {@link stringCodec}, UTF-8 text. */
   key?: Codec<K>;
-  /** Codec of values. Default: {@link jsonCodec}. */
+  /** Codec for values. Default: {@link jsonCodec}. */
   value?: Codec<V>;
 }
 
-/** Scan conditions with typed keys; they compare in the order of the encoded bytes. */
+/** Scan conditions with typed keys, which compare in the order of their encoded bytes. */
 export interface TypedScanOptions<K> extends ReadOptions {
-  /** Only keys whose bytes begin with those of this one. */
+  /** Only keys whose encoded bytes start with those of this one. */
   prefix?: K;
   /** Only keys above this one. */
   gt?: K;
@@ -32,8 +32,8 @@ export type TypedBatchOperation<K, V> =
   { readonly type: 'put'; readonly key: K; readonly value: V } | { readonly type: 'delete'; readonly key: K };
 
 /**
- * A store seen through codecs, for a team's own state. Everything else (durability, order, errors) is the store's.
- * What a codec cannot carry fails with `CODEC_FAILED`, before anything is written.
+ * A store seen through codecs, for state of your own. Durability, order and errors are those of the store. A value that a
+ * codec cannot encode fails with `CODEC_FAILED`, before anything is written.
  *
  * @example
  * const carts = new TypedStore<string, Cart>(await storage.open('carts', 0));

@@ -62,7 +62,7 @@ afterEach(async () => {
 const REFUSED = {
   code: 'INVALID_TOPIC_NAME',
   retriable: false,
-  message: expect.stringContaining('does not tell upper from lower case') as string,
+  message: expect.stringContaining('does not distinguish upper and lower case') as string,
 };
 
 describe('topics whose names differ only in case, where the file system finds both', () => {

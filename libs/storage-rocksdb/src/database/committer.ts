@@ -7,7 +7,7 @@ import { deflateRecord } from './record.js';
 import type { StoreState } from './store-state.js';
 import type { WalSync } from './wal-sync.js';
 
-/** What waits for its commit. Writes go through it, and what has to keep its place among them. */
+/** Waits for its commit: a write, or another task that must keep its place among the writes. */
 export type Task =
   | { readonly type: 'write'; readonly state: StoreState; readonly writes: readonly EntryWrite[] }
   | { readonly type: 'truncate'; readonly state: StoreState }
@@ -28,19 +28,19 @@ interface Commit {
   readonly done: Promise<void>;
 }
 
-/** Entries that one commit gathers at most: what waits longer would not gain from sharing a sync. */
+/** Limits of one commit, in entries and bytes. Larger groups would gain nothing from sharing a sync. */
 const GROUP_WRITES = 10_000;
 const GROUP_BYTES = 16 * 1024 * 1024;
 
 /**
- * Writes for all stores of the database, in groups: while one group is written and synced, the next gathers, and each
- * group is one atomic batch and one sync.
+ * Commits the writes of all stores of the database in groups. While one group is written and synced, the next gathers.
+ * Each group is one atomic batch and one sync.
  */
 export class Committer {
   private waiting: Waiting[] = [];
   private running: Promise<void> | undefined;
   private commit: Commit | undefined;
-  /** Set when a sync has failed: what is in memory and what is on the device may differ from then on. */
+  /** Set when a sync has failed: from then on, memory and device may differ. */
   private failure: GenRocksError | undefined;
 
   constructor(
@@ -50,7 +50,7 @@ export class Committer {
     private readonly deflate: boolean,
   ) {}
 
-  /** Resolves when the task is done, in the order of the calls, and, where `sync` is set, on stable storage. */
+  /** Queues a task. Resolves, in the order of the calls, when it is done and, if `sync` is set, on stable storage. */
   submit(task: Task, sync: boolean): Promise<void> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ task, sync, resolve, reject });
@@ -59,9 +59,9 @@ export class Committer {
   }
 
   /**
-   * Resolves when a commit under way that a reader may have seen (of this key, or of any) has been acknowledged: the
-   * database shows it before it is synced, and readers must not.
-   * @throws `SYNC_FAILED`
+   * Waits for a commit in progress that a reader may have seen (of this key, or of any key). RocksDB shows a commit before
+   * it is synced, but readers must see only what has been acknowledged.
+   * @throws `SYNC_FAILED` if the sync fails
    */
   async settled(state: StoreState, key?: string): Promise<void> {
     const plan = this.commit?.plans.get(state);
@@ -69,13 +69,13 @@ export class Committer {
     if (this.failure !== undefined) throw this.failure;
   }
 
-  /** Resolves when nothing waits any more. */
+  /** Resolves when no task is waiting or running. */
   async idle(): Promise<void> {
     while (this.running !== undefined) await this.running;
   }
 
   private async run(): Promise<void> {
-    // The callers of this turn of the event loop all get into the first group.
+    // All callers of this turn of the event loop join the first group.
     await Promise.resolve();
     while (this.waiting.length > 0) await this.commitGroup(this.nextGroup());
     this.running = undefined;
@@ -102,7 +102,7 @@ export class Committer {
     try {
       if (this.failure !== undefined) throw this.failure;
       const raw = await this.plan(group, plans);
-      // From here on readers may see what this group writes.
+      // From here on, readers may see what this group writes.
       this.commit = { plans, done: promise };
       await this.store(raw, group);
     } catch (error) {
@@ -154,7 +154,7 @@ export class Committer {
     return raw;
   }
 
-  /** The records that the group's keys have now; keys above the highest of their store have none. */
+  /** Looks up the current records of the group's keys. Keys above the highest of their store have none. */
   private async lookUp(group: readonly Waiting[]): Promise<Map<StoreState, Map<string, Buffer | null>>> {
     const found = new Map<StoreState, Map<string, Buffer | null>>();
     const places: [Map<string, Buffer | null>, string][] = [];

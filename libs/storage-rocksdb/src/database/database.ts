@@ -11,7 +11,7 @@ import { WalSync } from './wal-sync.js';
 
 const CATALOGUE_PAGE = 1000;
 
-/** The one database of an adapter: every store's entries, and the catalogue that says which stores there are. */
+/** The database of an adapter: the entries of all stores, and the catalogue of stores. */
 export class Database {
   private readonly stores = new Map<string, StoreState>();
   private readonly wal: WalSync;
@@ -53,7 +53,7 @@ export class Database {
     return this.stores.get(keyOf(id));
   }
 
-  /** The store of this name, created (durably) where there is none, and ready to be written. */
+  /** Returns a store, ready to be written. If it does not exist, creates it durably. */
   async store(id: StoreId): Promise<StoreState> {
     const state = this.find(id) ?? (await this.create(id));
     if (state.highestKey === undefined) {
@@ -76,17 +76,17 @@ export class Database {
     return this.guarded(() => readPage(this.db, range, limit));
   }
 
-  /** Writes what is in memory to table files, and merges those that a store lies in. */
+  /** Writes the memory of the database to table files, and compacts those that hold a store. */
   async compact({ keys }: StoreState): Promise<void> {
     await this.guarded(() => compactRange(this.db, keys.start, keys.end));
   }
 
-  /** Bytes that a store takes in table files and memory, by RocksDB's estimate. */
+  /** RocksDB's estimate of the bytes of a store, in table files and in memory. */
   async sizeOf({ keys }: StoreState): Promise<number> {
     return this.guarded(() => this.db.approximateSize(keys.start, keys.end, { includeMemtables: true }));
   }
 
-  /** RocksDB's properties of these names (without `rocksdb.`) that are whole numbers. */
+  /** Reads numeric properties of RocksDB by their names (without `rocksdb.`). */
   async properties(names: readonly string[]): Promise<Record<string, number>> {
     const values = await Promise.all(
       names.map((name) => this.guarded(() => this.db.getProperty(`rocksdb.${name}`))),
@@ -94,7 +94,7 @@ export class Database {
     return Object.fromEntries(names.map((name, i) => [name, Number(values[i] ?? 0)]));
   }
 
-  /** Waits for what is under way. Every store has to be closed before. */
+  /** Waits for commits in progress, then closes the database. Every store must be closed before. */
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
@@ -113,7 +113,7 @@ export class Database {
     const version = layout.parseUintValue(format!);
     if (version !== layout.FORMAT_VERSION) {
       throw new NotSupportedError(
-        `${nameOf(this.options)} has format ${version}, this release reads ${layout.FORMAT_VERSION}; use a newer one`,
+        `${nameOf(this.options)} has format ${version}, this release reads format ${layout.FORMAT_VERSION}; use a newer release`,
       );
     }
     this.nextId = layout.parseUintValue(next!);
@@ -129,12 +129,12 @@ export class Database {
     }
   }
 
-  /** Marks an empty database as ours; anybody else's is left alone. */
+  /** Marks an empty database as a GenRocks one. Refuses a database with other contents. */
   private async format(): Promise<void> {
     const everything = { gte: Buffer.alloc(1), lt: Buffer.from([0xff]) };
     if ((await this.page(everything, 1)).length > 0) {
       throw new StorageIoError(
-        `${nameOf(this.options)} holds something else than GenRocks stores; choose another path`,
+        `${nameOf(this.options)} holds data that is not from GenRocks; choose another path`,
       );
     }
     const writes = [
@@ -157,7 +157,7 @@ export class Database {
     return state;
   }
 
-  /** RocksDB must not be called once it is closed; its errors become ours. */
+  /** Refuses calls once the database is closed, and turns errors of RocksDB into GenRocks errors. */
   private async guarded<T>(call: () => Promise<T>): Promise<T> {
     if (this.closed) throw new StoreClosedError(nameOf(this.options));
     try {

@@ -1,7 +1,7 @@
 import { mkdir, open, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 
-/** Makes the names in a directory durable; Windows has no such call and needs none. */
+/** Makes the names in a directory durable. Windows has no such call and needs none. */
 export async function syncDirectory(directory: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await open(directory, 'r');
@@ -13,8 +13,8 @@ export async function syncDirectory(directory: string): Promise<void> {
 }
 
 /**
- * Creates a directory and those above it, durably, and for the user alone: nobody else comes to what lies below. Step by
- * step instead of `mkdir -p`, which does not end on file systems like /proc.
+ * Creates a directory and its missing parents, durably, with mode 0700, so that no other user can reach what lies below.
+ * Goes step by step, because a recursive `mkdir` does not end on file systems such as /proc.
  */
 export async function createDirectory(directory: string): Promise<void> {
   const missing: string[] = [];

@@ -9,15 +9,15 @@ import {
 } from '@genrocks/storage';
 
 /*
- * The binding hands over RocksDB's message and an errno name that is EIO for nearly everything, so that the message
- * is what tells the cases apart.
+ * The binding passes on RocksDB's message and an errno name, which is EIO for nearly everything. So only the message tells
+ * the cases apart.
  */
 const LOCKED = /lock file|lock hold/i;
 const CORRUPT =
   /checksum mismatch|corrupt|bad (?:block|magic|record)|truncated|missing start of fragmented record/i;
 const MISSING = /does not exist \(create_if_missing is false\)/i;
 
-/** An error of the binding or of the file system as one of ours. */
+/** Turns an error of the binding or of the file system into a GenRocks error. */
 export function toStorageError(error: unknown, what: string): GenRocksError {
   if (error instanceof GenRocksError) return error;
   const reason = rootOf(error);
@@ -34,17 +34,17 @@ export function toStorageError(error: unknown, what: string): GenRocksError {
   return new StorageIoError(`${what}: RocksDB refused the call (${message})`, reason);
 }
 
-/** A failed sync: unlike a failed write it cannot be tried again, because the kernel reports it only once. */
+/** A failed sync. Unlike a failed write it cannot be retried, because the kernel reports it only once. */
 export function toSyncError(error: unknown, what: string): GenRocksError {
   return new SyncFailedError(what, rootOf(error));
 }
 
-/** Is this the system's way of saying that somebody else has the file open exclusively? (Windows) */
+/** Tells whether Windows refused to open a file because RocksDB has it open exclusively. */
 export function isSharingViolation(error: unknown): boolean {
   return ['EBUSY', 'EPERM', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
-/** A batch that was refused wraps the reason. */
+/** The error of a refused batch wraps the reason. */
 function rootOf(error: unknown): Error {
   const reason = isError(error) ? error : new Error(String(error));
   return isError(reason.cause) ? reason.cause : reason;

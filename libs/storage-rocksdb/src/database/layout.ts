@@ -1,20 +1,20 @@
 import type { StoreId } from '@genrocks/storage';
 
 /*
- * Keys of the database. The first byte is the key space, so that the spaces lie one after the other; all integers
- * are big-endian, so that they sort by number. The README has the layout byte by byte.
+ * Keys of the database. The first byte is the key space. Integers are big-endian, so that keys sort by number. The README
+ * has the layout byte by byte.
  */
 const SYSTEM = 0x00;
 const CATALOGUE = 0x01;
 const ENTRIES = 0x02;
 
-/** Within a store: its entries by key, then the order of the writes. */
+/** Within a store: entries by key, then keys in the order of the writes. */
 const BY_KEY = 0x00;
 const BY_SEQUENCE = 0x01;
 
 export const FORMAT_VERSION = 1;
 export const FORMAT_KEY = Buffer.concat([Buffer.from([SYSTEM]), Buffer.from('format')]);
-/** Holds the next store's number; numbers are never used again. */
+/** Holds the number of the next store; numbers are never reused. */
 export const NEXT_ID_KEY = Buffer.concat([Buffer.from([SYSTEM]), Buffer.from('next')]);
 
 export const CATALOGUE_START = Buffer.from([CATALOGUE]);
@@ -24,7 +24,7 @@ const CATALOGUE_HEAD = 5;
 const STORE_PREFIX = 9;
 const UINT64 = 8;
 
-/** What the catalogue keeps of a store; written with every commit to it. */
+/** What the catalogue records about a store; written with every commit to the store. */
 export interface StoreCounters {
   /** Live entries. */
   items: number;
@@ -34,7 +34,7 @@ export interface StoreCounters {
   nextSequence: number;
   /** Time of the newest write, in ms since 1970. */
   lastTimestamp: number;
-  /** Bytes of the largest key and record since the store was created or truncated: bounds what a page can take. */
+  /** Bytes of the largest key and record since the store was created or truncated: bounds the size of a page. */
   largest: number;
 }
 
@@ -87,11 +87,11 @@ export function parseUintValue(value: Buffer): number {
   return readUInt(value, 0);
 }
 
-/** The keys of one store. Keys of its entries come and go as strings of one character a byte (`keyToString`). */
+/** Builds the keys of one store. Keys of entries are strings in the form of `keyToString`. */
 export class StoreKeys {
-  /** Everything the store holds lies from here ... */
+  /** Start of the range that holds the store, inclusive. */
   readonly start: Buffer;
-  /** ... to before here. */
+  /** End of that range, exclusive. */
   readonly end: Buffer;
   private readonly entriesEnd: Buffer;
 
@@ -109,12 +109,12 @@ export class StoreKeys {
     return bytes;
   }
 
-  /** The user's part of {@link entry}. */
+  /** The user's key within a key made by {@link entry}. */
   userKey(entry: Buffer): Buffer {
     return entry.subarray(STORE_PREFIX + 1);
   }
 
-  /** Bounds of entries with keys from `lower` to before `upper`. */
+  /** Bounds of the entries with `lower <= key < upper`. */
   entries(lower = '', upper?: string): { gte: Buffer; lt: Buffer } {
     return { gte: this.entry(lower), lt: upper === undefined ? this.entriesEnd : this.entry(upper) };
   }
@@ -139,7 +139,7 @@ function prefixOf(id: number): Buffer {
   return prefix;
 }
 
-/** Whole numbers to 2^53 as unsigned 64-bit integers, without a BigInt each. */
+/** Writes a whole number up to 2^53 as an unsigned 64-bit integer, without a BigInt. */
 export function writeUInt(bytes: Buffer, value: number, at: number): void {
   bytes.writeUInt32BE(Math.floor(value / 2 ** 32), at);
   bytes.writeUInt32BE(value >>> 0, at + 4);

@@ -2,7 +2,7 @@ import type RocksDB from 'rocksdb-native';
 import { StorageIoError } from '@genrocks/storage';
 import type { ResolvedOptions } from '../rocksdb-options.js';
 
-/** A change of the database's own keys. */
+/** A change to keys of the database. */
 export type RawWrite =
   | { readonly type: 'put'; readonly key: Buffer; readonly value: Buffer }
   | { readonly type: 'delete'; readonly key: Buffer }
@@ -13,7 +13,7 @@ export interface RawEntry {
   readonly value: Buffer;
 }
 
-/** Opens the database; the binary is loaded only here, so that an app that never opens one does not need it. */
+/** Opens the database. Only this loads the binary, so an application that opens no database does not need it. */
 export async function openNative(options: ResolvedOptions): Promise<RocksDB> {
   const Native = await loadBinding();
   const { walRecoveryMode, pinningTier } = Native.constants;
@@ -27,7 +27,7 @@ export async function openNative(options: ResolvedOptions): Promise<RocksDB> {
       options.recovery === 'strict'
         ? walRecoveryMode.TOLERATE_CORRUPTED_TAIL_RECORDS
         : walRecoveryMode.POINT_IN_TIME,
-    // Indexes and filters of all files pinned in memory would grow with the data.
+    // Pinning the indexes and filters of all files would take memory that grows with the data.
     topLevelIndexPinningTier: pinned,
     partitionPinningTier: pinned,
     unpartitionedPinningTier: pinned,
@@ -47,12 +47,12 @@ export async function writeAll(db: RocksDB, writes: readonly RawWrite[]): Promis
   await batch.flush();
 }
 
-/** The values of many keys, null where there is none. */
+/** Reads the values of many keys; null if there is none. */
 export async function readAll(db: RocksDB, keys: readonly Buffer[]): Promise<(Buffer | null)[]> {
   const batch = db.read({ capacity: keys.length, autoDestroy: true });
   const values = keys.map((key) => batch.get(key));
   batch.tryFlush();
-  // All of them have to be awaited, or a second failure would go unhandled.
+  // Awaits all of them, or a second failure would be an unhandled rejection.
   const settled = await Promise.allSettled(values);
   return settled.map((result) => {
     if (result.status === 'rejected') throw result.reason;
@@ -66,16 +66,16 @@ export interface RawRange {
   readonly reverse?: boolean;
 }
 
-/** The first `limit` entries of a range. The iterator lives for this call only, so nobody can forget to close one. */
+/** Reads the first `limit` entries of a range. The iterator lives only for this call. */
 export async function readPage(db: RocksDB, range: RawRange, limit: number): Promise<RawEntry[]> {
-  // One more than the limit: a page that is not full tells the binding that it has reached the end.
+  // One more than the limit: the binding takes a page that is not full for the end of the range.
   const iterator = db.iterator({ ...range, limit }, { capacity: limit + 1 });
   const entries: RawEntry[] = [];
   for await (const { key, value } of iterator) entries.push({ key, value: value! });
   return entries;
 }
 
-/** Writes what is in memory to table files, and rewrites those that hold keys of a range. */
+/** Writes the memory of the database to table files, and rewrites those that hold keys of a range. */
 export async function compactRange(db: RocksDB, start: Buffer, end: Buffer): Promise<void> {
   const { constants } = await loadBinding();
   await db.flush();

@@ -4,19 +4,19 @@ import type { RawWrite } from './native.js';
 import { sequenceOf, stampRecord } from './record.js';
 import type { StoreState } from './store-state.js';
 
-/** A put with its record (see record.ts), or a delete without one. The key is a string of one character a byte. */
+/** A put with its record (see record.ts), or a delete without one. The key is in the form of `keyToString`. */
 export interface EntryWrite {
   readonly key: string;
   record?: Buffer;
 }
 
-/** What stands under a key before a commit, and what shall stand there after it. */
+/** The record of a key before a commit and after it. */
 interface Change {
   readonly before: Buffer | null;
   after: { readonly record: Buffer; readonly sequence: number } | null;
 }
 
-/** Works out what a commit has to write for one store, so that entries, write order and counters stay in step. */
+/** Plans what a commit writes for one store, so that entries, write order and counters stay consistent. */
 export class StorePlan {
   private readonly changes = new Map<string, Change>();
   private readonly counters: StoreCounters;
@@ -33,7 +33,7 @@ export class StorePlan {
     this.highestKey = state.highestKey;
   }
 
-  /** Applies a write. `stored` tells the record that the database has for a key before this commit. */
+  /** Adds a write. `stored` returns the record of a key before this commit. */
   write({ key, record }: EntryWrite, stored: (key: string) => Buffer | null): void {
     let change = this.changes.get(key);
     if (change === undefined) {
@@ -55,7 +55,7 @@ export class StorePlan {
     if (this.highestKey !== undefined && key > this.highestKey) this.highestKey = key;
   }
 
-  /** Forgets everything written so far; the numbers of the writes go on. */
+  /** Discards everything written so far. The numbers of the writes continue. */
   truncate(): void {
     this.truncated = true;
     this.changes.clear();
@@ -69,12 +69,12 @@ export class StorePlan {
     this.destroyed = true;
   }
 
-  /** Does this commit touch the key? */
+  /** Tells whether this commit may change the key. */
   touches(key: string): boolean {
     return this.truncated || this.changes.has(key);
   }
 
-  /** What the database has to write, all in one batch. */
+  /** The changes to write, all in one batch. */
   rawWrites(): RawWrite[] {
     const { keys, catalogueKey, numberInCatalogue } = this.state;
     const writes: RawWrite[] = [];
@@ -98,7 +98,7 @@ export class StorePlan {
     return writes;
   }
 
-  /** Takes over what the commit has made true. */
+  /** Updates the state of the store, once the commit has succeeded. */
   apply(): void {
     this.state.counters = this.counters;
     this.state.highestKey = this.highestKey;

@@ -4,20 +4,20 @@ import { LogCorruptError } from '@genrocks/storage';
 import { readUInt, writeUInt } from './layout.js';
 
 /*
- * An entry as it is stored: flags (1 byte), time of the write in ms (6 bytes), number of the write (8 bytes), value.
+ * The record of an entry: flags (1 byte), time of the write in ms (6 bytes), number of the write (8 bytes), value.
  */
 const TIMESTAMP_AT = 1;
 const SEQUENCE_AT = 7;
 export const RECORD_HEAD = 15;
 
 const DEFLATED = 0x01;
-/** Below this deflating costs more than it saves. */
+/** Below this size, deflating costs more than it saves. */
 const DEFLATE_FROM = 256;
 
 const deflate = promisify(deflateRaw);
 const inflate = promisify(inflateRaw);
 
-/** A record with room for its head and a copy of the value, which the caller may go on changing. */
+/** Makes a record with room for its head and a copy of the value, so that the caller may change the value. */
 export function newRecord(value: Uint8Array): Buffer {
   const record = Buffer.allocUnsafe(RECORD_HEAD + value.length);
   record[0] = 0;
@@ -25,7 +25,7 @@ export function newRecord(value: Uint8Array): Buffer {
   return record;
 }
 
-/** The record with its value deflated, or the same where that does not make it smaller. */
+/** Returns the record with its value deflated, or the record itself if that does not make it smaller. */
 export async function deflateRecord(record: Buffer): Promise<Buffer> {
   if (record.length - RECORD_HEAD < DEFLATE_FROM) return record;
   const deflated = await deflate(record.subarray(RECORD_HEAD), { level: 1 });
@@ -35,7 +35,7 @@ export async function deflateRecord(record: Buffer): Promise<Buffer> {
   return smaller;
 }
 
-/** Fills in what is known only when the write's turn comes. */
+/** Fills in the time and the number of the write, which are known only when it is committed. */
 export function stampRecord(record: Buffer, sequence: number, timestamp: number): void {
   record.writeUIntBE(timestamp, TIMESTAMP_AT, 6);
   writeUInt(record, sequence, SEQUENCE_AT);
@@ -58,7 +58,11 @@ export function plainValueOf(record: Buffer): Buffer {
   return record.subarray(RECORD_HEAD);
 }
 
-/** The value of a record; `what` names the store in the error. Throws `LOG_CORRUPT`. */
+/**
+ * Reads the value of a record.
+ * @param what names the store in the error
+ * @throws `LOG_CORRUPT` if a deflated value cannot be inflated
+ */
 export async function valueOf(record: Buffer, what: string): Promise<Buffer> {
   const stored = plainValueOf(record);
   if (!isDeflated(record)) return stored;

@@ -2,7 +2,7 @@ import type { StoreEvent, StoreId } from '@genrocks/storage';
 import type { SyncMode } from '../rocksdb-options.js';
 import { catalogueKey, type CatalogueRecord, type StoreCounters, StoreKeys } from './layout.js';
 
-/** What the process knows of a store: its catalogue record, and how it is opened. */
+/** State of a store in this process: its catalogue record, and how it was opened. */
 export class StoreState {
   readonly keys: StoreKeys;
   readonly catalogueKey: Buffer;
@@ -10,8 +10,8 @@ export class StoreState {
   /** As of the last commit that succeeded. */
   counters: StoreCounters;
   /**
-   * No key above this one is stored (undefined: it is not known). Keys of a topic only grow, so that most writes need
-   * not look for an older value.
+   * No stored key is above this one; undefined while that is unknown. Keys of a topic only grow, so most writes need not
+   * look up an older value.
    */
   highestKey: string | undefined;
   sync: SyncMode = 'always';

@@ -7,12 +7,12 @@ import { syncDirectory } from './directories.js';
 const WAL_FILE = /^(\d+)\.log$/;
 
 /**
- * Makes RocksDB's write-ahead log durable, which the binding cannot: RocksDB hands every write to the operating system
- * before it answers (`manual_wal_flush` is off), and fdatasync stores what a file holds, whoever wrote it.
+ * Makes RocksDB's write-ahead log durable, which the binding cannot do. RocksDB gives every write to the operating system
+ * before it returns (`manual_wal_flush` is off), and fdatasync stores what a file holds, whoever wrote it.
  *
- * RocksDB goes on to a new log file when a write buffer is full. The old one has to be synced before anything in the
- * new one counts as durable, since recovery replays them in order; so all files from the last one synced are, in
- * order, unless RocksDB has removed them, which it does when their contents are in synced table files.
+ * When a write buffer is full, RocksDB moves on to a new log file. The old one must be synced before anything in the new
+ * one counts as durable, because recovery replays them in order. So a sync goes through all files from the last one synced
+ * on, in order. RocksDB may have removed some; it does so when their contents are in synced table files.
  */
 export class WalSync {
   private number = -1;
@@ -30,7 +30,7 @@ export class WalSync {
     try {
       await this.follow();
     } catch (error) {
-      // Windows does not let anybody else open the log for writing: there, table files are written and synced instead.
+      // Windows does not let us open the log for writing: flush to table files, which RocksDB syncs.
       if (!isSharingViolation(error)) throw error;
       await this.db.flush();
     }
@@ -42,7 +42,7 @@ export class WalSync {
     this.number = -1;
   }
 
-  /** Syncs the files after the one known, and keeps the newest open. */
+  /** Syncs the files after the last one synced, and keeps the newest open. */
   private async follow(): Promise<void> {
     for (const number of await this.newerFiles()) {
       const file = await this.openFile(number);

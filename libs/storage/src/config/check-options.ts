@@ -4,7 +4,7 @@ import { coerce } from './coerce.js';
 import { didYouMean } from './did-you-mean.js';
 import { describeRules, has, NESTED, nestedClassOf, type OptionsClass, type Rule, rulesOf } from './rules.js';
 
-/** How a tree of options is checked, and how its mistakes are told. */
+/** How options are named in the messages of {@link checkOptions}. */
 export interface CheckOptions {
   /** Path of the options in messages, such as `storage.disk_log`. Default: none. */
   where?: string;
@@ -18,9 +18,9 @@ export interface CheckOptions {
 }
 
 /**
- * Checks options against a class with class-validator decorators and returns an instance of it: defaults are those
- * of its property initialisers; `null` counts as not given; text becomes a number, size or boolean where the rules
- * ask for one; nested classes are named by `@ValidateNested()` and `@Type()`.
+ * Checks options against a class with class-validator decorators and returns an instance of it. Property initialisers
+ * are the defaults; `null` counts as not given. Text becomes a number, size or boolean if the rules ask for one.
+ * `@ValidateNested()` and `@Type()` name nested classes.
  *
  * @throws {InvalidConfigError} `INVALID_CONFIG`, one line per mistake:
  *   `storage.disk_log.max_no_files: "abc" is not allowed; a whole number from 1 to 65000`
@@ -36,12 +36,12 @@ export function checkOptions<T extends object>(
   return result;
 }
 
-/** Options may come from a client, who should not get megabytes of mistakes back. */
+/** Options may come from a client, and the answer must not be megabytes of mistakes. */
 const MAX_PROBLEMS = 50;
 const MAX_KEY_LENGTH = 80;
 const MAX_VALUE_LENGTH = 100;
 
-/** Values of such options are never shown. */
+/** Values of options with such names are never shown. */
 const SECRET = /password|secret|token|passphrase|private_?key/i;
 
 interface Given {
@@ -49,12 +49,12 @@ interface Given {
   readonly value: unknown;
 }
 
-/** Stands for a list where a group belongs or the reverse, which class-validator would let pass. */
+/** Stands for a list given instead of a group, or the reverse, which class-validator would accept. */
 const NOT_NESTED = Symbol('not nested');
 
 class Check {
   readonly problems: string[] = [];
-  /** What was given for each property of an instance, before coercion, so that messages show just that. */
+  /** What was given for each property of an instance, before coercion: messages show that. */
   private readonly given = new WeakMap<object, Map<string, Given>>();
   private readonly where: string;
   private readonly names: Readonly<Record<string, string>>;
@@ -178,7 +178,7 @@ function cut(problems: readonly string[]): readonly string[] {
   return [...problems.slice(0, MAX_PROBLEMS), `and ${problems.length - MAX_PROBLEMS} more mistakes`];
 }
 
-/** JSON where the value has one; functions, symbols and cycles do not. */
+/** The JSON of a value, if it has one; functions, symbols and cycles have none. */
 function safeJson(value: unknown): string | undefined {
   try {
     return JSON.stringify(value);

@@ -14,8 +14,8 @@ const BOOLEANS = new Map([
 ]);
 
 /**
- * Text, which is all an environment can hold, as the number, size or boolean the rules ask for. What cannot be read
- * stays as it is, so that validation refuses it and shows it as it was given.
+ * Converts text, which is all an environment variable can hold, to the number, size or boolean that the rules ask for.
+ * Text that cannot be converted stays as it is, so that validation refuses it and shows it as it was given.
  */
 export function coerce(value: unknown, rules: readonly Rule[]): unknown {
   if (Array.isArray(value) && rules.some((rule) => rule.each)) {

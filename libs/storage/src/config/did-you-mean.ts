@@ -1,4 +1,4 @@
-/** The candidate closest to a mistyped name, or undefined where none is close enough to be meant. */
+/** Returns the candidate closest to a mistyped name, or undefined if none is close enough. */
 export function didYouMean(name: string, candidates: Iterable<string>): string | undefined {
   const given = normalise(name);
   let best: string | undefined;
@@ -18,7 +18,7 @@ function normalise(name: string): string {
   return name.replace(/[_-]/g, '').toLowerCase();
 }
 
-/** Insertions, deletions, replacements and swaps of neighbours between two names; `limit` where there are more. */
+/** Counts insertions, deletions, replacements and swaps of neighbours between two names, up to `limit`. */
 function editDistance(a: string, b: string, limit: number): number {
   if (Math.abs(a.length - b.length) >= limit) return limit;
   let older: number[] = [];

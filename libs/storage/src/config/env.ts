@@ -7,7 +7,7 @@ export interface EnvOptions {
 }
 
 /**
- * Reads options from environment variables. A variable that is not set, or set to nothing, leaves its option alone.
+ * Reads options from environment variables. A variable that is unset or blank does not set its option.
  *
  * @param variables the variable of each property, such as `{ logDir: 'GENROCKS_LOG_DIR' }`
  *

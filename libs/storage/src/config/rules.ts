@@ -13,7 +13,7 @@ export interface Rule {
   readonly name: string;
   readonly constraints: readonly unknown[];
   readonly each: boolean;
-  /** The decorator was given a `message` of its own, which then says what is allowed. */
+  /** The decorator has a `message` of its own, which then says what is allowed. */
   readonly hasMessage: boolean;
 }
 
@@ -28,7 +28,7 @@ export function rulesOf(target: OptionsClass): Map<string, Rule[]> {
       name: metadata.name ?? metadata.type,
       constraints: (metadata.constraints ?? []) as unknown[],
       each: metadata.each ?? false,
-      // class-validator gives @ValidateNested a message where nobody wrote one.
+      // class-validator gives @ValidateNested a message even if none was written.
       hasMessage: metadata.message !== undefined && metadata.type !== NESTED,
     });
   }
@@ -46,7 +46,7 @@ export function has(rules: readonly Rule[], ...names: string[]): boolean {
   return rules.some((rule) => names.includes(rule.name));
 }
 
-/** What the rules of a property allow, in words; `messages` are class-validator's own, for rules not known here. */
+/** Describes what the rules of a property allow. `messages` are class-validator's own, for rules not known here. */
 export function describeRules(rules: readonly Rule[], messages: Readonly<Record<string, string>>): string {
   const own = rules.filter((rule) => rule.hasMessage && rule.name in messages);
   if (own.length > 0) return own.map((rule) => messages[rule.name]).join('; ');

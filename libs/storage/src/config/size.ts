@@ -4,12 +4,12 @@ const SIZE = /^(\d+(?:\.\d+)?)\s*(?:([kmgtp])(?:i?b)?|b)?$/i;
 const POWERS = ['', 'k', 'm', 'g', 't', 'p'];
 
 /**
- * Bytes of a size written as a number, or as text with a unit: `50MB`, `10MiB`, `10 kb`, `1.5g`, `512`, `512B`.
+ * Returns the bytes of a size, given as a number or as text with a unit: `50MB`, `10MiB`, `10 kb`, `1.5g`, `512`, `512B`.
  *
  * Every unit is a power of 1,024, with or without the `i`: in the settings of a log, `10MB` has always meant
  * 10 * 1024 * 1024. A fraction of a byte is dropped.
  *
- * @throws {InvalidArgumentError} `INVALID_ARGUMENT` for anything else, and past 2^53
+ * @throws {InvalidArgumentError} `INVALID_ARGUMENT` for anything else, and above 2^53 - 1
  */
 export function parseSize(size: string | number): number {
   const bytes = typeof size === 'string' ? parseText(size.trim()) : size;
@@ -21,7 +21,7 @@ export function parseSize(size: string | number): number {
   return bytes;
 }
 
-/** The shortest exact way to write a size that {@link parseSize} reads: `10MB`, `1536`, `1KB`. */
+/** Writes a size in the shortest exact form that {@link parseSize} reads: `10MB`, `1536`, `1KB`. */
 export function formatSize(bytes: number): string {
   let power = 0;
   let count = bytes;

@@ -106,7 +106,7 @@ describe('conformanceTests', () => {
       })
         .filter(({ skip }) => skip !== undefined)
         .map(({ skip }) => skip);
-    expect(skipped({})).toEqual(["supports.log is 'history': the log tells every write"]);
+    expect(skipped({})).toEqual(["supports.log is 'history': the log has every write"]);
     const least = skipped({ persistent: false as never, log: 'latest' as never });
     expect(least.length).toBeGreaterThan(5);
     expect(least.every((reason) => reason!.startsWith('supports.'))).toBe(true);

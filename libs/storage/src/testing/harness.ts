@@ -2,34 +2,32 @@ import assert from 'node:assert/strict';
 import type { OpenStoreOptions, StorageAdapter, StorageSupports } from '../storage-adapter.js';
 import type { PartitionStore } from '../partition-store.js';
 
-/** How the conformance suite gets at the adapter under test. */
+/** How the conformance suite creates and reopens the adapter under test. */
 export interface ConformanceHarness {
-  /** What the adapter claims; tests of what it does not claim are skipped, with the reason. */
+  /** What the adapter claims. Tests of what it does not claim are skipped, with the reason. */
   readonly supports: StorageSupports;
-  /** A fresh adapter over empty storage. Where `supports.bounded`, its limits must hold 64 MiB a store. */
+  /** Creates an adapter over empty storage. If `supports.bounded`, each store must be able to hold 64 MiB. */
   readonly create: () => Promise<StorageAdapter>;
-  /**
-   * A new adapter over what the given one stored; that one is closed already. Required where `supports.persistent`.
-   */
+  /** Creates a new adapter over the data of the given one, which is closed. Required if `supports.persistent`. */
   readonly reopen?: (closed: StorageAdapter) => Promise<StorageAdapter>;
-  /** Removes what `create` made. The adapter is closed already. */
+  /** Removes what `create` made. The adapter is closed. */
   readonly dispose?: (closed: StorageAdapter) => Promise<void>;
   /**
-   * Store settings that make a bounded store as small as it gets, to show that `retain: 'all'` overrules them.
-   * They must leave room for a value of 1 KiB.
+   * Store settings that make a bounded store as small as possible, to test that `retain: 'all'` overrides them. They must
+   * leave room for a value of 1 KiB.
    */
   readonly tightSettings?: Readonly<Record<string, unknown>>;
-  /** Seed of the random tests; a failure names it. Default 1. */
+  /** Seed of the random tests; their failures name it. Default 1. */
   readonly seed?: number;
 }
 
-/** One test of the suite, for any test runner: `run` rejects where the adapter breaks the contract. */
+/** One test of the suite, for any test runner. */
 export interface ConformanceTest {
-  /** What is checked, as a test runner shows it. */
+  /** The name of the test, as a test runner shows it. */
   readonly name: string;
-  /** Resolves when the adapter passes; rejects with what is wrong. */
+  /** Runs the test. Rejects if the adapter breaks the contract, with what is wrong. */
   readonly run: () => Promise<void>;
-  /** Why this test does not apply to this adapter; then do not run it. */
+  /** The reason why the test does not apply to this adapter; if given, do not run it. */
   readonly skip?: string;
 }
 
@@ -61,7 +59,7 @@ export class TestContext {
   async reopen(): Promise<void> {
     await this.adapter.close();
     const reopened = await this.harness.reopen?.(this.adapter);
-    assert.ok(reopened, 'the harness needs reopen() where supports.persistent is true');
+    assert.ok(reopened, 'supports.persistent is true: give the harness a reopen()');
     this.adapter = reopened;
   }
 }
@@ -78,7 +76,7 @@ export function unlessHistory({ log }: StorageSupports): string | undefined {
 
 /** For {@link TestDefinition.unless}. */
 export function unlessLatest({ log }: StorageSupports): string | undefined {
-  return log === 'latest' ? undefined : "supports.log is 'history': the log tells every write";
+  return log === 'latest' ? undefined : "supports.log is 'history': the log has every write";
 }
 
 export async function runDefinition(definition: TestDefinition, harness: ConformanceHarness): Promise<void> {

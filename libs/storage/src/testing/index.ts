@@ -34,8 +34,8 @@ const GROUPS = {
 };
 
 /**
- * The storage contract as tests, for any adapter and any test runner. Each test makes an adapter of its own, so they
- * may run in any order and at the same time.
+ * Returns the storage contract as tests, for any adapter and any test runner. Each test creates its own adapter, so they
+ * can run in any order and at the same time.
  *
  * @example
  * describe('my adapter', () => {
@@ -44,7 +44,7 @@ const GROUPS = {
  *   }
  * });
  *
- * @throws {TypeError} where `supports.persistent` is claimed and `reopen` is missing
+ * @throws {TypeError} if `supports.persistent` is true and `reopen` is missing
  * @publicApi
  */
 export function conformanceTests(harness: ConformanceHarness): ConformanceTest[] {
