@@ -1,13 +1,13 @@
 import type { ConsumerGroup } from '../groups/consumer-group.js';
 import type { GroupPartitionStats } from '../groups/group.types.js';
 
-/** A partition whose member does nothing with it, though there is something to do. */
+/** A partition with messages to handle, on which its member makes no progress. */
 export interface StuckPartition {
   readonly group: string;
   readonly topic: string;
   readonly partition: number;
   readonly lag: number;
-  /** Milliseconds since anything happened, as far as it was looked at. */
+  /** Milliseconds since the first check that saw the current state. */
   readonly stuckMs: number;
 }
 
@@ -17,13 +17,13 @@ interface Mark {
 }
 
 /**
- * Compares what members have done from one look to the next. Between two looks nothing is measured, so that it costs
- * nothing; a partition counts as stuck from the second look on.
+ * Compares the progress of members from one check to the next. Nothing is measured between checks, so it costs nothing. A
+ * partition can count as stuck from the second check on.
  */
 export class Progress {
   private marks = new Map<string, Mark>();
 
-  /** Partitions with messages to handle, of which none was handled, failed or committed for this long. */
+  /** Partitions with messages to handle, none of which was read, handled, failed or committed for this long. */
   stuck(groups: readonly ConsumerGroup[], now: number, stuckMs: number): StuckPartition[] {
     const marks = new Map<string, Mark>();
     const stuck: StuckPartition[] = [];

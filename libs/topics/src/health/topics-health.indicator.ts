@@ -5,42 +5,42 @@ import type { SystemStatus } from '../status.types.js';
 import { TopicsService } from '../topics.service.js';
 import { Progress } from './progress.js';
 
-/** A check that takes longer than this has failed. */
+/** Default timeout of the storage check. */
 const TIMEOUT_MS = 5_000;
 
-/** At most this many partitions or groups are named. */
+/** Maximum number of partitions or groups that a message names. */
 const MAX_NAMED = 10;
 
-/** When storage counts as healthy. */
+/** Options of the storage check. */
 export interface StorageHealthOptions {
-  /** The check has failed after this many milliseconds. Default 5,000. */
+  /** The check fails after this many milliseconds. Default 5,000. */
   timeoutMs?: number;
 }
 
-/** When consumers count as healthy. */
+/** Options of the consumers check. */
 export interface ConsumersHealthOptions {
   /**
-   * A member is stuck when for this many milliseconds it has not handled, failed or committed anything of a partition
-   * that has messages for it. Has to be longer than the slowest handler. Default 60,000.
+   * A member is stuck if for this many milliseconds it has not read, handled, failed or committed a message of a partition
+   * that has messages for it. Must be longer than the slowest handler takes. Default 60,000.
    */
   stuckMs?: number;
-  /** Groups that have to run in this process. Default: none has to; those that run are looked at. */
+  /** Groups that must run in this process. Default: none; all groups that run here are checked. */
   groups?: readonly string[];
 }
 
-/** How far groups may be behind. */
+/** Options of the lag check. */
 export interface LagHealthOptions {
-  /** Messages a group may be behind. For single groups: by their names. */
+  /** Maximum lag, in messages: for all groups with members, or by group name. */
   max: number | Readonly<Record<string, number>>;
   /**
-   * `degraded` in place of `down` (`up` with a message under Terminus 11, which has no such status): the check as a whole
-   * still passes. Default false.
+   * Report `degraded` instead of `down` (under Terminus 11, which has no such status, `up` with a message), so that the
+   * health check as a whole still passes. Default false.
    */
   degraded?: boolean;
 }
 
 /**
- * Indicators for Terminus.
+ * Terminus health indicators for storage, consumers and lag.
  *
  * @example
  * \@HealthCheck()
@@ -64,8 +64,8 @@ export class TopicsHealthIndicator {
   ) {}
 
   /**
-   * Can messages be taken and kept? Writes to the default adapter as a commit does, over what the last check has written,
-   * so that no log grows by it; and every partition of every running topic has to be open and take writes.
+   * Checks that messages can be stored. It writes to the default adapter as a commit does, overwriting the last check's
+   * value so that no log grows, and requires every partition of every running topic to be open and to take writes.
    */
   async storage<const Key extends string>(
     key: Key,
@@ -84,8 +84,8 @@ export class TopicsHealthIndicator {
   }
 
   /**
-   * Do the members of groups in this process get on? It compares with the check before, so it can tell only from the
-   * second on. Paused partitions are left out.
+   * Checks that the members of groups in this process make progress. It compares with the previous check, so it can only
+   * fail from the second check on. Paused partitions are ignored.
    */
   async consumers<const Key extends string>(
     key: Key,
@@ -97,7 +97,8 @@ export class TopicsHealthIndicator {
     const missing = groups.filter(
       (name) => !members.some(({ group, state }) => group === name && state === 'running'),
     );
-    if (missing.length > 0) return session.down({ message: `no member runs of: ${missing.join(', ')}` });
+    if (missing.length > 0)
+      return session.down({ message: `no member runs in this process for: ${missing.join(', ')}` });
     const stuck = this.progressOf(key).stuck(members, this.topics.clock.monotonic(), stuckMs);
     if (stuck.length === 0) return session.up({ members: members.length });
     const named = stuck.slice(0, MAX_NAMED).map(({ group, topic, partition, lag, stuckMs: ms }) => {
@@ -107,8 +108,8 @@ export class TopicsHealthIndicator {
   }
 
   /**
-   * Are groups less than this far behind? Groups without members are looked at too where they are named.
-   * @throws `INVALID_CONFIG` for a limit that is none
+   * Checks the lag of groups against a limit. Groups without members are checked only if `max` names them.
+   * @throws `INVALID_CONFIG` for a limit that is not a number from 0
    */
   async lag<const Key extends string>(
     key: Key,
@@ -129,16 +130,16 @@ export class TopicsHealthIndicator {
     const behind: string[] = [];
     let highest = 0;
     for (const name of names) {
-      // A group that nobody has heard of yet is not behind.
+      // A group that does not exist yet has no lag.
       const lag = (await this.topics.groups.describe(name).catch(() => undefined))?.lag ?? 0;
       highest = Math.max(highest, lag);
       const limit = limits === undefined ? (max as number) : limits[name]!;
-      if (lag > limit) behind.push(`${name} by ${lag}, ${limit} are allowed`);
+      if (lag > limit) behind.push(`${name} by ${lag} (limit ${limit})`);
     }
     if (behind.length === 0) return session.up({ highest });
     const data = { message: `behind: ${behind.slice(0, MAX_NAMED).join('; ')}`, highest };
     if (!degraded) return session.down(data);
-    // Terminus 11 knows no such status, and would leave the indicator out of its answer.
+    // Terminus 11 does not know this status, and would drop the indicator from its response.
     return typeof session.degraded === 'function' ? session.degraded(data) : session.up(data);
   }
 
@@ -148,7 +149,7 @@ export class TopicsHealthIndicator {
     if (failed.length > 0) throw new Error(`not available: ${failed.join('; ')}`);
   }
 
-  /** Each check compares with its own last one. */
+  /** Each check compares with its own previous run. */
   private progressOf(key: string): Progress {
     let progress = this.progress.get(key);
     if (progress === undefined) this.progress.set(key, (progress = new Progress()));
@@ -156,7 +157,7 @@ export class TopicsHealthIndicator {
   }
 }
 
-/** Terminus has this only since version 12. */
+/** Fails with a timeout. Terminus has this only since version 12. */
 async function within(timeoutMs: number, work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {

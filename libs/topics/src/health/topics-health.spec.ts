@@ -144,7 +144,7 @@ describe('consumers', () => {
       await clock!.advance(30_000);
     }
     expect(await health.consumers('c', { groups: ['failing', 'other'] })).toEqual({
-      c: { status: 'down', message: 'no member runs of: other' },
+      c: { status: 'down', message: 'no member runs in this process for: other' },
     });
   });
 });
@@ -161,7 +161,7 @@ describe('lag', () => {
       lag: { status: 'up' },
     });
     expect(await health.lag('lag', { max: { offline: 2 } })).toEqual({
-      lag: { status: 'down', highest: 3, message: 'behind: offline by 3, 2 are allowed' },
+      lag: { status: 'down', highest: 3, message: 'behind: offline by 3 (limit 2)' },
     });
     expect((await health.lag('lag', { max: { offline: 2 }, degraded: true })).lag.status).toBe('degraded');
     await expect(health.lag('lag', { max: -1 })).rejects.toThrowError(coded('INVALID_CONFIG'));

@@ -15,20 +15,20 @@ interface GroupTopic {
   readonly topic: string;
 }
 
-/** The metrics of one group in one topic; looking them up by their labels costs more than a handler may. */
+/** The metrics of a group in a topic, cached: looking them up by label costs more than a fast handler. */
 interface HandlerMetrics {
   readonly duration: Histogram.Internal<'group' | 'topic'>;
   readonly handled: Counter.Internal;
   readonly failed: Counter.Internal;
 }
 
-/** Metrics of what happens: publishing, handling, and what the service tells of. */
+/** Metrics of publish calls, handler calls and the service's events. */
 export class EventMetrics {
   private readonly publishing: Histogram;
   private readonly publishErrors: Counter<'code'>;
   private readonly handling: Histogram<'group' | 'topic'>;
   private readonly consumed: Counter<'group' | 'topic' | 'result'>;
-  /** No more of them than the labels allow. */
+  /** Bounded by the label budgets. */
   private readonly perGroup = new Map<string, HandlerMetrics>();
 
   constructor(
@@ -43,23 +43,23 @@ export class EventMetrics {
     );
     this.publishErrors = metrics.counter(
       'publish_errors_total',
-      'Calls of publish or publishBatch that failed, by the code of the error; BACKPRESSURE: too much was waiting',
+      'Failed calls of publish or publishBatch, by error code; BACKPRESSURE: too much was waiting',
       ['code'],
     );
     this.handling = metrics.histogram(
       'handler_duration_seconds',
-      'Time a call of a handler took, failed tries included',
+      'Duration of handler calls, failed tries included',
       HANDLER_BUCKETS,
       ['group', 'topic'],
     );
     this.consumed = metrics.counter(
       'messages_handled_total',
-      'Messages given to handlers: result ok, or error for a try that failed',
+      'Messages passed to handlers: result ok, or error for a failed try',
       ['group', 'topic', 'result'],
     );
   }
 
-  /** Begins to count. */
+  /** Starts counting. */
   watch(topics: TopicsService): void {
     topics.instrument({
       publish: async (_topic, messages, run) => {
@@ -109,16 +109,19 @@ export class EventMetrics {
   private countConsumers({ events }: TopicsService): void {
     const of = (name: string, help: string) => this.metrics.counter(name, help, ['group', 'topic']);
     const errors = of('handler_errors_total', 'Failed tries of consumer handlers in this process');
-    const retries = of('handler_retries_total', 'Failed tries that were given another one');
+    const retries = of('handler_retries_total', 'Failed tries that are retried');
     const deadLetters = of('dead_letters_total', 'Messages moved to a dead-letter topic');
     const dropped = of('messages_dropped_total', 'Messages given up without a dead-letter topic');
-    const trouble = of('consumer_errors_total', 'Failed reads and commits of groups, which are repeated');
+    const trouble = of(
+      'consumer_errors_total',
+      'Failed reads, commits and dead-letter writes of groups, which are repeated',
+    );
     const lost = of('retention_lost_messages_total', 'Offsets dropped by retention before a group read them');
     events.on('handler-error', (event) => {
       errors.inc(this.labels(event));
       if (event.retryInMs !== null) retries.inc(this.labels(event));
     });
-    const timeouts = of('handler_timeouts_total', 'Calls of handlers that took longer than handlerTimeoutMs');
+    const timeouts = of('handler_timeouts_total', 'Handler calls that took longer than handlerTimeoutMs');
     events.on('handler-timeout', (event) => timeouts.inc(this.labels(event)));
     events.on('dead-letter', (event) => deadLetters.inc(this.labels(event)));
     events.on('message-dropped', (event) => dropped.inc(this.labels(event)));
@@ -128,7 +131,7 @@ export class EventMetrics {
     events.on('rebalance', ({ group }) => rebalances.inc({ group: this.groupLabels.label(group) }));
     const expelled = this.metrics.counter(
       'group_members_expelled_total',
-      'Members of this process that their group went on without: they did not let go in time, or a handler hung',
+      'Members of this process expelled from their group: they did not let go in time, or a handler hung',
       ['group'],
     );
     events.on('member-expelled', ({ group }) => expelled.inc({ group: this.groupLabels.label(group) }));
@@ -142,20 +145,20 @@ export class EventMetrics {
     );
     const errors = this.metrics.counter(
       'storage_write_errors_total',
-      'Writes that storage has not taken, by the code of the error, whoever published what was in them',
+      'Failed writes to storage, by error code, whoever published the messages',
       ['adapter', 'code'],
     );
     events.on('write-failed', ({ adapter, code }) => errors.inc({ adapter, code }));
     const full = this.metrics.state(
       'storage_full',
-      'Does an adapter refuse writes for want of room: 1 or 0',
+      'Whether an adapter refuses writes because it is full: 1 or 0',
       ['adapter'],
     );
     events.on('storage-full', ({ adapter }) => full.set({ adapter }, 1));
     events.on('storage-has-room', ({ adapter }) => full.set({ adapter }, 0));
     const of = (name: string, help: string) => this.metrics.counter(name, help, ['topic']);
     const lost = of('storage_lost_items_total', 'Entries dropped by retention since the start');
-    const damaged = of('storage_damaged_ranges_total', 'Damaged stretches found while reading');
+    const damaged = of('storage_damaged_ranges_total', 'Damaged ranges found while reading');
     const failed = of('storage_failures_total', 'Failures after which a store takes no more writes');
     const recovered = of('storage_recoveries_total', 'Recoveries of stores that had not been closed');
     events.on('store-event', ({ topic: name, event }) => {

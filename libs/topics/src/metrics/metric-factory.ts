@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
-/** Makes metrics of one registry, under one prefix; what is looked up at a scrape is refreshed by `collect`. */
+/** Creates metrics in a registry, with a common prefix. `collect` refreshes those that are read at a scrape. */
 export class MetricFactory {
   private readonly registers: Registry[];
 
@@ -12,22 +12,22 @@ export class MetricFactory {
     this.registers = [registry];
   }
 
-  /** A gauge looked up at every scrape. */
+  /** A gauge that is read at every scrape. */
   gauge<L extends string = never>(name: string, help: string, labelNames: readonly L[] = []): Gauge<L> {
     return new Gauge<L>({ ...this.options(name, help, labelNames), collect: this.collect });
   }
 
-  /** A gauge of what happens. */
+  /** A gauge that events set. */
   state<L extends string = never>(name: string, help: string, labelNames: readonly L[] = []): Gauge<L> {
     return new Gauge<L>(this.options(name, help, labelNames));
   }
 
-  /** A counter looked up at every scrape: the thing itself counts. */
+  /** A counter that is read at every scrape; its source does the counting. */
   total<L extends string = never>(name: string, help: string, labelNames: readonly L[] = []): Counter<L> {
     return new Counter<L>({ ...this.options(name, help, labelNames), collect: this.collect });
   }
 
-  /** A counter of what happens. */
+  /** A counter that events increment. */
   counter<L extends string = never>(name: string, help: string, labelNames: readonly L[] = []): Counter<L> {
     return new Counter<L>(this.options(name, help, labelNames));
   }

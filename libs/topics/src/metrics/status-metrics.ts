@@ -9,30 +9,35 @@ import type { MetricFactory } from './metric-factory.js';
 const PARTITION = ['topic', 'partition'] as const;
 const STATES: readonly GroupState[] = ['empty', 'rebalancing', 'stable'];
 
-/** The gauges and counters that are looked up when somebody asks. */
+/** The gauges and counters that are read at a scrape. */
 function statusMetrics(of: MetricFactory) {
   return {
-    topics: of.gauge('topics', 'Topics there are, stopped ones included'),
+    topics: of.gauge('topics', 'Number of topics, stopped ones included'),
     partitions: of.gauge('partitions', 'Partitions of running topics, by state', ['state']),
-    published: of.total('messages_published_total', 'Messages stored, by any way in', ['topic']),
+    published: of.total('messages_published_total', 'Messages stored, from all publishers', ['topic']),
     publishedBytes: of.total('bytes_published_total', 'Bytes of record batches stored', ['topic']),
     publishFailures: of.total('publish_failures_total', 'Messages that could not be stored', ['topic']),
-    readBatches: of.total('batches_read_total', 'Record batches read, by any way out', ['topic']),
-    readBytes: of.total('bytes_read_total', 'Bytes of record batches read, by any way out', ['topic']),
-    cacheReads: of.total('tail_cache_reads_total', 'Reads that memory could answer (hit), or not (miss)', [
-      'result',
+    readBatches: of.total('batches_read_total', 'Record batches read, by all kinds of readers', ['topic']),
+    readBytes: of.total('bytes_read_total', 'Bytes of record batches read, by all kinds of readers', [
+      'topic',
     ]),
-    bytes: of.gauge('storage_bytes', 'Bytes used: on disk, or in memory where nothing is kept on disk', [
-      ...PARTITION,
-      'adapter',
-    ]),
+    cacheReads: of.total(
+      'tail_cache_reads_total',
+      'Reads served from the tail cache (hit) or from storage (miss)',
+      ['result'],
+    ),
+    bytes: of.gauge(
+      'storage_bytes',
+      'Bytes used: on disk, or in memory if the adapter keeps nothing on disk',
+      [...PARTITION, 'adapter'],
+    ),
     files: of.gauge('storage_files', 'Files of a partition', PARTITION),
     items: of.gauge('storage_items', 'Entries (record batches) stored', PARTITION),
-    recovery: of.gauge('storage_recovery_seconds', 'Time the last recovery of a partition took', PARTITION),
-    endOffset: of.gauge('partition_end_offset', 'The offset the next message will get', PARTITION),
+    recovery: of.gauge('storage_recovery_seconds', 'Duration of the last recovery of a partition', PARTITION),
+    endOffset: of.gauge('partition_end_offset', 'Offset of the next message', PARTITION),
     backlog: of.gauge('partition_backlog', 'Offsets from the earliest message kept to the end', PARTITION),
     lag: of.gauge('group_lag', 'Messages a consumer group has not committed yet', ['group', ...PARTITION]),
-    groupState: of.gauge('group_state', 'State of a consumer group: 1 for the one it is in', [
+    groupState: of.gauge('group_state', 'State of a consumer group: 1 for the current state', [
       'group',
       'state',
     ]),
@@ -40,18 +45,18 @@ function statusMetrics(of: MetricFactory) {
     groupGeneration: of.gauge('group_generation', 'Generation of a consumer group; rebalances raise it', [
       'group',
     ]),
-    pendingBytes: of.gauge('publish_pending_bytes', 'Bytes of messages that wait to be stored'),
-    pendingLimit: of.gauge('publish_pending_limit_bytes', 'Bytes that may wait before publishers have to'),
-    tailCacheBytes: of.gauge('tail_cache_bytes', 'Memory used by the newest messages'),
-    tailCacheLimit: of.gauge('tail_cache_limit_bytes', 'Memory the newest messages may use'),
+    pendingBytes: of.gauge('publish_pending_bytes', 'Bytes of messages waiting to be stored'),
+    pendingLimit: of.gauge('publish_pending_limit_bytes', 'Bytes that may wait before publishers must wait'),
+    tailCacheBytes: of.gauge('tail_cache_bytes', 'Memory used by the tail cache'),
+    tailCacheLimit: of.gauge('tail_cache_limit_bytes', 'Memory limit of the tail cache'),
   };
 }
 
-/** Metrics that are looked up when somebody asks, rather than counted as things happen. */
+/** Metrics that are read at a scrape instead of counted by events. */
 export class StatusMetrics {
   private readonly metrics: ReturnType<typeof statusMetrics>;
 
-  /** @param partitionSeries with more partitions than this, theirs are summed up by topic */
+  /** @param partitionSeries with more partitions than this, their metrics are summed by topic */
   constructor(
     factory: MetricFactory,
     private readonly topicLabels: LabelBudget,
@@ -63,10 +68,10 @@ export class StatusMetrics {
 
   async refresh(topics: TopicsService): Promise<void> {
     const status = await topics.systemStatus();
-    // A group may be deleted between the listing and this line.
+    // A group may have been deleted since it was listed.
     const describe = (group: string) => topics.groups.describe(group).catch(() => undefined);
     const groups = await Promise.all(status.groups.map(({ group }) => describe(group)));
-    // From here on nothing waits, so that no scrape sees half of it.
+    // No awaits from here on, so that no scrape sees half of the values.
     for (const metric of Object.values(this.metrics) as (Counter | Gauge)[]) metric.reset();
     this.topicLabels.retain(status.topics.map(({ name }) => name));
     this.groupLabels.retain(status.groups.map(({ group }) => group));

@@ -9,7 +9,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   .build();
 
 /**
- * Registers {@link TopicsMetrics} with prom-client.
+ * Provides {@link TopicsMetrics}, registered with prom-client.
  *
  * @example
  * imports: [TopicsModule.forRoot({ storage }), TopicsMetricsModule.forRoot({})]

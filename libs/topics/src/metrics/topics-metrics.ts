@@ -6,28 +6,28 @@ import { LabelBudget } from './label-budget.js';
 import { MetricFactory } from './metric-factory.js';
 import { StatusMetrics } from './status-metrics.js';
 
-/** Which metrics there are, and where. */
+/** Options of {@link TopicsMetrics}. */
 export interface TopicsMetricsOptions {
-  /** Where the metrics are registered. Default: prom-client's global registry. */
+  /** The registry of the metrics. Default: prom-client's global registry. */
   registry?: Registry;
-  /** What their names begin with. Default `genrocks_`. */
+  /** The prefix of their names. Default `genrocks_`. */
   prefix?: string;
-  /** Topics that have series of their own; more are summed up under `_others`. Default 1,000. */
+  /** Maximum number of topics with their own series; others are summed under `_others`. Default 1,000. */
   maxTopics?: number;
-  /** Groups that have series of their own; more are summed up under `_others`. Default 1,000. */
+  /** Maximum number of groups with their own series; others are summed under `_others`. Default 1,000. */
   maxGroups?: number;
-  /** With more partitions than this, their gauges are summed up by topic (`partition="all"`). Default 2,000. */
+  /** With more partitions than this, their gauges are summed by topic (`partition="all"`). Default 2,000. */
   maxPartitions?: number;
 }
 
 /**
- * Metrics of topics and groups for Prometheus. Most are looked up at a scrape, and cost nothing between two; publishing
- * and handlers are timed.
+ * Prometheus metrics of topics and groups. Most are read at a scrape and cost nothing in between; publish and handler calls
+ * are timed.
  *
  * @publicApi
  */
 export class TopicsMetrics {
-  /** Where the metrics are registered. */
+  /** The registry of the metrics. */
   readonly registry: Registry;
   private readonly status: StatusMetrics;
   private refreshing: Promise<void> | undefined;
@@ -52,12 +52,12 @@ export class TopicsMetrics {
     new EventMetrics(factory, ...labels()).watch(topics);
   }
 
-  /** The metrics as text, as Prometheus reads it. */
+  /** The metrics in the Prometheus text format. */
   text(): Promise<string> {
     return this.registry.metrics();
   }
 
-  /** Every metric asks for this at a scrape; all of one scrape share it. */
+  /** Called by each metric at a scrape; all metrics of a scrape share one refresh. */
   private refresh(): Promise<void> {
     return (this.refreshing ??= this.status.refresh(this.topics).finally(() => {
       this.refreshing = undefined;

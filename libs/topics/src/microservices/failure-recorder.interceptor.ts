@@ -3,8 +3,8 @@ import { catchError, type Observable, throwError } from 'rxjs';
 import { GenRocksContext } from './genrocks.context.js';
 
 /**
- * Keeps the error of an event handler for its group: Nest's own filter makes "Internal server error" of it, which tells
- * neither the retry policy nor a dead letter anything.
+ * Keeps the error of an event handler for its group. Nest's own filter replaces it with "Internal server error", which is
+ * useless to the retry policy and in a dead letter.
  * @internal
  */
 @Injectable()

@@ -11,17 +11,17 @@ import { RequestBoard } from './request-board.js';
 import { ClientClosedError, errorFromText, RequestTimeoutError } from './rpc.errors.js';
 import { isWildcard, RpcHeader, topicOfRoute } from './transport.js';
 
-/** What a client of the microservice transport needs. */
+/** Options of {@link GenRocksClient}. */
 export interface GenRocksClientOptions {
-  /** The service that requests go through. */
+  /** The topics service to publish through. */
   topics: TopicsService;
-  /** How long `send` waits for an answer, and for each further one, in milliseconds; 0 is for ever. Default 30,000. */
+  /** How long `send` waits for an answer, and for each further one, in milliseconds; 0 waits for ever. Default 30,000. */
   timeoutMs?: number;
-  /** Topic of the answers. Default `genrocks.replies`. */
+  /** The topic of answers. Default `genrocks.replies`. */
   replyTopic?: string;
   /**
-   * Where the reply topic is kept if it has to be created. Default: an adapter that keeps nothing on disk where one is
-   * plugged in, otherwise the default adapter.
+   * Storage of the reply topic, if it has to be created. Default: a plugged-in adapter that keeps nothing across restarts,
+   * otherwise the default adapter.
    */
   replyStorage?: TopicStorage;
 }
@@ -29,11 +29,11 @@ export interface GenRocksClientOptions {
 type OnPacket = (packet: WritePacket) => void;
 
 /**
- * Nest's `ClientProxy` over topics: `emit` publishes to the topic of the pattern and resolves when the event is stored;
- * `send` publishes a request and emits the answers to it.
+ * Nest's `ClientProxy` over topics. `emit` publishes to the topic of the pattern and resolves when the event is stored.
+ * `send` publishes a request and emits its answers.
  *
- * A handler's errors come through as what its filters made of them. Unsubscribing tells the server to stop answering.
- * After `close` the next `send` or `emit` connects again.
+ * A handler's errors arrive as its filters made them. Unsubscribing tells the server to stop answering. After `close`, the
+ * next `send` or `emit` connects again.
  *
  * @publicApi
  */
@@ -66,7 +66,7 @@ export class GenRocksClient
   }
 
   /**
-   * Opens the reply topic. `send` and `emit` call it where it was not; a connection that failed is tried again.
+   * Opens the reply topic. `send` and `emit` call it if needed; after a failure, the next call tries again.
    * @throws `SERVICE_STOPPED`, and as `TopicsService.startTopic`
    */
   connect(): Promise<void> {
@@ -79,7 +79,7 @@ export class GenRocksClient
     ));
   }
 
-  /** Requests that wait for an answer fail with `CLIENT_CLOSED`. Idempotent. */
+  /** Closes the client: requests that wait for an answer fail with `CLIENT_CLOSED`. Idempotent. */
   async close(): Promise<void> {
     const { connection } = this;
     if (connection === undefined) return;
@@ -92,12 +92,12 @@ export class GenRocksClient
     );
   }
 
-  /** Consumer groups have ended by then: no answer will come. */
+  /** Closes the client: consumer groups have ended by now, so no answer will come. */
   beforeApplicationShutdown(): Promise<void> {
     return this.close();
   }
 
-  /** As `TopicsService.events.on`. */
+  /** `TopicsService.events.on`. */
   override on(event: never, callback: never): void {
     this.topics.events.on(event, callback);
   }
@@ -157,7 +157,7 @@ export class GenRocksClient
 
   private topicOf({ pattern }: ReadPacket): string {
     if (isWildcard(pattern)) {
-      throw new InvalidConfigError([`${String(pattern)} stands for many topics; publish to one of them`]);
+      throw new InvalidConfigError([`${String(pattern)} is a pattern for many topics; name one topic`]);
     }
     return topicOfRoute(this.normalizePattern(pattern as string));
   }
@@ -172,7 +172,7 @@ function recordOf(packet: ReadPacket, headers: Record<string, string>): PublishM
   return { ...options, value, headers: { ...options.headers, ...headers }, ...metadata };
 }
 
-/** One that cannot be read ends the answer: whoever serves the request may write in a format of its own. */
+/** An unreadable reply ends the answer: other servers may use a format of their own. */
 function replyOf(message: Message): WritePacket {
   try {
     return readReply(message);

@@ -8,15 +8,15 @@ import type { Message } from '../message.js';
  * @publicApi
  */
 export class GenRocksContext extends BaseRpcContext<[Message, HandlerContext]> {
-  /** The error a handler failed with, before filters made another one of it. @internal */
+  /** The error a handler threw, before filters replaced it. @internal */
   failure: { readonly error: unknown } | undefined;
 
-  /** The message as it was stored. */
+  /** The stored message. */
   getMessage<T = unknown>(): Message<T> {
     return this.args[0] as Message<T>;
   }
 
-  /** Attempt, `ack`, `nack`, `commit`, as other handlers of a group have them. */
+  /** The handler's context: attempt, signal, `ack`, `nack`, `commit`. */
   getHandlerContext(): HandlerContext {
     return this.args[1];
   }
@@ -36,12 +36,12 @@ export class GenRocksContext extends BaseRpcContext<[Message, HandlerContext]> {
     return this.args[0].headers;
   }
 
-  /** What the client's `setOnDispatchHook` has put on the packet. */
+  /** The metadata that the client's `setOnDispatchHook` put on the packet. */
   getMetadata(): Readonly<Record<string, unknown>> {
     return this.args[0].metadata;
   }
 
-  /** Aborts when the time to drain is over. */
+  /** The handler's signal; see {@link HandlerContext.signal}. */
   getSignal(): AbortSignal {
     return this.args[1].signal;
   }

@@ -1,10 +1,10 @@
 import type { PublishMessage } from '../message.js';
 
-/** What a record has besides its value. */
+/** The fields of a record besides its value. */
 export type GenRocksRecordOptions = Pick<PublishMessage, 'key' | 'headers' | 'partition' | 'timestamp'>;
 
 /**
- * Data for `client.emit` and `client.send` with a key, headers or a partition of its own.
+ * Data for `client.emit` and `client.send`, with a key, headers, partition or timestamp.
  *
  * @example
  * client.emit('orders', new GenRocksRecord(order, { key: order.customer }));

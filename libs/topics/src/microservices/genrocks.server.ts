@@ -17,30 +17,30 @@ import { RequestBoard } from './request-board.js';
 import { HandlerFailedError } from './rpc.errors.js';
 import { GENROCKS_TRANSPORT, isWildcard, matches, replyToOf, topicOfRoute } from './transport.js';
 
-/** Options of a consumer group but for what the decorators say. */
+/** Options of a consumer group, without those that decorators set. */
 export type EventConsumerOptions = Omit<
   ConsumerGroupOptions,
   'group' | 'topics' | 'handler' | 'batchHandler' | 'batchSize'
 >;
 
-/** What the server of the microservice transport needs. */
+/** Options of {@link GenRocksServer}. */
 export interface GenRocksServerOptions {
-  /** The service that messages come from. */
+  /** The topics service to consume from. */
   topics: TopicsService;
   /**
-   * The consumer group of event handlers that name none. A handler's own:
+   * The consumer group of event handlers that name none. A handler names its own with
    * `@EventPattern('orders', GENROCKS_TRANSPORT, { group: 'billing' })`. Default `nest`.
    */
   group?: string;
-  /** Retries, dead letters, concurrency, ... of the groups of event handlers. */
+  /** Options of all event groups: retries, dead letters, concurrency, ... */
   consumer?: EventConsumerOptions;
-  /** The same for single groups by their name, over `consumer`. */
+  /** Options of single groups by name; they override `consumer`. */
   groups?: Readonly<Record<string, EventConsumerOptions>>;
-  /** Requests handled at once per partition. Default 64. */
+  /** Maximum concurrent requests per partition. Default 64. */
   requestConcurrency?: number;
 }
 
-/** Handlers of the patterns of one group. */
+/** The patterns of a group, with their handlers. */
 class Routes {
   readonly byTopic = new Map<string, RpcHandler[]>();
   readonly byPattern: { readonly pattern: TopicPattern; readonly handlers: RpcHandler[] }[] = [];
@@ -61,7 +61,7 @@ class Routes {
     return [...this.byTopic.keys(), ...this.byPattern.map(({ pattern }) => pattern)];
   }
 
-  /** Those of the name itself, or else of the first pattern that fits. */
+  /** The handlers of the exact name, or else of the first matching pattern. */
   of(topic: string): readonly RpcHandler[] {
     return (
       this.byTopic.get(topic) ?? this.byPattern.find(({ pattern }) => matches(pattern, topic))?.handlers ?? []
@@ -72,8 +72,7 @@ class Routes {
 /**
  * Nest's microservice transport over topics: a pattern is a topic.
  *
- * `@EventPattern` handlers are members of a consumer group: an event is committed after its handler, retried, and in
- * the end a dead letter, by the rules of the group. `@MessagePattern` handlers answer the requests of a
+ * `@EventPattern` handlers are members of a consumer group, whose options decide on commits, retries and dead letters. `@MessagePattern` handlers answer the requests of a
  * {@link GenRocksClient} (or, through the Kafka listener, of Nest's `ClientKafka`).
  *
  * @example
@@ -87,7 +86,7 @@ export class GenRocksServer
   implements CustomTransportStrategy
 {
   override transportId = GENROCKS_TRANSPORT;
-  /** A failing handler is reported by its group; Nest need not log it as unhandled. */
+  /** The group reports failing handlers, so Nest need not log them as unhandled. */
   override readonly propagatesEventHandlerErrors = true;
   private readonly topics: TopicsService;
   private readonly board: RequestBoard;
@@ -105,7 +104,7 @@ export class GenRocksServer
     this.board = RequestBoard.of(this.topics);
   }
 
-  /** Binds a handler; Nest calls it with everything that is decorated. */
+  /** Binds a handler; Nest calls this for each decorated method. */
   override addHandler(
     pattern: unknown,
     callback: RpcHandler,
@@ -129,7 +128,7 @@ export class GenRocksServer
     this.messageHandlers.set(route, callback);
   }
 
-  /** Joins the groups: at once, or with the application's bootstrap where that is still to come. */
+  /** Joins the groups: at once, or with the application's bootstrap if that is still to come. */
   async listen(callback: (error?: unknown) => void): Promise<void> {
     try {
       await this.start();
@@ -141,7 +140,7 @@ export class GenRocksServer
     }
   }
 
-  /** Drains the groups, and ends answers that are still being given. Idempotent. */
+  /** Drains the groups and ends answers in progress. Idempotent. */
   async close(): Promise<void> {
     const { members } = this;
     this.members = [];
@@ -181,10 +180,10 @@ export class GenRocksServer
       group: `${this.options.group ?? 'nest'}.requests`,
       topics: [...this.requests.keys()],
       concurrency: this.options.requestConcurrency ?? 64,
-      // A request that fails is answered with its error, and is done with that.
+      // A failed request is answered with its error, and is then done.
       retry: false,
       deadLetter: false,
-      // A member that leaves has its messages handled again elsewhere; a request must not be.
+      // When a member leaves, its messages are handled again elsewhere. Requests must not be.
       handlerTimeoutMs: 0,
       handler: (message, context) => this.onRequest(this.requests.get(message.topic)!, message, context),
     });
@@ -194,7 +193,7 @@ export class GenRocksServer
     this.members.push(await this.topics.startConsumerGroup(options));
   }
 
-  /** All handlers have ended when it does; the first error is the event's. */
+  /** Waits for all handlers; the event fails with the first error. */
   private async onEvent(
     handlers: readonly RpcHandler[],
     message: Message,
@@ -216,11 +215,11 @@ export class GenRocksServer
     }
   }
 
-  /** Over as soon as the first answer is stored; further ones of an Observable follow on their own. */
+  /** Resolves when the first answer is stored; further answers of an Observable follow independently. */
   private async onRequest(handler: RpcHandler, message: Message, context: HandlerContext): Promise<void> {
     const to = replyToOf(message.headers);
     if (to === undefined) return this.handle(handler, message, context);
-    // After a restart requests come again whose client has gone.
+    // After a restart, requests come again whose clients are gone.
     if (to.expiresAt <= Date.now()) return;
     const rpc = new GenRocksContext([message, context]);
     const replies = new Replies(this.topics, to);
@@ -241,7 +240,7 @@ export class GenRocksServer
     }
   }
 
-  /** Work between Nest's processing hooks; a start hook need not return what `done` returns. */
+  /** Runs work between Nest's processing hooks. A start hook need not return the result of `done`, so it is kept here. */
   private async processing(context: GenRocksContext, work: () => Promise<void>): Promise<void> {
     const outcome = await new Promise<{ error: unknown } | undefined>((resolve) => {
       const run = () =>
@@ -257,7 +256,7 @@ export class GenRocksServer
   }
 }
 
-/** The error a group is to judge: that of a filter where it is one, otherwise that of the handler itself. */
+/** The error for the group: the filter's, if it is an Error, otherwise the handler's own. */
 function causeOf(error: unknown, { failure }: GenRocksContext): Error {
   if (isError(error)) return error;
   if (isError(failure?.error)) return failure.error;

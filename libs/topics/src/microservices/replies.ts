@@ -4,11 +4,11 @@ import { ReplyTopicMissingError, errorToText } from './rpc.errors.js';
 import type { TopicsService } from '../topics.service.js';
 import { type ReplyTo, RpcHeader } from './transport.js';
 
-/** The answer to one request: its packets in order, until it is complete or nobody wants it any more. */
+/** The answer to a request: its packets in order, until it is complete or cancelled. */
 export class Replies {
-  /** The first packet is stored, or there will be none. */
+  /** Resolves when the first packet is stored, or there will be none. */
   readonly begun: Promise<void>;
-  /** No further packet will be sent. */
+  /** Resolves when no further packet will be sent. */
   readonly ended: Promise<void>;
   private begin!: () => void;
   private end!: () => void;
@@ -23,21 +23,21 @@ export class Replies {
     this.ended = new Promise((resolve) => (this.end = resolve));
   }
 
-  /** What the packets come from; it is left when the answer is over. */
+  /** Sets the source of the packets, which is unsubscribed when the answer is over. */
   follow(source: Subscription): void {
     this.source = source;
     if (this.over) source.unsubscribe();
   }
 
-  /** Nobody waits for the answer any more. */
+  /** Ends the answer: nobody waits for it any more. */
   cancel(): void {
     this.finish();
     this.source?.unsubscribe();
   }
 
   /**
-   * Stores a packet. One that cannot be stored ends the answer, with the reason where that can be.
-   * @throws what storing that reason says
+   * Stores a packet. If that fails, the answer ends, with the reason if that can be stored.
+   * @throws the error of storing that reason
    */
   async send(packet: WritePacket): Promise<void> {
     if (this.over) return;
@@ -69,7 +69,7 @@ export class Replies {
 
   private async publish({ err, response, isDisposed }: WritePacket): Promise<void> {
     const { correlationId, topic, partition } = this.to;
-    // Replies go to topics that are there: a name in a header must not create one.
+    // Only to existing topics: a name in a header must not create one.
     if (!this.topics.hasTopic(topic)) throw new ReplyTopicMissingError(topic);
     await this.topics.publish(topic, {
       value: response ?? null,

@@ -6,13 +6,13 @@ import type { Topic } from '../topic.js';
 import type { TopicsService } from '../topics.service.js';
 import { RpcHeader } from './transport.js';
 
-/** Replies that may gather, though everybody has them, before they are removed. */
+/** How many delivered replies may gather before they are removed. */
 const KEEP_REPLIES = 1_000;
 
 /** Pause after a read that failed. */
 const READ_RETRY_MS = 200;
 
-/** Where replies go. */
+/** The partition of replies. */
 const PARTITION = 0;
 
 type OnReply = (reply: Message) => void;
@@ -20,8 +20,8 @@ type OnReply = (reply: Message) => void;
 const inboxes = new WeakMap<TopicsService, Map<string, ReplyInbox>>();
 
 /**
- * The reader of a reply topic, shared by all clients of a service that use it: what it has read and given to whoever waits
- * is for nobody any more, and is removed, however long the answers are that go on.
+ * The reader of a reply topic, shared by all clients of a service that use it. Nobody needs a reply after it was read and
+ * delivered, so delivered replies are removed, even while longer answers go on.
  */
 export class ReplyInbox {
   private readonly waiters = new Map<string, OnReply>();
@@ -43,7 +43,7 @@ export class ReplyInbox {
   ) {}
 
   /**
-   * Begins to read, with the first user. Replies to requests published after this resolves are not missed.
+   * The first user starts the reading. Replies to requests published after this resolves are not missed.
    * @throws as `TopicsService.startTopic`
    */
   async open(storage: TopicStorage | undefined): Promise<void> {
@@ -58,14 +58,14 @@ export class ReplyInbox {
     }
   }
 
-  /** Ends reading with the last user. */
+  /** The last user ends the reading. */
   close(): void {
     if (--this.users > 0) return;
     this.reading?.end.abort();
     this.reading = undefined;
   }
 
-  /** Returns the partition that the reply has to go to. */
+  /** Registers a listener; returns the partition for the reply. */
   expect(correlationId: string, onReply: OnReply): number {
     this.waiters.set(correlationId, onReply);
     return PARTITION;
@@ -78,7 +78,7 @@ export class ReplyInbox {
   private read(storage: TopicStorage | undefined): NonNullable<ReplyInbox['reading']> {
     const end = new AbortController();
     const opened = this.openTopic(storage).then(async (topic) => {
-      // Whoever waited for what lies there has gone, with the clients of before or with an earlier process.
+      // Old replies were for clients that are closed, or for an earlier process.
       if (topic.partitions.some(({ startOffset, endOffset }) => endOffset > startOffset))
         await topic.truncate();
       void this.follow(topic.partition(PARTITION), end.signal);
@@ -108,13 +108,13 @@ export class ReplyInbox {
         this.remove(partition, offset);
       } catch (error) {
         if (isGenRocksError(error, 'OFFSET_OUT_OF_RANGE')) offset = partition.startOffset;
-        // It may pass; the requests have their timeouts.
+        // The error may be temporary; requests have their own timeouts.
         else await this.topics.clock.sleep(READ_RETRY_MS, signal, { deadline: true });
       }
     }
   }
 
-  /** Nobody waits for it: a store that takes long, or refuses, keeps no reply back. */
+  /** Not awaited: a store that is slow or refuses must not delay replies. */
   private remove(partition: Partition, before: number): void {
     if (this.isRemoving || before - partition.startOffset <= KEEP_REPLIES) return;
     this.isRemoving = true;
@@ -128,7 +128,7 @@ export class ReplyInbox {
   }
 }
 
-/** An adapter that keeps nothing over restarts, as replies deserve; undefined where none is plugged in. */
+/** An adapter that keeps nothing across restarts, which is enough for replies; undefined if none is plugged in. */
 function ephemeral({ adapters }: TopicsService): TopicStorage | undefined {
   const adapter = adapters.find(({ supports }) => !supports.persistent);
   return adapter === undefined ? undefined : { adapter: adapter.name };

@@ -2,7 +2,7 @@ import type { TopicsService } from '../topics.service.js';
 
 const boards = new WeakMap<TopicsService, RequestBoard>();
 
-/** Lets clients tell servers of the same process that nobody waits for an answer any more. */
+/** Lets clients tell servers in the same process that they no longer wait for an answer. */
 export class RequestBoard {
   private readonly served = new Map<string, () => void>();
 
@@ -12,7 +12,7 @@ export class RequestBoard {
     return board;
   }
 
-  /** A server begins to answer; `cancel` is called at most once, when the client has gone. */
+  /** A server begins to answer. `cancel` is called at most once, if the client gives up. */
   serve(correlationId: string, cancel: () => void): void {
     this.served.set(correlationId, cancel);
   }
@@ -21,7 +21,7 @@ export class RequestBoard {
     this.served.delete(correlationId);
   }
 
-  /** The client has gone. */
+  /** The client has given up. */
   cancel(correlationId: string): void {
     const cancel = this.served.get(correlationId);
     this.served.delete(correlationId);

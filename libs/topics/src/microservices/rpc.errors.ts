@@ -1,12 +1,12 @@
 import { isError } from '@genrocks/storage';
 import { TopicsError } from '../errors.js';
 
-/** `REQUEST_TIMEOUT`: no answer came in time. The request may have been handled all the same. @publicApi */
+/** `REQUEST_TIMEOUT`: no answer came in time. The request may still have been handled. @publicApi */
 export class RequestTimeoutError extends TopicsError {
   constructor(topic: string, timeoutMs: number) {
     super(
       'REQUEST_TIMEOUT',
-      `no answer from ${topic} within ${timeoutMs} ms; is there a @MessagePattern handler for it that runs?`,
+      `no answer from ${topic} within ${timeoutMs} ms; check that a @MessagePattern handler for it runs`,
       true,
       { details: { topic, timeoutMs } },
     );
@@ -25,12 +25,12 @@ export class ReplyTopicMissingError extends TopicsError {
   constructor(topic: string) {
     super(
       'REPLY_TOPIC_MISSING',
-      `the answer is to go to topic ${topic}, which does not exist; create it first`,
+      `the request wants its answer in topic ${topic}, which does not exist; create it first`,
     );
   }
 }
 
-/** `HANDLER_FAILED`: a handler failed with something that is no Error, which is its cause. @publicApi */
+/** `HANDLER_FAILED`: a handler threw a value that is not an Error; the value is the cause. @publicApi */
 export class HandlerFailedError extends TopicsError {
   constructor(cause: unknown) {
     super('HANDLER_FAILED', textOf(cause), true, { cause });
@@ -42,7 +42,7 @@ function textOf(error: unknown): string {
   return typeof message === 'string' ? message : errorToText(error);
 }
 
-/** An error as text for a header: what a filter made of it, or the message of an Error. */
+/** An error as text for a header: a filter's value, or the name, message and code of an Error. */
 export function errorToText(error: unknown): string {
   if (typeof error === 'string') return error;
   if (!isError(error)) return jsonOf(error);
@@ -50,7 +50,7 @@ export function errorToText(error: unknown): string {
   return jsonOf({ status: 'error', name, message, ...(typeof code === 'string' ? { code } : {}) });
 }
 
-/** What {@link errorToText} (or another Nest transport) has written. */
+/** Parses the text of {@link errorToText} or of another Nest transport. */
 export function errorFromText(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;

@@ -5,9 +5,9 @@ import { FailureRecorder } from './failure-recorder.interceptor.js';
 import { GenRocksClient, type GenRocksClientOptions } from './genrocks.client.js';
 import { GenRocksServer, type GenRocksServerOptions } from './genrocks.server.js';
 
-/** Options of the server and of the client that the module provides. */
+/** Options of the server and the client that the module provides. */
 export interface GenRocksTransportOptions extends Omit<GenRocksServerOptions, 'topics'> {
-  /** Options of the client; the rest are the server's. */
+  /** Options of the client; all others are the server's. */
   client?: Omit<GenRocksClientOptions, 'topics'>;
 }
 
@@ -17,7 +17,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
     .setExtras({ isGlobal: true }, (definition, { isGlobal }) => ({ ...definition, global: isGlobal }))
     .build();
 
-/** Options of the transport that a factory makes. */
+/** Options of `forRootAsync`, from a factory. */
 export type GenRocksTransportAsyncOptions = ConfigurableModuleAsyncOptions<GenRocksTransportOptions>;
 
 /**

@@ -7,8 +7,8 @@ import type { TopicPattern } from '../groups/group.types.js';
 export const GENROCKS_TRANSPORT = Symbol('GENROCKS_TRANSPORT');
 
 /**
- * Headers of requests and replies. The names are those of Nest's Kafka transport, so that a `ClientKafka` in another
- * process can ask a {@link GenRocksServer} through the Kafka listener.
+ * Headers of requests and replies. The names are those of Nest's Kafka transport, so a `ClientKafka` in another process can
+ * send requests to a {@link GenRocksServer} through the Kafka listener.
  *
  * @publicApi
  */
@@ -20,9 +20,9 @@ export const RpcHeader = {
   error: KafkaHeaders.NEST_ERR,
   /** There is no further reply. */
   isDisposed: KafkaHeaders.NEST_IS_DISPOSED,
-  /** The reply has no value, it only ends the answer. */
+  /** The reply has no value; it only ends the answer. */
   isEmpty: 'genrocks-reply-empty',
-  /** Nobody waits for the answer from then on; milliseconds since 1970. */
+  /** The client gives up at this time, in milliseconds since 1970. */
   expiresAt: 'genrocks-expires-at',
 } as const;
 
@@ -34,7 +34,7 @@ export interface ReplyTo {
   readonly expiresAt: number;
 }
 
-/** Undefined where a message asks for no answer: an event. */
+/** Undefined if the message wants no answer: an event. */
 export function replyToOf(headers: Readonly<Record<string, string>>): ReplyTo | undefined {
   const correlationId = headers[RpcHeader.correlationId];
   const topic = headers[RpcHeader.replyTopic];
@@ -50,9 +50,9 @@ export function replyToOf(headers: Readonly<Record<string, string>>): ReplyTo | 
 }
 
 /**
- * The topic of a pattern: a name that can be a topic is one. Of others, such as `{ cmd: 'sum' }`, it is a name that is
- * the same in every process.
- * @param route a pattern in Nest's normal form
+ * The topic of a pattern: the pattern itself if it is a valid topic name. Other patterns, such as `{ cmd: 'sum' }`, get a
+ * derived name that is the same in every process.
+ * @param route the pattern in Nest's normal form
  */
 export function topicOfRoute(route: string): string {
   try {
@@ -66,14 +66,14 @@ export function topicOfRoute(route: string): string {
   return `rpc.${words.slice(0, 100)}.${hash}`;
 }
 
-/** Does a pattern stand for many topics? */
+/** Whether a pattern stands for many topics. */
 export function isWildcard(pattern: unknown): pattern is TopicPattern {
   return pattern instanceof RegExp || (typeof pattern === 'string' && pattern.includes('*'));
 }
 
-/** Does a topic a group has got its message from belong to this pattern? */
+/** Whether a topic that a group consumed from matches this pattern. */
 export function matches(pattern: TopicPattern, topic: string): boolean {
-  // Not `test`, which remembers its place in a RegExp with the flag g.
+  // Not `test`, which keeps state in a RegExp with the flag g.
   if (pattern instanceof RegExp) return topic.search(pattern) >= 0;
   const parts = pattern.split('*').map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, '\\$&'));
   return new RegExp(`^${parts.join('.*')}$`).test(topic);

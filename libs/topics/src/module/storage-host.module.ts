@@ -9,15 +9,15 @@ import type { FurtherAdapter, StorageModule } from './topics.module-definition.j
 const DEFAULT_ADAPTER = Symbol('GENROCKS_DEFAULT_ADAPTER');
 
 /**
- * Finds the default adapter. It stands in a module of its own, which imports the storage module alone: every adapter's
- * module exports the token `StorageAdapter`, and among several imports Nest would take any of them.
+ * Finds the default adapter. It is a module of its own, which imports only the storage module: every adapter's module
+ * exports the token `StorageAdapter`, and among several imports Nest would take any of them.
  */
 @Module({})
 class DefaultAdapterHost {}
 
 /**
- * The adapters of a service. A global module shuts down after all others, and so after its own storage; this set
- * lives between the two, in a module that imports the storage modules, and passes the shutdown on in time.
+ * The adapters of a service. A global module shuts down after all others, and so after its own storage. This set is in a
+ * module between the two, which imports the storage modules, and passes the shutdown on before storage closes.
  */
 class AdapterSet implements TopicsAdapters, OnApplicationShutdown {
   readonly all: readonly StorageAdapter[];
@@ -32,7 +32,7 @@ class AdapterSet implements TopicsAdapters, OnApplicationShutdown {
     const double = names.find((name, i) => names.indexOf(name) !== i);
     if (double === undefined) return;
     throw new InvalidConfigError([
-      `topics.adapters: there are two adapters named ${double}; names must differ`,
+      `topics.adapters: two adapters are named ${double}; give each its own name`,
     ]);
   }
 
@@ -49,18 +49,18 @@ class AdapterSet implements TopicsAdapters, OnApplicationShutdown {
   }
 }
 
-/** Gathers the adapters of a service from the modules that provide them. @internal */
+/** Collects the adapters of a service from the modules that provide them. @internal */
 @Module({})
 export class StorageHost {
   static of(storage: StorageModule | undefined, further: readonly FurtherAdapter[]): DynamicModule {
     if (storage === undefined) {
       throw new InvalidConfigError([
-        'topics.storage: missing; give a module that exports StorageAdapter, such as EtsModule.forRoot()',
+        'topics.storage: missing; pass a module that exports StorageAdapter, such as EtsModule.forRoot()',
       ]);
     }
     if (storage instanceof StorageAdapter) {
       throw new InvalidConfigError([
-        'topics.storage: this is an adapter; give the module that provides it, such as EtsModule.forRoot()',
+        'topics.storage: this is an adapter; pass the module that provides it, such as EtsModule.forRoot()',
       ]);
     }
     return {

@@ -12,7 +12,7 @@ import { StorageHost } from './storage-host.module.js';
 /** A module that provides and exports a storage adapter. */
 export type StorageModule = DynamicModule | Type<unknown> | Promise<DynamicModule>;
 
-/** A further adapter, chosen per topic by its `name`. */
+/** An additional adapter, which topics choose by its `name`. */
 export interface FurtherAdapter {
   /** The module that provides the adapter, such as `EtsModule.forRoot()`. */
   module: StorageModule;
@@ -20,21 +20,20 @@ export interface FurtherAdapter {
   adapter: Type<StorageAdapter>;
 }
 
-/** What shapes the module itself, and so has to be known before any factory runs. */
+/** Options of the module itself, which must be known before any factory runs. */
 export interface TopicsModuleExtras {
-  /** Exports `StorageAdapter`: the default adapter, which also keeps the topic registry and group offsets. */
+  /** A module that exports `StorageAdapter`: the default adapter, which also keeps the topic registry and group offsets. */
   storage: StorageModule;
-  /** More adapters for topics that ask for them. */
+  /** Additional adapters, for topics that name them. */
   adapters?: readonly FurtherAdapter[];
-  /** Is `TopicsService` visible in every module? `forFeature` needs it. Default true. */
+  /** Whether `TopicsService` is visible in every module; `forFeature` requires it. Default true. */
   isGlobal?: boolean;
-  /** Leaves methods with `@Subscribe` alone until `SubscriptionExplorer.register()` is called. Default false. */
+  /** Binds methods with `@Subscribe` only when `SubscriptionExplorer.register()` is called. Default false. */
   manualRegistration?: boolean;
 }
 
 /**
- * The base of the module, and the token and types of its options, as Nest's `ConfigurableModuleBuilder` makes
- * them.
+ * The base of the module, and the token and types of its options, made by Nest's `ConfigurableModuleBuilder`.
  */
 export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
   new ConfigurableModuleBuilder<TopicsOptions>({ moduleName: 'Topics' })
@@ -56,7 +55,7 @@ export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYN
 /** Options of `TopicsModule.forRoot`. */
 export type TopicsModuleOptions = TopicsOptions & TopicsModuleExtras;
 
-/** `storage`, `adapters`, `isGlobal` and `manualRegistration` are given directly; the factory makes the rest of the options. */
+/** The factory provides all options except `storage`, `adapters`, `isGlobal` and `manualRegistration`. */
 export type TopicsModuleAsyncOptions = ConfigurableModuleAsyncOptions<TopicsOptions> & TopicsModuleExtras;
 
 interface TopicsModuleStatics {
@@ -65,5 +64,5 @@ interface TopicsModuleStatics {
   forRootAsync(options: TopicsModuleAsyncOptions): DynamicModule;
 }
 
-/** The builder makes every extra optional; without `storage` there is nothing to stand on. */
+/** The builder makes every extra optional, but `storage` is required. */
 export const TopicsModuleBase = ConfigurableModuleClass as unknown as TopicsModuleStatics;

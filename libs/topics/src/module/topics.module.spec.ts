@@ -227,7 +227,7 @@ describe('TopicsModule', () => {
         TopicsModule.forRoot({ storage: EtsModule.forRoot() }),
         TopicsModule.forRoot({ storage: EtsModule.forRoot() }),
       ],
-      /forRoot\(\) stands in this application twice/,
+      /imports TopicsModule\.forRoot\(\) twice/,
     ],
     [
       'forFeature alone',
@@ -237,7 +237,7 @@ describe('TopicsModule', () => {
     [
       'an adapter in place of its module',
       () => [TopicsModule.forRoot({ storage: new EtsStorageAdapter() as never })],
-      /this is an adapter; give the module/,
+      /this is an adapter; pass the module/,
     ],
   ])('says what to do about %s', async (_mistake, imports, message) => {
     const compiling = async () => {

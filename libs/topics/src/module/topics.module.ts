@@ -31,16 +31,16 @@ export class TopicsModule extends TopicsModuleBase {
   }
 
   /**
-   * Provides topics for `@InjectTopic`. They are created on start where they are missing: with their definition, or
-   * by name alone where `autoCreateTopics` allows it. In a module that is loaded later (`LazyModuleLoader`) they are when
-   * it is.
+   * Provides topics for `@InjectTopic`. Topics that do not exist are created on start: with their definition, or with
+   * defaults by name alone, if `autoCreateTopics` allows it. Topics of a module loaded later (`LazyModuleLoader`) are created
+   * when it is loaded.
    */
   static forFeature(topics: readonly (string | TopicDefinition)[]): DynamicModule {
     const definitions = topics.map((topic) => (typeof topic === 'string' ? { name: topic } : topic));
     return {
       module: TopicsFeatureModule,
       providers: definitions.flatMap((definition) => {
-        // A value, because `deep-hash` tells modules apart by what can be seen of them, not by what functions hold.
+        // A value, not a closure: Nest tells modules apart by a hash of their visible metadata.
         const asked = `GENROCKS_TOPIC_DEFINITION_${definition.name}`;
         return [
           { provide: asked, useValue: definition },
@@ -64,6 +64,6 @@ function topicOf(service: TopicsService | undefined, definition: TopicDefinition
   ]);
 }
 
-/** Holds what one `forFeature` call provides. */
+/** Holds the providers of a `forFeature` call. */
 @Module({})
 class TopicsFeatureModule {}

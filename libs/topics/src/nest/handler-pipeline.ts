@@ -13,19 +13,19 @@ type Method = (...args: unknown[]) => unknown;
 type Pipeline = (...args: unknown[]) => Promise<unknown>;
 export type PipelineHandler = (given: Message | Message[], context: HandlerContext) => Promise<void>;
 
-/** Filters of microservices answer an Observable, mostly one that fails: then the message has. */
+/** Waits for the Observable that a microservice filter returned; if it errors, the message failed. */
 async function outcome(answer: Observable<unknown>, error: unknown): Promise<void> {
   try {
     await lastValueFrom(answer, { defaultValue: undefined });
   } catch (thrown) {
-    // Nest makes plain objects of errors for clients of theirs, which tell a retry policy nothing.
+    // Nest turns errors into plain objects for its clients, which tell a retry policy nothing.
     throw isError(thrown) ? thrown : error;
   }
 }
 
 /**
- * Nest looks for what an external context belongs to among providers alone, and leaves guards, pipes, interceptors and
- * filters out where it finds nothing. So a controller is one while its contexts are made.
+ * Nest looks up the owner of an external context among providers only, and skips guards, pipes, interceptors and filters if
+ * it finds none. So a controller is listed as a provider while its contexts are created.
  */
 function amongProviders<T>(wrapper: InstanceWrapper, make: () => T): T {
   const { host, token } = wrapper;
@@ -43,7 +43,7 @@ function amongProviders<T>(wrapper: InstanceWrapper, make: () => T): T {
 export class HandlerPipeline {
   constructor(private readonly contexts: ExternalContextCreator) {}
 
-  /** @param wrapper of the provider or controller that has the method: several modules may have its class */
+  /** @param wrapper the provider or controller with the method; several modules may provide its class */
   handler(wrapper: InstanceWrapper, name: string): PipelineHandler {
     return amongProviders(wrapper, () => this.build(wrapper.instance as object, name, wrapper.id));
   }
@@ -66,7 +66,7 @@ export class HandlerPipeline {
       try {
         await run(given, context);
       } catch (error) {
-        // A filter that answers nothing has only looked at it: the message must not count as done for that.
+        // A filter that returns nothing has only observed the error: the message must not count as done.
         const answer = await filter(given, context, error);
         if (answer === undefined) throw error;
         if (isObservable(answer)) await outcome(answer, error);
@@ -74,7 +74,7 @@ export class HandlerPipeline {
     };
   }
 
-  /** The filters alone: around a method that fails with the error it is given, and has the metadata of the handler. */
+  /** Only the filters: wraps a method that throws the given error and has the metadata of the handler. */
   private filter(instance: object, method: Method, name: string, hostId: string): Pipeline {
     const rethrow = (_given: unknown, _context: unknown, error: unknown): never => {
       throw error;
@@ -86,7 +86,7 @@ export class HandlerPipeline {
     return withoutDefaultFilter(this.contexts).create(
       instance,
       rethrow,
-      // Nest 11 keeps what it knows of parameters by this name alone, and would run the handler's pipes here too.
+      // Nest 11 stores parameter metadata by this name alone; the handler's own name would run its pipes here too.
       `${name} (filters)`,
       undefined,
       undefined,

@@ -8,7 +8,7 @@ import type { Message } from '../message.js';
 
 type Pipe = Type<PipeTransform> | PipeTransform;
 
-/** Nest takes 3 for a request's body, and so lets a global ValidationPipe check it; the others are of its own kind. */
+/** 3 is Nest's code for a request body, which a global ValidationPipe checks; the other codes are our own. */
 const VALUE = 3;
 const KEY = 101;
 const HEADERS = 102;
@@ -20,30 +20,30 @@ const KINDS = new Set([VALUE, KEY, HEADERS, MESSAGE, CONTEXT]);
 export const MESSAGE_PARAMS_METADATA = ROUTE_ARGS_METADATA;
 
 /**
- * The message's value, or a property of it. Of a batch: an array of values; `new ParseArrayPipe({ items: OrderDto })`
- * checks each.
+ * Injects the message's value, or a property of it. For a batch: an array of values; `new ParseArrayPipe({ items:
+ * OrderDto })` checks each.
  * @publicApi
  */
 export function MessageValue(...args: (string | Pipe)[]): ParameterDecorator {
   return parameter(VALUE, args);
 }
 
-/** The message's key as text, null where there is none. Of a batch: an array. @publicApi */
+/** Injects the message's key as text, null if there is none. For a batch: an array. @publicApi */
 export function MessageKey(...pipes: Pipe[]): ParameterDecorator {
   return parameter(KEY, pipes);
 }
 
-/** The message's headers, or one of them by name. Of a batch: an array. @publicApi */
+/** Injects the message's headers, or one of them by name. For a batch: an array. @publicApi */
 export function MessageHeaders(...args: (string | Pipe)[]): ParameterDecorator {
   return parameter(HEADERS, args);
 }
 
-/** The message itself, with offset, timestamp and bytes. Of a batch: an array. @publicApi */
+/** Injects the whole message, with offset, timestamp and bytes. For a batch: an array. @publicApi */
 export function FullMessage(...pipes: Pipe[]): ParameterDecorator {
   return parameter(MESSAGE, pipes);
 }
 
-/** The {@link HandlerContext}: attempt, signal, `ack`, `nack`, `commit`. @publicApi */
+/** Injects the {@link HandlerContext}: attempt, signal, `ack`, `nack`, `commit`. @publicApi */
 export function MessageContext(...pipes: Pipe[]): ParameterDecorator {
   return parameter(CONTEXT, pipes);
 }
@@ -59,7 +59,7 @@ function parameter(type: number, args: readonly (string | Pipe)[]): ParameterDec
   };
 }
 
-/** Finds what a parameter stands for. @internal */
+/** Resolves the values of decorated parameters. @internal */
 export const messageParams: ParamsFactory = {
   exchangeKeyForValue(type: number, data: unknown, args: [Message | Message[], HandlerContext]): unknown {
     const [given, context] = args;
@@ -73,21 +73,21 @@ export const messageParams: ParamsFactory = {
   },
 };
 
-/** What is not of a kind of ours or of the application's own (`createParamDecorator`) would be undefined. @internal */
+/** Refuses other parameter decorators (except `createParamDecorator` ones), whose values would be undefined. @internal */
 export function assertMessageParams(instance: object, method: string, where: string): void {
   const params = (Reflect.getMetadata(MESSAGE_PARAMS_METADATA, instance.constructor, method) ?? {}) as object;
   for (const [id, { index, factory }] of Object.entries(params) as [string, Param][]) {
     if (factory !== undefined || KINDS.has(Number(id.split(':')[0]))) continue;
     throw new InvalidConfigError([
-      `${where}: the decorator of parameter ${index + 1} is not for messages; take @MessageValue, @MessageKey, ` +
-        '@MessageHeaders, @MessageContext or @FullMessage of @genrocks/topics, or one of your own',
+      `${where}: the decorator of parameter ${index + 1} is not for messages; use @MessageValue, @MessageKey, ` +
+        '@MessageHeaders, @MessageContext or @FullMessage of @genrocks/topics, or your own decorator',
     ]);
   }
 }
 
 interface Param {
   readonly index: number;
-  /** Of decorators that `createParamDecorator` made. */
+  /** Set by decorators made with `createParamDecorator`. */
   readonly factory?: unknown;
 }
 

@@ -1,9 +1,9 @@
 import type { ModulesContainer } from '@nestjs/core';
 
 /**
- * What stands under an alias (`useExisting`) after a test has overridden it, such as `overrideProvider(StorageAdapter)`.
- * Nest 11 still takes it for an alias, whose hooks it calls where the original stands, so that nothing would ever close
- * an adapter that a test has put in.
+ * Restores the lifecycle hooks of a provider that a test has put in place of an alias (`useExisting`), such as
+ * `overrideProvider(StorageAdapter)`. Nest 11 still treats it as an alias, whose hooks run where the original is provided,
+ * so nothing would ever close the test's adapter.
  */
 export function withHooks<T>(instance: T, modules: ModulesContainer): T {
   const wrappers = [...modules.values()]

@@ -4,22 +4,22 @@ import { InvalidConfigError } from '@genrocks/storage';
 import type { ConsumerGroupOptions, TopicPattern } from '../groups/group.types.js';
 
 /**
- * A topic by name, by a pattern with `*`, by a regular expression, or by a function of the application, such as
- * `(ref) => ref.get(ConfigService, { strict: false }).get('ORDERS_TOPIC')`. In names `${NAME}` or `${NAME:default}`
- * stands for what the application's ConfigService, or else the environment, has under that name.
+ * A topic given by name, by a pattern with `*`, by a regular expression, or by a function of the application, such as
+ * `(ref) => ref.get(ConfigService, { strict: false }).get('ORDERS_TOPIC')`. In names, `${NAME}` and `${NAME:default}` are
+ * replaced with the value from the application's ConfigService, or else from the environment.
  */
 export type SubscribeTopic = TopicPattern | ((ref: ModuleRef) => TopicPattern | readonly TopicPattern[]);
 
-/** As for `startConsumerGroup`, where the decorated method is the handler. */
+/** Options of `startConsumerGroup`; the decorated method is the handler. */
 export interface SubscribeOptions extends Omit<
   ConsumerGroupOptions,
   'topics' | 'handler' | 'batchHandler' | 'batchSize'
 > {
-  /** Hands messages over in batches: true, or how many at most. Default false. */
+  /** Passes messages in batches: true for up to 100, or the maximum number. Default false. */
   batch?: boolean | number;
 }
 
-/** What `@Subscribe` leaves on a method. @internal */
+/** The metadata that `@Subscribe` sets. @internal */
 export interface Subscription {
   readonly topics: readonly SubscribeTopic[];
   readonly options: SubscribeOptions;
@@ -28,12 +28,12 @@ export interface Subscription {
 const SUBSCRIPTIONS = Symbol('GENROCKS_SUBSCRIPTIONS');
 
 /**
- * Makes a method of a provider or controller the handler of a consumer group. It runs through Nest's pipeline: guards,
- * interceptors, pipes (for parameters with a decorator such as `@MessageValue()`), filters. Without parameter decorators
- * it gets the message (or the batch) and its context. It may be used several times, for several groups.
+ * Makes a method of a provider or controller the handler of a consumer group. Calls pass through Nest's pipeline: guards,
+ * interceptors, pipes (for parameters with a decorator such as `@MessageValue()`), filters. Without parameter decorators,
+ * the method gets the message (or the batch) and its context. A method may have several `@Subscribe`, for several groups.
  *
- * An error that leaves the method is a failed try. Where a pipe has refused the message (`BadRequestException`,
- * `UnprocessableEntityException`) no other try is made, unless `retry.retryIf` says so.
+ * An error thrown by the method is a failed try. A message that a pipe refuses (`BadRequestException`,
+ * `UnprocessableEntityException`) is not retried, unless `retry.retryIf` says so.
  *
  * @example
  * \@Subscribe('orders', { group: 'billing', concurrency: 4 })
@@ -50,21 +50,21 @@ export function Subscribe(
     const isStatic = typeof target === 'function';
     const where = `@Subscribe on ${isStatic ? target.name : target.constructor.name}.${String(property)}`;
     if (isStatic)
-      throw new InvalidConfigError([`${where}: the method is static; handlers are methods of providers`]);
+      throw new InvalidConfigError([`${where}: the method is static; make it an instance method`]);
     if (list.length === 0 || !list.every(isTopic)) {
       throw new InvalidConfigError([
-        `${where}: give a topic by name, pattern, RegExp or function, or several`,
+        `${where}: name a topic, or a list, each by name, pattern, RegExp or function`,
       ]);
     }
     if (typeof options?.group !== 'string')
-      throw new InvalidConfigError([`${where}: give the name of a group`]);
-    // Of the class, not of the function: other decorators put functions of their own in its place.
+      throw new InvalidConfigError([`${where}: name the consumer group (the option group)`]);
+    // On the class, not on the function: other decorators may replace the function.
     const before = subscriptionsOf(target, property);
     Reflect.defineMetadata(SUBSCRIPTIONS, [...before, { topics: list, options }], target, property);
   };
 }
 
-/** Of the class that has the method: one that overrides it has no part in them. @internal */
+/** The subscriptions of the class that defines the method; an overriding method does not inherit them. @internal */
 export function subscriptionsOf(prototype: object, property: PropertyKey): readonly Subscription[] {
   let owner: object | null = prototype;
   while (owner !== null && !Object.hasOwn(owner, property))

@@ -14,12 +14,12 @@ import { assertMessageParams } from './message-params.decorator.js';
 import { withRefusals } from './refusals.js';
 import { type SubscribeTopic, type Subscription, subscriptionsOf } from './subscribe.decorator.js';
 
-/** Tokens under which Nest keeps what is provided for the whole application. */
+/** Tokens under which Nest stores application-wide enhancers. */
 const GLOBAL_ENHANCER = /^APP_(GUARD|PIPE|INTERCEPTOR|FILTER)\b/;
 
 /**
- * Binds the methods with `@Subscribe` of all providers and controllers. Their groups are taken down when the module
- * starts, so that mistakes stop the start, and begin after bootstrap.
+ * Binds the methods with `@Subscribe` of all providers and controllers. Groups are registered when the module starts, so
+ * that a mistake stops the start, and begin after bootstrap.
  *
  * @publicApi
  */
@@ -45,9 +45,9 @@ export class SubscriptionExplorer implements OnModuleInit {
   }
 
   /**
-   * Binds what is not bound yet: with `manualRegistration` everything, and handlers of modules that were loaded later
-   * (`LazyModuleLoader`), since Nest tells nobody of these. Where several `TopicsModule` with `isGlobal: false` stand in
-   * the application, a handler belongs to the one its module imports.
+   * Binds the handlers that are not bound yet: with `manualRegistration` all of them, otherwise those of modules loaded
+   * later (`LazyModuleLoader`), which Nest does not announce. If the application has several `TopicsModule` with
+   * `isGlobal: false`, a handler belongs to the one its module imports.
    * @throws `INVALID_CONFIG`, `INVALID_GROUP`
    */
   async register(): Promise<ConsumerGroup[]> {
@@ -74,7 +74,7 @@ export class SubscriptionExplorer implements OnModuleInit {
     return groups;
   }
 
-  /** Among many handlers a mistake has to say whose it is. */
+  /** Adds the name of the handler to the error. */
   private async start(options: ConsumerGroupOptions, where: string): Promise<ConsumerGroup> {
     try {
       return await this.topics.startConsumerGroup(options);
@@ -84,19 +84,19 @@ export class SubscriptionExplorer implements OnModuleInit {
     }
   }
 
-  /** With two services everything would be subscribed twice, and topics published to one would not be in the other. */
+  /** Two global services would subscribe every handler twice, and neither would see the other's topics. */
   private assertOneService(): void {
     const services = this.discovery
       .getProviders()
       .filter(({ token, host }) => token === TopicsService && host?.isGlobal === true);
     if (services.length < 2) return;
     throw new InvalidConfigError([
-      'topics: TopicsModule.forRoot() stands in this application twice; import it once, in the root module, ' +
+      'topics: this application imports TopicsModule.forRoot() twice; import it once, in the root module, ' +
         'and TopicsModule.forFeature() where topics are injected',
     ]);
   }
 
-  /** Nest would call one that was never constructed. */
+  /** Nest would call a request-scoped enhancer that was never constructed. */
   private assertStaticEnhancers(where: string): void {
     for (const { injectables, providers } of this.modules.values()) {
       for (const wrapper of [...injectables.values(), ...providers.values()]) {
@@ -104,8 +104,8 @@ export class SubscriptionExplorer implements OnModuleInit {
         if (global === undefined || wrapper.isDependencyTreeStatic()) continue;
         const name = wrapper.metatype?.name ?? global;
         throw new InvalidConfigError([
-          `${where}: ${name} (${global}) is request-scoped, or depends on what is, and cannot run for messages; ` +
-            'make it a singleton, or bind it to controllers alone (@UseGuards and the like)',
+          `${where}: ${name} (${global}) is request-scoped, or depends on a request-scoped provider, and cannot run for messages; ` +
+            'make it a singleton, or bind it to controllers only (such as by @UseGuards)',
         ]);
       }
     }
@@ -139,13 +139,15 @@ export class SubscriptionExplorer implements OnModuleInit {
     return list.map((one) => {
       if (one instanceof RegExp) return one;
       if (typeof one === 'string') return this.names.resolve(one, where);
-      throw new InvalidConfigError([`${where}: the topic is ${JSON.stringify(one)}; it must be a name`]);
+      throw new InvalidConfigError([
+        `${where}: the topic is ${JSON.stringify(one)}; it must be a name, a pattern or a RegExp`,
+      ]);
     });
   }
 }
 
 function prototypeOf(wrapper: InstanceWrapper): Record<string, unknown> | undefined {
-  // Of request-scoped providers this is an empty object with the prototype of the class.
+  // For a request-scoped provider, `instance` is an empty object with the prototype of the class.
   const instance = wrapper.instance as object | null | undefined;
   if (typeof instance !== 'object' || instance === null || wrapper.isAlias) return undefined;
   return (Object.getPrototypeOf(instance) as Record<string, unknown> | null) ?? undefined;
@@ -154,7 +156,7 @@ function prototypeOf(wrapper: InstanceWrapper): Record<string, unknown> | undefi
 function assertStatic(wrapper: InstanceWrapper, where: string): void {
   if (wrapper.isDependencyTreeStatic() && !wrapper.isTransient) return;
   throw new InvalidConfigError([
-    `${where}: ${wrapper.name} is request-scoped or transient, or depends on what is; handlers need a singleton: ` +
-      'resolve what must be new per message inside of the handler (ModuleRef.resolve)',
+    `${where}: ${wrapper.name} is request-scoped or transient, or depends on such a provider; make it a singleton, and ` +
+      'resolve dependencies that must be new per message inside the handler (ModuleRef.resolve)',
   ]);
 }

@@ -10,11 +10,11 @@ interface FiltersContext {
 }
 
 /**
- * The same contexts, but what no filter of the application answers is only thrown again: Nest's default filter would
- * write it to the log once more, without saying which message it was, beside the line of the group.
+ * Contexts without Nest's default filter: an error that no filter of the application handles is rethrown. The default filter
+ * would log it a second time, without naming the message.
  *
- * Nest has no option for this, so it goes by how Nest 11 and 12 are built; where that is otherwise, the contexts stay as
- * they are, and the only harm is the second line.
+ * Nest has no option for this, so this relies on internals of Nest 11 and 12. If they are different, the contexts stay as
+ * they are, and the only harm is the second log line.
  */
 export function withoutDefaultFilter(contexts: ExternalContextCreator): ExternalContextCreator {
   const { filtersContextCreator: filters } = contexts as unknown as {

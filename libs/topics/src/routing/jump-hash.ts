@@ -1,6 +1,6 @@
 /**
- * Jump consistent hash (Lamping and Veach, 2014): a bucket from 0 to `count - 1`. With one bucket more, a hash either
- * stays where it was or goes to the new one.
+ * Jump consistent hash (Lamping and Veach, 2014): a bucket from 0 to `count - 1`. When a bucket is added, a hash
+ * either keeps its bucket or moves to the new one.
  *
  * @param hash 32 bits; it seeds the random numbers that decide at which counts the hash jumps
  */

@@ -4,39 +4,42 @@ import { jumpHash } from './jump-hash.js';
 import { murmur2 } from './murmur2.js';
 import { type RoutingTarget, StickyTurn } from './sticky-turn.js';
 
-/** What a routing function is told of a message. */
+/** A message, as a routing function gets it. */
 export interface RoutedMessage {
   /** Name of the topic. */
   readonly topic: string;
-  /** The key's bytes, null where the message has none. */
+  /** The key's bytes, null if the message has no key. */
   readonly key: Uint8Array | null;
-  /** As it was given to `publish`, not encoded yet. */
+  /** The value as given to `publish`, not encoded. */
   readonly value: unknown;
 }
 
-/** Chooses a partition from 0 to `partitionCount - 1`; anything else fails the publish with `PARTITION_NOT_FOUND`. */
+/** Returns a partition from 0 to `partitionCount - 1`; any other result fails the publish with `PARTITION_NOT_FOUND`. */
 export type RoutingFunction = (message: RoutedMessage, partitionCount: number) => number;
 
 /**
- * `key_hash`: murmur2 of the key, the partition a Java client or kafkajs would choose; keyless messages go round.
- * `consistent_hash`: by key too, but when partitions are added only about the share of the new ones moves to them.
- * `round_robin`: every message to the next partition, whatever its key.
- * `sticky`: as `key_hash`, but keyless messages keep to one partition until what has gathered there is written, or
- * 64 KiB have gone to it, and then move on to the one that got least: fewer and larger writes.
+ * How the partition of a message that names none is chosen.
+ *
+ * - `key_hash`: murmur2 of the key, as a Java client or kafkajs chooses; messages without a key go round robin.
+ * - `consistent_hash`: by key too, but when partitions are added, only about the new partitions' share of keys moves.
+ * - `round_robin`: each message goes to the next partition, whatever its key.
+ * - `sticky`: as `key_hash`, but messages without a key go to one partition until those gathered there are written, or
+ *   64 KiB have gone to it; then to the partition that got the fewest bytes. This makes fewer, larger writes.
+ * - A function is not kept across restarts: pass it on every start.
  */
 export type Routing = (typeof NAMED_ROUTINGS)[number] | RoutingFunction;
 
 export const NAMED_ROUTINGS = ['key_hash', 'consistent_hash', 'round_robin', 'sticky'] as const;
 
-/** The name of a routing; a function is `custom`. */
+/** The name of a routing; a function has the name `custom`. */
 export type RoutingName = (typeof NAMED_ROUTINGS)[number] | 'custom';
 
-/** The name a routing is remembered by; a function cannot be. */
+/** The name that the registry keeps for a routing. */
 export function routingName(routing: Routing): RoutingName {
   return typeof routing === 'function' ? 'custom' : routing;
 }
 
-/** Chooses the partition of every message of one topic. */
+/** Chooses the partitions of a topic's messages. */
 export class Router {
   private turn = 0;
   private readonly sticky = new StickyTurn();

@@ -1,21 +1,21 @@
-/** A partition stays the one for this many bytes, if nothing else moves messages on before. */
+/** A partition is current for at most this many bytes. */
 export const STICKY_BYTES = 64 * 1024;
 
-/** What routing asks of a partition. */
+/** What routing needs to know of a partition. */
 export interface RoutingTarget {
-  /** Nothing can be published to one that is not `open`. */
+  /** Only an `open` partition can be published to. */
   readonly state: string;
-  /** Groups of messages whose write has begun. */
+  /** Number of message groups whose write has begun. */
   readonly writes: number;
-  /** A write is under way, or about to begin: what comes now waits for the next one. */
+  /** A write is in progress or about to begin: new messages wait for the next one. */
   readonly isWriting: boolean;
 }
 
 /**
- * Keeps messages without a key together, so that they share a write instead of making one each: all go to one partition
- * until what has gathered there is written, or {@link STICKY_BYTES} have gone to it. The next partition is the one that
- * got the fewest bytes so far, so that none ever is more than that and one message ahead of another, however fast or
- * slow its storage is. Where messages come one by one, each is its own group, and they go round.
+ * Keeps messages without a key together, so that they share writes: all go to one partition until those gathered there are
+ * written, or {@link STICKY_BYTES} have gone to it. The next partition is the one that got the fewest bytes so far, so no
+ * partition is ever more than {@link STICKY_BYTES} and one message ahead of another, however fast or slow its storage is.
+ * Messages that come one by one each form their own group, and go round robin.
  */
 export class StickyTurn {
   private current = -1;
@@ -23,15 +23,15 @@ export class StickyTurn {
   private bytes = 0;
   /** The target's `writes` at the last move. */
   private since = 0;
-  /** The target's `writes` when what gathers there is on its way. */
+  /** The target's `writes` once the write of the messages gathered there has begun. */
   private until = 0;
-  /** Bytes each partition got so far. */
+  /** Bytes routed to each partition so far. */
   private readonly routed: number[] = [];
 
-  /** @param random where it begins, from 0 to below 1: not always at the same partition after a restart */
+  /** @param random chooses the first partition, from 0 to below 1, so that restarts do not favor one partition */
   constructor(private readonly random: () => number = Math.random) {}
 
-  /** The partition of a message that takes so many bytes. */
+  /** The partition for a message of this size. */
   next(bytes: number, targets: readonly RoutingTarget[]): number {
     const target = targets[this.current];
     if (target === undefined || !this.stays(target)) this.move(targets);
@@ -52,17 +52,17 @@ export class StickyTurn {
     const { writes, isWriting } = targets[this.current]!;
     this.bytes = 0;
     this.since = writes;
-    // The first message finds an idle partition's write, and is gone with it: those after it gather for the next.
+    // On an idle partition, the first message is written at once; the messages after it gather for the next write.
     this.until = writes + (isWriting ? 1 : 2);
   }
 
-  /** Partitions that were added begin level with the others: they do not get everything until they have caught up. */
+  /** New partitions begin level with the others; otherwise they would get everything until they had caught up. */
   private admit(count: number): void {
     const least = this.routed.length === 0 ? 0 : Math.min(...this.routed);
     while (this.routed.length < count) this.routed.push(least);
   }
 
-  /** The partition with the fewest bytes; of several the next one in order. */
+  /** The partition with the fewest bytes; of several, the next in order. */
   private least(targets: readonly RoutingTarget[], before: number, openOnly: boolean): number | undefined {
     let least: number | undefined;
     for (let step = 1; step <= targets.length; step++) {

@@ -6,8 +6,8 @@ import { standardSchema } from './standard-schema.js';
 import type { TopicSchema, ValueSchema } from './topic-schema.js';
 
 /**
- * A codec that lets through what fits a schema. What is written is checked as a reader will see it, after a turn through
- * the codec: what was accepted once is accepted again.
+ * A codec that accepts only values that fit a schema. A value is checked as a reader will see it, after a round trip through
+ * the codec, so a reader accepts every value that was accepted on publish.
  */
 export class CheckedCodec implements Codec<unknown> {
   constructor(
@@ -35,7 +35,7 @@ export class CheckedCodec implements Codec<unknown> {
   }
 
   /**
-   * Checks bytes that were encoded elsewhere.
+   * Checks bytes that are already encoded.
    * @throws `SCHEMA_VIOLATION`, `CODEC_FAILED`
    */
   assert(bytes: Uint8Array): void {
@@ -43,7 +43,7 @@ export class CheckedCodec implements Codec<unknown> {
   }
 }
 
-/** @throws `INVALID_CONFIG` for what is no schema */
+/** @throws `INVALID_CONFIG` for a value that is not a schema */
 export function valueSchema(topic: string, schema: TopicSchema): ValueSchema {
   if (isStandard(schema)) return standardSchema(topic, schema);
   if (typeof schema === 'function') return classSchema(topic, schema);

@@ -5,7 +5,7 @@ import type { SchemaIssue, ValueSchema } from './topic-schema.js';
 
 type Class = new () => unknown;
 
-/** As much of class-validator's errors as is read here. */
+/** The fields of class-validator's errors that are used here. */
 interface ValidationError {
   readonly property: string;
   readonly constraints?: Readonly<Record<string, string>>;
@@ -21,8 +21,8 @@ interface ClassTransformer {
 }
 
 /**
- * A class whose properties carry decorators of class-validator; readers get instances of it.
- * @throws `INVALID_CONFIG` where class-validator or class-transformer is not installed
+ * A schema of a class with class-validator decorators. Readers get instances of the class.
+ * @throws `INVALID_CONFIG` if class-validator or class-transformer is not installed
  */
 export function classSchema(topic: string, target: Class): ValueSchema {
   const { validateSync } = load<ClassValidator>(topic, 'class-validator');

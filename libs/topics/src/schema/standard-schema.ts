@@ -2,7 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { InvalidConfigError } from '@genrocks/storage';
 import type { ValueSchema } from './topic-schema.js';
 
-/** @param topic whose schema it is */
+/** @param topic the name of its topic, for errors */
 export function standardSchema(topic: string, schema: StandardSchemaV1): ValueSchema {
   const standard = schema['~standard'];
   return {
@@ -10,11 +10,11 @@ export function standardSchema(topic: string, schema: StandardSchemaV1): ValueSc
     check(value) {
       const result = standard.validate(value);
       if (result instanceof Promise) {
-        // Whatever becomes of it, nobody waits for it.
+        // Nobody awaits the result, so its rejection must not be unhandled.
         result.catch(() => {});
         throw new InvalidConfigError([
           `topics.${topic}.schema: it validates asynchronously, which would change the order of messages; ` +
-            'take asynchronous checks out of it, and do them in the handler',
+            'move asynchronous checks into the handler',
         ]);
       }
       if (result.issues === undefined) return { value: result.value };

@@ -1,12 +1,12 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 
 /**
- * What the values of a topic have to be: a class with class-validator decorators, or a Standard Schema (zod, valibot,
- * ArkType, ...). Its output is what readers get. It must validate synchronously.
+ * The schema of a topic's values: a class with class-validator decorators, or a Standard Schema (zod, valibot, ArkType,
+ * ...). Readers get its output. It must validate synchronously.
  */
 export type TopicSchema<T = unknown> = StandardSchemaV1<unknown, T> | (new () => T);
 
-/** The values that a schema lets through. */
+/** The type of the values that a schema outputs. */
 export type SchemaValue<S> =
   S extends StandardSchemaV1<unknown, infer Output>
     ? Output
@@ -14,18 +14,18 @@ export type SchemaValue<S> =
       ? Instance
       : unknown;
 
-/** One thing that is wrong with a value. */
+/** A mistake in a value. */
 export interface SchemaIssue {
-  /** Where in the value, such as `items.0.price`; empty for the value itself. */
+  /** The path in the value, such as `items.0.price`; empty for the value itself. */
   readonly path: string;
-  /** What is wrong, in the words of the schema. */
+  /** The schema's description of the mistake. */
   readonly message: string;
 }
 
-/** A schema, whatever kind it is of. */
+/** A schema of any kind. */
 export interface ValueSchema {
-  /** The library or the class it is of. */
+  /** Name of its library or class. */
   readonly name: string;
-  /** What readers get of the value, or what is wrong with it. */
+  /** Returns the schema's output for the value, or the mistakes in it. */
   check(value: unknown): { readonly value: unknown } | { readonly issues: readonly SchemaIssue[] };
 }

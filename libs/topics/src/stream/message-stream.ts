@@ -8,33 +8,33 @@ import { waitForAnyData } from '../partition/wait-for-any.js';
 import { ProcessHold } from '../process-hold.js';
 import { Turn } from '../turn.js';
 
-/** Where a stream of messages begins and ends. */
+/** Which messages a stream reads. */
 export interface MessageStreamOptions {
   /** Where to begin in every partition. Default `earliest`. */
   from?: StartFrom;
-  /** Only these partitions. Default: all there are when it begins. */
+  /** Partitions to read. Default: all that exist when the stream begins. */
   partitions?: readonly number[];
-  /** Goes on with what comes; false ends it at what was there when it began. Default true. */
+  /** True: continues with new messages. False: ends at the last message that was there at the beginning. Default true. */
   live?: boolean;
   /** Ends the stream, without an error. */
   signal?: AbortSignal;
 }
 
-/** Messages taken from one partition before the next one has its turn. */
+/** How many messages are taken from one partition before the next has its turn. */
 const PAGE = 100;
 const PAGE_BYTES = 256 * 1024;
 
 interface Reading<T> {
   readonly partition: Partition;
   readonly cursor: MessageCursor<T>;
-  /** It is over here. */
+  /** The offset at which reading ends. */
   readonly end: number;
 }
 
 /**
- * Messages of partitions as they are asked for: nothing is read ahead but a page. Every partition keeps its order, and
- * all of them have their turn. A partition that closes ends its part.
- * @throws `OFFSET_OUT_OF_RANGE` where retention overtook the reader, and as `Partition.readMessages`
+ * Reads messages of partitions on demand, at most one page ahead. Each partition keeps its order, and partitions take turns.
+ * A partition that closes drops out.
+ * @throws `OFFSET_OUT_OF_RANGE` if retention overtook the reader, and as `Partition.readMessages`
  */
 export async function* streamMessages<T>(
   partitions: readonly Partition[],

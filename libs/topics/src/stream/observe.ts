@@ -4,23 +4,22 @@ import type { Message } from '../message.js';
 import { Signal } from '../signal.js';
 import type { MessageStreamOptions } from './message-stream.js';
 
-/** Where a stream begins, and what is made of its messages. */
+/** Which messages an Observable reads, and how it processes them. */
 export interface ObserveOptions<T = unknown, R = Message<T>> extends MessageStreamOptions {
   /**
-   * Work on a message, as for `mergeMap`; its results are what the Observable emits. A message is only taken from the
-   * topic while fewer than `concurrency` of these are under way: that is the backpressure an Observable itself lacks.
+   * Processes a message, like the function of `mergeMap`; the Observable emits its results. A message is taken from the
+   * topic only while fewer than `concurrency` calls are in progress, which is the backpressure that an Observable lacks.
    */
   each?: (message: Message<T>) => ObservableInput<R>;
-  /** Calls of `each` under way at once. Default 1, which keeps the order as `concatMap` does. */
+  /** Maximum concurrent calls of `each`. Default 1, which keeps the order, as `concatMap` does. */
   concurrency?: number;
 }
 
-/** Where messages come from, until the signal aborts. */
+/** Reads messages until the signal aborts. */
 export type MessageSource<T> = (options: MessageStreamOptions) => AsyncIterable<Message<T>>;
 
 /**
- * An Observable over a stream of messages; each subscription reads by itself, from its own beginning, and
- * unsubscribing ends the reading.
+ * An Observable of messages. Each subscription reads for itself, from its own beginning; unsubscribing ends the reading.
  */
 export function observeMessages<T, R>(
   source: MessageSource<T>,
@@ -30,7 +29,7 @@ export function observeMessages<T, R>(
   return new Observable<R>((subscriber) => {
     const end = new AbortController();
     const either = signal === undefined ? end.signal : AbortSignal.any([signal, end.signal]);
-    // A generator that waits for data cannot be left; the signal ends its wait.
+    // `return` cannot interrupt a generator that waits for data; the signal ends the wait.
     subscriber.add(() => end.abort());
     const run = async () => {
       assertObserveOptions(options);
@@ -54,13 +53,16 @@ function assertObserveOptions({ each, concurrency }: ObserveOptions<never, unkno
   if (each !== undefined && typeof each !== 'function')
     throw new InvalidMessageError('each must be a function');
   if (concurrency === undefined) return;
-  if (each === undefined) throw new InvalidMessageError('concurrency is of calls of each, which is missing');
+  if (each === undefined)
+    throw new InvalidMessageError(
+      'concurrency limits the calls of each, which is missing; pass each, or leave concurrency out',
+    );
   if (concurrency !== Infinity && !(Number.isInteger(concurrency) && concurrency >= 1)) {
     throw new InvalidMessageError(`concurrency must be a whole number from 1, not ${String(concurrency)}`);
   }
 }
 
-/** Runs `each` for messages, no more of them at once than there may be. */
+/** Runs `each` for messages, at most `concurrency` at a time. */
 class Work<T, R> {
   private active = 0;
   private readonly ended = new Signal();
@@ -73,7 +75,7 @@ class Work<T, R> {
     subscriber.add(() => this.ended.notify());
   }
 
-  /** Resolves when there is room for another one. */
+  /** Starts `each` for a message; resolves when another one may start. */
   async take(message: Message<T>): Promise<void> {
     this.active++;
     const inner = new Subscription();

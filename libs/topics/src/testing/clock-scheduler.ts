@@ -3,7 +3,7 @@ import type { Clock } from '../clock.js';
 
 type Work<T> = (this: SchedulerAction<T>, state?: T) => void;
 
-/** Time of a {@link Clock} for operators of RxJS: `bufferTime(60_000, clock.scheduler)`. */
+/** An RxJS scheduler on a {@link Clock}: `bufferTime(60_000, clock.scheduler)`. */
 export class ClockScheduler implements SchedulerLike {
   constructor(private readonly clock: Clock) {}
 
@@ -16,7 +16,7 @@ export class ClockScheduler implements SchedulerLike {
   }
 }
 
-/** Work that is due at some time, and may be scheduled again while it runs. */
+/** Scheduled work, which may schedule itself again while it runs. */
 class ClockAction<T> extends Subscription implements SchedulerAction<T> {
   private pending: AbortController | undefined;
 

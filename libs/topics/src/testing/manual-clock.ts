@@ -9,7 +9,7 @@ interface Sleeper {
 }
 
 /**
- * Time that stands still until a test moves it: pauses between retries cost a test nothing.
+ * A clock that stands still until a test moves it, so that pauses between retries cost a test no time.
  *
  * @example
  * const clock = new ManualClock();
@@ -22,10 +22,10 @@ export class ManualClock implements Clock {
   private readonly sleepers = new Set<Sleeper>();
   private readonly watchers = new Set<() => void>();
   private offset = 0;
-  /** This time for operators of RxJS: `topic.observe().pipe(bufferTime(60_000, clock.scheduler))`. */
+  /** This clock as an RxJS scheduler: `topic.observe().pipe(bufferTime(60_000, clock.scheduler))`. */
   readonly scheduler: SchedulerLike = new ClockScheduler(this);
 
-  /** @param time to begin with, ms since 1970 */
+  /** @param time the initial time, in milliseconds since 1970 */
   constructor(private time = Date.UTC(2000, 0, 1)) {}
 
   now(): number {
@@ -36,7 +36,7 @@ export class ManualClock implements Clock {
     return this.time;
   }
 
-  /** Sets what {@link now} tells, as an operator or NTP sets a machine's clock: no pause ends sooner or later for it. */
+  /** Sets what {@link now} returns, as an operator or NTP sets a machine's clock. Pauses are unaffected. */
   set(time: number): void {
     this.offset = time - this.time;
   }
@@ -56,14 +56,14 @@ export class ManualClock implements Clock {
     });
   }
 
-  /** Pauses under way; deadlines that will hardly be reached, as those of handlers, are none. */
+  /** Number of pauses in progress. Deadlines, such as the time limit of handlers, do not count. */
   get sleeping(): number {
     let pauses = 0;
     for (const { deadline } of this.sleepers) if (!deadline) pauses++;
     return pauses;
   }
 
-  /** Resolves as soon as this many pauses are under way. */
+  /** Resolves as soon as this many pauses are in progress. */
   async untilSleeping(count = 1): Promise<void> {
     while (this.sleeping < count) {
       await new Promise<void>((resolve) => {
@@ -77,8 +77,8 @@ export class ManualClock implements Clock {
   }
 
   /**
-   * Moves time on, and ends the pauses and deadlines that are over by then, in their order. What they wake runs before this
-   * resolves, as far as it waits for nothing but memory; a pause it begins that is over by then ends too.
+   * Moves time on, and ends the pauses and deadlines that are over by then, in order. The code that they wake runs before
+   * this resolves, unless it waits for I/O. New pauses that are over by then end too.
    */
   async advance(ms: number): Promise<void> {
     const until = this.time + ms;
@@ -91,7 +91,7 @@ export class ManualClock implements Clock {
     await settled();
   }
 
-  /** Moves time on to the end of the pause that ends first, deadlines aside; does nothing where there is none. */
+  /** Moves time on to the end of the first pause, ignoring deadlines. Does nothing if there is no pause. */
   async advanceToNext(): Promise<void> {
     const next = this.next(Infinity, false);
     if (next !== undefined) await this.advance(Math.max(0, next.due - this.time));
@@ -107,7 +107,7 @@ export class ManualClock implements Clock {
   }
 }
 
-/** The real one, whatever fake timers a test has put in its place. */
+/** The real `setImmediate`, even if a test installs fake timers. */
 const nextTurn = setImmediate;
 
 async function settled(): Promise<void> {

@@ -21,16 +21,15 @@ import {
 } from '@genrocks/storage';
 import { STANDS_IN } from '../topics.tokens.js';
 
-/** What outlives an adapter, as a disk would: give it to the next one to play a restart. @publicApi */
+/** The stored data, which outlives an adapter as a disk does: pass it to the next adapter to simulate a restart. @publicApi */
 export type MemoryDisk = Map<string, SortedKeyMap<Buffer>>;
 
-/** Called before every write; may throw, or hold the write until it resolves. @publicApi */
+/** Called before every write. It may throw, or delay the write until its promise resolves. @publicApi */
 export type WriteHook = (topic: string, partition: number, operations: readonly BatchOperation[]) => unknown;
 
 /**
- * An adapter in memory whose writes a test can watch, hold back and make to fail with `onWrite`. It stands in for
- * whatever an application runs on: it takes the settings of any adapter, and keeps topics that name one which is not
- * plugged in.
+ * An adapter in memory, whose writes a test can watch, delay and fail with `onWrite`. It can replace any adapter: it accepts
+ * the settings of all adapters, and keeps topics that name an adapter which is not plugged in.
  *
  * @publicApi
  */
@@ -46,17 +45,17 @@ export class MemoryAdapter extends StorageAdapter {
     maxKeyBytes: 1024,
     maxValueBytes: 16 * 1024 * 1024,
   } as const;
-  /** The store of each partition that was opened last, by topic and partition. */
+  /** The store opened last for each partition, by `topic:partition`. */
   readonly opened = new Map<string, MemoryStore>();
-  /** Called by every write, before it is stored; may throw, or wait. */
+  /** Called before each write is stored. It may throw, or return a promise to wait for. */
   onWrite: WriteHook = () => {};
-  /** Called by every sync, before it resolves: what a power cut leaves of a store is what it held then, or more. */
+  /** Called before each sync resolves. A power cut leaves at least what the store held at the last sync. */
   onSync: (topic: string, partition: number) => unknown = () => {};
-  /** Writes so far. */
+  /** Number of writes so far. */
   writes = 0;
-  /** Reads so far. */
+  /** Number of reads so far. */
   reads = 0;
-  /** True after `close`, which closes the stores too. */
+  /** True after `close`, which also closes the stores. */
   closed = false;
 
   constructor(readonly disk: MemoryDisk = new Map()) {

@@ -2,26 +2,26 @@ import { isError } from '@genrocks/storage';
 import { TopicsError } from '../errors.js';
 import type { Message } from '../message.js';
 
-/** `SPY_TIMEOUT`: no message that a test waited for came in time. */
+/** `SPY_TIMEOUT`: the messages a test waited for did not come in time. */
 export class SpyTimeoutError extends TopicsError {
   constructor(what: string, seen: number, timeoutMs: number) {
-    super('SPY_TIMEOUT', `${what}: no such message within ${timeoutMs} ms, among ${seen} seen`);
+    super('SPY_TIMEOUT', `${what}: no matching message within ${timeoutMs} ms, ${seen} seen`);
   }
 }
 
-/** What a spy waits for, and how long. */
+/** Options of a spy. */
 export interface SpyOptions {
   /** How long `waitFor` waits, in milliseconds. Default 5,000. */
   timeoutMs?: number;
 }
 
 /**
- * Messages that came by, and a way to wait for those to come.
+ * Collects messages, and waits for messages to come.
  *
  * @publicApi
  */
 export class MessageSpy<T = unknown> {
-  /** All so far, in the order they came. */
+  /** All messages so far, in the order they came. */
   readonly messages: Message<T>[] = [];
   private readonly watchers = new Set<() => void>();
 
@@ -32,7 +32,7 @@ export class MessageSpy<T = unknown> {
   ) {}
 
   /**
-   * The first message that fits, whether it came already or is to come.
+   * Resolves to the first message that fits, past or future.
    * @throws `SPY_TIMEOUT`, or what the predicate throws
    */
   async waitFor(fits: (message: Message<T>) => boolean, options: SpyOptions = {}): Promise<Message<T>> {
@@ -41,7 +41,7 @@ export class MessageSpy<T = unknown> {
   }
 
   /**
-   * The first `count` messages that fit.
+   * Resolves to the first `count` messages that fit.
    * @throws as {@link waitFor}
    */
   waitForMany(

@@ -13,7 +13,7 @@ import { MessageSpy, type SpyOptions } from './message-spy.js';
 const TIMEOUT_MS = 5_000;
 
 /**
- * What a test does with an application's topics. It holds nothing open: spies end with the application.
+ * Test helpers for an application's topics: spies, and draining. Spies end with the application.
  *
  * @example
  * const tester = TopicsTester.of(app);
@@ -26,18 +26,18 @@ const TIMEOUT_MS = 5_000;
 export class TopicsTester {
   constructor(
     readonly topics: TopicsService,
-    /** Undefined where the application has real time. */
+    /** The application's clock; undefined if it runs on real time. */
     readonly clock: ManualClock | undefined,
   ) {}
 
-  /** The one of an application with `TopicsModule` or `TopicsTestingModule` in it. */
+  /** The tester of an application that imports `TopicsModule` or `TopicsTestingModule`. */
   static of(app: Pick<INestApplicationContext, 'get'>): TopicsTester {
     const { clock } = app.get<TopicsOptions>(MODULE_OPTIONS_TOKEN, { strict: false });
     const topics = app.get(TopicsService, { strict: false });
     return new TopicsTester(topics, clock instanceof ManualClock ? clock : undefined);
   }
 
-  /** Sees every message of a topic, those that are there too. The topic is created where that is allowed. */
+  /** Collects all messages of a topic, including existing ones. Creates the topic if `autoCreateTopics` allows it. */
   async spyTopic<T = unknown>(name: string, options: SpyOptions = {}): Promise<MessageSpy<T>> {
     const topic = await this.topics.resolveTopic<T>(name);
     const spy = new MessageSpy<T>(`spy on topic ${name}`, options.timeoutMs ?? TIMEOUT_MS);
@@ -45,7 +45,7 @@ export class TopicsTester {
     return spy;
   }
 
-  /** Sees every message a group is done with from now on. */
+  /** Collects the messages that a group finishes from now on. */
   spyGroup<T = unknown>(group: string, options: SpyOptions = {}): MessageSpy<T> {
     const spy = new MessageSpy<T>(`spy on group ${group}`, options.timeoutMs ?? TIMEOUT_MS);
     (this.topics.events as NodeJS.EventEmitter).on('handled', (event: TopicsEventMap['handled'][0]) => {
@@ -55,9 +55,9 @@ export class TopicsTester {
   }
 
   /**
-   * Resolves when every message published so far, and every message handlers have published because of it, is done
-   * and committed. With a {@link ManualClock}, time moves on from pause to pause meanwhile.
-   * @throws `DRAIN_TIMEOUT` with the groups that still lag
+   * Resolves when all messages are handled and committed, including those that handlers publish. With a
+   * {@link ManualClock}, time moves from pause to pause meanwhile.
+   * @throws `DRAIN_TIMEOUT` with the groups that still lag, after `timeoutMs` (5,000)
    */
   async drain({ timeoutMs = TIMEOUT_MS }: SpyOptions = {}): Promise<void> {
     const until = performance.now() + timeoutMs;
@@ -68,7 +68,11 @@ export class TopicsTester {
       if (lagging.length === 0) return;
       if (performance.now() >= until) {
         const who = lagging.map((group) => `${group.group} (${group.stats().lag})`).join(', ');
-        throw new TopicsError('DRAIN_TIMEOUT', `after ${timeoutMs} ms there is still to do: ${who}`, true);
+        throw new TopicsError(
+          'DRAIN_TIMEOUT',
+          `not drained within ${timeoutMs} ms, groups that lag: ${who}`,
+          true,
+        );
       }
       await this.clock?.advanceToNext();
       await sleep(1);

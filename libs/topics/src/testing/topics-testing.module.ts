@@ -5,24 +5,24 @@ import type { TopicsOptions } from '../options.js';
 import { ManualClock } from './manual-clock.js';
 import { MemoryAdapter } from './memory-adapter.js';
 
-/** Options of topics in a test. */
+/** Options of {@link TopicsTestingModule}. */
 export interface TopicsTestingOptions extends TopicsOptions {
-  /** Keeps the messages. Default: a new {@link MemoryAdapter}. */
+  /** The adapter that keeps the messages. Default: a new {@link MemoryAdapter}. */
   adapter?: StorageAdapter;
-  /** Leaves methods with `@Subscribe` alone until `SubscriptionExplorer.register()` is called. Default false. */
+  /** Binds methods with `@Subscribe` only when `SubscriptionExplorer.register()` is called. Default false. */
   manualRegistration?: boolean;
 }
 
 /**
- * Topics in memory, in one line: in place of `TopicsModule.forRoot` among the imports of a testing module. Time for
- * retries is a {@link ManualClock}, unless `clock` says otherwise.
+ * Topics in memory for a testing module; replaces `TopicsModule.forRoot`. Retries run on a {@link ManualClock} unless `clock`
+ * is given.
  *
  * @publicApi
  */
 @Module({})
 export class TopicsTestingModule {
   /**
-   * A module for the imports of a testing module.
+   * Creates the module for the imports of a testing module.
    * @throws `INVALID_CONFIG` for an option that is unknown or not allowed, when the application starts
    */
   static forRoot(options: TopicsTestingOptions = {}): DynamicModule {

@@ -3,7 +3,7 @@ import { TopicsService } from '../topics.service.js';
 import { TopicsTracing } from './topics-tracing.js';
 
 /**
- * Carries OpenTelemetry's trace context with messages; see {@link TopicsTracing}.
+ * Propagates OpenTelemetry trace context with messages; see {@link TopicsTracing}.
  *
  * @example
  * imports: [TopicsModule.forRoot({ storage }), TopicsTracingModule]

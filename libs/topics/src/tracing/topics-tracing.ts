@@ -17,15 +17,15 @@ import type { Message, PublishMessage } from '../message.js';
 import type { TopicsService } from '../topics.service.js';
 import { type Carrier, headerGetter, headerSetter } from './trace-headers.js';
 
-/** Most messages of a batch that its span has links to. */
+/** Maximum number of messages of a batch that its span links to. */
 const MAX_LINKS = 128;
 
 /**
- * Carries the trace context of OpenTelemetry with messages, in W3C `traceparent` and `tracestate` headers (or those of
- * the propagator that is registered): a handler runs in the context of the publisher of its message.
+ * Propagates OpenTelemetry trace context with messages, in the W3C headers `traceparent` and `tracestate` (or those of the
+ * registered propagator): a handler runs in the context of its message's publisher.
  *
- * Spans are made by the registered tracer provider: `publish <topic>` around each call, `process <topic>` around each
- * call of a handler (of a batch handler with links to its messages). Where no SDK is registered, nothing is added.
+ * The registered tracer provider makes the spans: `publish <topic>` around each publish call, and `process <topic>` around
+ * each handler call; the span of a batch links to its first 128 messages. Without a registered SDK, nothing is added.
  *
  * @publicApi
  */
@@ -49,7 +49,7 @@ export class TopicsTracing implements Instrumentation {
     const span = this.tracer.startSpan(`publish ${topic}`, { kind: SpanKind.PRODUCER, attributes });
     const active = trace.setSpan(context.active(), span);
     try {
-      // Called at once, so that publishes keep the order of the calls.
+      // Called synchronously, so that publishes keep the order of the calls.
       return await run(inject(active, messages));
     } catch (error) {
       failed(span, error);
@@ -100,13 +100,13 @@ function common(topic: string, type: string, operation: string): Attributes {
   };
 }
 
-/** The messages with the context among their headers; headers of the caller's own win. */
+/** Adds the context to the headers of messages; the caller's own headers win. */
 function inject(active: Context, messages: readonly PublishMessage[]): readonly PublishMessage[] {
   const carrier: Carrier = {};
   propagation.inject(active, carrier, headerSetter);
   if (Object.keys(carrier).length === 0) return messages;
   return messages.map((message) =>
-    // What is no message is refused where all are checked.
+    // Other values are refused later, where all messages are checked.
     typeof message === 'object' && message !== null
       ? { ...message, headers: { ...carrier, ...message.headers } }
       : message,
