@@ -1,6 +1,6 @@
 import { readBatchHeader } from '@genrocks/topics/records';
 
-/** Who wrote a batch, and as which of its batches. */
+/** The producer of a batch, and the batch's place in its sequence. */
 export interface BatchProducer {
   readonly producerId: number;
   readonly epoch: number;
@@ -9,7 +9,7 @@ export interface BatchProducer {
 }
 
 /**
- * Undefined for a producer that is not idempotent.
+ * Reads the producer from a batch header; undefined if it is not idempotent.
  * @throws `CORRUPT_BATCH`
  */
 export function producerOf(batch: Buffer): BatchProducer | undefined {

@@ -6,10 +6,10 @@ import type { BatchProducer } from './batch-producer.js';
 import { PendingBatch } from './pending-batch.js';
 import { addSequence } from './sequence.js';
 
-/** How many of a producer's last batches are remembered: as many as clients have in flight. */
+/** Batches remembered per producer: as many as an idempotent client may have in flight. */
 const REMEMBERED = 5;
 
-/** What a client tries again with the same sequence, so that the batches that follow may be answered with it too. */
+/** Errors after which clients resend with the same sequence, so that the batches behind can get the same error. */
 const RETRIED_AS_THEY_ARE: ReadonlySet<ErrorCode> = new Set([
   ErrorCode.KAFKA_STORAGE_ERROR,
   ErrorCode.NOT_LEADER_OR_FOLLOWER,
@@ -23,23 +23,23 @@ interface StoredBatch {
 }
 
 interface Producer {
-  /** What the log has: its last epoch, and the last batches of it. */
+  /** The last epoch of this producer in the log, and its last batches in that epoch. */
   storedEpoch: number;
   stored: StoredBatch[];
-  /** On their way to the log, in its order. */
+  /** Batches queued for the log, in log order. */
   pending: PendingBatch[];
-  /** What its next batch begins with. */
+  /** The epoch and sequence number expected of the next batch. */
   epoch: number;
   next: number;
 }
 
-/** What is kept of producers over restarts: `[producerId, epoch, [[baseSequence, records, baseOffset], ...]]`. */
+/** A producer as stored across restarts: `[producerId, epoch, [[baseSequence, records, baseOffset], ...]]`. */
 export type ProducerSnapshot = readonly [number, number, readonly (readonly [number, number, number])[]];
 
 /** What to do with a batch. */
 export type Verdict =
   | { readonly kind: 'append' }
-  /** It is in the log, under this offset, or on its way there. */
+  /** The batch is in the log at this offset, or queued for it. */
   | { readonly kind: 'duplicate'; readonly stored: number | Promise<number> }
   | { readonly kind: 'refuse'; readonly errorCode: ErrorCode };
 
@@ -48,12 +48,13 @@ const OUT_OF_ORDER: Verdict = { kind: 'refuse', errorCode: ErrorCode.OUT_OF_ORDE
 const OLD_EPOCH: Verdict = { kind: 'refuse', errorCode: ErrorCode.INVALID_PRODUCER_EPOCH };
 
 /**
- * The idempotent producers of one partition: their last batches, by which a repeated one is known and a missing one
- * is noticed. Batches are judged when they join the partition's queue, after those that are not stored yet. Where one
- * fails, those of its producer after it are never stored, and the next one must be that one again: so a retry is
- * neither lost nor stored twice, and nothing overtakes it.
+ * The idempotent producers of one partition, with their last batches, to detect duplicates and gaps.
  *
- * The least recently used producer goes first where there are too many, but none with batches on their way.
+ * A batch is checked when it joins the partition's queue, against the stored and the queued batches. If a batch fails,
+ * its producer's batches queued behind it are never stored, and the producer must send the failed one next. So a retry is
+ * neither lost nor stored twice, and no later batch overtakes it.
+ *
+ * Above the limit, the least recently used producer without queued batches is forgotten.
  */
 export class PartitionProducers {
   private readonly producers = new Map<number, Producer>();
@@ -65,7 +66,7 @@ export class PartitionProducers {
     return this.producers.size;
   }
 
-  /** Batches are on their way to the log. */
+  /** Whether batches are queued for the log. */
   get isBusy(): boolean {
     return this.pendingCount > 0;
   }
@@ -85,9 +86,9 @@ export class PartitionProducers {
   }
 
   /**
-   * Takes a batch in that {@link check} lets append, before anything else is checked. It goes with the batch through
-   * the partition's queue.
-   * @param endOffset where the log ends now
+   * Registers a batch for which {@link check} returned `append`. Must be called before the next check. The result
+   * accompanies the batch through the partition's queue.
+   * @param endOffset the current end of the log
    */
   begin({ producerId, epoch, baseSequence, records }: BatchProducer, endOffset: number): PendingBatch {
     const producer = this.use(producerId);
@@ -105,7 +106,7 @@ export class PartitionProducers {
   /** Remembers a batch found in the log. */
   replay({ producerId, epoch, baseSequence, records }: BatchProducer, baseOffset: number): void {
     const last = this.producers.get(producerId)?.stored.at(-1);
-    // A snapshot may know batches after its own offset.
+    // A snapshot may include batches beyond its own offset, which the replay of the log finds again.
     if (last !== undefined && baseOffset <= last.baseOffset) return;
     const producer = this.use(producerId);
     remember(producer, epoch, { baseSequence, records, baseOffset });
@@ -113,7 +114,7 @@ export class PartitionProducers {
     producer.next = addSequence(baseSequence, records);
   }
 
-  /** Batches on their way are not in it: reading the log from `offset` on finds them. */
+  /** The stored batches of all producers. Queued batches are not included: reading the log from `offset` finds them. */
   snapshot(endOffset: number): { offset: number; producers: ProducerSnapshot[] } {
     let offset = endOffset;
     const producers: ProducerSnapshot[] = [];
@@ -129,7 +130,7 @@ export class PartitionProducers {
     return { offset, producers };
   }
 
-  /** @param lostFrom batches from this offset on are not in the log */
+  /** @param lostFrom the log no longer has the snapshot's batches from this offset on */
   restore(snapshot: readonly ProducerSnapshot[], lostFrom = Infinity): void {
     for (const [producerId, epoch, batches] of snapshot) {
       for (const [baseSequence, records, baseOffset] of batches) {
@@ -149,7 +150,7 @@ export class PartitionProducers {
     const from = producer.pending.indexOf(batch);
     const reason = reasonFor(error);
     this.end(producer, (pending, at) => {
-      // A new epoch begins anew, whatever became of the one before.
+      // Batches of a newer epoch start a sequence of their own, so this failure does not concern them.
       const fails = at >= from && pending.epoch === epoch;
       if (fails && at > from) pending.drop(reason);
       return fails;
@@ -163,7 +164,7 @@ export class PartitionProducers {
     producer.pending = left;
   }
 
-  /** The producer, as the most recently used one. */
+  /** Returns the producer and marks it as the most recently used one. */
   private use(producerId: number): Producer {
     const known = this.producers.get(producerId);
     const producer = known ?? { storedEpoch: -1, stored: [], pending: [], epoch: -1, next: 0 };
@@ -191,7 +192,7 @@ function remember(producer: Producer, epoch: number, batch: StoredBatch): void {
   if (producer.stored.length > REMEMBERED) producer.stored.shift();
 }
 
-/** What the batches after one that failed with `error` are refused with. */
+/** The error for the batches queued behind one that failed with `error`. */
 function reasonFor(error: unknown): Error {
   const isRetried = isError(error) && RETRIED_AS_THEY_ARE.has(errorCodeOf(error));
   return isRetried ? error : new OutOfOrderError();

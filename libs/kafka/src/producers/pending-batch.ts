@@ -1,9 +1,9 @@
 import type { AppendClaim } from '@genrocks/topics';
 
-/** Hears how a batch ends, before whoever waits for it. */
+/** Receives the outcome of a batch, before those that wait for it do. */
 export interface PendingEnd {
   stored(baseOffset: number): void;
-  /** Not called where the batch was dropped. */
+  /** Not called if the batch was dropped. */
   failed(error: unknown): void;
 }
 
@@ -12,12 +12,12 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** A batch of an idempotent producer on its way to the log. */
+/** A batch of an idempotent producer that is queued for the log. */
 export class PendingBatch implements AppendClaim {
   private dropped: Error | undefined;
   private readonly waiting: Waiting[] = [];
 
-  /** @param notBefore where the log ended when the batch joined the queue: it will lie at or after it */
+  /** @param notBefore the end of the log when the batch joined the queue; its offset will not be lower */
   constructor(
     readonly epoch: number,
     readonly baseSequence: number,
@@ -26,12 +26,12 @@ export class PendingBatch implements AppendClaim {
     private readonly end: PendingEnd,
   ) {}
 
-  /** Where it lies, once it is stored; fails where it does. */
+  /** Resolves with the batch's offset once it is stored; rejects if it fails. */
   outcome(): Promise<number> {
     return new Promise((resolve, reject) => void this.waiting.push({ resolve, reject }));
   }
 
-  /** One before it has failed: it must not be stored. */
+  /** An earlier batch of the producer failed, so this one must not be stored. */
   drop(reason: Error): void {
     this.dropped = reason;
   }

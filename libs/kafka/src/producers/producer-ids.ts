@@ -1,20 +1,21 @@
 import { randomInt } from 'node:crypto';
 import type { KafkaState } from '../state/kafka-state.js';
 
-/** Ids taken out of the store at once, so that not every producer costs a durable write. */
+/** Ids reserved by one durable write. */
 const BLOCK = 1_000;
 const KEY = 'producer-ids';
-/** Where the first block of a state without one may lie. */
+/** The number of blocks among which a new state picks its first one. */
 const FIRST_BLOCKS = 2 ** 40;
-/** So many blocks may be left out by a start. */
+/** A start skips fewer blocks than this. */
 const LEFT_OUT_BLOCKS = 2 ** 20;
 
 /**
- * Gives every producer an id that was never given before, over restarts too. Logs may outlive the state in which that is
- * written down (topics on another adapter, a directory taken in): the first message of a new producer must not pass
- * for that of an old one which they still tell of, and be answered without being stored. So the ids begin anywhere, are
- * on stable storage before they are given, whatever `sync` says, and every start leaves some out: its state may be a
- * copy from before the last ones were given.
+ * Allocates producer ids that were never given out before, even across restarts.
+ *
+ * Logs may outlive this state (topics on another adapter, an adopted directory). If a new producer got an id that such a
+ * log still contains, its first message could pass for a duplicate and be acknowledged without being stored. Therefore ids
+ * start at a random block, are on stable storage before they are given out, whatever `sync` says, and every start skips
+ * some blocks, since the state may be a copy from before the last ids were given out.
  */
 export class ProducerIds {
   private next = 0;

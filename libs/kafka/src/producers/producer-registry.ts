@@ -8,13 +8,13 @@ import { believedTo } from './snapshot-proof.js';
 
 /** Producers remembered per partition. */
 const MAX_PRODUCERS = 1_000;
-/** Partitions whose producers are in memory; those of others are read again from state and log. */
+/** Partitions whose producers are kept in memory; those of other partitions are reloaded from state and log. */
 const MAX_PARTITIONS = 2_000;
-/** A snapshot is written when the log has grown by so many records since the last one, so that a start reads little. */
+/** A snapshot is written after this many new records, so that loading reads little of the log. */
 const SNAPSHOT_RECORDS = 50_000;
 /**
- * Most records read when the state is loaded. A snapshot is never so far behind for what Kafka clients write; where more
- * than that was published inside the process since, a producer that last wrote before it is taken for a new one.
+ * Most records read when the state is loaded. Writes of Kafka clients never leave the snapshot so far behind. If more
+ * records were published inside the process since, a producer that last wrote before them counts as a new one.
  */
 const MAX_REPLAYED_RECORDS = 2 * SNAPSHOT_RECORDS;
 const SCAN_BYTES = 4 * 1024 * 1024;
@@ -22,20 +22,20 @@ const SCAN_BYTES = 4 * 1024 * 1024;
 interface Entry {
   readonly partition: Partition;
   readonly producers: PartitionProducers;
-  /** The snapshot has everything before this offset. */
+  /** The snapshot covers everything before this offset. */
   savedTo: number;
   saving: Promise<void> | undefined;
 }
 
-/** Partitions of which a snapshot was written since they were opened: all that it tells of is in their logs. */
+/** Partitions that have written a snapshot since they were opened. Their logs have all batches of that snapshot. */
 const saved = new WeakSet<Partition>();
 
-/** One partition's producers, from when they are first asked for. */
+/** One partition's producers, from their first use. */
 interface Slot {
   readonly loading: Promise<Entry>;
-  /** What `loading` has brought. */
+  /** The result of `loading`. */
   entry: Entry | undefined;
-  /** Calls that have not had the entry yet. */
+  /** Calls that still wait for the entry. */
   waiting: number;
 }
 
@@ -45,8 +45,8 @@ interface StoredSnapshot {
 }
 
 /**
- * Finds the idempotent producers of partitions. Their batches lie in the log, so after a restart the state is the
- * last snapshot and what the log holds after it; it is read when a producer first writes to the partition.
+ * Keeps the idempotent producers of all partitions. After a restart they are rebuilt from the last snapshot and the log
+ * after it, when a producer first writes to the partition.
  */
 export class ProducerRegistry {
   private readonly slots = new Map<string, Slot>();
@@ -54,8 +54,8 @@ export class ProducerRegistry {
   constructor(private readonly state: KafkaState) {}
 
   /**
-   * Calls back with the producers of a partition: at once where they are known, otherwise when they have been read. Calls
-   * come in the order in which they were made, so that batches that were sent one after the other are judged in that order.
+   * Calls `take` with the producers of a partition: at once if they are loaded, otherwise after loading them. Callbacks run
+   * in the order of the calls, so that batches are checked in the order in which they were sent.
    */
   use<T>(
     topic: Topic,
@@ -69,7 +69,7 @@ export class ProducerRegistry {
     return this.useLater(topic, partition, take);
   }
 
-  /** Writes a snapshot where the log has grown enough since the last one; undefined where there is nothing to do. */
+  /** Writes a snapshot if the log has grown enough since the last one; undefined if there is nothing to do. */
   stored(topic: Topic, partition: Partition): Promise<void> | undefined {
     const key = keyOf(topic, partition);
     const entry = this.slots.get(key)?.entry;
@@ -77,7 +77,7 @@ export class ProducerRegistry {
     return partition.endOffset - entry.savedTo >= SNAPSHOT_RECORDS ? this.save(key, entry) : undefined;
   }
 
-  /** Writes a snapshot where there is anything new to write. */
+  /** Writes a snapshot if the log has grown since the last one. */
   async saveOf(topic: Topic, partition: Partition): Promise<void> {
     await this.use(topic, partition, () => {});
     const key = keyOf(topic, partition);
@@ -85,7 +85,7 @@ export class ProducerRegistry {
     if (entry !== undefined && partition.endOffset > entry.savedTo) await this.save(key, entry);
   }
 
-  /** Writes what has changed since the last snapshots. */
+  /** Writes a snapshot of every partition that has changed since its last one. */
   async saveAll(): Promise<void> {
     for (const [key, { loading }] of this.slots) {
       const entry = await loading;
@@ -100,7 +100,7 @@ export class ProducerRegistry {
     for (const key of await this.state.keys(prefix)) await this.state.delete(key);
   }
 
-  /** Forgets the producers of all topics but these: what was deleted while nobody listened. */
+  /** Forgets the producers of all other topics, which were deleted while the listener was not running. */
   async forgetAllBut(topicIds: ReadonlySet<string>): Promise<void> {
     for (const key of await this.state.keys(PREFIX)) {
       if (!topicIds.has(topicOf(key))) await this.state.delete(key);
@@ -114,7 +114,7 @@ export class ProducerRegistry {
   ): Promise<T> {
     const key = keyOf(topic, partition);
     for (;;) {
-      // It takes nothing any more, so it matters little who has written to it.
+      // A partition that is not open accepts no batch, so an empty state will do.
       if (partition.state !== 'open') return await take(new PartitionProducers(1));
       const slot = this.slots.get(key) ?? this.load(key, partition);
       slot.waiting++;
@@ -122,11 +122,11 @@ export class ProducerRegistry {
       try {
         entry = await slot.loading;
       } finally {
-        // In the same turn as what is done with it: who comes meanwhile waits too.
+        // Decremented in the same turn as the callback, so that calls made until then wait their turn too.
         slot.waiting--;
       }
       if (entry.partition === partition) return await take(entry.producers);
-      // The topic was stopped and started again: the log may hold what others wrote meanwhile.
+      // The topic was stopped and started again. The log may have changed meanwhile, so load it anew.
       if (this.slots.get(key) === slot) this.slots.delete(key);
     }
   }
@@ -148,7 +148,7 @@ export class ProducerRegistry {
     const lostFrom = snapshot === undefined ? 0 : await this.lostFrom(partition, snapshot);
     if (snapshot !== undefined) producers.restore(snapshot.producers, lostFrom);
     const savedTo = Math.min(snapshot?.offset ?? 0, lostFrom);
-    // Nobody appends for an idempotent producer before this has resolved, so the end of the log is enough.
+    // No batch of an idempotent producer is appended before this resolves, so reading up to the current end is enough.
     let offset = Math.max(savedTo, partition.endOffset - MAX_REPLAYED_RECORDS);
     while (offset < partition.endOffset) {
       const read = await readPastRot(partition, Math.max(offset, partition.startOffset));
@@ -160,14 +160,14 @@ export class ProducerRegistry {
       offset = read.nextOffset;
     }
     const entry: Entry = { partition, producers, savedTo, saving: undefined };
-    // Before anything is stored where the lost batches stood: the next start must not believe in them either.
+    // Save before new batches take the offsets of the lost ones, or the next start would believe the old snapshot.
     if (snapshot !== undefined && savedTo < snapshot.offset) await this.save(key, entry);
     return entry;
   }
 
   /**
-   * From where on the log does not have what a snapshot tells of: memory, or the log is an older copy. It must be taken
-   * when it is sent again.
+   * The offset from which on the log lacks batches of the snapshot, because it is in memory or an older copy. Those
+   * batches must be accepted when they are sent again.
    */
   private async lostFrom(partition: Partition, { producers }: StoredSnapshot): Promise<number> {
     if (saved.has(partition)) return Infinity;
@@ -181,14 +181,14 @@ export class ProducerRegistry {
   private async write(key: string, entry: Entry): Promise<void> {
     const { partition, producers } = entry;
     const snapshot: StoredSnapshot = producers.snapshot(partition.endOffset);
-    // Of two files a power cut may take either: a snapshot must never tell of a batch that the log has lost.
+    // Sync the log first: after a power cut, the snapshot must not list a batch that the log has lost.
     if (partition.state === 'open') await partition.sync();
     await this.state.put(key, snapshot);
     saved.add(partition);
     entry.savedTo = snapshot.offset;
   }
 
-  /** Gives up the partition that was read first, of those that nobody writes to just now. */
+  /** Evicts the partition that was loaded first, among those that are not being written. */
   private async evict(): Promise<void> {
     for (const [key, slot] of this.slots) {
       const { entry } = slot;
@@ -202,7 +202,7 @@ export class ProducerRegistry {
   }
 }
 
-/** What has rotted tells of no producer, and keeps none from writing on. */
+/** Reads batches, and skips an unreadable stretch: damage must not keep producers from writing. */
 async function readPastRot(
   partition: Partition,
   offset: number,

@@ -5,7 +5,7 @@ import { baseOffsetOf } from '@genrocks/topics/records';
 import { producerOf } from './batch-producer.js';
 import type { ProducerSnapshot } from './partition-producers.js';
 
-/** A batch as a snapshot tells of it. */
+/** A batch listed in a snapshot. */
 interface ToldBatch {
   readonly producerId: number;
   readonly epoch: number;
@@ -14,11 +14,12 @@ interface ToldBatch {
 }
 
 /**
- * From which offset on a snapshot is not to be believed; Infinity where all of it is.
+ * Returns the offset from which on a snapshot does not match the log; Infinity if all of it matches.
  *
- * A log may be older than the snapshot beside it, as a restored one is, and have grown since over the offsets of what it
- * has lost. Its own batches tell: where one of the snapshot's stands in its place, so do all before it. What lies before
- * the log's beginning is believed only where one of them stands: a batch stored twice is better than one that is lost.
+ * A log may be older than its snapshot (a restored one is), and may have grown since over the offsets of the lost batches.
+ * If the log has one of the snapshot's batches at its offset, it has all earlier ones too, so a binary search finds the
+ * first one missing. Batches from before the start of the log are believed only if at least one later batch is
+ * found: storing a batch twice is better than losing it.
  */
 export async function believedTo(
   partition: Partition,
@@ -44,7 +45,7 @@ export async function believedTo(
   return told[low]?.baseOffset ?? Infinity;
 }
 
-/** In the order of their offsets. */
+/** The batches of a snapshot in offset order. */
 function batchesOf(snapshot: readonly ProducerSnapshot[]): ToldBatch[] {
   return snapshot
     .flatMap(([producerId, epoch, batches]) =>
@@ -53,7 +54,7 @@ function batchesOf(snapshot: readonly ProducerSnapshot[]): ToldBatch[] {
     .sort((one, other) => one.baseOffset - other.baseOffset);
 }
 
-/** Undefined where the log has rotted: those behind it tell then. */
+/** Whether the log has the batch at its offset. Undefined if the log is damaged there; later batches decide then. */
 async function stands(partition: Partition, told: ToldBatch): Promise<boolean | undefined> {
   const { baseOffset } = told;
   if (baseOffset >= partition.endOffset) return false;
@@ -69,7 +70,7 @@ async function stands(partition: Partition, told: ToldBatch): Promise<boolean | 
     );
   } catch (error) {
     if (isUnreadable(error)) return undefined;
-    // Dropped meanwhile.
+    // Retention has dropped it meanwhile.
     if (isGenRocksError(error, 'OFFSET_OUT_OF_RANGE')) return false;
     throw error;
   }

@@ -1,26 +1,26 @@
 import type { BufferPool } from './buffer-pool.js';
 
-/** What the answers of all connections share. */
+/** The memory that the answers of all connections share. */
 export interface AnswerBudget {
-  /** Bytes of answers that are being made, and of those that clients have not read yet. */
+  /** Bytes of answers being built, and of those that clients have not received yet. */
   bytes: number;
   readonly limit: number;
   readonly pool: BufferPool;
 }
 
-/** The memory of one answer, from when its records are read until the client has it. */
+/** The memory of one answer, from reading its records until the client has received it. */
 export class AnswerMemory {
   private readonly buffers: Buffer[] = [];
   private taken = 0;
 
   constructor(private readonly budget: AnswerBudget) {}
 
-  /** Bytes that may still be taken; more clients that read slowly make it less. */
+  /** Bytes left in the shared budget. */
   get room(): number {
     return Math.max(0, this.budget.limit - this.budget.bytes);
   }
 
-  /** Memory that is good until {@link release}. */
+  /** Allocates memory that is valid until {@link release}. */
   readonly allocate = (bytes: number): Buffer => {
     const buffer = this.budget.pool.take(bytes);
     this.buffers.push(buffer);
@@ -28,14 +28,14 @@ export class AnswerMemory {
     return buffer.subarray(0, bytes);
   };
 
-  /** The answer is this large, in memory of its own or of others. */
+  /** Accounts for an answer of this size, whether its memory comes from {@link allocate} or from elsewhere. */
   hold(bytes: number): void {
     if (bytes <= this.taken) return;
     this.budget.bytes += bytes - this.taken;
     this.taken = bytes;
   }
 
-  /** Gives everything back. Nobody may look at it any more; what is allocated afterwards is given back by another call. */
+  /** Returns all memory; none of it may be read afterwards. Later allocations need another call. */
   release(): void {
     this.budget.bytes -= this.taken;
     this.taken = 0;

@@ -3,27 +3,27 @@ import { type AnswerBudget, AnswerMemory } from './answer-memory.js';
 import type { Outcome } from './dispatcher.js';
 import { CLOSE, NO_ANSWER } from './request.types.js';
 
-/** The place of one request in the order of the answers, until the client has its answer. */
+/** One request's place in the order of the answers, until the client has received its answer. */
 export interface Place {
-  /** Undefined while the request is served. */
+  /** Undefined while the request is being served. */
   outcome: Outcome | undefined;
-  /** Given back when the client has its answer, or will never have it. */
+  /** Released when the client has received the answer, or never will. */
   readonly memory: AnswerMemory;
 }
 
 export interface AnswerEvents {
-  /** Answers are on their way. */
+  /** Answers were handed to the socket. */
   sending(): void;
-  /** The client has the first answers. */
+  /** The socket has sent the first answers. */
   sent(): void;
-  /** The first request without an answer has none but the end of the connection. */
+  /** The next answer is a refusal: the connection must be closed. */
   refused(): void;
 }
 
 /** Sends answers to one client in the order of its requests. */
 export class AnswerQueue {
   private places: Place[] = [];
-  /** How many of the first places have their answer on the way to the client. */
+  /** How many places, from the first on, have an answer that the socket is sending. */
   private writing = 0;
   private isDue = false;
   private isAbandoned = false;
@@ -34,19 +34,19 @@ export class AnswerQueue {
     private readonly events: AnswerEvents,
   ) {}
 
-  /** Requests that are served, and those whose answers the client does not have yet. */
+  /** Requests being served, and those whose answers are not sent yet. */
   get length(): number {
     return this.places.length;
   }
 
-  /** The place of the next request. */
+  /** Opens the place of the next request. */
   open(): Place {
     const place = { outcome: undefined, memory: new AnswerMemory(this.budget) };
     this.places.push(place);
     return place;
   }
 
-  /** The request was served. What one sync has made durable is answered together. */
+  /** Records a request's outcome. Sending waits for the next tick, so that answers released by one sync share a write. */
   settle(place: Place, outcome: Outcome): void {
     place.outcome = outcome;
     if (this.isAbandoned) {
@@ -61,17 +61,17 @@ export class AnswerQueue {
     }
   }
 
-  /** The client is gone: from here on only what is still served has a place. */
+  /** The client is gone: only requests that are still being served keep their place. */
   abandon(): void {
     this.isAbandoned = true;
-    // What is being written is the socket's until it says so.
+    // The socket still uses the memory of answers that it is sending.
     for (const { outcome, memory } of this.places.slice(this.writing)) {
       if (outcome !== undefined) memory.release();
     }
     this.places = this.places.filter(({ outcome }) => outcome === undefined);
   }
 
-  /** Sends the answers that are there, as far as all before them are. */
+  /** Sends the available answers up to the first request that is still being served. */
   private answer(): void {
     const pieces: Buffer[] = [];
     let answered = 0;
@@ -90,7 +90,7 @@ export class AnswerQueue {
       }
     }
     if (answered > 0) this.write(pieces, answered);
-    // Those before it keep their answers.
+    // Close only after the answers before the refusal are written.
     if (isRefused) this.events.refused();
   }
 
@@ -99,7 +99,7 @@ export class AnswerQueue {
     this.events.sending();
     const places = this.places.slice(this.writing, this.writing + answered);
     this.writing += answered;
-    // Called when the socket failed, too; never before it is done with the pieces.
+    // The socket calls this even if it fails, but never before it is done with the pieces.
     const written = () => {
       for (const { memory } of places) memory.release();
       this.writing -= answered;

@@ -1,29 +1,29 @@
-/** Buffers come in powers of two. Smaller ones cost little to make, and larger ones are rare. */
+/** The range of pooled sizes, all powers of two. Smaller buffers are cheap to allocate, larger ones are rare. */
 const SMALLEST = 16 * 1024;
 const LARGEST = 4 * 1024 * 1024;
 
 interface Shelf {
   readonly idle: Buffer[];
-  /** The fewest idle ones since the last sweep: nobody has needed so many. */
+  /** The lowest number of idle buffers since the last sweep: so many were never needed. */
   spare: number;
 }
 
 /**
- * Large buffers that are used again. What is read for one answer after the other would otherwise be megabytes of garbage
- * in no time, each of which the collector has to find first and the kernel to map anew.
+ * A pool of large buffers. Without it, every answer would leave megabytes of garbage for the collector to find and the
+ * kernel to map anew.
  */
 export class BufferPool {
   private readonly shelves = new Map<number, Shelf>();
   private idle = 0;
 
-  /** @param limit bytes kept at most while nobody uses them */
+  /** @param limit most bytes of idle buffers */
   constructor(private readonly limit: number) {}
 
   get idleBytes(): number {
     return this.idle;
   }
 
-  /** A buffer of at least this size, with whatever is in it. */
+  /** Returns an uninitialized buffer of at least this size. */
   take(bytes: number): Buffer {
     const size = pooledSize(bytes);
     const shelf = this.shelves.get(size);
@@ -35,7 +35,7 @@ export class BufferPool {
     return buffer;
   }
 
-  /** Takes a buffer of {@link take} back. Nobody may look at it any more. */
+  /** Takes back a buffer from {@link take}. The caller must not use it afterwards. */
   give(buffer: Buffer): void {
     const { length: size } = buffer;
     if (size < SMALLEST || size > LARGEST || this.idle + size > this.limit) return;
@@ -45,7 +45,7 @@ export class BufferPool {
     this.idle += size;
   }
 
-  /** Lets go of what nobody has needed since the last call. */
+  /** Drops the buffers that were idle all the time since the last call. */
   sweep(): void {
     for (const [size, shelf] of this.shelves) {
       shelf.idle.splice(0, shelf.spare);
@@ -55,7 +55,7 @@ export class BufferPool {
   }
 }
 
-/** The size of the buffer that is taken for so many bytes. */
+/** The size of the buffer that {@link BufferPool.take} returns for so many bytes. */
 export function pooledSize(bytes: number): number {
   if (bytes < SMALLEST || bytes > LARGEST) return bytes;
   return 2 ** Math.ceil(Math.log2(bytes));

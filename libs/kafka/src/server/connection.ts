@@ -10,9 +10,9 @@ import { CLOSE, type Session } from './request.types.js';
 import type { BufferPool } from './buffer-pool.js';
 import type { WakingClock } from './waking-clock.js';
 
-/** What a client may send ahead while its requests are served. */
+/** Bytes read ahead while a client's requests are served. */
 const AHEAD_BYTES = 64 * 1024;
-/** Requests of one connection that are served at once, where they may be; and after how many bytes of them it is enough. */
+/** Most overlapping requests of one connection, and the bytes of them above which no further one is begun. */
 const MAX_OVERLAP = 256;
 const OVERLAP_BYTES = 2 * 1024 * 1024;
 
@@ -21,7 +21,7 @@ export interface ConnectionLimits {
   readonly transferTimeoutMs: number;
 }
 
-/** What connections share. */
+/** The environment that all connections share. */
 export interface ConnectionEnvironment {
   readonly limits: ConnectionLimits;
   readonly clock: WakingClock;
@@ -36,40 +36,41 @@ export interface ConnectionEnvironment {
   onError(connection: Connection, error: unknown): void;
 }
 
-/** A request that is known, and the memory it holds. */
+/** A parsed request and its memory. */
 interface Arrived {
   readonly request: PreparedRequest;
   readonly frame: Frame;
 }
 
 /**
- * One client. Requests are answered in their order. They are served one at a time, except that those which may overlap
- * (appends of several batches that wait for the same sync) do so among themselves; meanwhile the client may send only
- * a little ahead, or one request more. What came as a whole before the client went away is served all the same: with
- * `acks=0` clients close the connection after requests to which they expect no answer.
+ * One client connection. Requests are answered in order and served one at a time, except that overlapping requests
+ * (appends that wait for the same sync) are served together. Meanwhile only a little is read ahead, or one more request.
+ *
+ * Requests that arrived completely before the client closed the connection are still served: with `acks=0`, clients close
+ * it right after requests to which they expect no answer.
  */
 export class Connection implements Receiver {
   private readonly socket: Socket;
   private readonly reader: FrameReader;
   private readonly aborter = new AbortController();
-  /** A request that has to wait until those before it are answered. */
+  /** A request that must wait until all earlier ones are answered. */
   private held: Arrived | undefined;
   private readonly answers: AnswerQueue;
   private serving = 0;
-  /** Bytes of the requests that are served. */
+  /** Bytes of the requests being served. */
   private servedBytes = 0;
-  /** All that is served now may overlap. */
+  /** Whether the requests being served may overlap with further ones. */
   private overlapping = false;
   private reading = false;
   private draining = false;
-  /** It was us who ended the connection. */
+  /** We ended the connection, not the client. */
   private isGivenUp = false;
   private isClosed = false;
-  /** Closed, and nothing of what came will be begun any more. */
+  /** The connection is closed, and no further request will be begun. */
   private isOver = false;
   private deadline: number;
 
-  /** @param accepted of which nothing was read yet */
+  /** @param accepted a socket from which nothing has been read yet */
   constructor(
     accepted: Socket,
     readonly session: Session,
@@ -104,12 +105,12 @@ export class Connection implements Receiver {
     this.reader.keep();
   }
 
-  /** Closes a client that is idle, sends half a request, or does not read, for too long. */
+  /** Closes the connection if the client has been idle, or slow to send a request or read an answer, for too long. */
   checkDeadline(): void {
     if (this.serving === 0 && this.environment.clock.now() >= this.deadline) this.destroy();
   }
 
-  /** Ends waits, answers what is being served, then closes. */
+  /** Ends waits, answers the requests being served, then closes. */
   drain(): void {
     this.draining = true;
     this.aborter.abort();
@@ -122,11 +123,11 @@ export class Connection implements Receiver {
     if (this.isClosed) this.finish();
   }
 
-  /** Begins what may begin. */
+  /** Begins every request that may begin. */
   private proceed(): void {
     while (!this.isOver && !this.isGivenUp && !this.draining) {
       if (!this.takesMore()) {
-        // A large request is read while those before it are stored.
+        // Start to read the next large request while the batches before it are stored.
         if (this.overlapping) this.begin();
         if (this.reader.waiting > AHEAD_BYTES || this.reader.isWhole) this.socket.pause();
         break;
@@ -146,7 +147,7 @@ export class Connection implements Receiver {
     return this.answers.length < MAX_OVERLAP && this.servedBytes < OVERLAP_BYTES;
   }
 
-  /** The next request, where it has come as a whole. */
+  /** The next request, if it has arrived completely. */
   private arrived(): Arrived | undefined {
     this.begin();
     const frame = this.reader.take();
@@ -162,7 +163,7 @@ export class Connection implements Receiver {
     }
   }
 
-  /** Finds out how long the next request is, and whether there is room for it. */
+  /** Reads the length of the next request, and reserves memory for it. */
   private begin(): void {
     const { limits, dispatcher, requestLimit } = this.environment;
     if (!this.reading && this.reader.isReading) {
@@ -175,7 +176,7 @@ export class Connection implements Receiver {
     }));
     if (!isAllowed) this.destroy();
     else if (this.reader.isBlocked) {
-      // Somebody else's requests fill the memory: that is no fault of this client.
+      // Requests of other clients fill the memory, so no deadline applies to this one.
       this.expect(Infinity);
       this.socket.pause();
     }
@@ -212,7 +213,7 @@ export class Connection implements Receiver {
         (outcome) => served(outcome, request.isDoneWithBytes),
         (error: unknown) => {
           this.environment.onError(this, error);
-          // What failed in the middle may have left something running that still reads.
+          // After a failure, something may still be running that reads the request's bytes.
           served(CLOSE, false);
         },
       );
@@ -245,7 +246,7 @@ export class Connection implements Receiver {
     else this.proceed();
   }
 
-  /** Drops what was not begun. While a request is served its bytes are still in use; they are given back when it is done. */
+  /** Drops requests that were not begun. The bytes of requests being served are released when those are done. */
   private finish(): void {
     if (this.isOver) return;
     this.isOver = true;

@@ -19,36 +19,36 @@ import {
 /** API key, version and correlation id. */
 const MIN_REQUEST_BYTES = 8;
 
-/** What a connection gives for a request; the rest of the context is the request's own. */
+/** The part of a request's context that the connection supplies. */
 export type ConnectionContext = Omit<RequestContext, 'version' | 'clientId' | 'access' | 'accessOf'>;
 
 export type Outcome = Buffer[] | Silence;
 
-/** Who may use what, where clients have to authenticate. */
+/** Access control for listeners whose clients must authenticate. */
 export interface Gate {
-  /** May the connection use this API? */
+  /** Whether the connection may use this API. */
   allows(session: Session, apiKey: number): boolean;
   accessOf(session: Session): Access;
-  /** Has the connection failed to authenticate? It has its last answer then. */
+  /** Whether the connection has failed to authenticate, so that it gets one last answer. */
   isRefused(session: Session): boolean;
-  /** Is the next message of the connection one of SASL alone, without a header? */
+  /** Whether the connection's next message is a SASL token without a protocol header. */
   expectsToken(session: Session): boolean;
   answerToken(session: Session, token: Buffer): Promise<Buffer | typeof CLOSE>;
 }
 
-/** A request that was read and may be served. */
+/** A decoded request, ready to be served. */
 export interface PreparedRequest {
-  /** It may be served while others that may are; answers keep the order of the requests. */
+  /** Whether it may be served together with other overlapping requests. Answers keep the order of the requests. */
   readonly overlaps: boolean;
-  /** Once it is served, nobody reads the bytes it came in. */
+  /** Whether its bytes are no longer read once it is served. */
   readonly isDoneWithBytes: boolean;
   serve(connection: ConnectionContext): Promise<Outcome>;
 }
 
-/** What is true of a request of which nothing else is known. */
+/** The defaults: served alone, and its bytes may still be read afterwards. */
 const ALONE = { overlaps: false, isDoneWithBytes: false };
 
-/** Finds out what a request is, has it served, and writes the answer. */
+/** Decodes requests, passes them to their handlers, and encodes the answers. */
 export class Dispatcher {
   private readonly routes: ReadonlyMap<number, Route>;
   private readonly keys: ResponseOf<typeof apiVersions>['apiKeys'];
@@ -65,22 +65,23 @@ export class Dispatcher {
       .sort((a, b) => a.apiKey - b.apiKey);
   }
 
-  /** May the connection use more than it takes to authenticate? */
+  /** Whether the connection may use more than the APIs for authentication. */
   isAuthenticated(session: Session): boolean {
     return this.gate?.allows(session, metadata.key) ?? true;
   }
 
-  /** May the connection do nothing any more but read its answer? */
+  /** Whether the connection has failed to authenticate and must end after its answer. */
   isRefused(session: Session): boolean {
     return this.gate?.isRefused(session) ?? false;
   }
 
-  /** Bytes of the shortest message the connection may send now. */
+  /** Length of the shortest message that the connection may send now, in bytes. */
   leastBytes(session: Session): number {
     return this.gate?.expectsToken(session) === true ? 1 : MIN_REQUEST_BYTES;
   }
 
   /**
+   * Decodes a request.
    * @param frame one request without its length
    * @throws {MalformedRequestError} `MALFORMED_REQUEST`
    */
@@ -108,7 +109,7 @@ export class Dispatcher {
       overlaps: route.overlaps?.(request, version) ?? false,
       isDoneWithBytes: route.keepsNoBytes ?? false,
       async serve(connection) {
-        // As it is now: the request may have waited behind others.
+        // Look up the access only now: the request may have waited behind others.
         const context = { ...connection, version, clientId, access: accessOf(session), accessOf };
         const answer = (await route.handle(request, context)) as object | Silence;
         if (isSilence(answer)) return answer;
@@ -131,7 +132,7 @@ export class Dispatcher {
     return { errorCode: ErrorCode.NONE, apiKeys: this.keys };
   }
 
-  /** A client that speaks newer versions than we do reads this in version 0, and asks again with one of ours. */
+  /** A client with a newer version than ours reads this answer in version 0, and asks again in a version that we serve. */
   private tooNew(correlationId: number): Buffer[] {
     const answer = { errorCode: ErrorCode.UNSUPPORTED_VERSION, apiKeys: this.keys };
     return encode(apiVersions, 0, correlationId, answer);

@@ -2,56 +2,56 @@ import type { MemoryBudget } from './memory-budget.js';
 import { PieceQueue } from './piece-queue.js';
 import { type BufferPool, pooledSize } from './buffer-pool.js';
 
-/** Requests up to this size may be read without asking the budget. */
+/** Requests up to this size are read without a reservation in the budget. */
 const FREE_BYTES = 16 * 1024;
-/** What a connection may always hold of such requests. */
+/** Most bytes of such requests that one connection may hold. */
 const MAX_FREE_BYTES = 64 * 1024;
 
-/** One request as it came, and the memory it holds until it is given back. */
+/** The bytes of one request, in memory that it holds until released. */
 export interface Frame {
   readonly bytes: Buffer;
-  /** @param unseen nobody can see its bytes any more: their memory may be used for others at once */
+  /** @param unseen nothing reads the bytes any more, so that their memory may be reused at once */
   release(unseen: boolean): void;
 }
 
 /**
- * Cuts what a client sends into requests; large ones come only when the budget of all clients has room for them, and
- * into buffers that are used again.
+ * Splits a client's byte stream into requests. A large request is read only once the shared budget has room for it, into
+ * a pooled buffer.
  */
 export class FrameReader {
   private readonly received = new PieceQueue();
   /** Length of the request being read, undefined between requests. */
   private length: number | undefined;
-  /** What there is of the request being read; undefined until the budget has granted it. */
+  /** The buffer of the request being read; undefined until the budget has granted it. */
   private body: Buffer | undefined;
   private filled = 0;
   private giveBack = () => {};
   private cancelTake = () => {};
   private free = MAX_FREE_BYTES;
 
-  /** @param onGranted there is room for the request that waited for it */
+  /** @param onGranted called when a request that waited for the budget has got its memory */
   constructor(
     private readonly budget: MemoryBudget,
     private readonly buffers: BufferPool,
     private readonly onGranted: () => void,
   ) {}
 
-  /** Bytes that came and belong to no request that was begun. */
+  /** Bytes received beyond the request being read. */
   get waiting(): number {
     return this.received.length;
   }
 
-  /** Part of a request is there. */
+  /** Whether part of a request has arrived. */
   get isReading(): boolean {
     return this.length !== undefined || this.received.length > 0;
   }
 
-  /** The rest of a request waits for others to give memory back. */
+  /** Whether a request waits for memory that others hold. */
   get isBlocked(): boolean {
     return this.length !== undefined && this.body === undefined;
   }
 
-  /** The bytes of a whole request are there, though it may still wait for room. */
+  /** Whether a complete request has arrived, even if it still waits for memory. */
   get hasWhole(): boolean {
     const { length, body, received } = this;
     if (length !== undefined) return (body === undefined ? 0 : this.filled) + received.length >= length;
@@ -59,19 +59,19 @@ export class FrameReader {
     return next !== undefined && received.length >= 4 + next;
   }
 
-  /** The request that was begun is there. */
+  /** Whether the request that was begun is complete. */
   get isWhole(): boolean {
     return this.body !== undefined && this.filled === this.length;
   }
 
-  /** Where the rest of a large request should go at once; undefined where nothing in particular is wanted. */
+  /** Where the socket should put the rest of a large request; undefined if any buffer will do. */
   get room(): Buffer | undefined {
     const { body, length } = this;
     if (body === undefined || this.isWhole || length! <= FREE_BYTES) return undefined;
     return body.subarray(this.filled, length);
   }
 
-  /** @param piece bytes that lie at the beginning of {@link room}, or anywhere else until {@link keep} is called */
+  /** @param piece bytes at the start of {@link room}, or elsewhere; in that case valid until {@link keep} is called */
   push(piece: Buffer): void {
     const { body } = this;
     if (body === undefined) return this.received.push(piece);
@@ -85,15 +85,15 @@ export class FrameReader {
     if (wanted < piece.length) this.received.push(piece.subarray(wanted));
   }
 
-  /** Makes the bytes that wait its own. */
+  /** Copies the waiting bytes, so that the caller's buffer may be reused. */
   keep(): void {
     this.received.keep();
   }
 
   /**
-   * Begins with the next request, where its length is there and none is begun.
-   * @param sizes that a request may have now, in bytes
-   * @returns false for a length that no request may have
+   * Begins the next request if its length has arrived and no other is begun.
+   * @param sizes returns the range of lengths that a request may have now, in bytes
+   * @returns false if the length is out of range
    */
   begin(sizes: () => { readonly from: number; readonly to: number }): boolean {
     if (this.length !== undefined) return true;
@@ -107,7 +107,7 @@ export class FrameReader {
     return true;
   }
 
-  /** The request that was begun, undefined while it is not there as a whole. */
+  /** Takes the request that was begun; undefined while it is incomplete. */
   take(): Frame | undefined {
     const { body, length, giveBack } = this;
     if (body === undefined || !this.isWhole) return undefined;
@@ -117,7 +117,7 @@ export class FrameReader {
     return { bytes: body.subarray(0, length), release: (unseen) => this.release(body, unseen, giveBack) };
   }
 
-  /** The client is gone, and nothing will be read any more. */
+  /** The client is gone: releases all memory. */
   close(): void {
     this.cancelTake();
     if (this.body !== undefined) this.release(this.body, true, this.giveBack);
@@ -138,7 +138,7 @@ export class FrameReader {
       return;
     }
     let waited = false;
-    // What is held is the buffer, not what is in it.
+    // The whole pooled buffer counts, not only the request in it.
     const held = length <= FREE_BYTES ? length : pooledSize(length);
     this.cancelTake = this.budget.take(held, () => {
       this.cancelTake = () => {};
@@ -147,7 +147,7 @@ export class FrameReader {
       if (waited) this.onGranted();
     });
     waited = true;
-    // Granted at once: there is nothing to take back but the bytes themselves.
+    // Granted at once, so there is no wait to cancel.
     if (this.body !== undefined) this.cancelTake = () => {};
   }
 

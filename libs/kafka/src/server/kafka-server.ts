@@ -15,22 +15,22 @@ import { MemoryBudget } from './memory-budget.js';
 import { BufferPool } from './buffer-pool.js';
 import { WakingClock } from './waking-clock.js';
 
-/** Connections that may wait to be accepted. */
+/** Length of the queue of connections that wait to be accepted. */
 const BACKLOG = 4096;
 const SWEEP_MS = 1_000;
-/** The part of the memory for answers that is kept when nobody uses it, until the next sweep. */
+/** The pool may keep one part in this many of the answer memory as idle buffers, until a sweep. */
 const IDLE_SHARE = 8;
-/** Whoever has not shown a password yet has no reason to send more. */
+/** Largest request before authentication: none of the APIs allowed then needs more. */
 const UNAUTHENTICATED_BYTES = 16 * 1024;
-/** Memory kept for the next large requests: all of what may be under way, up to this. */
+/** Most bytes of idle buffers kept for large requests; less if maxInflightBytes is less. */
 const KEPT_BYTES = 32 * 1024 * 1024;
 
-/** Accepts connections at the listener of every broker, and watches over what they take together. */
+/** Accepts the connections of every broker's listener, and enforces the limits that they share. */
 export class KafkaServer {
   private readonly connections = new Set<Connection>();
   private readonly environment: ConnectionEnvironment;
   private readonly sweepMs: number;
-  /** Connections that were closed before their first request, since the start. */
+  /** Counts of connections closed on arrival, since the start. */
   readonly refused = { limit: 0, tls: 0 };
   private servers: readonly Server[] = [];
   private sweeper: NodeJS.Timeout | undefined;
@@ -69,13 +69,13 @@ export class KafkaServer {
     return this.connections.size;
   }
 
-  /** Bytes of requests under way, and of answers that are being made or that clients have not read yet. */
+  /** Bytes of requests in flight, and of answers being built or not yet received by clients. */
   get memory(): { readonly requestBytes: number; readonly answerBytes: number } {
     return { requestBytes: this.environment.requests.used, answerBytes: this.environment.answers.bytes };
   }
 
   /**
-   * Where each broker listens, in the order of their ids.
+   * The bound address of each broker, in the order of their ids.
    * @throws {NotListeningError} `NOT_LISTENING`
    */
   get addresses(): AddressInfo[] {
@@ -83,7 +83,7 @@ export class KafkaServer {
     return this.servers.map((server) => server.address() as AddressInfo);
   }
 
-  /** @throws `LISTEN_FAILED`, or `INVALID_CONFIG` where certificate and key cannot be used */
+  /** @throws `LISTEN_FAILED`, or `INVALID_CONFIG` if certificate and key cannot be used */
   async listen(): Promise<void> {
     const { port, brokers, tls } = this.options;
     if (tls !== undefined) checkTls(tls);
@@ -102,15 +102,15 @@ export class KafkaServer {
   }
 
   /**
-   * Connections from now on are made with this certificate, key and authority; those that are open stay as they are.
-   * @throws {InvalidConfigError} `INVALID_CONFIG` where they cannot be used; nothing has changed then
+   * Uses this certificate, key and authority for new connections; open ones keep theirs.
+   * @throws {InvalidConfigError} `INVALID_CONFIG` if they cannot be used; nothing has changed
    */
   setTls(tls: KafkaTlsOptions): void {
     checkTls(tls);
     for (const server of this.servers) (server as TlsServer).setSecureContext(tlsOptions(tls));
   }
 
-  /** No new connections; requests under way are answered, for as long as the options allow. */
+  /** Accepts no new connections, and waits for requests in flight for as long as the options allow. */
   async close(): Promise<void> {
     const { servers } = this;
     if (servers.length === 0) return;
@@ -140,10 +140,10 @@ export class KafkaServer {
       server.listen({ host, port, backlog: BACKLOG }, resolve);
     });
     server.removeAllListeners('error');
-    // Errors of single accepts, such as running out of file descriptors: those that are connected go on.
+    // A failed accept (such as running out of file descriptors) must not affect open connections.
     server.on('error', () => {});
     server.on('drop', () => this.refused.limit++);
-    // Who only looks whether the port is open goes away without having been refused.
+    // A port probe disconnects without a handshake (ECONNRESET), and is not a refusal.
     server.on('tlsClientError', ({ code }: NodeJS.ErrnoException) => {
       if (code !== 'ECONNRESET') this.refused.tls++;
     });
@@ -172,7 +172,7 @@ export class KafkaServer {
 
   private sweep(): void {
     this.environment.clock.tick();
-    // Timers are served before sockets are; what has come is read first.
+    // Timers run before socket reads. Let bytes that have already arrived be read first.
     setImmediate(() => {
       for (const connection of this.connections) connection.checkDeadline();
     });
@@ -181,7 +181,7 @@ export class KafkaServer {
   }
 }
 
-/** Whoever has to show a certificate is turned away without one that `ca` has signed. */
+/** With `required`, the handshake fails without a certificate that `ca` has signed. */
 function tlsOptions({ clientAuth = 'none', ...certificate }: KafkaTlsOptions): TlsOptions {
   return {
     ...certificate,
@@ -191,7 +191,7 @@ function tlsOptions({ clientAuth = 'none', ...certificate }: KafkaTlsOptions): T
   };
 }
 
-/** Server after server would take it, or none. */
+/** Checks the options up front, so that either all brokers' servers take them or none does. */
 function checkTls(tls: KafkaTlsOptions): void {
   try {
     createSecureContext(tlsOptions(tls));
@@ -201,12 +201,12 @@ function checkTls(tls: KafkaTlsOptions): void {
   }
 }
 
-/** A certificate that nobody has to show is checked all the same. */
+/** With `requested`, the handshake accepts any certificate, so check it here. */
 function hasWrongCertificate(socket: Socket): boolean {
   return socket instanceof TLSSocket && socket.getPeerX509Certificate() !== undefined && !socket.authorized;
 }
 
-/** IPv4 as clients write it, where the socket speaks IPv6. */
+/** Strips the IPv6 mapping from an IPv4 address. */
 function plainAddress(address: string): string {
   return address.startsWith('::ffff:') ? address.slice(7) : address;
 }

@@ -3,7 +3,7 @@ interface Waiting {
   grant(): void;
 }
 
-/** Bytes that all connections share. Who asks for more than there is waits in line, so nobody starves. */
+/** A budget of bytes shared by all connections. Requests that exceed it wait in a queue, so that none starves. */
 export class MemoryBudget {
   private readonly waiting = new Set<Waiting>();
   private taken = 0;
@@ -15,8 +15,8 @@ export class MemoryBudget {
   }
 
   /**
-   * Calls back once the bytes are taken, at once where there is room.
-   * @returns ends the wait; does nothing once the bytes were granted
+   * Reserves bytes and calls `granted`: at once if there is room, otherwise when there is.
+   * @returns a function that cancels the wait; it does nothing once the bytes are granted
    */
   take(bytes: number, granted: () => void): () => void {
     if (this.waiting.size === 0 && this.fits(bytes)) {

@@ -1,22 +1,22 @@
-/** Bytes as they came from the socket, until they have found the request they belong to. */
+/** Received bytes that are not assigned to a request yet. */
 export class PieceQueue {
   private pieces: Buffer[] = [];
   private held = 0;
-  /** The last piece lies in memory of somebody else. */
+  /** Whether the last piece is in the caller's memory. */
   private borrows = false;
 
   get length(): number {
     return this.held;
   }
 
-  /** @param piece whose memory stays as it is until {@link keep} is called */
+  /** @param piece stays unchanged at least until {@link keep} is called */
   push(piece: Buffer): void {
     this.pieces.push(piece);
     this.held += piece.length;
     this.borrows = true;
   }
 
-  /** The first four bytes as a number, which stay; undefined while there are fewer. */
+  /** The first four bytes as a number, without removing them; undefined while there are fewer. */
   peekInt32(): number | undefined {
     if (this.held < 4) return undefined;
     if (this.pieces[0]!.length < 4) {
@@ -26,12 +26,12 @@ export class PieceQueue {
     return this.pieces[0]!.readInt32BE(0);
   }
 
-  /** Takes the first bytes out, of which there must be as many. */
+  /** Removes the first bytes; at least that many must be present. */
   skip(bytes: number): void {
     this.moveTo(undefined, 0, bytes);
   }
 
-  /** Takes bytes out and into `target`, up to `most`; returns how many. */
+  /** Moves up to `most` bytes into `target`; returns how many. */
   moveTo(target: Buffer | undefined, at: number, most: number): number {
     let moved = 0;
     let used = 0;
@@ -50,7 +50,7 @@ export class PieceQueue {
     return moved;
   }
 
-  /** Makes what is left its own: from here on the memory of the pieces that came may change. */
+  /** Copies the remaining bytes if needed, so that the caller may reuse its memory. */
   keep(): void {
     const last = this.pieces.length - 1;
     if (this.borrows && last >= 0) this.pieces[last] = Buffer.from(this.pieces[last]!);

@@ -1,38 +1,38 @@
 import { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 
-/** Takes what a client sends. */
+/** Receives the bytes that a client sends. */
 export interface Receiver {
-  /** Where the next bytes should go, where that matters. */
+  /** Where the next bytes should go; undefined if any buffer will do. */
   readonly room: Buffer | undefined;
-  /** @param bytes that lie at the beginning of `room`, or where they stay only until this returns */
+  /** @param bytes at the start of `room`, or in a buffer that is reused after this returns */
   received(bytes: Buffer): void;
 }
 
-/** Bytes that have no place yet are read into this, by all connections: each is done with them before the next reads. */
+/** Shared by all connections for reads without a `room`: each is done with the bytes before the next one reads. */
 const shared = Buffer.allocUnsafeSlow(64 * 1024);
 
-/** What Node gives an accepted connection, and does not put into its types. */
+/** A part of Node's accepted sockets that its types omit. */
 interface WithHandle {
   _handle?: { useUserBuffer?: unknown } | null;
 }
 
 /**
- * Has a connection's bytes read to where they belong. Otherwise Node makes a buffer of 64 KiB for every read, whose
- * bytes would be copied, and left to the garbage collector.
+ * Makes Node read a connection's bytes directly into the receiver's buffers. By default Node allocates a buffer of 64 KiB
+ * for every read, whose bytes would have to be copied, and which becomes garbage.
  *
- * Node has this for sockets that are made with `onread`, but makes those of a server without it. So the connection
- * moves to a socket that is made with it. Where that cannot be done (TLS, or a Node that has changed) the connection
- * is read the usual way, with the same outcome.
+ * Node supports this only for sockets created with `onread`, which sockets of a server are not. So the connection's handle
+ * is moved to a new socket. If that is impossible (TLS, or a Node whose internals have changed), the connection is read the
+ * usual way, with the same result.
  *
- * @param accepted of which nothing was read yet
+ * @param accepted a socket from which nothing has been read yet
  * @returns the socket to use from here on
  */
 export function receive(accepted: Socket, receiver: Receiver): Socket {
   const socket = movable(accepted) ? move(accepted, receiver) : accepted;
   if (socket === accepted) {
     socket.on('data', (piece: Buffer) => receiver.received(piece));
-    // It was accepted paused.
+    // The server accepts sockets paused.
     socket.resume();
   }
   return socket;
@@ -59,7 +59,7 @@ function move(accepted: Socket, receiver: Receiver): Socket {
   };
   from._handle = null;
   const socket = new Socket(options);
-  // The server counts those it has accepted.
+  // The server counts its accepted sockets as open until they are destroyed.
   socket.once('close', () => accepted.destroy());
   return socket;
 }

@@ -3,36 +3,36 @@ import type { Api } from '../protocol/schema/api.js';
 import type { Access } from '../security/access.js';
 import type { Decoded, Encodable, Fields } from '../protocol/schema/fields.js';
 
-/** What is known of the client behind a connection. */
+/** A connection and its client. */
 export interface Session {
   readonly connectionId: number;
-  /** The broker of the cluster whose listener the client came to. */
+  /** Id of the broker whose listener the client connected to. */
   readonly nodeId: number;
   readonly remoteAddress: string;
-  /** The address and port of ours through which the client came. */
+  /** Our address and port of this connection. */
   readonly localAddress: string;
   readonly localPort: number;
 }
 
-/** What a handler is told besides the request. */
+/** The context in which a request is served. */
 export interface RequestContext {
   readonly version: number;
-  /** As the client names itself, '' where it does not. */
+  /** The client's name for itself; '' if it gives none. */
   readonly clientId: string;
   readonly session: Session;
-  /** What the client may do, as it was when the request was begun. */
+  /** The client's rights when the request was begun. */
   readonly access: Access;
-  /** What it may do now: another object where users were exchanged since. */
+  /** Returns the client's current rights: a different object if the users were replaced since. */
   readonly accessOf: (session: Session) => Access;
-  /** Aborts when the client goes away and when the listener stops: waits end then. */
+  /** Aborts when the client disconnects or the listener stops, to end waits. */
   readonly signal: AbortSignal;
-  /** What the answer takes; given back when the client has it. */
+  /** The memory of the answer; released when the client has received it. */
   readonly memory: AnswerMemory;
 }
 
-/** The request gets no answer, and the connection goes on. */
+/** The request gets no answer, and the connection stays open. */
 export const NO_ANSWER = Symbol('no answer');
-/** The request gets no answer, and the connection is closed: the only way to tell such a client of an error. */
+/** The request gets no answer, and the connection is closed: the only way to report an error to such a client. */
 export const CLOSE = Symbol('close');
 
 export type Silence = typeof NO_ANSWER | typeof CLOSE;
@@ -48,24 +48,24 @@ export type Handler<Request extends Fields, Response extends Fields> = (
   context: RequestContext,
 ) => Answer<Response> | Promise<Answer<Response>>;
 
-/** What serves an API. */
+/** The handler of an API. */
 export type HandlerOf<A> = A extends Api<infer Request, infer Response> ? Handler<Request, Response> : never;
 
-/** One API with what serves it. */
+/** An API and its handler. */
 export interface Route {
   readonly api: Api;
   readonly handle: (request: unknown, context: RequestContext) => unknown;
   /**
-   * May the request be served while others before it, for which this is true too, are not done? Handling has to take
-   * its place in the order of requests before it first waits. Default: no.
+   * Whether the request may be served while earlier overlapping requests are not done. The handler must take its place in
+   * the order of requests before its first await. Default: no.
    */
   readonly overlaps?: ((request: unknown, version: number) => boolean) | undefined;
   /**
-   * When the handler has answered, nobody reads the request's byte fields any more, which are views of the bytes it came
-   * in: their memory is used for other requests then. Default: no.
+   * Whether nothing reads the request's byte fields once the handler has answered. They are views of the received bytes,
+   * whose memory is then reused for other requests. Default: no.
    */
   readonly keepsNoBytes?: boolean;
-  /** The request without what it names again, for which guards and handler would only do the same again. */
+  /** Returns the request without repeated items, so that rule and handler process each item once. */
   readonly distinct?: ((request: unknown) => unknown) | undefined;
 }
 

@@ -1,20 +1,20 @@
 /**
- * Time for the deadlines of clients. It stands still while this process does (a container that was frozen, a burst of
- * work): what clients sent meanwhile lies unread in the sockets. Nor does it jump with the clock of the system.
+ * A monotonic clock for client deadlines. It stands still while the process does (a frozen container, a burst of work),
+ * because bytes that clients sent meanwhile lie unread in the sockets.
  */
 export class WakingClock {
   private passed = 0;
   private lookedAt = performance.now();
 
-  /** @param stallMs longer than this nobody but a process that was held up takes between two ticks */
+  /** @param stallMs a longer time between two ticks counts as this long: the process was held up */
   constructor(private readonly stallMs: number) {}
 
-  /** Milliseconds since some moment, as far as the process was awake. */
+  /** Milliseconds that the process was awake, since an arbitrary moment. */
   now(): number {
     return this.passed + Math.min(performance.now() - this.lookedAt, this.stallMs);
   }
 
-  /** To be called regularly. */
+  /** Must be called regularly, more often than every `stallMs`. */
   tick(): void {
     const now = performance.now();
     this.passed += Math.min(now - this.lookedAt, this.stallMs);
