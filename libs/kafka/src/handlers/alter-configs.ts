@@ -9,7 +9,7 @@ import { type GivenConfig, ownConfigsOf, sizesFrom, sizesOf } from './topic-conf
 import { type Refusal, refusalOf, refuse } from './refusal.js';
 import { repeatedOf } from './without-repeats.js';
 
-/** What can be done with one value, in the protocol's numbers. */
+/** Operations on one value, in the protocol's numbers. */
 const Operation = { SET: 0, DELETE: 1 } as const;
 
 interface Resource {
@@ -17,10 +17,10 @@ interface Resource {
   readonly name: string;
 }
 
-/** The configuration a topic is to have; given the one it has. */
+/** Returns a topic's new configuration, given its current one. */
 type Change = (own: ReadonlyMap<string, string | null>) => GivenConfig[] | Refusal;
 
-/** Replaces the configuration of topics: what is not named becomes the default again. */
+/** Replaces the configuration of topics. Values that are not named return to their defaults. */
 export function alterConfigsRoute(broker: BrokerContext): Route {
   return route(alterConfigs, async ({ resources, validateOnly }) => ({
     responses: await alterEach(resources, (resource) =>
@@ -29,7 +29,7 @@ export function alterConfigsRoute(broker: BrokerContext): Route {
   }));
 }
 
-/** Changes single values of the configuration of topics. */
+/** Changes single values of topic configurations. */
 export function incrementalAlterConfigsRoute(broker: BrokerContext): Route {
   return route(incrementalAlterConfigs, async ({ resources, validateOnly }) => ({
     responses: await alterEach(resources, (resource) =>
@@ -40,14 +40,14 @@ export function incrementalAlterConfigsRoute(broker: BrokerContext): Route {
           if (names.has(name)) return refuse(ErrorCode.INVALID_REQUEST, `${name}: named twice`);
           names.add(name);
           if (operation === Operation.SET && value === null) {
-            return refuse(ErrorCode.INVALID_REQUEST, `${name}: give a value, or delete it`);
+            return refuse(ErrorCode.INVALID_REQUEST, `${name}: give a value, or use the delete operation`);
           }
           if (operation === Operation.SET) changed.set(name, value);
           else if (operation === Operation.DELETE) changed.delete(name);
           else
             return refuse(
               ErrorCode.INVALID_CONFIG,
-              `${name}: it can be set to a value or deleted, nothing else`,
+              `${name}: only the set and delete operations are supported`,
             );
         }
         return [...changed].map(([name, value]) => ({ name, value }));
@@ -64,10 +64,15 @@ async function alter(
 ): Promise<Resource & Refusal> {
   const answer = (refusal: Refusal) => ({ ...refusal, type, name });
   if (type === ResourceType.BROKER) {
-    return answer(refuse(ErrorCode.INVALID_REQUEST, 'brokers are configured where they are started'));
+    return answer(
+      refuse(
+        ErrorCode.INVALID_REQUEST,
+        'clients cannot configure brokers; change the options with which the broker is started',
+      ),
+    );
   }
   if (type !== ResourceType.TOPIC) {
-    return answer(refuse(ErrorCode.INVALID_REQUEST, 'topics have a configuration, and nothing else'));
+    return answer(refuse(ErrorCode.INVALID_REQUEST, 'only topics have a configuration'));
   }
   const topic = broker.directory.byName(name);
   if (topic === undefined) {
@@ -92,7 +97,7 @@ async function alter(
   }
 }
 
-/** One after the other: a topic may be closed and opened again for it. What would be altered twice is not altered. */
+/** Alters one topic at a time, because each may be closed and reopened. Topics that are named twice are refused. */
 function alterEach<T extends Resource>(
   resources: readonly T[],
   run: (resource: T) => Promise<Resource & Refusal>,

@@ -6,14 +6,14 @@ import type { ProducerIds } from '../producers/producer-ids.js';
 import type { ProducerRegistry } from '../producers/producer-registry.js';
 import type { TopicDirectory } from './topic-directory.js';
 
-/** What handlers work with. */
+/** The services and options that handlers use. */
 export interface BrokerContext {
   readonly clusterId: string;
   readonly options: ResolvedKafkaOptions;
   readonly cluster: VirtualCluster;
-  /** Largest record batch that is taken, in bytes. */
+  /** Largest record batch accepted, in bytes. */
   readonly maxMessageBytes: number;
-  /** Name of the adapter that keeps new topics. */
+  /** Name of the adapter that stores new topics. */
   readonly defaultAdapter: string;
   readonly topics: TopicsService;
   readonly directory: TopicDirectory;

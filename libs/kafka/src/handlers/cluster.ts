@@ -10,7 +10,7 @@ import type { BrokerContext } from './broker-context.js';
 
 const GROUP = 0;
 const TRANSACTION = 1;
-/** No id is allowed to: the one refusal that every client takes as final. After others librdkafka asks again for ever. */
+/** The only refusal that every client takes as final. After other errors librdkafka retries forever. */
 const NO_TRANSACTIONS = ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
 const NO_TRANSACTIONS_MESSAGE = 'transactions are not supported';
 const BROKERS = 1;
@@ -24,7 +24,7 @@ export function describeClusterRoute({ cluster, clusterId }: BrokerContext): Rou
     const isBrokers = endpointType === BROKERS;
     return {
       errorCode: endpointError(endpointType),
-      errorMessage: isBrokers ? null : 'there are no controller endpoints',
+      errorMessage: isBrokers ? null : 'only broker endpoints are supported',
       endpointType,
       clusterId,
       controllerId: CONTROLLER_ID,
@@ -41,13 +41,13 @@ function endpointError(endpointType: number): ErrorCode {
     : ErrorCode.UNSUPPORTED_ENDPOINT_TYPE;
 }
 
-/** Names the broker that coordinates a group; there are no transactions. */
+/** Returns the broker that coordinates a group. Transaction coordinators are refused. */
 export function findCoordinatorRoute({ cluster }: BrokerContext): Route {
   const none = { nodeId: -1, host: '', port: -1 };
   const noTransactions = { errorCode: NO_TRANSACTIONS, errorMessage: NO_TRANSACTIONS_MESSAGE, ...none };
   const noSuchKey = {
     errorCode: ErrorCode.INVALID_REQUEST,
-    errorMessage: 'only groups are coordinated',
+    errorMessage: 'only coordinators of groups can be looked up',
     ...none,
   };
   const serve: HandlerOf<typeof findCoordinator> = ({ key, keys, keyType }, { session, version }) => {
@@ -69,7 +69,7 @@ export function findCoordinatorRoute({ cluster }: BrokerContext): Route {
   });
 }
 
-/** Without transactions a producer gets a new id every time it asks, whatever it had before. */
+/** Without transactions, a producer gets a new id for every request, whatever id it had before. */
 export function initProducerIdRoute({ producerIds }: BrokerContext): Route {
   return route(initProducerId, async ({ transactionalId }) => {
     if (transactionalId !== null) return { errorCode: NO_TRANSACTIONS };
@@ -77,7 +77,7 @@ export function initProducerIdRoute({ producerIds }: BrokerContext): Route {
   });
 }
 
-/** There is one epoch, and it ends where the log does. */
+/** There is only one leader epoch, which ends at the end of the log. */
 export function offsetForLeaderEpochRoute({ directory }: BrokerContext): Route {
   return route(offsetForLeaderEpoch, ({ topics }) => ({
     topics: topics.map(({ name, partitions }) => ({

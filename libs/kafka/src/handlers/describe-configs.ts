@@ -6,7 +6,7 @@ import { ResourceType } from './config-resources.js';
 import { type ConfigEntry, ConfigSource, configsOf, ConfigType, entry } from './topic-configs.js';
 import { withoutRepeats } from './without-repeats.js';
 
-/** Tells what holds for topics and for the broker that is asked. */
+/** Returns the configuration of topics and of the broker that is asked. */
 export function describeConfigsRoute(broker: BrokerContext): Route {
   const serve: HandlerOf<typeof describeConfigs> = async ({ resources, includeSynonyms }, { session }) => ({
     results: await Promise.all(

@@ -1,7 +1,7 @@
 import { isGenRocksError } from '@genrocks/storage';
 import { ErrorCode } from '../protocol/error-codes.js';
 
-/** What errors of topics and storage mean to a Kafka client; those it may retry are retriable there too. */
+/** Maps errors of topics and storage to the protocol's codes. Retriable errors map to codes that clients retry. */
 const CODES: Readonly<Record<string, ErrorCode>> = {
   TOPIC_NOT_FOUND: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
   PARTITION_NOT_FOUND: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
@@ -47,7 +47,7 @@ export function errorCodeOf(error: unknown): ErrorCode {
   return code ?? ErrorCode.UNKNOWN_SERVER_ERROR;
 }
 
-/** The code of what the call throws, or of its success. */
+/** Runs the call and returns the code of its error, or `NONE`. */
 export function outcomeOf(call: () => void): ErrorCode {
   try {
     call();

@@ -12,18 +12,18 @@ import { errorCodeOf } from './error-mapping.js';
 import { AllReadPositions, type ReadPositions } from './read-positions.js';
 import { withoutRepeatedPartitions } from './without-repeats.js';
 
-/** From these versions on messages have timestamps, and consumers read batches. */
+/** The first versions in which messages have timestamps, and in which consumers read batches. */
 const TIMESTAMPS_FROM = 2;
 const BATCHES_FROM = 4;
-/** From this version on topics are named by UUID. */
+/** From this version on, topics are identified by UUID. */
 const IDS_FROM = 13;
-/** Longer polls are answered empty, and the client asks again. */
+/** Longest poll. After that the answer is empty, and the client asks again. */
 const MAX_WAIT_MS = 300_000;
 const READ_COMMITTED = 1;
 
 type FetchRequest = RequestOf<typeof fetch>;
 
-/** One partition a client asks for, looked up anew on every pass: topics come and go while a poll waits. */
+/** One requested partition. It is looked up anew on every pass, because topics come and go while a poll waits. */
 interface Wanted {
   readonly index: number;
   readonly fetchOffset: number;
@@ -40,17 +40,17 @@ interface PartitionAnswer {
   readonly logStartOffset: number;
   readonly abortedTransactions: readonly never[] | null;
   readonly records: readonly Buffer[];
-  /** Where the client reads on; not part of the answer. */
+  /** Where the client continues to read; not part of the answer. */
   readonly nextOffset: number;
 }
 
-/** Serves batches as they are stored. Waits where there is too little, and answers at once where there is an error. */
+/** Serves batches as they are stored. Waits if there is less than `min_bytes`, but answers errors at once. */
 export function fetchRoute(broker: BrokerContext): Route {
   const read = new AllReadPositions();
 
   const serve: HandlerOf<typeof fetch> = async (request, context) => {
-    // Sessions are refused with id 0; whoever goes on with one got it from another broker. Epochs of 0 and less begin or
-    // end one, with a request that says everything.
+    // Every new fetch session is refused with id 0, so a client that continues one got it from another broker. Requests
+    // with an epoch of 0 or -1 start or end a session, and name all partitions.
     if (request.sessionEpoch > 0) return { errorCode: ErrorCode.FETCH_SESSION_ID_NOT_FOUND, topics: [] };
     const positions = context.version < IDS_FROM ? read.of(context.session, context.signal) : undefined;
     const wanted = request.topics.map((topic) =>
@@ -97,14 +97,14 @@ function distinct(request: FetchRequest): FetchRequest {
   return { ...request, topics };
 }
 
-/** Reads what one answer holds, within its limits. */
+/** Reads the records of one answer, within its limits. */
 class FetchPass {
   readonly waitFor: AwaitedData[] = [];
   private bytes = 0;
   private failed = false;
-  /** Nothing else fits: what is left is not even read. */
+  /** The answer is full: further partitions are not read. */
   private isFull = false;
-  /** There is more than was taken, so waiting would not make the answer larger. */
+  /** A partition has more records than were taken, so waiting would not make the answer larger. */
   private hasMore = false;
 
   constructor(
@@ -132,7 +132,7 @@ class FetchPass {
       const maxBytes = Math.max(0, Math.min(wanted.maxBytes, room));
       const { allocate } = this.memory;
       const read = await partition.readBatches({ offset: fetchOffset, maxBytes, allocate });
-      // The first batch of an answer may pass the limit, so that nobody is stuck at it; others wait for the next.
+      // The first batch of an answer may exceed the limit, or the client could never read past it. Others may not.
       const isTooLarge = this.bytes > 0 && read.batches.length === 1 && read.batches[0]!.length > maxBytes;
       const batches = isTooLarge ? [] : read.batches;
       this.isFull ||= isTooLarge && maxBytes === room;
@@ -173,7 +173,7 @@ class FetchPass {
   }
 }
 
-/** The same for consumers that know no batches, and no longer: what is compressed there is not here. */
+/** Converts the answers to message sets for old consumers. Keeps the limits, although unpacked messages are larger. */
 function inMessageSets(
   answers: readonly PartitionAnswer[][],
   wanted: readonly Wanted[][],
@@ -196,7 +196,7 @@ function inMessageSets(
   );
 }
 
-/** @param positions of a client that names topics by their names */
+/** @param positions undefined if the client identifies topics by UUID */
 function find(
   { directory }: BrokerContext,
   { name, topicId }: FetchRequest['topics'][number],
@@ -218,7 +218,7 @@ function answerLimit(broker: BrokerContext, request: FetchRequest): number {
   return Math.max(1, Math.min(request.maxBytes, broker.options.maxFetchBytes));
 }
 
-/** Would a read from here find an answer that is no error? */
+/** Whether a read from this offset would succeed. */
 function isReadable({ state, startOffset, endOffset }: Partition, offset: number): boolean {
   return state === 'open' && offset >= startOffset && offset <= endOffset;
 }

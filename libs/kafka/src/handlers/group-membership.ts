@@ -12,14 +12,14 @@ import { errorCodeOf, outcomeOf } from './error-mapping.js';
 
 const NOTHING = Buffer.alloc(0);
 
-/** From this version on a new member is first told its id. */
+/** From this version on, a new member first gets an id, and joins again with it. */
 const KNOWN_ID_FROM = 4;
 const SKIP_ASSIGNMENT_FROM = 9;
-/** From this version on several members may leave at once. */
+/** From this version on, several members may leave at once. */
 const MANY_LEAVE_FROM = 3;
-/** From this version on a member says by which protocol it syncs. */
+/** From this version on, a member names the protocol by which it syncs. */
 const SYNC_PROTOCOL_FROM = 5;
-/** The first version in which the protocol's name may be null. */
+/** The first version in which the protocol name may be null. */
 const NULL_PROTOCOL_FROM = 7;
 
 export function joinGroupRoute({ coordinator, options }: BrokerContext): Route {
@@ -83,8 +83,8 @@ export function leaveGroupRoute({ coordinator }: BrokerContext): Route {
 }
 
 /**
- * The consumer protocol of KIP-848 is refused as Kafka refuses it where it is switched off. If it were not served at all,
- * librdkafka would look for another coordinator for ever, and say nothing.
+ * Refuses the consumer protocol of KIP-848 as Kafka does when it is switched off. If the API were not served at all,
+ * librdkafka would silently search for another coordinator forever.
  */
 export function consumerGroupHeartbeatRoute(): Route {
   return route(consumerGroupHeartbeat, () => ({

@@ -9,10 +9,10 @@ import { errorCodeOf, outcomeOf } from './error-mapping.js';
 import { withoutRepeatedPartitions, withoutRepeats } from './without-repeats.js';
 
 const MAX_METADATA_BYTES = 4096;
-/** From this version on a request asks for several groups. */
+/** From this version on, a request names several groups. */
 const MANY_GROUPS_FROM = 8;
 
-/** Commits what a member (or, for a group without members, anybody) has finished. */
+/** Commits offsets for a member or, if the group has no members, for any client. */
 export function offsetCommitRoute(broker: BrokerContext): Route {
   return route(offsetCommit, async (request) => {
     const { groupId } = request;
@@ -40,7 +40,7 @@ export function offsetCommitRoute(broker: BrokerContext): Route {
       }),
     }));
     try {
-      // In one turn, so that they share a write.
+      // Start both in one turn, so that they share a write.
       await Promise.all([
         commits.length > 0 &&
           broker.topics.groups.commitOffsets(groupId, commits, { member: request, allowBeyondEnd: true }),
@@ -52,7 +52,7 @@ export function offsetCommitRoute(broker: BrokerContext): Route {
     } catch (error) {
       const failed = errorCodeOf(error);
       const failure = failed === ErrorCode.NON_EMPTY_GROUP ? ErrorCode.UNKNOWN_MEMBER_ID : failed;
-      // They are stored together or not at all.
+      // The offsets are stored together or not at all, so all of them have failed.
       return {
         topics: topics.map(({ name, partitions }) => ({
           name,
@@ -64,8 +64,8 @@ export function offsetCommitRoute(broker: BrokerContext): Route {
 }
 
 /**
- * Kafka takes any offset. Past the end, whoever reads from there begins where its reset policy says; and so it does from
- * a negative one, by which kafkajs says that it has none any more, where retention has overtaken it or a topic is new.
+ * Like Kafka, accepts any offset. A consumer that starts past the end, or at a negative offset, uses its reset policy.
+ * kafkajs commits a negative offset if it no longer has one, because retention has overtaken it or the topic is new.
  */
 function problemOf(
   { directory }: BrokerContext,
@@ -93,7 +93,7 @@ interface TopicOffsets {
   }[];
 }
 
-/** Tells what is committed; where nothing is, the offset is -1 without an error. */
+/** Returns committed offsets; -1, without an error, if nothing is committed. */
 export function offsetFetchRoute(broker: BrokerContext): Route {
   type Wanted = readonly { readonly name: string; readonly partitions: readonly number[] }[];
 

@@ -16,7 +16,7 @@ const OFFSETS_ONLY: Pick<MembershipView, 'state' | 'protocolType'> = {
 };
 const UNKNOWN: Pick<MembershipView, 'state' | 'protocolType'> = { state: 'Dead', protocolType: '' };
 
-/** Groups with members, Kafka clients and handlers inside the process alike, and groups of which only offsets are kept. */
+/** Lists groups with members (Kafka clients or handlers inside the process) and groups with only committed offsets. */
 export function listGroupsRoute(broker: BrokerContext): Route {
   return route(listGroups, ({ statesFilter, typesFilter }) => {
     const known = broker.topics.groups.names().map((group) => {
@@ -67,14 +67,14 @@ export function deleteGroupsRoute(broker: BrokerContext): Route {
   return route(deleteGroups, serve, { distinct: ({ groups }) => ({ groups: [...new Set(groups)] }) });
 }
 
-/** A group that nobody knows is dead, which is no error. */
+/** An unknown group is reported as dead, which is not an error. */
 function describe({ coordinator, topics }: BrokerContext, groupId: string) {
   const view = coordinator.describe(groupId);
   if (view === undefined) {
     return { ...(topics.groups.has(groupId) ? OFFSETS_ONLY : UNKNOWN), protocolData: '', members: [] };
   }
   const { state, protocolType, protocolName } = view;
-  // What members say of themselves and were given counts once the round is over.
+  // Metadata and assignments are valid only once the rebalance has finished.
   const isStable = state === 'Stable';
   const members = view.members.map(({ metadata, assignment, ...member }) => ({
     ...member,

@@ -11,10 +11,10 @@ import { withoutRepeatedPartitions } from './without-repeats.js';
 const LATEST = -1;
 const EARLIEST = -2;
 const MAX_TIMESTAMP = -3;
-/** Where the data on local disk begins, for brokers that move data elsewhere: here it is the same as earliest. */
+/** The start of the data on local disk. Nothing is moved to other storage here, so it equals `EARLIEST`. */
 const EARLIEST_LOCAL = -4;
 const LATEST_TIERED = -5;
-/** The versions from which on a negative timestamp stands for a place. */
+/** The first version that supports each special timestamp. */
 const PLACES_FROM: ReadonlyMap<number, number> = new Map([
   [LATEST, 0],
   [EARLIEST, 0],
@@ -39,7 +39,7 @@ interface Answer extends Partial<Found> {
 
 const NOTHING: Found = { offset: -1, timestamp: -1 };
 
-/** Finds offsets by the ends of a partition or by time. One after the other: each search reads batches. */
+/** Finds the ends of partitions, or offsets by time. One partition at a time, because each search reads batches. */
 export function listOffsetsRoute(broker: BrokerContext): Route {
   const serve: HandlerOf<typeof listOffsets> = async (request, context) => {
     const topics: { name: string; partitions: Answer[] }[] = [];
@@ -80,7 +80,7 @@ async function answerFor(
     const oldStyleOffsets = version === 0 && maxNumOffsets > 0 && found.offset >= 0 ? [found.offset] : [];
     return { index, errorCode: ErrorCode.NONE, ...found, leaderEpoch, oldStyleOffsets };
   } catch (error) {
-    // Asked again, it is another broker's to say, or ours after a restart.
+    // The listener is stopping or the client is gone. A retriable code lets the client ask again after a restart.
     const errorCode = signal.aborted ? ErrorCode.NOT_LEADER_OR_FOLLOWER : errorCodeOf(error);
     return { index, errorCode };
   }
@@ -96,7 +96,7 @@ async function find(partition: Partition, timestamp: number, signal: AbortSignal
   return (await partition.offsetForTimestamp(timestamp, signal)) ?? NOTHING;
 }
 
-/** The record with the greatest timestamp: messages are in the order of their times but where set by hand. */
+/** The record with the greatest timestamp of the last batch, which normally has the greatest of all. */
 async function newest(partition: Partition, signal: AbortSignal): Promise<Found> {
   if (partition.endOffset === partition.startOffset) return NOTHING;
   const { batches } = await partition.readBatches({ offset: partition.endOffset - 1 });

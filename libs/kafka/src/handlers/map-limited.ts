@@ -1,4 +1,4 @@
-/** Calls for every item, a limited number of them at a time. Answers keep the order of the items. */
+/** Calls `call` for every item, at most `limit` at a time. Results are in the order of the items. */
 export async function mapLimited<T, R>(
   items: readonly T[],
   limit: number,

@@ -12,10 +12,10 @@ import { isCreatableName } from './topic-directory.js';
 import { withoutRepeats } from './without-repeats.js';
 
 const NO_ID = '00000000-0000-0000-0000-000000000000';
-/** The first version in which an answer's topic may have no name. */
+/** The first version in which the name of a topic in an answer may be null. */
 const NULL_NAME_FROM = 12;
 
-/** Tells of the cluster and its topics; a topic that is created on the way has its leader in the same answer. */
+/** Describes the cluster and its topics. A topic that the request creates has its leader in the same answer. */
 export function metadataRoute(broker: BrokerContext): Route {
   const { directory, topics, options, cluster } = broker;
 

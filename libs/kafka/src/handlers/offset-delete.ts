@@ -6,7 +6,7 @@ import type { BrokerContext } from './broker-context.js';
 import { errorCodeOf } from './error-mapping.js';
 import { withoutRepeatedPartitions } from './without-repeats.js';
 
-/** Forgets offsets of a group in topics that its members, where it has some, do not read. */
+/** Deletes offsets of a group. If the group has members, only in topics that they do not read. */
 export function offsetDeleteRoute(broker: BrokerContext): Route {
   const serve: HandlerOf<typeof offsetDelete> = async ({ groupId, topics }) => {
     const group = broker.coordinator.describe(groupId);
@@ -59,7 +59,7 @@ function problemOf(
   return isRead(topic) ? ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC : ErrorCode.NONE;
 }
 
-/** Who does not say what it reads may read anything. */
+/** The topics that members read. A member without a readable subscription may read any topic. */
 function subscribedTopics({ members }: MembershipView): (topic: string) => boolean {
   const subscribed = new Set<string>();
   for (const { metadata } of members) {

@@ -19,9 +19,9 @@ import type { BrokerContext } from './broker-context.js';
 import { errorCodeOf, outcomeOf } from './error-mapping.js';
 import { refusalOf } from './refusal.js';
 
-/** The first version whose clients carry record batches. */
+/** The first version with record batches. */
 const BATCHES_FROM = 3;
-/** Bytes before the version of a batch or message. */
+/** Position of the format version (magic byte) in a batch or message set. */
 const MAGIC_AT = 16;
 /** The first version in which zstd exists. */
 const ZSTD_FROM = 7;
@@ -34,13 +34,13 @@ type PartitionAnswer = ResponseOf<typeof produce>['topics'] extends readonly (in
     : never
   : never;
 
-/** Where a batch lies. */
+/** The position of a stored batch. */
 interface Place {
   readonly baseOffset: number;
   readonly startOffset: number;
 }
 
-/** How the request holds its records. */
+/** The record format of the request. */
 interface Format {
   readonly version: number;
   readonly batches: BatchMaker;
@@ -50,7 +50,7 @@ interface Refusal {
   readonly errorCode: ErrorCode;
 }
 
-/** Appends batches as their producers packed them; answers when they are as durable as storage promises. */
+/** Appends batches unchanged. Answers once they are as durable as the storage promises. */
 export function produceRoute(broker: BrokerContext): Route {
   const batches = new BatchMaker();
   return route(
@@ -66,13 +66,12 @@ export function produceRoute(broker: BrokerContext): Route {
         })),
       );
       if (acks !== 0) return { topics };
-      // Nobody reads an answer; a closed connection is the one sign there is that something was lost.
+      // With acks=0 the client reads no answer: a closed connection is the only sign of an error.
       const failed = topics.some(({ partitions }) => partitions.some(({ errorCode }) => errorCode !== 0));
       return failed ? CLOSE : NO_ANSWER;
     },
-    // Batches wait together for one sync, and have their places in it before anything is waited for. They are lent to
-    // the partitions, which are done with them when they answer; so is everybody when all have. Message sets are waited
-    // for while they become batches.
+    // Batches are queued before the first await, so overlapping requests keep their order and share a sync. Message sets
+    // are converted first, which awaits, so they must not overlap. Partitions are done with a batch when they answer.
     { overlaps: (_request, version) => version >= BATCHES_FROM, keepsNoBytes: true },
   );
 }
@@ -108,8 +107,8 @@ async function answerFor(
 }
 
 /**
- * A checksum that does not match may be the network's fault, and clients send the batch again. Where it matches, the
- * producer has packed the batch so, and would only do the same again.
+ * A wrong checksum may be a network error: `CORRUPT_MESSAGE` makes clients send the batch again. If the checksum is right,
+ * the producer has built a malformed batch, and sending it again would not help.
  */
 function codeOf(error: unknown, batch: Buffer): ErrorCode {
   return isGenRocksError(error, 'CORRUPT_BATCH') && hasRightCrc(batch)
@@ -122,7 +121,7 @@ function hasRightCrc(batch: Buffer): boolean {
 }
 
 /**
- * What is wrong with the records besides what the partition itself checks.
+ * Checks the records for problems that the partition itself does not check.
  * @throws `CORRUPT_BATCH`
  */
 function problemOf(records: Buffer | null, version: number): ErrorCode | undefined {
@@ -138,7 +137,7 @@ function problemOf(records: Buffer | null, version: number): ErrorCode | undefin
   return undefined;
 }
 
-/** The first byte that tells the format is at the same place in all. */
+/** Checks the format version, which is at the same position in every format. */
 function setProblemOf(records: Buffer | null): ErrorCode | undefined {
   if (records === null || records.length <= MAGIC_AT) return ErrorCode.CORRUPT_MESSAGE;
   return magicOf(records) > 1 ? ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT : undefined;
@@ -160,14 +159,14 @@ async function append(
           appendOnce(known, partition, producer, batch),
         );
   if ('errorCode' in place) return refuse(place.errorCode);
-  // Those who write idempotently must be found again after any number of batches of others.
+  // Batches of non-idempotent producers count too, so that the snapshot never falls too far behind the log.
   const saving = broker.producers.stored(topic, partition);
   if (saving !== undefined) await saving;
   const { baseOffset, startOffset } = place;
   return { index: partition.index, errorCode: ErrorCode.NONE, baseOffset, logStartOffset: startOffset };
 }
 
-/** What is checked is what is appended next: nothing is waited for in between. */
+/** Checks and appends a batch without an await in between, so that no other batch comes between the two. */
 function appendOnce(
   producers: PartitionProducers,
   partition: Partition,

@@ -1,6 +1,6 @@
 import type { Session } from '../server/request.types.js';
 
-/** Partitions that are remembered of all connections together: 30 MB, where each is a topic with a long name. */
+/** Partitions remembered for all connections together: 30 MB if each is in a topic of its own with a long name. */
 const MAX_PARTITIONS = 100_000;
 
 interface Position {
@@ -9,23 +9,25 @@ interface Position {
 }
 
 /**
- * Where one connection has read up to in topics that it asks for by name. One that is deleted and created again has the
- * same name, and where it is long enough a consumer would go on in it at an offset of the old one. It gives itself away by
- * asking for what comes right after what it was given of another topic.
+ * How far one connection has read in topics that it fetches by name.
+ *
+ * A topic that is deleted and created again has the same name. If the new one is long enough, a consumer would silently
+ * continue in it at an offset of the old one. Such a consumer is recognized by its fetch offset: the one right after what
+ * it was given from the old topic.
  */
 export class ReadPositions {
   private topics = new Map<string, Map<number, Position>>();
   private partitions = 0;
 
-  /** @param mayAdd is there room for one more? */
+  /** @param mayAdd whether there is room for one more partition */
   constructor(private readonly mayAdd: (of: ReadPositions) => boolean) {}
 
-  /** How many partitions are remembered. */
+  /** Number of remembered partitions. */
   get count(): number {
     return this.partitions;
   }
 
-  /** Does the reader go on where it was in another topic of this name? True once: it is to look for a place in this one. */
+  /** Whether the reader continues at its position in an earlier topic of this name. Returns true only once per new topic. */
   isOfAnother(name: string, topicId: string, index: number, offset: number): boolean {
     const known = this.topics.get(name)?.get(index);
     if (known === undefined) {
@@ -37,13 +39,13 @@ export class ReadPositions {
     return known.next === offset && offset > 0;
   }
 
-  /** It was given what lies before `next`. */
+  /** The connection was given everything before `next`. */
   moveTo(name: string, index: number, next: number): void {
     const known = this.topics.get(name)?.get(index);
     if (known !== undefined) known.next = next;
   }
 
-  /** Begins anew, as if nothing had been read. */
+  /** Forgets all positions, as if nothing had been read. */
   forget(): void {
     this.topics = new Map();
     this.partitions = 0;
@@ -56,15 +58,15 @@ export class ReadPositions {
   }
 }
 
-/** The positions of all connections, which take no more memory together than the limit says. */
+/** The positions of all connections, with a limit on their total memory. */
 export class AllReadPositions {
   private readonly bySession = new Map<Session, ReadPositions>();
   private count = 0;
 
-  /** @param limit past it whoever remembers the most begins anew */
+  /** @param limit most partitions in total; beyond it, the connection with the most is forgotten */
   constructor(private readonly limit = MAX_PARTITIONS) {}
 
-  /** @param gone aborts when the connection ends, and what is remembered of it with it */
+  /** @param gone aborts when the connection ends; its positions are then forgotten */
   of(session: Session, gone: AbortSignal): ReadPositions {
     const known = this.bySession.get(session);
     if (known !== undefined) return known;
@@ -81,7 +83,7 @@ export class AllReadPositions {
   }
 
   private mayAdd(session: Session, positions: ReadPositions): boolean {
-    // A poll of a connection that is gone is still to end.
+    // A poll may still run after its connection is gone.
     if (this.bySession.get(session) !== positions) return false;
     if (this.count === this.limit) this.forgetMost();
     this.count++;

@@ -13,7 +13,7 @@ import { repeatedOf, withoutRepeatedPartitions } from './without-repeats.js';
 /** Stands for the end of the partition. */
 const END = -1;
 
-/** Moves the start of partitions forward, for good. */
+/** Moves the start of partitions forward permanently. */
 export function deleteRecordsRoute(broker: BrokerContext): Route {
   const remove = async (topicName: string, index: number, offset: number) => {
     const refused = (errorCode: ErrorCode) => ({ index, lowWatermark: -1, errorCode });
@@ -22,7 +22,7 @@ export function deleteRecordsRoute(broker: BrokerContext): Route {
     const partition = broker.directory.partitionOf(topic, index);
     if (typeof partition === 'number') return refused(partition);
     try {
-      // What producers wrote last is kept elsewhere first: the log may lose it now.
+      // Save the producers' last batches in a snapshot first: they may be among the deleted records.
       await broker.producers.saveOf(topic, partition);
       const before = offset === END ? partition.endOffset : offset;
       const lowWatermark = await partition.deleteRecords(before);
@@ -53,7 +53,7 @@ export function deleteRecordsRoute(broker: BrokerContext): Route {
 
 type MorePartitions = RequestOf<typeof createPartitions>['topics'][number];
 
-/** Adds partitions to topics. Keys may go to other partitions from then on. */
+/** Adds partitions to topics. Keys may map to other partitions from then on. */
 export function createPartitionsRoute(broker: BrokerContext): Route {
   return route(createPartitions, async ({ topics, validateOnly }) => {
     const repeated = repeatedOf(topics.map(({ name }) => name));
@@ -80,10 +80,7 @@ function problemOf(broker: BrokerContext, { name, count, assignments }: MorePart
   if (topic === undefined) return refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `there is no topic ${name}`);
   const { partitionCount } = topic;
   if (count <= partitionCount) {
-    return refuse(
-      ErrorCode.INVALID_PARTITIONS,
-      `the topic has ${partitionCount} partitions; name a greater number`,
-    );
+    return refuse(ErrorCode.INVALID_PARTITIONS, `the topic has ${partitionCount} partitions; ask for more`);
   }
   if (assignments === null) return undefined;
   if (assignments.length !== count - partitionCount) {
@@ -92,7 +89,7 @@ function problemOf(broker: BrokerContext, { name, count, assignments }: MorePart
   return assignmentProblem(broker, name, partitionCount, assignments);
 }
 
-/** The leader of a partition follows from its name; an assignment may only say the same. */
+/** The leader of a partition follows from its name, so an assignment may only name that broker. */
 export function assignmentProblem(
   { cluster }: BrokerContext,
   topic: string,
@@ -102,7 +99,7 @@ export function assignmentProblem(
   for (const [i, { brokerIds }] of assignments.entries()) {
     const leader = cluster.leaderOf(topic, first + i);
     if (brokerIds.length === 1 && brokerIds[0] === leader) continue;
-    const message = `partition ${first + i} lies on broker ${leader} alone`;
+    const message = `partition ${first + i} can only be assigned to broker ${leader}`;
     return refuse(ErrorCode.INVALID_REPLICA_ASSIGNMENT, message);
   }
   return undefined;

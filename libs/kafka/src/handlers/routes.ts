@@ -25,7 +25,7 @@ import { produceRoute } from './produce.js';
 import { createPartitionsRoute, deleteRecordsRoute } from './records-admin.js';
 import { createTopicsRoute, deleteTopicsRoute } from './topics-admin.js';
 
-/** Everything that is served; ApiVersions follows from it. */
+/** The routes of all APIs served. ApiVersions is derived from them. */
 export function routesOf(broker: BrokerContext): Route[] {
   return [
     produceRoute(broker),

@@ -1,7 +1,7 @@
 import { InvalidConfigError } from '@genrocks/storage';
 import type { Topic } from '@genrocks/topics';
 
-/** Where a value comes from, in the protocol's numbers. */
+/** The source of a value, in the protocol's numbers. */
 export const ConfigSource = { TOPIC: 1, STATIC_BROKER: 4, DEFAULT: 5 } as const;
 /** Types of values, in the protocol's numbers. */
 export const ConfigType = { BOOLEAN: 1, STRING: 2, INT: 3, LONG: 5, LIST: 7 } as const;
@@ -14,7 +14,7 @@ export interface ConfigEntry {
   readonly readOnly: boolean;
 }
 
-/** A value for a name as a client gives it; null is the default. */
+/** A configuration value as given by a client; null means the default. */
 export interface GivenConfig {
   readonly name: string;
   readonly value: string | null;
@@ -25,7 +25,7 @@ interface FixedConfig {
   readonly type: number;
 }
 
-/** What holds for every topic here, and cannot be set to anything else. */
+/** Configurations that hold for every topic and accept no other value. */
 const FIXED: Readonly<Record<string, FixedConfig>> = {
   'cleanup.policy': { value: 'delete', type: ConfigType.LIST },
   'compression.type': { value: 'producer', type: ConfigType.STRING },
@@ -41,23 +41,23 @@ const MAX_MESSAGE_BYTES = 'max.message.bytes';
 const DISK_LOG = 'disk_log';
 const MAX_FILES = 65_000;
 
-/** Sizes of a wrap log: those of the topic itself, and those that hold. */
+/** The sizes of a wrap log. */
 export interface LogSizes {
   readonly maxNoBytes?: number;
   readonly maxNoFiles?: number;
 }
 
-/** What a topic is told to keep, and in which limits it is told so. */
+/** The context in which a topic's configuration is checked. */
 export interface ConfigLimits {
   readonly adapter: string;
   readonly maxMessageBytes: number;
-  /** Bytes of a file where the topic does not say; undefined where that is not known yet. */
+  /** Size of a file if the topic does not set it, in bytes; undefined if not known yet. */
   readonly segmentBytes?: number;
 }
 
 /**
- * Turns the whole of a topic's configuration into sizes of its log.
- * @throws {InvalidConfigError} `INVALID_CONFIG` for what cannot be honoured; nothing is taken and then ignored
+ * Converts a topic's whole configuration into the sizes of its log.
+ * @throws {InvalidConfigError} `INVALID_CONFIG` if a value cannot be honoured; none is ever ignored
  */
 export function sizesFrom(configs: readonly GivenConfig[], limits: ConfigLimits): LogSizes {
   const problems: string[] = [];
@@ -72,7 +72,7 @@ export function sizesFrom(configs: readonly GivenConfig[], limits: ConfigLimits)
   const segment = given ?? limits.segmentBytes;
   const retention = sizes.get(RETENTION_BYTES);
   if (retention !== undefined && segment === undefined) {
-    problems.push(`${RETENTION_BYTES}: give ${SEGMENT_BYTES} too; files are dropped as a whole`);
+    problems.push(`${RETENTION_BYTES}: give ${SEGMENT_BYTES} too; retention removes whole files`);
   }
   if (problems.length > 0) throw new InvalidConfigError(problems);
   return {
@@ -84,7 +84,7 @@ export function sizesFrom(configs: readonly GivenConfig[], limits: ConfigLimits)
 function problemOf(name: string, value: string, limits: ConfigLimits): string | undefined {
   const fixed = name === MAX_MESSAGE_BYTES ? String(limits.maxMessageBytes) : FIXED[name]?.value;
   if (fixed !== undefined) return value === fixed ? undefined : `${value} is not allowed; only ${fixed} is`;
-  if (!isSize(name)) return 'unknown option, or one that is not supported here';
+  if (!isSize(name)) return 'unknown, or not supported here';
   if (name === RETENTION_BYTES && value === '-1') return undefined;
   if (limits.adapter !== DISK_LOG) return 'the storage adapter has no such limit';
   if (/^\d{1,15}$/.test(value) && Number(value) >= 1024) return undefined;
@@ -95,12 +95,12 @@ function isSize(name: string): boolean {
   return name === SEGMENT_BYTES || name === RETENTION_BYTES;
 }
 
-/** A wrap log keeps at least one full file besides the one it writes. */
+/** A wrap log needs at least two files: a full one and the one being written. */
 function filesFor(retention: number, segment: number): number {
   return Math.min(MAX_FILES, Math.max(2, Math.ceil(retention / segment)));
 }
 
-/** The sizes that hold for a topic's log; undefined where it is not one that wraps. */
+/** The sizes in effect for a topic's log; undefined if it is not a wrap log. */
 export async function sizesOf(topic: Topic): Promise<Required<LogSizes> | undefined> {
   const partition = topic.partitions.find(({ state }) => state === 'open');
   if (topic.describe().adapter !== DISK_LOG || partition === undefined) return undefined;
@@ -110,7 +110,7 @@ export async function sizesOf(topic: Topic): Promise<Required<LogSizes> | undefi
   return { maxNoBytes: max_no_bytes, maxNoFiles: max_no_files };
 }
 
-/** What of a topic's configuration is its own, as Kafka names it. */
+/** The configurations that are set on the topic itself, by their Kafka names. */
 export async function ownConfigsOf(topic: Topic): Promise<Map<string, string | null>> {
   const sizes = await sizesOf(topic);
   const { maxNoBytes, maxNoFiles } = topic.describe().settings;
@@ -121,7 +121,7 @@ export async function ownConfigsOf(topic: Topic): Promise<Map<string, string | n
   return own;
 }
 
-/** The configuration of a topic as Kafka names it. */
+/** The whole configuration of a topic, by Kafka names. */
 export async function configsOf(topic: Topic, maxMessageBytes: number): Promise<ConfigEntry[]> {
   const entries: ConfigEntry[] = Object.entries(FIXED).map(([name, { value, type }]) =>
     entry(name, value, type, ConfigSource.DEFAULT),

@@ -3,7 +3,7 @@ import { ErrorCode } from '../protocol/error-codes.js';
 
 const KAFKA_NAME = /^[A-Za-z0-9._-]{1,249}$/;
 
-/** Finds topics by name and by UUID, with the protocol's error codes where there is none. */
+/** Finds topics and partitions by name and by UUID, or the protocol's error code if there is none. */
 export class TopicDirectory {
   private readonly namesById = new Map<string, string>();
 
@@ -23,7 +23,7 @@ export class TopicDirectory {
     return name === undefined ? undefined : this.byName(name);
   }
 
-  /** The partition, or the error a client should get. */
+  /** Returns the partition, or the error for the client. */
   partition(name: string, index: number): Partition | ErrorCode {
     const topic = this.byName(name);
     return topic === undefined ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : this.partitionOf(topic, index);
@@ -37,7 +37,7 @@ export class TopicDirectory {
   }
 }
 
-/** May a Kafka client create a topic of this name? */
+/** Whether a Kafka client may create a topic with this name. */
 export function isCreatableName(name: string): boolean {
   return KAFKA_NAME.test(name) && name !== '.' && name !== '..' && !name.startsWith('__');
 }

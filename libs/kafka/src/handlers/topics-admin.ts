@@ -17,7 +17,7 @@ const NO_ID = '00000000-0000-0000-0000-000000000000';
 
 type NewTopic = RequestOf<typeof createTopics>['topics'][number];
 
-/** Creates topics; each is there, with its leader, when the answer comes. */
+/** Creates topics. Each exists and has its leader before the answer is sent. */
 export function createTopicsRoute(broker: BrokerContext): Route {
   return route(createTopics, async ({ topics, validateOnly }) => {
     const repeated = repeatedOf(topics.map(({ name }) => name));
@@ -45,7 +45,7 @@ async function create(broker: BrokerContext, topic: NewTopic) {
   return { ...created(topic, partitionCount), topicId: id };
 }
 
-/** What {@link create} would answer, and nothing else. */
+/** Returns the answer of {@link create} without creating the topic. */
 function check(broker: BrokerContext, topic: NewTopic, creation: TopicCreation) {
   const options = optionsOf(broker, topic);
   const { partitionCount } = broker.topics.checkTopic(topic.name, options, creation.planned);
@@ -82,15 +82,15 @@ function problemOf(broker: BrokerContext, topic: NewTopic): Refusal | undefined 
   if (!isCreatableName(name)) {
     return refuse(
       ErrorCode.INVALID_TOPIC,
-      'letters, digits, ".", "_" and "-" are allowed, and no "__" in front',
+      'a topic name may have up to 249 letters, digits, ".", "_" and "-", and must not begin with "__"',
     );
   }
   if (broker.directory.byName(name) !== undefined) {
-    return refuse(ErrorCode.TOPIC_ALREADY_EXISTS, `topic ${name} exists already`);
+    return refuse(ErrorCode.TOPIC_ALREADY_EXISTS, `topic ${name} already exists`);
   }
   if (assignments.length > 0) {
     if (numPartitions !== -1 || replicationFactor !== -1) {
-      return refuse(ErrorCode.INVALID_REQUEST, 'give either counts or assignments');
+      return refuse(ErrorCode.INVALID_REQUEST, 'give either counts or assignments, not both');
     }
     const inOrder = assignments.toSorted((a, b) => a.partitionIndex - b.partitionIndex);
     if (inOrder.some(({ partitionIndex }, i) => partitionIndex !== i)) {
@@ -108,7 +108,7 @@ function problemOf(broker: BrokerContext, topic: NewTopic): Refusal | undefined 
   if (replicationFactor !== -1 && (replicationFactor < 1 || replicationFactor > size)) {
     return refuse(
       ErrorCode.INVALID_REPLICATION_FACTOR,
-      `there are ${size} brokers; name a factor from 1 to that`,
+      `the replication factor must be from 1 to ${size}, the number of brokers`,
     );
   }
   return undefined;
@@ -130,7 +130,10 @@ export function deleteTopicsRoute(broker: BrokerContext): Route {
     const remove = async (one: NamedTopic) => {
       const { name, topicId } = one;
       if ((name === null) === (topicId === NO_ID)) {
-        return { ...one, ...refuse(ErrorCode.INVALID_REQUEST, 'give either its name or its UUID') };
+        return {
+          ...one,
+          ...refuse(ErrorCode.INVALID_REQUEST, 'give either the name or the UUID of the topic'),
+        };
       }
       const topic = find(one);
       if (repeated.has(topic?.name ?? name ?? topicId)) {

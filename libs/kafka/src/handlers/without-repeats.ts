@@ -1,13 +1,13 @@
 /**
- * A request of a megabyte can name one thing a quarter of a million times, and an answer be a thousand times as large. So
- * what is named again is left out of the request, as if it had been named once.
+ * Removes repeated items from a request. A request of one megabyte can name the same thing a quarter of a million times,
+ * and the answer to each could be a thousand times as large.
  */
 export function withoutRepeats<T>(items: readonly T[], keyOf: (item: T) => string | number): T[] {
   const seen = new Set<string | number>();
   return items.filter((item) => seen.size < seen.add(keyOf(item)).size);
 }
 
-/** Names that stand more than once, for requests whose order would decide which one counts: they are refused. */
+/** The names that occur more than once, for requests that refuse them because only one of them could win. */
 export function repeatedOf(names: readonly string[]): ReadonlySet<string> {
   const seen = new Set<string>();
   return new Set(names.filter((name) => seen.size === seen.add(name).size));
@@ -17,7 +17,7 @@ interface Partitioned<P> {
   readonly partitions: readonly P[];
 }
 
-/** The same for the partitions of topics: a topic that is named again stays where it names others than before. */
+/** The same for partitions of topics. A repeated topic is kept if it names further partitions. */
 export function withoutRepeatedPartitions<P, T extends Partitioned<P>>(
   topics: readonly T[],
   topicOf: (topic: T) => string,

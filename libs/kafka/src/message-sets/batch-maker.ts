@@ -1,12 +1,12 @@
 import { BatchWriter, compressBatch, recordBytes } from '@genrocks/topics/records';
 import { readMessageSet } from './message-set-reader.js';
 
-/** The most that the compressed messages of one set may unpack to. */
+/** Most bytes that the compressed messages of one set may unpack to. */
 const MAX_UNPACKED_BYTES = 16 * 1024 * 1024;
 
 /**
- * Makes record batches of message sets, packed by the codec of their producer. One at a time, whoever sends them: what
- * is unpacked must not fill the memory.
+ * Converts message sets to record batches, compressed with the producer's codec. Converts one set at a time across all
+ * connections, because unpacked messages take memory.
  */
 export class BatchMaker {
   private last: Promise<unknown> = Promise.resolve();

@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 import { type Compression, CorruptBatchError } from '@genrocks/topics';
 import { decompress, type RecordInput } from '@genrocks/topics/records';
 
-// Message sets, versions 0 and 1: entries of an offset and a size, then a message. Version 1 has a timestamp.
+// Message sets, versions 0 and 1: each entry is an offset, a size and a message. Messages of version 1 have a timestamp.
 const SIZE = 8;
 export const MESSAGE = 12;
 export const CRC_BYTES = 4;
@@ -14,20 +14,20 @@ const TIMESTAMP = 6;
 export const FIELDS_BYTES = [6, 14] as const;
 const CODECS = ['none', 'gzip', 'snappy', 'lz4'] as const;
 const CODEC_MASK = 0x07;
-/** Messages of one set: each of 26 bytes, which may be packed to none, becomes an object many times that. */
+/** Most messages of one set. A message of 26 bytes, compressed to almost nothing, becomes an object many times its size. */
 export const MAX_MESSAGES = 100_000;
 
 export interface MessageSet {
   readonly records: readonly RecordInput[];
-  /** How the last of its messages was packed. */
+  /** The compression of its last message. */
   readonly compression: Compression;
 }
 
 /**
- * Reads what producers before Kafka 0.11 send. Compressed messages are message sets in the value of a message, packed
- * as one.
- * @param now for messages of version 0, which have no time of their own
- * @param maxUnpackedBytes the most that all compressed messages together may unpack to
+ * Reads a message set of a producer before Kafka 0.11. Compressed messages form a message set of their own, in the value
+ * of an outer message.
+ * @param now timestamp for messages without one
+ * @param maxUnpackedBytes most bytes that all compressed messages together may unpack to
  * @throws {CorruptBatchError} `CORRUPT_BATCH`
  * @throws `UNSUPPORTED_COMPRESSION`
  */
@@ -37,7 +37,7 @@ export function readMessageSet(set: Buffer, now: number, maxUnpackedBytes: numbe
   let room = maxUnpackedBytes;
   const take = (record: RecordInput) => {
     if (records.length === MAX_MESSAGES)
-      throw new CorruptBatchError(`it has more than ${MAX_MESSAGES} messages`);
+      throw new CorruptBatchError(`the message set has more than ${MAX_MESSAGES} messages`);
     records.push(record);
   };
   for (const outer of messages(set, now)) {
@@ -48,14 +48,14 @@ export function readMessageSet(set: Buffer, now: number, maxUnpackedBytes: numbe
     }
     const unpacked = decompress(compression, outer.record.value ?? Buffer.alloc(0));
     room -= unpacked.length;
-    if (room < 0) throw new CorruptBatchError(`its messages unpack to more than ${maxUnpackedBytes} bytes`);
+    if (room < 0) throw new CorruptBatchError(`the messages unpack to more than ${maxUnpackedBytes} bytes`);
     for (const inner of messages(unpacked, now)) {
       if (inner.compression !== 'none')
-        throw new CorruptBatchError('compressed messages hold compressed ones');
+        throw new CorruptBatchError('a compressed message contains another compressed message');
       take(inner.record);
     }
   }
-  if (records.length === 0) throw new CorruptBatchError('it has no messages');
+  if (records.length === 0) throw new CorruptBatchError('the message set is empty');
   return { records, compression };
 }
 
@@ -69,7 +69,7 @@ function* messages(set: Buffer, now: number): Generator<ReadMessage> {
     if (at + MESSAGE > set.length) throw new CorruptBatchError('a message is cut short');
     const end = at + MESSAGE + set.readInt32BE(at + SIZE);
     if (end > set.length || end < at + MESSAGE + FIELDS_BYTES[0]) {
-      throw new CorruptBatchError('a message says it has more bytes than there are, or too few');
+      throw new CorruptBatchError('the size of a message is wrong');
     }
     yield readMessage(set.subarray(at + MESSAGE, end), now);
     at = end;
@@ -86,10 +86,10 @@ function readMessage(message: Buffer, now: number): ReadMessage {
   if (compression === undefined) throw new CorruptBatchError('the codec of a message is unknown');
   const key = readField(message, FIELDS_BYTES[magic]);
   const value = readField(message, key.end);
-  if (value.end !== message.length) throw new CorruptBatchError('there are bytes behind a message');
+  if (value.end !== message.length) throw new CorruptBatchError('a message has extra bytes at its end');
   const timestamp = magic === 0 ? now : Number(message.readBigInt64BE(TIMESTAMP));
   if (!Number.isSafeInteger(timestamp)) throw new CorruptBatchError('a timestamp is out of range');
-  // Without a time of its own: -1.
+  // A message without a timestamp has -1.
   const record = {
     key: key.bytes,
     value: value.bytes,

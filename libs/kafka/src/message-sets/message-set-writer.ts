@@ -2,12 +2,12 @@ import { crc32 } from 'node:zlib';
 import { BatchReader, type RecordView } from '@genrocks/topics/records';
 import { CRC_BYTES, FIELDS_BYTES, MESSAGE } from './message-set-reader.js';
 
-/** Version of the messages: 1 has timestamps. */
+/** Version of the messages; those of version 1 have timestamps. */
 export type MessageMagic = 0 | 1;
 
 /**
- * The records of batches as consumers before Kafka 0.11 read them: plain messages without headers, from `fromOffset` on.
- * Ends before the message that would make it longer than `maxBytes`, but has one at least.
+ * Converts batches to a message set for consumers before Kafka 0.11: uncompressed messages without headers, from
+ * `fromOffset` on. The set is at most `maxBytes` long, but has at least one message.
  * @throws `CORRUPT_BATCH`, `UNSUPPORTED_COMPRESSION`
  */
 export function writeMessageSet(

@@ -1,4 +1,4 @@
-/** The protocol's error codes, as far as this listener gives them. */
+/** The protocol's error codes that this listener uses. */
 export const ErrorCode = {
   UNKNOWN_SERVER_ERROR: -1,
   NONE: 0,

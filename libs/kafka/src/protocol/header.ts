@@ -3,19 +3,19 @@ import type { Api } from './schema/api.js';
 import type { Reader } from './wire/reader.js';
 import type { Writer } from './wire/writer.js';
 
-/** What stands in front of every request, whatever its API. */
+/** The fixed part of a request's header, the same for every API. */
 export interface RequestHeader {
   readonly apiKey: number;
   readonly apiVersion: number;
   readonly correlationId: number;
 }
 
-/** The fixed part, which can be read before it is known which API and version is spoken. */
+/** Reads the fixed part of the header, which tells the API and version. */
 export function readRequestHeader(reader: Reader): RequestHeader {
   return { apiKey: reader.int16(), apiVersion: reader.int16(), correlationId: reader.int32() };
 }
 
-/** The rest of the header: the client's name of itself, which stays an int16 string in flexible versions too. */
+/** Reads the rest of the header: the client id, which has an int16 length in flexible versions too. */
 export function readClientId(reader: Reader, flexible: boolean): string | null {
   const clientId = reader.nullableString();
   if (flexible) reader.skipTags();

@@ -2,7 +2,7 @@ import { array, int16, int32, string } from '../schema/fields.js';
 import { defineApi } from '../schema/api.js';
 
 /**
- * The header of the answer has no tagged fields in any version: a client reads it before it knows what we speak.
+ * The header of the answer has no tagged fields in any version: the client reads it before it knows our versions.
  *
  * ```
  * Request  => [3+ client_software_name client_software_version]

@@ -18,7 +18,7 @@ import { defineApi } from '../schema/api.js';
  *   topic_partitions => topic_id [partitions]
  * Response => throttle_time_ms error_code error_message member_id member_epoch heartbeat_interval_ms assignment
  * ```
- * An assignment is never given, so it is written as the mark for none.
+ * No assignment is ever given, so the answer has the marker for none.
  */
 export const consumerGroupHeartbeat = defineApi({
   key: 68,

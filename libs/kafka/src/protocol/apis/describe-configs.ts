@@ -11,7 +11,7 @@ import {
 import { defineApi } from '../schema/api.js';
 
 /**
- * Keys null asks for all of a resource.
+ * Null `keys` request all configurations of a resource.
  *
  * ```
  * Request  => [resources] [1+ include_synonyms] [3+ include_documentation]

@@ -13,7 +13,7 @@ import {
 import { defineApi } from '../schema/api.js';
 
 /**
- * Up to version 3 consumers read message sets. From version 13 on topics are named by their UUID.
+ * Consumers read message sets up to version 3. From version 13 on, topics are identified by UUID.
  *
  * ```
  * Request  => [0-14 replica_id] max_wait_ms min_bytes [3+ max_bytes] [4+ isolation_level] [7+ session_id session_epoch]

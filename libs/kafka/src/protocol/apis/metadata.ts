@@ -14,7 +14,7 @@ import { defineApi } from '../schema/api.js';
 const NO_OPERATIONS = -2147483648;
 
 /**
- * Topics null asks for all (version 0: empty does).
+ * Null `topics` request all topics (in version 0, an empty list does).
  *
  * ```
  * Request  => [topics] [4+ allow_auto_topic_creation] [8-10 include_cluster_operations] [8+ include_topic_operations]

@@ -20,7 +20,7 @@ const partition = {
 };
 
 /**
- * Topics null asks for every offset of the group. From version 8 on one request may ask for several groups.
+ * Null `topics` request every offset of the group. From version 8 on, one request may name several groups.
  *
  * ```
  * Request  => (0-7 group_id [topics] | 8+ [groups]) [7+ require_stable]

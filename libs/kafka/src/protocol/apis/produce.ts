@@ -2,7 +2,7 @@ import { array, int16, int32, int64, nullableString, records, string } from '../
 import { defineApi } from '../schema/api.js';
 
 /**
- * Versions 0 to 2 carry message sets. librdkafka up to 2.10 turns compression off where it does not see version 0.
+ * Versions 0 to 2 carry message sets. librdkafka up to 2.10 disables compression if version 0 is not advertised.
  *
  * ```
  * Request  => [3+ transactional_id] acks timeout_ms [topics]

@@ -1,19 +1,19 @@
 import { MessageCodec } from './codec.js';
 import type { Decoded, Encodable, Fields, VersionRange } from './fields.js';
 
-/** The description of one API: everything that is needed to read its requests and write its answers. */
+/** Describes one API: everything needed to decode its requests and encode its answers. */
 export interface ApiDescription<Request extends Fields, Response extends Fields> {
   readonly key: number;
   readonly name: string;
-  /** Versions told to clients. */
+  /** The versions advertised to clients. */
   readonly versions: VersionRange;
-  /** First version with compact lengths and tagged fields; undefined where none has them. */
+  /** The first version with compact lengths and tagged fields; undefined if there is none. */
   readonly flexibleFrom: number | undefined;
   readonly request: Request;
   readonly response: Response;
 }
 
-/** Requests and answers of one API, in every version it has. */
+/** The codecs of one API's requests and answers, in every version. */
 export class Api<Request extends Fields = Fields, Response extends Fields = Fields> {
   readonly key: number;
   readonly name: string;
@@ -64,11 +64,11 @@ export function defineApi<Request extends Fields, Response extends Fields>(
   return new Api(description);
 }
 
-/** A request of an API as decoding gives it. */
+/** A decoded request of an API. */
 export type RequestOf<A> = A extends Api<infer Request, infer _R> ? Decoded<Request> : never;
 
-/** An answer of an API as encoding takes it. */
+/** An answer of an API, as input for encoding. */
 export type ResponseOf<A> = A extends Api<infer _R, infer Response> ? Encodable<Response> : never;
 
-/** An answer of an API as a client reads it. */
+/** A decoded answer of an API, as a client reads it. */
 export type AnswerOf<A> = A extends Api<infer _R, infer Response> ? Decoded<Response> : never;

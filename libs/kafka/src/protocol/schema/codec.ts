@@ -10,13 +10,13 @@ interface ValueCodec {
 
 interface FieldCodec extends ValueCodec {
   readonly name: string;
-  /** Undefined where this version has the field. */
+  /** Undefined if this version has the field. */
   readonly absent: { readonly fallback: unknown } | undefined;
   readonly fallback: unknown;
   readonly optional: boolean;
 }
 
-/** Decodes and encodes one message in one version; both directions follow from the same fields. */
+/** Decodes and encodes one message in one version; both directions are derived from the same fields. */
 export class MessageCodec<F extends Fields = Fields> {
   private readonly struct: ValueCodec;
 
@@ -81,7 +81,7 @@ function arrayCodec(element: ValueCodec, flexible: boolean, nullable: boolean): 
       const count = flexible ? reader.compactArrayLength() : reader.arrayLength();
       if (count === -1) {
         if (nullable) return null;
-        throw new MalformedRequestError('a list that must be there is null');
+        throw new MalformedRequestError('a required list is null');
       }
       const values: unknown[] = [];
       for (let i = 0; i < count; i++) values.push(element.read(reader));
@@ -89,7 +89,7 @@ function arrayCodec(element: ValueCodec, flexible: boolean, nullable: boolean): 
     },
     write(writer, value) {
       const values = value as readonly unknown[] | null;
-      if (values === null && !nullable) throw new UnencodableError('a list that must be there is null');
+      if (values === null && !nullable) throw new UnencodableError('a required list is null');
       const count = values === null ? -1 : values.length;
       if (flexible) writer.compactArrayLength(count);
       else writer.arrayLength(count);
@@ -118,7 +118,7 @@ function stringCodec(flexible: boolean, nullable: boolean): ValueCodec {
   return {
     read,
     write(writer, value) {
-      if (value === null && !nullable) throw new UnencodableError('a string that must be there is null');
+      if (value === null && !nullable) throw new UnencodableError('a required string is null');
       if (flexible) writer.compactNullableString(value as string | null);
       else writer.nullableString(value as string | null);
     },
@@ -129,8 +129,7 @@ function bytesCodec(flexible: boolean, nullable: boolean): ValueCodec {
   return {
     read(reader) {
       const value = flexible ? reader.compactNullableBytes() : reader.nullableBytes();
-      if (value === null && !nullable)
-        throw new MalformedRequestError('a byte field that must be there is null');
+      if (value === null && !nullable) throw new MalformedRequestError('a required byte field is null');
       return value;
     },
     write(writer, value) {

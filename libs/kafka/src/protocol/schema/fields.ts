@@ -1,6 +1,6 @@
 import type { ByteField } from '../wire/writer.js';
 
-/** From this version to that one, both included. */
+/** A range of versions, both ends included. */
 export type VersionRange = readonly [from: number, to: number];
 
 const ALL_VERSIONS: VersionRange = [0, Infinity];
@@ -8,32 +8,32 @@ const ALL_VERSIONS: VersionRange = [0, Infinity];
 export type Primitive =
   'int8' | 'int16' | 'int32' | 'int64' | 'boolean' | 'uuid' | 'string' | 'bytes' | 'records';
 
-/** What a field holds. */
+/** The type of a field's content. */
 export type Shape =
   | { readonly kind: 'primitive'; readonly type: Primitive }
   | { readonly kind: 'array'; readonly of: Shape }
   | { readonly kind: 'struct'; readonly fields: Fields };
 
-/** One field of a message. `Out` is what decoding gives, `In` what encoding takes. */
+/** One field of a message. `Out` is the result of decoding, `In` the input of encoding. */
 export interface Field<Out = unknown, In = Out, Optional extends boolean = boolean> {
   readonly shape: Shape;
-  /** Versions whose messages have the field. */
+  /** The versions that have the field. */
   readonly versions: VersionRange;
-  /** Versions in which it may be null. */
+  /** The versions in which it may be null. */
   readonly nullable: VersionRange | undefined;
-  /** What it is where a version does not have it, or where an answer does not give it. */
+  /** Its value if the version lacks the field, or if an answer omits it. */
   readonly fallback: unknown;
   readonly optional: Optional;
-  /** For types only. */
+  /** Used by the type system only. */
   readonly out?: Out;
   readonly in?: In;
 }
 
-// The names are the fields' names in camelCase, and their order is the order of the bytes.
+// Keys are the protocol's field names in camelCase. Their order is the order of the bytes.
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type Fields = Readonly<Record<string, Field<any, any, boolean>>>;
 
-/** What decoding a message gives: every field, those its version lacks with their default. */
+/** A decoded message: every field; those that the version lacks have their default. */
 export type Decoded<F extends Fields> = {
   -readonly [K in keyof F]: F[K] extends Field<infer Out, infer _In, boolean> ? Out : never;
 };
@@ -44,18 +44,18 @@ type RequiredKeys<F extends Fields> = {
 
 type Given<T> = T extends Field<infer _O, infer In, boolean> ? In : never;
 
-/** What encoding a message takes: fields with a default may be left out. */
+/** A message to encode; fields with a default may be left out. */
 export type Encodable<F extends Fields> = { readonly [K in RequiredKeys<F>]: Given<F[K]> } & {
   readonly [K in Exclude<keyof F, RequiredKeys<F>>]?: Given<F[K]>;
 };
 
-/** `3` is from version 3 on; `[1, 4]` from 1 to 4. */
+/** `3` means from version 3 on, `[1, 4]` from 1 to 4. */
 export type Versions = number | VersionRange;
 
 interface Marks<T> {
   /** Default: all versions. */
   readonly versions?: Versions;
-  /** Default: the zero of the type. A field that has one may be left out when encoding. */
+  /** Default: the zero value of the type. A field with a default may be left out when encoding. */
   readonly fallback?: T;
 }
 
@@ -70,7 +70,7 @@ export const uuid = scalar<string>('uuid', '00000000-0000-0000-0000-000000000000
 export const string = scalar<string>('string', '');
 export const bytes = scalar<Buffer>('bytes', Buffer.alloc(0));
 
-/** A string that may be null, in all versions that have it or from `nullFrom` on. Default: null. */
+/** A string that may be null, in all of its versions or from `nullFrom` on. Default: null. */
 export function nullableString(
   versions: Versions = 0,
   nullFrom = 0,
@@ -81,7 +81,7 @@ export function nullableString(
   ]);
 }
 
-/** Record batches as bytes; an answer may give them in pieces. */
+/** Record batches as bytes; an answer may supply them in pieces. */
 export function records(): Field<Buffer | null, ByteField | null, false> {
   return field({ kind: 'primitive', type: 'records' }, 0, null, false, ALL_VERSIONS);
 }

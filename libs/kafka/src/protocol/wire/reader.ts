@@ -2,12 +2,12 @@ import { MalformedRequestError } from '../../errors.js';
 
 const TWO_32 = 0x1_0000_0000;
 const MAX_VARINT_BYTES = 5;
-/** Array elements one request may have in all: an element of one byte becomes an object of a hundred. */
+/** Most array elements of one request in total: an element of one byte becomes an object of a hundred bytes. */
 const MAX_ELEMENTS = 250_000;
 
 /**
- * Reads the protocol's primitives from one request. Every read is checked against the end of the buffer, so that
- * lengths a client made up cost nothing.
+ * Reads the protocol's primitives from one request. Every length is checked against the end of the buffer before memory
+ * is allocated for it.
  *
  * Byte fields are views of the buffer, not copies.
  */
@@ -39,7 +39,7 @@ export class Reader {
     return this.buffer.readInt32BE(this.advance(4));
   }
 
-  /** Exact within +-2^53. */
+  /** Exact up to 2^53 in magnitude. */
   int64(): number {
     const at = this.advance(8);
     return this.buffer.readInt32BE(at) * TWO_32 + this.buffer.readUInt32BE(at + 4);
@@ -56,7 +56,7 @@ export class Reader {
     return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
   }
 
-  /** An unsigned number of 32 bits in groups of seven, lowest first. */
+  /** An unsigned 32-bit number in groups of seven bits, lowest first. */
   unsignedVarint(): number {
     let value = 0;
     for (let i = 0; i < MAX_VARINT_BYTES; i++) {
@@ -70,7 +70,7 @@ export class Reader {
     throw new MalformedRequestError('a varint has more than 32 bits');
   }
 
-  /** A signed number in zigzag form. */
+  /** A signed number in zigzag encoding. */
   varint(): number {
     const raw = this.unsignedVarint();
     return raw % 2 === 0 ? raw / 2 : -(raw + 1) / 2;
@@ -117,7 +117,7 @@ export class Reader {
     return this.checkCount(this.unsignedVarint() - 1);
   }
 
-  /** Tagged fields are optional by design: those we do not know are passed over. */
+  /** Skips tagged fields, which are optional by design. */
   skipTags(): this {
     const count = this.unsignedVarint();
     for (let i = 0; i < count; i++) {
@@ -128,11 +128,11 @@ export class Reader {
   }
 
   private checkCount(count: number): number {
-    if (count < -1) throw new MalformedRequestError(`an array says it has ${count} elements`);
+    if (count < -1) throw new MalformedRequestError(`an array claims to have ${count} elements`);
     this.elementsLeft -= count;
-    // No element takes less than a byte.
+    // Every element takes at least one byte.
     if (count > this.remaining || this.elementsLeft < 0) {
-      throw new MalformedRequestError(`an array of ${count} elements does not fit`);
+      throw new MalformedRequestError(`an array of ${count} elements does not fit into the request`);
     }
     return count;
   }
@@ -150,7 +150,7 @@ export class Reader {
   }
 
   private required<T>(value: T | null, what: string): T {
-    if (value === null) throw new MalformedRequestError(`a ${what} that must be there is null`);
+    if (value === null) throw new MalformedRequestError(`a required ${what} is null`);
     return value;
   }
 

@@ -2,12 +2,12 @@ import { UnencodableError } from '../../errors.js';
 
 const TWO_32 = 0x1_0000_0000;
 const FIRST_BYTES = 512;
-/** Bytes from here on are passed on as they are; shorter ones are copied, which costs less than a write of their own. */
+/** Byte fields of at least this size are passed on without a copy. Copying a shorter one costs less than a write of its own. */
 const SHARE_FROM = 1024;
 
 /**
- * Writes the protocol's primitives. Large byte fields are not copied: the result is a list of buffers, some of
- * them the caller's own.
+ * Writes the protocol's primitives. Large byte fields are not copied: the result is a list of buffers, some of which are
+ * the caller's own.
  */
 export class Writer {
   private readonly done: Buffer[] = [];
@@ -39,7 +39,7 @@ export class Writer {
     return this;
   }
 
-  /** Exact within +-2^53. */
+  /** Exact up to 2^53 in magnitude. */
   int64(value: number): this {
     this.room(8);
     const high = Math.floor(value / TWO_32);
@@ -54,7 +54,7 @@ export class Writer {
 
   uuid(value: string): this {
     const bytes = Buffer.from(value.replaceAll('-', ''), 'hex');
-    if (bytes.length !== 16) throw new UnencodableError(`${value} is no UUID`);
+    if (bytes.length !== 16) throw new UnencodableError(`${value} is not a UUID`);
     return this.raw(bytes);
   }
 
@@ -80,7 +80,7 @@ export class Writer {
   nullableString(value: string | null): this {
     if (value === null) return this.int16(-1);
     const bytes = Buffer.byteLength(value);
-    if (bytes > 0x7fff) throw new UnencodableError(`a string has ${bytes} bytes, the most is 32,767`);
+    if (bytes > 0x7fff) throw new UnencodableError(`a string has ${bytes} bytes; the limit is 32,767`);
     return this.int16(bytes).text(value, bytes);
   }
 
@@ -125,7 +125,7 @@ export class Writer {
     return this.unsignedVarint(0);
   }
 
-  /** What was written, with its length in front, as the protocol frames it. */
+  /** Returns everything written, framed with its length. */
   frame(): Buffer[] {
     const head = Buffer.allocUnsafe(4);
     head.writeInt32BE(this.length);
@@ -161,7 +161,7 @@ export class Writer {
     return this;
   }
 
-  /** Closes the piece being written. */
+  /** Completes the buffer being written. */
   private cut(): void {
     if (this.position === this.start) return;
     this.done.push(this.buffer.subarray(this.start, this.position));
@@ -177,7 +177,7 @@ export class Writer {
   }
 }
 
-/** Bytes in one piece, or in several that belong together. */
+/** Bytes in one buffer, or in several consecutive ones. */
 export type ByteField = Buffer | readonly Buffer[];
 
 function sizeOf(value: ByteField): number {
