@@ -2,19 +2,19 @@ import { isGenRocksError } from '@genrocks/storage';
 import { RejectMessage, RetryAfter } from '../delivery-errors.js';
 import type { ResolvedRetryOptions } from './group-options.js';
 
-/** Longest pause a timer of Node can make without overflowing. */
+/** The longest delay a Node.js timer supports without overflowing. */
 const MAX_DELAY_MS = 0x7fffffff;
 
-/** Errors that no further try can mend: the bytes are what they are. */
+/** Errors that no retry can fix, because the stored bytes do not change. */
 const UNREADABLE = ['CODEC_FAILED', 'CORRUPT_BATCH', 'SCHEMA_VIOLATION'];
 
-/** Decides what becomes of a message whose handler failed. */
+/** Decides whether and when a message is retried after its handler failed. */
 export class RetryPolicy {
   constructor(private readonly options: ResolvedRetryOptions) {}
 
   /**
-   * The pause before the next try, in milliseconds; null where there is none. `failed` counts from 1.
-   * @param onBroken hears what `retryIf` threw: the error then is one that another try may mend
+   * The pause before the next try, in milliseconds; null if there is no further try. `failed` counts from 1.
+   * @param onBroken called with what `retryIf` threw; the message is then retried
    */
   next(error: unknown, failed: number, onBroken: (error: unknown) => void): number | null {
     const { attempts } = this.options;
@@ -34,11 +34,10 @@ export class RetryPolicy {
     }
   }
 
-  /** The pause after this many failures, without limit on their number. */
+  /** The pause after this many failures, whatever `attempts` says. */
   delay(failed: number): number {
     const { initialMs, maxMs, factor, jitter } = this.options;
-    // An exponent this large is past every maximum, and far from Infinity times zero.
-    const full = Math.min(maxMs, initialMs * factor ** Math.min(failed - 1, 1_000));
+    const full = Math.min(maxMs, initialMs * factor ** (failed - 1));
     return Math.round(full * (1 - Math.random() * jitter));
   }
 }
