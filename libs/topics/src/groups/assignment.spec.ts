@@ -20,7 +20,7 @@ function countsOf(all: Record<string, number>, members: readonly AssignableMembe
   );
 }
 
-/** Every partition has one owner, who subscribes to its topic. */
+/** Every partition has exactly one owner, which subscribes to its topic. */
 function expectWhole(
   assignment: Assignment,
   members: readonly AssignableMember[],
@@ -70,7 +70,7 @@ describe('cooperative_sticky', () => {
             expectWhole(now, members, all);
             const sizes = [...now.values()].map(({ length }) => length);
             expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1);
-            // A member that stays keeps all it had, up to its even share.
+            // A member that stays keeps what it had, up to an equal share.
             const least = Math.floor(count / ids.length);
             for (const memberId of ids) {
               const had = before.get(memberId)?.map(partitionId) ?? [];

@@ -10,14 +10,16 @@ export interface AssignableMember {
 }
 
 /**
- * How the partitions of a group are shared out. `cooperative_sticky`: evenly, and a change moves only the partitions it
- * must. `range`: of every topic runs of near-equal length. `round_robin`: one by one in turn.
+ * How the partitions of a group are assigned to its members.
+ * - `cooperative_sticky`: evenly; a change moves only the partitions it must.
+ * - `range`: each topic's partitions in contiguous ranges of near-equal length.
+ * - `round_robin`: one partition after the other to the members in turn.
  */
 export type AssignmentStrategy = 'cooperative_sticky' | 'range' | 'round_robin';
 
 export type Assignment = Map<string, TopicPartition[]>;
 
-/** Shares out all partitions of the topics that somebody subscribes to, each to one subscriber. */
+/** Assigns every partition of the subscribed topics to one subscriber. */
 export function assign(
   strategy: AssignmentStrategy,
   members: readonly AssignableMember[],
@@ -30,8 +32,8 @@ export function assign(
 }
 
 /**
- * Range assignment: the partitions of every topic are dealt in runs of near-equal length to the members that
- * subscribe to it, in the order the members are given.
+ * Range assignment: splits the partitions of every topic into ranges of near-equal length, one for each
+ * subscriber, in the order of `members`.
  */
 export function rangeAssign(
   members: readonly AssignableMember[],
@@ -52,7 +54,10 @@ export function rangeAssign(
   return assignment;
 }
 
-/** Round robin: all partitions in the order of their topics' names, each to the next member that subscribes to it. */
+/**
+ * Round robin: goes over all partitions, sorted by topic name, and gives each to the next member that
+ * subscribes to its topic.
+ */
 function roundRobinAssign(
   members: readonly AssignableMember[],
   partitionCounts: ReadonlyMap<string, number>,
@@ -68,7 +73,10 @@ function roundRobinAssign(
   return assignment;
 }
 
-/** Everybody keeps what it has; what is free goes to those with the least; then only what evens out is moved. */
+/**
+ * Sticky assignment: members keep what they own, free partitions go to the least loaded subscriber, and then
+ * only as many partitions move as it takes to balance the load.
+ */
 export function stickyAssign(
   members: readonly AssignableMember[],
   partitionCounts: ReadonlyMap<string, number>,
@@ -98,8 +106,8 @@ export function stickyAssign(
 }
 
 /**
- * Moves one partition after the other from the most loaded member that can give one away. Every move takes from one
- * that has at least two more than the other, so that they come to an end.
+ * Moves one partition at a time from the most loaded member that can give one away. Terminates because every
+ * move is from a member that has at least two partitions more than the receiver.
  */
 function balance(assignment: Assignment, leastLoaded: (topic: string) => string): void {
   const move = (places: TopicPartition[]) => {

@@ -5,11 +5,11 @@ import { RetryAfter } from '../delivery-errors.js';
 
 const orders = useOrders({ manualClock: true });
 
-/** Fails with it on the value `bad`. */
+/** Throws this error on the value `bad`. */
 const failingWith =
   (error: unknown) =>
   ({ value }: { value: unknown }) => {
-    // What handlers throw is not always an error.
+    // Handlers do not always throw an Error.
 
     if (value === 'bad') throw error;
   };

@@ -15,7 +15,7 @@ describe('a topic that changes while a group consumes it', () => {
       const publishing = numbered(30, `round ${round}`).map((value, i) =>
         orders.topic.publish({ value, partition: i % 3 }),
       );
-      // Those that the deletion overtakes fail.
+      // Publishes overtaken by the deletion fail.
       const published = Promise.allSettled(publishing);
       if (round % 2 === 0) await seen.atLeast(seen.items.length + 1);
       await orders.service.deleteTopic('orders');

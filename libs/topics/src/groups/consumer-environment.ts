@@ -11,7 +11,7 @@ import type { ResolvedGroupOptions } from './group-options.js';
 import type { RetryPolicy } from './retry-policy.js';
 import type { SuspectCalls } from './suspect-calls.js';
 
-/** What a partition's loops share with the other partitions of their member. */
+/** What the partitions of a member share. */
 export interface ConsumerEnvironment {
   readonly options: ResolvedGroupOptions;
   readonly flight: FlightLimiter;
@@ -21,16 +21,16 @@ export interface ConsumerEnvironment {
   readonly turn: Turn;
   readonly suspects: SuspectCalls;
   readonly events: TopicsEvents;
-  /** Where the time of handlers is limited. */
+  /** Set if the time of handlers is limited. */
   readonly watch: HandlerWatch | undefined;
-  /** Messages to hold at once: the member's bound, shared by its partitions. */
+  /** Messages a partition may hold: its share of the member's limit. */
   fetchLimit(): number;
   fetchBytes(): number;
-  /** Where to begin. */
+  /** Where to start in a partition. */
   startAt(partition: Partition, signal: AbortSignal): Promise<StartPlace>;
-  /** A new offset to commit when it is time. */
+  /** Records a new offset for the next commit. */
   done(place: TopicPartition, offset: number): void;
-  /** Commits now; rejects where that fails. */
+  /** Commits now; rejects if that fails. */
   commit(): Promise<void>;
 }
 

@@ -1,7 +1,7 @@
 import type { Message } from '../message.js';
 import type { AssignmentStrategy } from './assignment.js';
 
-/** What a handler is told besides its message, and what it can say of it. */
+/** The context a handler receives with its message: where the message comes from, and how to settle it. */
 export interface HandlerContext {
   /** Name of the group. */
   readonly group: string;
@@ -10,140 +10,190 @@ export interface HandlerContext {
   /** Partition of the message. */
   readonly partition: number;
   /**
-   * 1 for the first try, counting up with every retry, and with every one that ended with its process or hung; over
-   * restarts as far as it was kept. Of a batch, the most that one of its messages had.
+   * Number of this try, from 1. Failed tries count, and so do tries that hung or during which the process
+   * ended. The count survives a restart as far as it was committed. For a batch: the highest count among its
+   * messages.
    */
   readonly attempt: number;
   /**
-   * Aborts when the group stops and the time to drain is over, when the partition goes to another member, and when
-   * `handlerTimeoutMs` is over (its `reason` is a `HANDLER_TIMEOUT` then): give up, the message comes again.
+   * Aborts when the handler should give up; the message is delivered again. This happens when the member
+   * stops or loses the partition and the handler does not return within `drainTimeoutMs`, at once when the
+   * group expels the member, and after `handlerTimeoutMs` (`reason` is then a `HANDLER_TIMEOUT` error).
    */
   readonly signal: AbortSignal;
   /**
-   * The message is done, whatever the handler does from here on. With `commit: 'manual'` nothing else makes it so; it
-   * may be called after the handler has returned. Of a batch: one message, or without an argument all of them.
+   * Marks the message as done, whatever the handler does afterwards. With `commit: 'manual'` this is the only
+   * way to finish a message; it may be called after the handler has returned. For a batch: marks the given
+   * message, or all of them without an argument.
    */
   readonly ack: (message?: Message) => void;
   /**
-   * The message failed, as if the handler had thrown this. Of a batch: one message (with `commit: 'auto'` the
-   * others are done when the handler returns), or without a message all of them.
+   * Fails the message, as if the handler had thrown this error. For a batch: fails the given message (with
+   * `commit: 'auto'` the others are done when the handler returns), or all of them without a message.
    */
   readonly nack: (error?: unknown, message?: Message) => void;
   /**
-   * Commits what is done by now, in place of waiting for `autoCommitIntervalMs`.
-   * @throws `PARTITION_NOT_ASSIGNED` where the partition went to another member, `UNKNOWN_MEMBER` where the group went on
-   *   without this one, or what the store says
+   * Commits what is done so far without waiting for `autoCommitIntervalMs`.
+   * @throws `PARTITION_NOT_ASSIGNED` if this member has lost the partition, `UNKNOWN_MEMBER` if the group has
+   *   expelled it, or the store's error
    */
   readonly commit: () => Promise<void>;
 }
 
 /**
- * Handles one message; see {@link ConsumerGroupOptions.handler}. What it returns is awaited; what it throws fails
- * the try.
+ * Handles one message; see {@link ConsumerGroupOptions.handler}. A returned promise is awaited. A thrown
+ * error or a rejection fails the try.
  */
 export type MessageHandler<T = unknown> = (message: Message<T>, context: HandlerContext) => unknown;
 /**
- * Handles messages of one partition, in their order; see {@link ConsumerGroupOptions.batchHandler}. What it
- * returns is awaited.
+ * Handles messages of one partition, in offset order; see {@link ConsumerGroupOptions.batchHandler}. A
+ * returned promise is awaited. A thrown error or a rejection fails the try.
  */
 export type BatchHandler<T = unknown> = (messages: Message<T>[], context: HandlerContext) => unknown;
 
-/** How failed messages are tried again. Other keys of the partition go on meanwhile. */
+/** How failed messages are retried. Messages with other keys continue in the meantime. */
 export interface RetryOptions {
   /**
-   * Tries in all, the first one included; `Infinity` for ever. Those before a restart count as far as they were kept, which
-   * is done with every commit. 1 to 1,000,000. Default 5.
+   * Tries in total, including the first; `Infinity` retries for ever. Tries that hung or during which the
+   * process ended count too. Counts are saved with every commit and survive a restart as far as they were
+   * saved. 1 to 1,000,000. Default 5.
    */
   attempts?: number;
   /**
-   * A message is given up once it has been in its handler this many times when the process ended (an exit, a crash, out of
-   * memory, `kill -9`), or when the handler hung past `handlerTimeoutMs`. The first end of a process does not count:
-   * who caused it is not known; nor does one in which other messages were in doubt too, up to three times as many. 1 to 1,000,000; `Infinity`: never. Default: `attempts`, but at least 3.
+   * Gives up on a message after this many interruptions: the process ended while the message was in its
+   * handler (an exit, a crash, out of memory, `kill -9`), or the handler hung past `handlerTimeoutMs`.
+   *
+   * The first end of a process does not count, because it is not known which message caused it. An end during
+   * which other messages were in their handlers too does not count either, but after three times this many
+   * interruptions of any kind the message is given up on.
+   *
+   * 1 to 1,000,000; `Infinity`: never. Default: `attempts`, but at least 3.
    */
   interruptions?: number;
-  /** Pause before the second try, in milliseconds, from 1 to an hour. Default 100. */
+  /** Pause before the second try, in milliseconds, 1 to 3,600,000 (an hour). Default 100. */
   initialMs?: number;
-  /** Longest pause, in milliseconds, from `initialMs` to an hour. Default 30,000, or `initialMs` where that is more. */
+  /**
+   * Longest pause, in milliseconds, `initialMs` to 3,600,000 (an hour). Default 30,000, or `initialMs` if
+   * that is larger.
+   */
   maxMs?: number;
-  /** The pause grows by this factor from try to try, 1 to 100. Default 2. */
+  /** Factor by which the pause grows with every failed try, 1 to 100. Default 2. */
   factor?: number;
-  /** Up to this part of a pause is cut off at random, 0 to 1. Default 0.2. */
+  /** Each pause is shortened at random by up to this fraction, 0 to 1. Default 0.2. */
   jitter?: number;
-  /** False for an error that no other try can mend. `attempt` counts the tries so far, from 1. */
+  /**
+   * Returns false for an error that no retry can fix: the message is given up on. `attempt` is the number of
+   * tries so far, from 1.
+   */
   retryIf?: (error: unknown, attempt: number) => boolean;
 }
 
-/** Where messages go that are given up. */
+/** Where messages go after their last try. */
 export interface DeadLetterOptions {
-  /** Name of the dead-letter topic. Default: `<topic>.dlq`. Created, with one partition, when it is first needed. */
+  /**
+   * Name of the dead-letter topic, or a function that derives it from the topic's name. Default:
+   * `<topic>.dlq`. The topic is created with one partition when it is first needed.
+   */
   topic?: string | ((topic: string) => string);
 }
 
-/** Where a partition without a committed offset begins. A time is ms since 1970. */
+/** Where to start reading. `timestamp` is in milliseconds since 1970. */
 export type StartFrom = 'earliest' | 'latest' | { readonly offset: number } | { readonly timestamp: number };
 
 /**
- * A topic's name, or topics by a pattern: `*` stands for any characters. Topics that match and come later are taken
- * in. Dead-letter topics (`.dlq`) only match a pattern that ends so, or a RegExp.
+ * A topic name, or a pattern: a string in which `*` matches any characters, or a RegExp. Topics created later
+ * are included if they match. A string pattern matches dead-letter topics (`.dlq`) only if it ends in `.dlq`
+ * itself.
  */
 export type TopicPattern = string | RegExp;
 
-/** What a member of a consumer group handles, and how. */
+/** Options of one member of a consumer group: what it consumes, and how. */
 export interface ConsumerGroupOptions<T = unknown> {
-  /** Name of the group; offsets are kept under it. 1 to 255 characters, no control characters. */
+  /** Name of the group, under which offsets are committed. 1 to 255 characters, no control characters. */
   group: string;
-  /** By name, by a pattern such as `orders.*` (topics that come later included), or by a RegExp. */
+  /**
+   * Topics to consume: names, patterns such as `orders.*`, or RegExps. Topics created later are included if
+   * they match.
+   */
   topics: readonly TopicPattern[];
-  /** Called with one message; it is done, and its offset may be committed, after it returns or resolves. */
+  /**
+   * Called with one message. With `commit: 'auto'` the message is done when the handler returns or its
+   * promise resolves.
+   */
   handler?: MessageHandler<T>;
-  /** Instead of `handler`: called with up to `batchSize` messages of one partition. */
+  /** Used instead of `handler`: called with up to `batchSize` messages of one partition. */
   batchHandler?: BatchHandler<T>;
-  /** Messages a batch handler gets at most, 1 to 100,000. Default 100. */
+  /** Most messages in one call of a batch handler, 1 to 100,000. Default 100. */
   batchSize?: number;
-  /** Where a partition without a committed offset begins. Default `earliest`. */
+  /** Where to start in a partition without a committed offset. Default `earliest`. */
   from?: StartFrom;
   /**
-   * How partitions are shared between the members, as far as it is this member's to say: most votes among the ways that
-   * all members know decide, Kafka clients included. Default `cooperative_sticky`.
+   * The assignment strategy this member votes for. The group uses the strategy with the most votes among
+   * those that all members support, Kafka clients included. Default `cooperative_sticky`.
    */
   assignment?: AssignmentStrategy;
   /**
-   * Names this member over its stops and starts (static membership): its partitions wait for it, and nothing is shared
-   * out anew, while it is away for less than `sessionTimeoutMs`. Unique in the group. 1 to 255 characters.
+   * Identifies this member across restarts (static membership). While it is away for less than
+   * `sessionTimeoutMs`, its partitions wait for it and the group does not rebalance. Must be unique in the
+   * group. 1 to 255 characters, no control characters.
    */
   instanceId?: string;
-  /** How long the place of a stopped member with an `instanceId` is kept, in milliseconds, up to an hour. Default 45,000. */
+  /**
+   * How long the group keeps the place of a stopped member with an `instanceId`, in milliseconds, 1 to
+   * 3,600,000 (an hour). Default 45,000.
+   */
   sessionTimeoutMs?: number;
-  /** Handlers that may run at once per partition, up to 10,000; messages of one key keep their order. Default 1. */
+  /**
+   * Handlers that may run at once per partition, 1 to 10,000. Messages with the same key keep their order.
+   * Default 1.
+   */
   concurrency?: number;
   /**
-   * `key`: a message that is tried again is overtaken by messages of other keys (those without a key are all of
-   * their own). `partition`: nothing is overtaken; needs `concurrency` 1. Default `key`.
+   * Which order retries preserve. `key`: messages with other keys may overtake a message that waits for a
+   * retry; a message without a key has no order to keep. `partition`: nothing is overtaken; needs
+   * `concurrency` 1. Default `key`.
    */
   order?: 'key' | 'partition';
   /**
-   * How long a handler may take to return, in milliseconds, up to a day. Then its `signal` aborts; a handler that fails
-   * because of it is tried again as any other. Where it has not ended five seconds later, the member leaves the group:
-   * the others get its partitions, and whatever the handler still does is not committed. It joins anew when its handlers
-   * have ended, or at once where the group has no other member. 0 is no limit. Default: that of the service, which is 0.
+   * How long a handler may take, in milliseconds, up to 86,400,000 (a day); 0 is no limit. Default: the
+   * service's `handlerTimeoutMs`, which is 0.
+   *
+   * After this time the handler's `signal` aborts; a handler that fails as a result is retried like any
+   * other. If it has not ended five seconds later, the member leaves the group: other members get its
+   * partitions, and nothing the handler still does is committed.
+   *
+   * The member rejoins when its hanging handlers have ended, or at once if the group has no other member and
+   * fewer than 10 of its handlers hang.
    */
   handlerTimeoutMs?: number;
-  /** `manual`: a message is done only when its handler has called `ack`. Default `auto`. */
+  /**
+   * `auto`: a message is done when its handler returns. `manual`: it is done only when `ack` is called.
+   * Default `auto`.
+   */
   commit?: 'auto' | 'manual';
-  /** What is done is committed this often, in milliseconds, up to an hour; 0 is at once. Default 100. */
+  /**
+   * How often offsets are committed, in milliseconds, up to 3,600,000 (an hour); 0 commits at once. Default
+   * 100.
+   */
   autoCommitIntervalMs?: number;
   /**
-   * Messages this member holds at most, over all its partitions: read, waiting, failed, or not acknowledged. 1 to 1,000,000.
-   * Default 1,000.
+   * Most messages this member holds at once over all its partitions, that is, messages read and not yet done:
+   * waiting, in a handler, waiting for a retry, or not acknowledged. 1 to 1,000,000. Default 1,000.
    */
   maxInFlight?: number;
-  /** How failed messages are tried again. False: a message is tried once. Default: as {@link RetryOptions} says. */
+  /**
+   * How failed messages are retried. False: every message is tried once. Default: see {@link RetryOptions}.
+   */
   retry?: RetryOptions | false;
-  /** In place of `retry.initialMs` and `retry.maxMs`; both are refused with `INVALID_GROUP`. */
+  /**
+   * Shorthand for `retry.initialMs` and `retry.maxMs`. Giving the pauses in both places fails with
+   * `INVALID_GROUP`.
+   */
   retryBackoff?: { initialMs?: number; maxMs?: number };
   /**
-   * Messages whose last try failed, and bytes that are no messages, go to a dead-letter topic; by its name, with
-   * options, or (true, the default) under a default name. False: they are reported (`message-dropped`) and skipped.
+   * Where messages go whose last try failed, and bytes that cannot be read as messages. True (the default):
+   * to the topic `<topic>.dlq`. A string or {@link DeadLetterOptions}: to the topic of that name. False: they
+   * are skipped and reported by a `message-dropped` event.
    */
   deadLetter?: boolean | string | DeadLetterOptions;
 }

@@ -247,7 +247,7 @@ describe('handlers', () => {
       }
     })();
     orders.collect({ autoCommitIntervalMs: 10 });
-    // Fires only if the loops above let the event loop turn.
+    // Fires only if the loops above yield to the event loop.
     await new Promise((resolve) => setTimeout(resolve, 20));
     stop = true;
     await pump;

@@ -27,7 +27,7 @@ import { OffsetCommitter } from './offset-committer.js';
 import { RetryPolicy } from './retry-policy.js';
 import type { SuspectCalls } from './suspect-calls.js';
 
-/** What a member needs of the service. @internal */
+/** What a member needs from the service. @internal */
 export interface GroupEnvironment {
   readonly coordinator: GroupCoordinator;
   readonly members: LocalMembers;
@@ -38,23 +38,23 @@ export interface GroupEnvironment {
   readonly clock: Clock;
   readonly deadLetters: DeadLetterWriter;
   readonly drainTimeoutMs: number;
-  /** A partition that can be consumed now. */
+  /** The partition, if it can be consumed now. */
   partition(place: TopicPartition): Partition | undefined;
-  /** How many partitions a topic has that can be consumed now. */
+  /** Number of partitions of a topic that can be consumed now. */
   partitionsOf(topic: string): number;
-  /** All topics there are. */
+  /** Names of all topics. */
   topicNames(): string[];
   onStopped(group: ConsumerGroup): void;
 }
 
-/** Bytes a member fetches at once over all its partitions, and the bounds for one of them. */
+/** Bytes a member fetches at once over all its partitions, and the bounds for each partition's share. */
 const FETCH_BYTES = 32 * 1024 * 1024;
 const MIN_FETCH_BYTES = 64 * 1024;
 const MAX_FETCH_BYTES = 1024 * 1024;
 
 /**
- * One running member of a consumer group in this process. Members of the same group share its partitions. The process
- * goes on for as long as one runs.
+ * One member of a consumer group in this process. The members of a group divide its partitions among
+ * themselves. The process stays alive while a member runs.
  *
  * @publicApi
  */
@@ -64,7 +64,7 @@ export class ConsumerGroup {
   private readonly committer: OffsetCommitter;
   private readonly partitions: MemberPartitions;
   private readonly session: MemberSession;
-  /** Where the time of handlers is limited. */
+  /** Set if `handlerTimeoutMs` limits the handlers. */
   private readonly limit: HandlerLimit | undefined;
   private currentState: ConsumerGroupState = 'held';
   private stopped: Promise<void> | undefined;
@@ -100,12 +100,12 @@ export class ConsumerGroup {
     });
   }
 
-  /** The member's id in its group. A new one where the group went on without the member, and it joined again. */
+  /** The member's id in its group. It changes when the group expels the member and it joins again. */
   get memberId(): string {
     return this.session.memberId;
   }
 
-  /** The topics it subscribes to now: those it names, and those that match its patterns. */
+  /** The topics the member subscribes to now: those given by name, and existing ones that match a pattern. */
   get topics(): readonly string[] {
     const { topics, patterns } = this.options;
     if (patterns.length === 0) return topics;
@@ -113,12 +113,12 @@ export class ConsumerGroup {
     return [...new Set([...topics, ...matching])];
   }
 
-  /** Whether this member waits for the bootstrap, runs, drains, or has left its group. */
+  /** Whether this member waits for the bootstrap, runs, is draining, or has stopped. */
   get state(): ConsumerGroupState {
     return this.currentState;
   }
 
-  /** Joins the group and begins to consume. @internal */
+  /** Joins the group and starts consuming. @internal */
   async start(): Promise<void> {
     if (this.currentState !== 'held') return;
     this.currentState = 'running';
@@ -136,41 +136,47 @@ export class ConsumerGroup {
   }
 
   /**
-   * Stops fetching, waits for the handlers in flight (at most `drainTimeoutMs`), commits what is done, and leaves the
-   * group; with an `instanceId`, its place is kept for `sessionTimeoutMs`. Idempotent.
+   * Stops the member: stops fetching, waits up to `drainTimeoutMs` for running handlers, commits what is
+   * done, and leaves the group. With an `instanceId` the group keeps its place for `sessionTimeoutMs`.
+   * Idempotent.
    */
   stop(): Promise<void> {
     return (this.stopped ??= this.leave().finally(() => this.hold?.release()));
   }
 
   /**
-   * Commits what is done by now.
-   * @throws `UNKNOWN_MEMBER` where the group went on without the member, or what the store says
+   * Commits what is done so far.
+   * @throws `UNKNOWN_MEMBER` if the group has expelled the member, or the store's error
    */
   commit(): Promise<void> {
     return this.committer.commitNow();
   }
 
-  /** Handles nothing more of a topic, or of one partition, until {@link resume}; also if it is assigned later. */
+  /**
+   * Pauses consumption of a topic, or of one partition, until {@link resume}. Partitions assigned later are
+   * paused too.
+   */
   pause(topic: string, partition?: number): void {
     this.partitions.pause(topic, partition);
   }
 
-  /** Ends {@link pause}. A topic that is resumed has none of its partitions paused. */
+  /** Ends {@link pause}. Resuming a topic also resumes partitions of it that were paused one by one. */
   resume(topic: string, partition?: number): void {
     this.partitions.resume(topic, partition);
   }
 
   /**
-   * Goes on at another place of a partition that this member owns, and commits it. Handlers in flight end first; an
-   * offset out of range becomes the nearest end. Not to be awaited inside a handler of the partition.
-   * @throws `PARTITION_NOT_ASSIGNED` (also while the partition goes to another member, or its topic closes), `INVALID_GROUP`, or what the store says
+   * Moves to another position in a partition that this member owns, and commits it. Running handlers end
+   * first. An offset out of range becomes the nearest end of the log. Do not await this in a handler of the
+   * same partition.
+   * @throws `PARTITION_NOT_ASSIGNED` (also while the partition moves to another member or its topic closes),
+   *   `INVALID_GROUP`, or the store's error
    */
   async seek(topic: string, partition: number, to: StartFrom): Promise<void> {
     await this.partitions.seek(this.group, { topic, partition }, to);
   }
 
-  /** Counters of this member, and of the partitions it owns now. */
+  /** Counters of this member and of the partitions it owns now. */
   stats(): ConsumerGroupStats {
     return {
       group: this.group,
@@ -200,7 +206,7 @@ export class ConsumerGroup {
     return this.options.patterns.some((pattern) => topic.search(pattern) >= 0);
   }
 
-  /** Only a member may: what it owned may be another's as soon as it is none. */
+  /** Checks the membership first: once the member is expelled, others may own its partitions. */
   private async commitOffsets(commits: readonly MemberCommit[]): Promise<void> {
     this.session.assertMayCommit();
     await this.environment.offsets.commit(this.group, commits);
@@ -250,7 +256,7 @@ export class ConsumerGroup {
       return { offset: Math.min(committed.offset, partition.endOffset), deliveries };
     }
     const offset = await offsetOf(partition, this.options.from, signal);
-    // Kept at once: after a crash `latest` must not mean a later place, which would skip messages.
+    // Committed at once: after a crash, `latest` would resolve to a later offset and skip messages.
     await this.commitOffsets([{ topic, partition: index, offset }]);
     return { offset };
   }

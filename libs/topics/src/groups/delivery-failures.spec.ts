@@ -136,7 +136,7 @@ describe('a message whose handler fails', () => {
     await orders.consume({ retry: false, handler: failing });
     await orders.topic.publish({ value });
     await buried.atLeast(1);
-    // Not toEqual, which takes seconds over a megabyte.
+    // Not toEqual, which takes seconds for a megabyte.
     expect((await orders.deadLetters())[0]!.valueBytes?.equals(value)).toBe(true);
   });
 
@@ -171,7 +171,7 @@ describe('delivery over any failures', () => {
             const { failures } = one.value as { failures: number };
             const before = failed.get(one.offset) ?? 0;
             if (one.offset % 2 === 0) await Promise.resolve();
-            // The lowest not done is all that may be committed.
+            // No commit may pass the lowest unfinished message.
             expect(orders.committed() ?? 0).toBeLessThanOrEqual(one.offset);
             if (before < failures) {
               failed.set(one.offset, before + 1);

@@ -3,47 +3,57 @@ import type { DeliveryRecord, TriedMessage } from './group.types.js';
 import type { SuspectCall } from './suspect-calls.js';
 import type { Entry } from './unfinished.js';
 
-/** How many messages are handled one by one after an end out of order. */
+/** How many messages are handled one by one after a process ended unexpectedly. */
 const MAX_SUSPECTS = 1_000;
-/** Messages whose tries are kept: those of the lowest offsets, which no commit passes before they are over. */
+/**
+ * Messages whose tries are stored: those with the lowest offsets, which no commit passes before they are
+ * done.
+ */
 const MAX_TRIED = 32;
-/** So many times the interruptions are enough, even if others were in doubt too: nothing is to end processes for ever. */
+/**
+ * After this many times the limit, a message is given up on even if others were suspect too: no message may
+ * end processes for ever.
+ */
 const IN_COMPANY = 3;
 
-/** Where a consumer begins, and what is known of the tries before it. @internal */
+/** Where a consumer starts, and the stored delivery state. @internal */
 export interface StartPlace {
   readonly offset: number;
   readonly deliveries?: DeliveryRecord | undefined;
 }
 
 /**
- * Counts the tries of a partition's messages so that the counts outlive the member, and the process, that made them.
+ * Counts the tries of a partition's messages, so that the counts outlive the member and the process.
  *
- * A handler that ends its process leaves no word behind, and a write before every call would make every message pay for it.
- * So a partition is noted as in hand once, before a member's first message, and that is taken back when the member lets
- * go of it. Found on a start, the note says that somebody ended in the middle of some message; nobody knows which. Then
- * the messages from there on are handled one by one, and each is noted before its handler is called: the one that is
- * noted on the next start was in its handler when the process ended. Where handlers of several partitions were, the note
- * says so, and convicts nobody: {@link SuspectCalls} has such messages handled alone from then on.
+ * A handler that ends its process leaves no trace, and a write before every call would slow down every
+ * message. So the partition is marked as in hand once, before a member's first message, and the mark is
+ * removed when the member releases the partition.
+ *
+ * A mark found at a start means that a process ended in the middle of some message, and nobody knows which.
+ * The messages from there on are then handled one by one, and each is recorded before its handler is called.
+ * If the process ends again, the recorded message was in its handler.
+ *
+ * If handlers of several partitions were running, the record says so and blames none of them:
+ * {@link SuspectCalls} runs such messages alone from then on.
  */
 export class DeliveryHistory {
-  /** Of messages that were not read again yet, by offset. */
+  /** Stored tries of messages that have not been read again yet, by offset. */
   private readonly earlier = new Map<number, TriedMessage>();
-  /** Messages that are held and were tried before. */
+  /** Held messages that were tried before. */
   private readonly tried = new Set<Entry>();
   private inHandler: Entry | undefined;
   private suspectCall: SuspectCall | undefined;
   private inHand = false;
-  /** Messages below are handled one by one. */
+  /** Messages below this offset are handled one by one. */
   private suspectsEnd = 0;
 
-  /** @param limit interruptions after which a message is given up; with `Infinity` nothing is noted */
+  /** @param limit interruptions after which a message is given up on; with `Infinity` nothing is recorded */
   constructor(
     private readonly limit: number,
     private readonly clock: Clock,
   ) {}
 
-  /** Begins where a member stopped, in order or not. */
+  /** Starts where a member stopped, cleanly or not. */
   begin({ offset: from, deliveries }: StartPlace, endOffset: number): void {
     this.inHand = deliveries?.inHand ?? false;
     if (this.inHand) this.suspectsEnd = Math.min(endOffset, from + MAX_SUSPECTS);
@@ -56,22 +66,22 @@ export class DeliveryHistory {
     this.passed(from);
   }
 
-  /** Has to be noted before a message is handled. */
+  /** Whether the mark must be written before a message is handled. */
   get mustNote(): boolean {
     return !this.inHand && this.limit !== Infinity;
   }
 
-  /** There are messages that have to be handled one by one. */
+  /** Whether there are messages that must be handled one by one. */
   get isSuspicious(): boolean {
     return this.suspectsEnd > 0;
   }
 
-  /** There is something to take back when the partition is let go of. */
+  /** Whether there is a mark to remove when the partition is released. */
   get isNoted(): boolean {
     return this.inHand;
   }
 
-  /** Has been read: finds its earlier tries. */
+  /** Applies the stored tries to a message that was read. */
   restore(entry: Entry): void {
     if (this.earlier.size === 0) return;
     const { offset } = entry.message;
@@ -85,17 +95,17 @@ export class DeliveryHistory {
     this.tried.add(entry);
   }
 
-  /** To be noted. */
+  /** Sets the mark; the caller writes it. */
   takeInHand(): void {
     this.inHand = true;
   }
 
-  /** Has to be handled alone. */
+  /** Whether the message must be handled one by one. */
   suspects({ message }: Entry): boolean {
     return message.offset < this.suspectsEnd;
   }
 
-  /** All below this offset is done. */
+  /** Everything below this offset is done. */
   passed(offset: number): void {
     if (offset >= this.suspectsEnd) this.suspectsEnd = 0;
   }
@@ -104,7 +114,7 @@ export class DeliveryHistory {
     return alone >= this.limit || interrupted >= this.limit * IN_COMPANY;
   }
 
-  /** Its handler is about to be called: to be noted before. */
+  /** The handler is about to be called; the caller writes this first. */
   begun(entry: Entry, call: SuspectCall): void {
     this.inHandler = entry;
     this.suspectCall = call;
@@ -118,7 +128,7 @@ export class DeliveryHistory {
     for (const entry of entries) this.tried.add(entry);
   }
 
-  /** Their handler hangs, and is left to itself. */
+  /** The handler of these messages hangs and is abandoned. */
   interrupted(entries: readonly Entry[]): void {
     for (const entry of entries) {
       if (entry === this.inHandler) this.returned();
@@ -133,7 +143,10 @@ export class DeliveryHistory {
     if (this.tried.size > 0) this.tried.delete(entry);
   }
 
-  /** What is to be kept beside the committed offset. @param ended nothing is in hand any more */
+  /**
+   * The delivery state to store beside the committed offset.
+   * @param ended the partition is not in hand any more
+   */
   record(ended: boolean): DeliveryRecord | undefined {
     const inHand = this.inHand && !ended;
     const tries = this.tries();
@@ -151,7 +164,7 @@ export class DeliveryHistory {
     return tries.slice(0, MAX_TRIED);
   }
 
-  /** What will have been true if nobody takes it back. */
+  /** The tries as they will be if the process ends in this handler. */
   private interruption(entry: Entry): TriedMessage {
     const { interrupted, alone = 0, firstFailedAt, ...tried } = triedMessage(entry);
     return {

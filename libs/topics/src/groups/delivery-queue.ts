@@ -1,43 +1,45 @@
 import { Fifo } from '../fifo.js';
 import type { Entry } from './unfinished.js';
 
-/** Messages of one key: while it is in the table, some job has the key to itself, and others wait here. */
+/** A key that a job holds exclusively. Other messages with this key wait here. */
 interface Lane {
   readonly key: string;
-  /** The job that has the key now. */
+  /** The job that holds the key now. */
   owner: Job | undefined;
   readonly waiting: Fifo<Entry>;
 }
 
-/** What one call of a handler gets. */
+/** The messages of one handler call. */
 export class Job {
-  /** Keys it has to itself. */
+  /** Keys the job holds. */
   lanes: Lane[] = [];
   constructor(public entries: Entry[]) {}
 }
 
-/** The key whose order a message belongs to; undefined where it may overtake and be overtaken. */
+/** Returns the key whose order a message belongs to; undefined if it may overtake others and be overtaken. */
 export type KeyOf = (entry: Entry) => string | undefined;
 
-/** By what nothing is overtaken. */
+/** The key function for each `order`. */
 export const KEY_OF: Readonly<Record<'key' | 'partition', KeyOf>> = {
   key: ({ message }) => message.key ?? undefined,
   partition: () => '',
 };
 
 /**
- * Decides what is handled next, so that of one key there is never more than one job, and its messages keep their
- * order through retries, while other keys go on.
+ * Decides what is handled next. A key is never in more than one job, so its messages keep their order through
+ * retries, while other keys continue.
  */
 export class DeliveryQueue {
   private readonly fresh = new Fifo<Entry>();
-  /** Retries whose pause is over. */
+  /** Retries that are due. */
   private readonly due = new Fifo<Job>();
-  /** Keys that are free again and have messages waiting. */
+  /** Keys that were released and have waiting messages. */
   private readonly freed = new Fifo<Lane>();
   private readonly lanes = new Map<string, Lane>();
 
-  /** @param exclusive jobs overlap: a job has to hold its keys from the start, not only once it has failed */
+  /**
+   * @param exclusive jobs may overlap, so a job holds its keys from the start, not only once it has failed
+   */
   constructor(
     private readonly keyOf: KeyOf,
     private readonly exclusive: boolean,
@@ -47,7 +49,7 @@ export class DeliveryQueue {
     this.fresh.push(entry);
   }
 
-  /** The next job, of at most `limit` messages; undefined where all that is left waits for a key. */
+  /** The next job, of at most `limit` messages; undefined if every remaining message waits for a key. */
   take(limit: number): Job | undefined {
     const retry = this.due.shift();
     if (retry !== undefined) return retry;
@@ -57,22 +59,23 @@ export class DeliveryQueue {
     return job.entries.length === 0 ? undefined : job;
   }
 
-  /** A job failed and is to be tried again: its keys wait for it until {@link release}. */
+  /** Keeps the keys of a job that failed and will be retried, until {@link release}. */
   hold(job: Job): void {
     for (const entry of job.entries) {
       const key = this.keyOf(entry);
-      // Taken already: by this job for an earlier message, or by others if the failure was told late.
+      // The key is held already: by this job for an earlier message, or by another job if the failure was
+      // reported late.
       if (key === undefined || this.lanes.has(key)) continue;
       this.open(key, job);
     }
   }
 
-  /** The pause of a held job is over. */
+  /** Queues a held job whose pause is over. */
   retry(job: Job): void {
     this.due.push(job);
   }
 
-  /** Leaves only these messages in the job; keys that none of them has are free. */
+  /** Keeps only these messages in the job and releases the keys that none of them has. */
   narrow(job: Job, entries: Entry[]): void {
     job.entries = entries;
     if (job.lanes.length === 0) return;
@@ -110,7 +113,7 @@ export class DeliveryQueue {
     while (job.entries.length < limit) {
       const entry = this.fresh.shift();
       if (entry === undefined) return;
-      // Keys cost a decoding each; where nothing overlaps and nothing has failed, nobody asks for them.
+      // Decoding a key costs time. While jobs do not overlap and none has failed, keys are not needed.
       if (!this.exclusive && this.lanes.size === 0) {
         job.entries.push(entry);
         continue;

@@ -4,23 +4,23 @@ import type { Job } from './delivery-queue.js';
 import type { HandlerContext } from './group.types.js';
 import type { Entry } from './unfinished.js';
 
-/** What a delivery tells its consumer. @internal */
+/** What a delivery needs from its consumer. @internal */
 export interface DeliveryOwner {
   readonly group: string;
   readonly place: TopicPartition;
   readonly signal: AbortSignal;
-  /** Every call has a signal of its own, which may abort before that of all. */
+  /** Every call has its own signal, which may abort before the partition's. */
   readonly hasTimeLimit: boolean;
   acknowledged(entries: readonly Entry[]): void;
-  /** A handler that has returned tells of a failure. */
+  /** A handler reported a failure after it had returned. */
   failedLate(entries: Entry[], error: unknown): void;
   commit(): Promise<void>;
 }
 
-/** One call of a handler, as the handler sees it. Its functions may be taken off it. */
+/** One handler call, as the handler sees it. Its functions also work detached from it. */
 export class Delivery implements HandlerContext {
   readonly attempt: number;
-  /** Messages the handler has given back by name, with its reason. */
+  /** Messages the handler has rejected, with the error. */
   failures: Map<Entry, unknown> | undefined;
   private readonly entries: readonly Entry[];
   private returned = false;
@@ -52,7 +52,7 @@ export class Delivery implements HandlerContext {
     return this.owner.place.partition;
   }
 
-  /** The first message's. @internal */
+  /** Offset of the first message. @internal */
   get offset(): number {
     return this.entries[0]!.message.offset;
   }
@@ -64,7 +64,7 @@ export class Delivery implements HandlerContext {
     return (this.ownSignal ??= new AbortController()).signal;
   }
 
-  /** Tells this call alone to give up. @internal */
+  /** Aborts the signal of this call only. @internal */
   abort(reason: unknown): void {
     this.ownSignal ??= new AbortController();
     this.ownSignal.abort(reason);
@@ -75,7 +75,7 @@ export class Delivery implements HandlerContext {
   }
 
   get nack(): (error?: unknown, message?: Message) => void {
-    return (error = new Error('the handler gave the message back'), message) => {
+    return (error = new Error('the handler rejected the message with nack()'), message) => {
       const entries = this.open(message);
       if (entries.length === 0) return;
       if (this.returned) return this.owner.failedLate(entries, error);
@@ -88,17 +88,17 @@ export class Delivery implements HandlerContext {
     return () => this.owner.commit();
   }
 
-  /** What this call still has to answer for. @internal */
+  /** The messages this call has not settled yet. @internal */
   get unanswered(): Entry[] {
     return this.open(undefined);
   }
 
-  /** The handler has returned. @internal */
+  /** Records that the handler has returned. @internal */
   end(): void {
     this.returned = true;
   }
 
-  /** What is not done and has not gone on to another call. */
+  /** The messages that are not done and not in a later call. */
   private open(message: Message | undefined): Entry[] {
     return this.entries.filter(
       (entry) =>

@@ -1,6 +1,6 @@
 import { systemClock } from '../clock.js';
 
-/** True where the work ends within so many milliseconds of real time. */
+/** True if the work ends within this many milliseconds of real time. */
 export async function endsWithin(work: Promise<void> | undefined, ms: number): Promise<boolean> {
   if (work === undefined) return true;
   const timer = new AbortController();

@@ -5,18 +5,21 @@ import type { Failures } from './failures.js';
 import type { TaskSet } from './task-set.js';
 import type { Entry } from './unfinished.js';
 
-/** Whose messages failed. @internal */
+/** The consumer whose messages failed. @internal */
 export interface FailureOwner {
-  /** Nothing it still does counts. */
+  /** Nothing the consumer still does is committed. */
   readonly hasEnded: boolean;
-  /** Calls the handler with one message. @throws what the handler does, or what it gave the message back with */
+  /**
+   * Calls the handler with one message.
+   * @throws what the handler throws or passes to `nack`
+   */
   handleAlone(entry: Entry): Promise<void>;
   givenUp(entry: Entry): void;
-  /** There may be something to handle. */
+  /** Tells the consumer that there may be something to handle. */
   wake(): void;
 }
 
-/** Has messages whose handler failed handled again after their pause, and gives up those that have no tries left. */
+/** Retries failed messages after their pause, and gives up on those without tries left. */
 export class FailedJobs {
   constructor(
     private readonly environment: ConsumerEnvironment,
@@ -28,8 +31,8 @@ export class FailedJobs {
   ) {}
 
   /**
-   * @param named the handler told which messages failed; otherwise any of a batch may be the one
-   * @returns undefined where the handler's place is free at once
+   * @param named the handler stated which messages failed; otherwise it may be any message of the batch
+   * @returns undefined if the next handler may start at once
    */
   failed(
     job: Job,
@@ -46,7 +49,7 @@ export class FailedJobs {
     return undefined;
   }
 
-  /** Gives up a message that too many did not survive, without another try. */
+  /** Gives up on a message without another try, because too many of its tries were interrupted. */
   interrupted(job: Job, entry: Entry): void {
     const { group } = this.environment.options;
     const error = new DeliveryInterruptedError(group, entry.message, entry.interrupted);
@@ -54,7 +57,7 @@ export class FailedJobs {
     this.tasks.add(this.after(job, 0, [entry], () => error));
   }
 
-  /** Gives up what is over, and has the rest handled again after its pause. */
+  /** Gives up on the messages in `over`, and retries the rest after the pause. */
   private async after(
     job: Job,
     pauseMs: number,
@@ -73,7 +76,10 @@ export class FailedJobs {
     this.owner.wake();
   }
 
-  /** A batch has no tries left: every message gets one of its own, so that only the bad ones are given up. */
+  /**
+   * The batch has no tries left. Tries every message on its own once, so that only the bad ones are given up
+   * on.
+   */
   private async oneByOne(job: Job): Promise<void> {
     for (const entry of job.entries) {
       if (this.stopping.aborted) return;

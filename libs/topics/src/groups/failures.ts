@@ -4,15 +4,18 @@ import type { TopicPartition } from './assignment.js';
 import type { ConsumerEnvironment } from './consumer-environment.js';
 import type { Entry } from './unfinished.js';
 
-/** What becomes of messages whose handler failed. */
+/** What happens to messages whose handler failed. */
 export interface Verdict {
-  /** Until the next try of those that get one. */
+  /** Pause before the messages with tries left are retried. */
   readonly pauseMs: number;
-  /** Those that get none. */
+  /** The messages without tries left. */
   readonly over: readonly Entry[];
 }
 
-/** Counts the failures of one partition's messages, and takes away those that nobody can handle. */
+/**
+ * Counts the failures of one partition's messages, and moves those that are given up on to the dead-letter
+ * topic.
+ */
 export class Failures {
   constructor(
     private readonly environment: ConsumerEnvironment,
@@ -21,7 +24,7 @@ export class Failures {
     private readonly counters: { failed: number },
   ) {}
 
-  /** Judges the messages of one call, and tells the listeners. */
+  /** Judges the messages of one call, and sends a `handler-error` event. */
   judge(entries: readonly Entry[], errorOf: (entry: Entry) => unknown): Verdict {
     const { clock, retries, events, options } = this.environment;
     this.counters.failed++;
@@ -49,7 +52,10 @@ export class Failures {
     return { pauseMs, over };
   }
 
-  /** Resolves true once the message is safe in its dead-letter topic, false if the consumer stopped before that. */
+  /**
+   * Resolves true once the message is stored in its dead-letter topic or dropped, false if the consumer
+   * stopped first.
+   */
   bury(entry: Entry, error: unknown): Promise<boolean> {
     const { deadLetters } = this.environment;
     const { message, firstFailedAt } = entry;
@@ -88,9 +94,9 @@ export class Failures {
     return isWritten;
   }
 
-  /** A function of the application threw, which must not end its consumer. */
+  /** Reports an error thrown by a function of the application, which must not end its consumer. */
   private report(what: string, broken: unknown): void {
-    const error = new InvalidGroupError(`${what} threw, mend it: ${messageOf(broken)}`);
+    const error = new InvalidGroupError(`${what} threw; fix the function: ${messageOf(broken)}`);
     this.environment.events.send('consumer-error', {
       group: this.environment.options.group,
       ...this.place,

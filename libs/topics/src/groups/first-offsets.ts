@@ -3,13 +3,13 @@ import type { Partition } from '../partition/partition.js';
 import type { GroupOffsets } from './group-offsets.js';
 import type { OffsetCommit } from './group.types.js';
 
-/** The groups with a member that subscribes to a topic. */
+/** Returns the groups with a member that subscribes to a topic. */
 export type Subscribers = (topic: string) => Iterable<string>;
 
 /**
- * Where groups begin in partitions that are new: at their beginning, by offsets that are committed before anyone can publish
- * there. Members learn of them later, Kafka clients by minutes, and one that begins at the latest would skip what has
- * come by then.
+ * Makes groups start new partitions at the beginning: commits their offsets before anyone can publish there.
+ * Members learn of a new partition later, Kafka clients minutes later, and one that starts at `latest` would
+ * skip the messages published by then.
  */
 export class FirstOffsets {
   constructor(
@@ -18,9 +18,10 @@ export class FirstOffsets {
   ) {}
 
   /**
-   * Of partitions that are added to a topic, for all groups that read it. Goes on until no group has come meanwhile.
-   * @param begun groups that have begun
-   * @returns these and those that have begun now
+   * Commits the first offsets in partitions added to a topic, for all groups that read it. Repeats until no
+   * new group has appeared in the meantime.
+   * @param begun groups that have their first offsets already
+   * @returns `begun` and the groups that got them now
    */
   async ofAdded(
     topic: string,
@@ -39,9 +40,9 @@ export class FirstOffsets {
   }
 
   /**
-   * Of a topic that opens, for groups that subscribe to it already: by its name, since before it was there, or in this
-   * process by a pattern (those of clients are known to nobody else). Where there are messages, each group begins by its
-   * own `from`.
+   * Commits the first offsets in a topic that opens, for groups that subscribe to it already: by name since
+   * before it existed, or in this process by a pattern (patterns of clients are known to the clients only).
+   * In partitions with messages each group starts at its own `from`.
    */
   async ofOpened(topic: string, partitions: readonly Partition[]): Promise<void> {
     const empty = partitions.filter((one) => one.state === 'open' && one.startOffset === one.endOffset);
@@ -57,7 +58,8 @@ export class FirstOffsets {
     try {
       await this.offsets.commit(group, places);
     } catch (error) {
-      // One group too many can commit nothing at all, which its members are told; the topic is not to suffer for it.
+      // A group beyond the limit can commit nothing, and its members get the error. The topic must open all
+      // the same.
       if (!isGenRocksError(error, 'LIMIT_REACHED')) throw error;
     }
   }

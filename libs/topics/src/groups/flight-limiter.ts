@@ -5,13 +5,15 @@ interface Waiter {
   live: boolean;
 }
 
-/** Permits for messages a consumer may hold at once, shared by its partitions in turn. */
+/** Permits for the messages a member may hold at once, shared fairly by its partitions. */
 export class FlightLimiter {
   private readonly waiting = new Fifo<Waiter>();
 
   constructor(private free: number) {}
 
-  /** Takes what is free at once, at most `wanted`; 0 where nothing is, or where others have waited for it longer. */
+  /**
+   * Takes free permits without waiting, at most `wanted`; 0 if none is free or others are waiting already.
+   */
   tryAcquire(wanted: number): number {
     if (this.waiting.length > 0) return 0;
     const taken = Math.min(wanted, this.free);
@@ -19,7 +21,9 @@ export class FlightLimiter {
     return taken;
   }
 
-  /** Waits until a permit is free; returns how many were taken, at most `wanted`, and 0 if the signal ended the wait. */
+  /**
+   * Waits for a free permit. Returns how many were taken, at most `wanted`; 0 if the signal ended the wait.
+   */
   async acquire(wanted: number, signal: AbortSignal): Promise<number> {
     while (this.free === 0 && !signal.aborted) await this.wait(signal);
     if (signal.aborted) {

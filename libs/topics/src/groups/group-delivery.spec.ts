@@ -6,7 +6,7 @@ import { settled } from '../__fixtures__/waiting.js';
 import type { ConsumerGroup } from './consumer-group.js';
 import type { AssignmentStrategy } from './group.types.js';
 
-// What goes wrong on purpose here would fill the output.
+// The deliberate failures in this file would fill the output.
 Logger.overrideLogger(false);
 
 type Step =
@@ -32,7 +32,7 @@ describe('the members of a group, whoever comes, goes, is slow or crashes', () =
         const working = new Map<number, number>();
         const handled = new Set<string>();
         const newest = new Map<string, number>();
-        // What a handler throws would only be tried again.
+        // An error thrown in a handler would only be retried.
         const violations: string[] = [];
         let published = 0;
 
@@ -45,7 +45,7 @@ describe('the members of a group, whoever comes, goes, is slow or crashes', () =
             assignment,
             autoCommitIntervalMs: 0,
             handler: async ({ key, value, partition }, { signal }) => {
-              // Of members that were cut off in the middle of a handler only what they still do is not owned.
+              // A member that was cut off may still run a handler for a partition it no longer owns.
               if ((working.get(partition) ?? who) !== who) violations.push(`two owners of ${partition}`);
               working.set(partition, who);
               if (member.hangs) {
@@ -55,7 +55,8 @@ describe('the members of a group, whoever comes, goes, is slow or crashes', () =
               }
               await settled();
               working.delete(partition);
-              // Seen again after a crash is allowed; seen for the first time after a later one is not.
+              // A message may be seen again after a crash, but must not be seen for the first time after a
+              // later one.
               const before = newest.get(key!) ?? -1;
               if (!handled.has(`${key}:${value}`) && value <= before) violations.push(`${value} late`);
               newest.set(key!, Math.max(before, value));

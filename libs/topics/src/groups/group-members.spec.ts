@@ -18,7 +18,7 @@ describe('members of one group', () => {
     const owned = members.map(({ assignment }) => assignment[0]!.partitions);
     expect(owned.map(({ length }) => length).sort()).toEqual([2, 3]);
     expect(owned.flat().sort()).toEqual([0, 1, 2, 3, 4]);
-    // One to take from the first, one to give to the second.
+    // One rebalance to take from the first, one to give to the second.
     expect([generation, state]).toEqual([3, 'stable']);
     await orders.topic.publishBatch(Array.from({ length: 5 }, (_, partition) => ({ value: 2, partition })));
     await Promise.all([first.seen.atLeast(5 + owned[0]!.length), second.seen.atLeast(owned[1]!.length)]);
@@ -92,16 +92,16 @@ describe('members of one group', () => {
     const moved = (before: number[][]) =>
       before.flatMap((had, i) => had.filter((partition) => !shares()[i]?.includes(partition))).length;
     let before = shares();
-    // One that comes gets its even share, and nothing else changes hands.
+    // A new member gets an equal share, and no other partition moves.
     members.push(await orders.collect().group);
     expect(shares().map(({ length }) => length)).toEqual([3, 3, 3, 3]);
     expect(moved(before)).toBe(3);
-    // What one has that goes is all that the others get.
+    // The others get only the partitions of the member that left.
     before = shares();
     await members.pop()!.stop();
     expect(shares().map(({ length }) => length)).toEqual([4, 4, 4]);
     expect(moved(before.slice(0, 3))).toBe(0);
-    // One that is thrown out and joins anew takes nothing from the others that was theirs.
+    // A member that is expelled and joins again takes none of the partitions the others had.
     before = shares();
     const expelled = orders.nextEvent('member-expelled');
     orders.service.coordinator.leave('g', { memberId: members[0]!.memberId, groupInstanceId: null });
@@ -166,7 +166,7 @@ describe('members of one group', () => {
       const { memberId } = member;
       const held = holdWrite(orders.running, META_TOPIC);
       await orders.publish([null, 1]);
-      // The partition is noted as in hand before the first message.
+      // The partition is marked as in hand before the first message.
       await held.reached;
       const stopped = how === 'stop' ? member.stop() : undefined;
       if (stopped === undefined) coordinator.leave('g', { memberId, groupInstanceId: null });

@@ -1,14 +1,14 @@
 import { ConsumerGroup, type GroupEnvironment } from './consumer-group.js';
 import type { ResolvedGroupOptions } from './group-options.js';
 
-/** The members of consumer groups that run, or are to run, in this process. */
+/** The consumer group members that run, or will run, in this process. */
 export class GroupMembers {
   private readonly members = new Set<ConsumerGroup>();
   private readonly environment: GroupEnvironment;
-  /** Members begin as soon as they are there. */
+  /** Members start as soon as they are added. */
   private hasBegun = false;
 
-  /** @param resolveTopic has a topic created where it does not exist and that is allowed */
+  /** @param resolveTopic creates a topic that does not exist, if that is allowed */
   constructor(
     environmentOf: (onStopped: (group: ConsumerGroup) => void) => GroupEnvironment,
     private readonly resolveTopic: (name: string) => Promise<unknown>,
@@ -20,7 +20,7 @@ export class GroupMembers {
     return [...this.members];
   }
 
-  /** Takes a member down; it begins now, or with {@link begin}. */
+  /** Registers a member. It starts now, or with {@link begin} if that has not been called yet. */
   async add(options: ResolvedGroupOptions): Promise<ConsumerGroup> {
     const group = new ConsumerGroup(options, this.environment);
     this.members.add(group);
@@ -33,13 +33,13 @@ export class GroupMembers {
     return group;
   }
 
-  /** The members that were added so far begin, and those that are added from now on do so at once. */
+  /** Starts the members added so far. Members added later start at once. */
   async begin(): Promise<void> {
     this.hasBegun = true;
     for (const group of this.all) await this.beginOne(group);
   }
 
-  /** Drains and commits every member. */
+  /** Drains every member and commits its offsets. */
   async stop(): Promise<void> {
     await Promise.all(this.all.map((group) => group.stop()));
   }

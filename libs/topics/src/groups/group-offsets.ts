@@ -3,16 +3,18 @@ import { type MetaChange, type MetaSnapshot, type MetaStore, offsetKeyOf } from 
 import type { TopicPartition } from './assignment.js';
 import type { CommittedOffset, MemberCommit, OffsetCommit } from './group.types.js';
 
-/** Told which partitions' committed offsets changed, so that stores can learn what is still needed. */
+/**
+ * Called with every partition whose committed offsets changed, so that its store learns what is still needed.
+ */
 export type OffsetsListener = (topic: string, partition: number) => void;
 
 const NONE: ReadonlySet<OffsetCommit> = new Set();
 
-/** Committed offsets of all groups: in memory to read, in the meta store to last. */
+/** Committed offsets of all groups, read from memory and persisted in the meta store. */
 export class GroupOffsets {
   private readonly byPartition = new Map<string, Map<number, Map<string, CommittedOffset>>>();
   private readonly byGroup = new Map<string, Map<string, Set<number>>>();
-  /** Commits under way of groups that had none when they began: these groups count towards the limit already. */
+  /** Commits in flight of groups without offsets, by group. These groups count towards the limit already. */
   private readonly beginning = new Map<string, number>();
   onChange: OffsetsListener = () => {};
 
@@ -39,21 +41,22 @@ export class GroupOffsets {
     return this.byPartition.get(topic)?.get(partition)?.get(group) ?? null;
   }
 
-  /** Every partition the group has an offset of. */
+  /** The partitions in which the group has an offset. */
   *partitionsOf(group: string): IterableIterator<{ topic: string; partition: number }> {
     for (const [topic, partitions] of this.byGroup.get(group) ?? []) {
       for (const partition of partitions) yield { topic, partition };
     }
   }
 
-  /** Every group that has an offset in the topic. */
+  /** The groups that have an offset in the topic. */
   groupsIn(topic: string): string[] {
     return [...this.byGroup].filter(([, topics]) => topics.has(topic)).map(([group]) => group);
   }
 
   /**
-   * The lowest and the highest offset any group has committed in a partition, or tried. Among the highest, what was past
-   * the end does not count: the log goes on after the highest, and no client may push it forward.
+   * The lowest and the highest offset that groups have committed in a partition, or tried. The log continues
+   * after the highest, so offsets committed past the end do not count for it: no client may push the log
+   * forward.
    */
   range(topic: string, partition: number): { lowest: number; highest: number } | null {
     const committed = [...(this.byPartition.get(topic)?.get(partition)?.values() ?? [])];
@@ -64,15 +67,15 @@ export class GroupOffsets {
       lowest = Math.min(lowest, offset);
       if (isBeyondEnd === true) continue;
       highest = Math.max(highest, offset);
-      // Tries of a message are never to count for another one.
+      // Stored tries must never be attributed to another message, so their offsets are not given out again.
       for (const tried of deliveries?.tries ?? []) highest = Math.max(highest, tried.offset + 1);
     }
     return { lowest, highest };
   }
 
   /**
-   * Resolves once the offsets are durable; only then do readers see them.
-   * @param beyondEnd those of the commits that are past the end of their partition
+   * Resolves once the offsets are durable. Readers do not see them earlier.
+   * @param beyondEnd the commits that lie past the end of their partition
    * @throws {LimitReachedError} `LIMIT_REACHED`
    */
   async commit(
@@ -88,7 +91,10 @@ export class GroupOffsets {
     }
   }
 
-  /** Counts a new group from its first commit on; the answer is to be called when that has ended. */
+  /**
+   * Counts a new group towards the limit from its first commit on. The returned function must be called when
+   * the commit has ended.
+   */
   private beginCommit(group: string): (() => void) | undefined {
     const { beginning, byGroup, maxGroups } = this;
     if (byGroup.has(group)) return undefined;
@@ -136,12 +142,12 @@ export class GroupOffsets {
     if (entries.length > 0) this.beginning.delete(group);
   }
 
-  /** Forgets a group, but for what is committed meanwhile. */
+  /** Deletes the offsets of a group, except those that are committed in the meantime. */
   async deleteGroup(group: string): Promise<void> {
     await this.delete(group, [...this.partitionsOf(group)]);
   }
 
-  /** Forgets single offsets; a group of which none is left is gone. */
+  /** Deletes single offsets. A group without offsets is forgotten. */
   async delete(group: string, places: readonly TopicPartition[]): Promise<void> {
     await this.meta.write(
       places.map(({ topic, partition }) => ({ key: offsetKeyOf(group, topic, partition), value: null })),
@@ -156,7 +162,10 @@ export class GroupOffsets {
     }
   }
 
-  /** The changes that remove a topic's offsets; to be written with what else goes, then {@link forgetTopic}. */
+  /**
+   * The changes that delete a topic's offsets. The caller writes them together with its other changes, then
+   * calls {@link forgetTopic}.
+   */
   removalOf(topic: string): MetaChange[] {
     const changes: MetaChange[] = [];
     for (const [partition, groups] of this.byPartition.get(topic) ?? []) {

@@ -15,12 +15,12 @@ export const MAX_OFFSET_METADATA_BYTES = 4096;
 
 export type ResolvedRetryOptions = Required<Omit<RetryOptions, 'retryIf'>> & Pick<RetryOptions, 'retryIf'>;
 
-/** Options of a group with everything filled in. @internal */
+/** Options of a group with all defaults applied. @internal */
 export interface ResolvedGroupOptions {
   readonly group: string;
-  /** By name. */
+  /** Topics given by name. */
   readonly topics: readonly string[];
-  /** All others. */
+  /** Topics given by a pattern. */
   readonly patterns: readonly RegExp[];
   readonly handler: MessageHandler | undefined;
   readonly batchHandler: BatchHandler | undefined;
@@ -31,17 +31,17 @@ export interface ResolvedGroupOptions {
   readonly sessionTimeoutMs: number;
   readonly concurrency: number;
   readonly order: 'key' | 'partition';
-  /** 0: no limit. */
+  /** 0 is no limit. */
   readonly handlerTimeoutMs: number;
   readonly commit: 'auto' | 'manual';
   readonly autoCommitIntervalMs: number;
   readonly maxInFlight: number;
   readonly retry: ResolvedRetryOptions;
-  /** Name of the dead-letter topic of a topic; undefined where there is none. */
+  /** Maps a topic to its dead-letter topic; undefined if messages are dropped instead. */
   readonly deadLetter: ((topic: string) => string) | undefined;
 }
 
-/** Every option there is; the compiler sees to it that none is forgotten. */
+/** All options. The type makes the compiler reject a missing one. */
 const KNOWN: Record<keyof ConsumerGroupOptions, true> = {
   group: true,
   topics: true,
@@ -75,7 +75,8 @@ const HOUR_MS = 3_600_000;
 const MAX_HANDLER_TIMEOUT_MS = 24 * HOUR_MS;
 
 /**
- * @param handlerTimeoutMs of groups that do not say
+ * Checks the options of a group and applies the defaults.
+ * @param handlerTimeoutMs default for groups that do not set one
  * @throws {InvalidGroupError} `INVALID_GROUP`
  */
 export function resolveGroupOptions<T>(
@@ -113,14 +114,14 @@ export function resolveGroupOptions<T>(
     deadLetter: resolveDeadLetter(options.deadLetter ?? true),
   };
   if (resolved.order === 'partition' && resolved.concurrency > 1) {
-    throw new InvalidGroupError('order: partition allows one handler at a time; leave concurrency at 1');
+    throw new InvalidGroupError('order: partition allows one handler at a time; set concurrency to 1');
   }
   for (const topic of resolved.topics) resolved.deadLetter?.(topic);
   assertNoCircle(resolved, options.deadLetter);
   return resolved;
 }
 
-/** Nothing is misspelt, and nothing missing without which there is no member. */
+/** Rejects unknown options and missing mandatory ones. */
 function assertComplete<T>(options: ConsumerGroupOptions<T>): void {
   for (const name of Object.keys(options)) {
     if (Object.hasOwn(KNOWN, name)) continue;
@@ -202,13 +203,17 @@ function deadLetterOf(topic: string, name: (topic: string) => string): string {
   try {
     to = name(topic);
   } catch (error) {
-    throw new InvalidGroupError(`deadLetter.topic threw for ${topic}, mend it: ${messageOf(error)}`);
+    throw new InvalidGroupError(
+      `deadLetter.topic threw for topic ${topic}; fix the function: ${messageOf(error)}`,
+    );
   }
   if (typeof to === 'string') return to;
-  throw new InvalidGroupError(`deadLetter.topic answered ${String(to)} for ${topic}; it must be a name`);
+  throw new InvalidGroupError(
+    `deadLetter.topic returned ${String(to)} for topic ${topic}; it must return a topic name`,
+  );
 }
 
-/** A group that takes in its own dead letters would handle what fails for ever. */
+/** A group that consumes its own dead letters would retry a failing message for ever. */
 function assertNoCircle(
   { group, topics, patterns }: ResolvedGroupOptions,
   deadLetter: ConsumerGroupOptions['deadLetter'],

@@ -196,7 +196,7 @@ describe('the group registry', () => {
     expect(groups.list()).toHaveLength(3);
     await groups.delete('group-0');
     await commit('group-1');
-    // A commit that failed leaves no place taken.
+    // A failed commit does not count towards the limit.
     const held = holdWrite(orders.running, META_TOPIC);
     const failing = commit('group-8');
     await held.reached;

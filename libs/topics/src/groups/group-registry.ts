@@ -43,7 +43,7 @@ export interface TopicFinder {
 }
 
 /**
- * All consumer groups: those with members, and those of which only offsets are kept.
+ * All consumer groups: those with members, and those that only have committed offsets.
  *
  * @publicApi
  */
@@ -55,22 +55,25 @@ export class GroupRegistry {
     private readonly offsets: GroupOffsets,
   ) {}
 
-  /** All groups that have members or committed offsets, by name. */
+  /** Summaries of all groups that have members or committed offsets, sorted by name. */
   list(): GroupSummary[] {
     return this.names().map((group) => this.summary(group));
   }
 
-  /** Of all groups, sorted. What members subscribe to is not looked at. */
+  /** Names of all groups, sorted. Cheaper than {@link list}, because it does not decode subscriptions. */
   names(): string[] {
     return [...new Set([...this.coordinator.names(), ...this.offsets.groups()])].sort();
   }
 
-  /** Has it members, or committed offsets? */
+  /** Whether the group has members or committed offsets. */
   has(group: string): boolean {
     return this.coordinator.memberCount(group) > 0 || this.offsets.has(group);
   }
 
-  /** @throws `GROUP_NOT_FOUND`, `INVALID_GROUP` for a name that no group can have */
+  /**
+   * Describes a group with its members and offsets.
+   * @throws `GROUP_NOT_FOUND`, `INVALID_GROUP` for an invalid group name
+   */
   async describe(group: string): Promise<GroupDescription> {
     assertGroupName(group);
     this.assertExists(group);
@@ -89,7 +92,7 @@ export class GroupRegistry {
     return { ...this.summary(group), generation, members, offsets, lag };
   }
 
-  /** The partitions of which an offset is committed, by topic; none for a group that is not there. */
+  /** The partitions with a committed offset, by topic; empty for an unknown group. */
   committedPartitions(group: string): Map<string, number[]> {
     const partitions = new Map<string, number[]>();
     for (const { topic, partition } of this.offsets.partitionsOf(group)) {
@@ -101,21 +104,21 @@ export class GroupRegistry {
     return partitions;
   }
 
-  /** Groups with a member that says it subscribes to the topic. @internal */
+  /** Groups with a member whose metadata lists the topic. @internal */
   subscribersOf(topic: string): string[] {
     return this.coordinator.names().filter((group) => this.subscriptions(group).includes(topic));
   }
 
-  /** The committed offset, null where the group has none there. */
+  /** The committed offset; null if the group has none in this partition. */
   committed(group: string, topic: string, partition: number): CommittedOffset | null {
     return this.offsets.get(group, topic, partition);
   }
 
   /**
-   * Commits offsets for a group without members, or for one of its members; creates the group where there is none.
-   * Handlers of a group whose offset lies past the end begin at the end.
-   * @throws `GROUP_NOT_EMPTY`, as `assertMayCommit` of the coordinator, `INVALID_GROUP`, `TOPIC_NOT_FOUND`, `PARTITION_NOT_FOUND`, `OFFSET_OUT_OF_RANGE`,
-   *   `LIMIT_REACHED`, or what the store says
+   * Commits offsets for one of a group's members, or for a group without members; creates the group if there
+   * is none. Handlers whose committed offset lies past the end start at the end.
+   * @throws `GROUP_NOT_EMPTY`, the errors of the coordinator's `assertMayCommit`, `INVALID_GROUP`,
+   *   `TOPIC_NOT_FOUND`, `PARTITION_NOT_FOUND`, `OFFSET_OUT_OF_RANGE`, `LIMIT_REACHED`, or the store's error
    */
   async commitOffsets(
     group: string,
@@ -142,9 +145,9 @@ export class GroupRegistry {
   }
 
   /**
-   * Forgets committed offsets of a group in some partitions, whoever its members are. A group without members and
-   * offsets is gone.
-   * @throws `GROUP_NOT_FOUND`, or what the store says
+   * Deletes a group's committed offsets in some partitions, even if the group has members. A group left
+   * without members and offsets no longer exists.
+   * @throws `GROUP_NOT_FOUND`, or the store's error
    */
   async deleteOffsets(group: string, places: readonly TopicPartition[]): Promise<void> {
     this.assertExists(group);
@@ -155,11 +158,13 @@ export class GroupRegistry {
   }
 
   /**
-   * Moves the committed offsets of a group without members; returns what was (or with `dryRun` would be) committed.
-   * An offset outside of a partition's range becomes the nearest end of it. Whoever joins while it is written waits, and
-   * begins at the new offsets; where somebody has joined before, nothing is written.
+   * Moves the committed offsets of a group without members. Returns what was committed, or with `dryRun`
+   * would be. An offset out of a partition's range becomes the nearest end of it.
+   *
+   * A member that joins during the write waits and starts at the new offsets. If a member joins before the
+   * write, nothing is written.
    * @throws `GROUP_NOT_FOUND`, `GROUP_NOT_EMPTY`, `TOPIC_NOT_FOUND`, `TOPIC_STOPPED`, `PARTITION_NOT_FOUND`,
-   *   `PARTITION_UNAVAILABLE`, `INVALID_GROUP` for what is no place, or what the store says
+   *   `PARTITION_UNAVAILABLE`, `INVALID_GROUP` for an invalid position, or the store's error
    */
   async resetOffsets(group: string, options: ResetOffsetsOptions): Promise<OffsetCommit[]> {
     this.assertExists(group);
@@ -177,10 +182,10 @@ export class GroupRegistry {
         searched.push(partition);
       }
     }
-    // Members may have joined while the offsets were looked up.
+    // Checks again for members: some may have joined while the offsets were looked up.
     if (options.dryRun !== true) {
       await this.coordinator.whileEmpty(group, () => {
-        // A topic may have been made anew under its name meanwhile.
+        // In the meantime the topic may have been deleted and created again under the same name.
         for (const partition of searched) partition.assertOpen();
         return this.offsets.commit(group, commits);
       });
@@ -189,8 +194,8 @@ export class GroupRegistry {
   }
 
   /**
-   * Forgets a group and its offsets.
-   * @throws `GROUP_NOT_FOUND`, `GROUP_NOT_EMPTY`, or what the store says
+   * Deletes a group and its offsets.
+   * @throws `GROUP_NOT_FOUND`, `GROUP_NOT_EMPTY`, or the store's error
    */
   async delete(group: string): Promise<void> {
     this.assertExists(group);
@@ -225,7 +230,7 @@ export class GroupRegistry {
     return [...topics];
   }
 
-  /** Partitions the group has offsets of or is subscribed to, in order. */
+  /** The partitions in which the group has offsets or to which it subscribes, sorted. */
   private placesOf(group: string): { topic: string; partition: number }[] {
     const places = new Map<string, { topic: string; partition: number }>();
     const add = (topic: string, partition: number) =>

@@ -4,111 +4,123 @@ import type { StartFrom } from './consumer-group-options.types.js';
 export type { AssignmentStrategy } from './assignment.js';
 export type * from './consumer-group-options.types.js';
 
-/** `held`: waits for the application's bootstrap. */
+/** State of a member. `held`: it waits for the application's bootstrap. */
 export type ConsumerGroupState = 'held' | 'running' | 'stopping' | 'stopped';
 
-/** What a member has done of a partition since it was given it. */
+/** What a member has done in a partition since the partition was assigned to it. */
 export interface GroupPartitionStats {
   /** Name of the topic. */
   readonly topic: string;
   /** Number of the partition, from 0. */
   readonly partition: number;
-  /** Messages that were read for the handler. */
+  /** Messages read for the handler. */
   readonly received: number;
-  /** Messages that are done. */
+  /** Messages done. */
   readonly handled: number;
-  /** Tries that failed. */
+  /** Failed tries. */
   readonly failed: number;
-  /** Messages that went to the dead-letter topic, or were skipped. */
+  /** Messages that were given up on: moved to the dead-letter topic, or skipped. */
   readonly deadLettered: number;
-  /** Nothing more of it is handled until it is resumed. */
+  /** Whether consumption is paused. */
   readonly paused: boolean;
-  /** Committed offset: the next one to handle after a restart. Null where nothing was committed yet. */
+  /** Committed offset: the next one to handle after a restart. Null if nothing is committed yet. */
   readonly committed: number | null;
-  /** The offset that the next message published will have. */
+  /** The offset the next published message will get. */
   readonly endOffset: number;
-  /** Offsets from the committed one, or from the partition's first where there is none, to the end. */
+  /**
+   * Number of offsets from the committed offset to the end, or from the start of the partition if nothing is
+   * committed.
+   */
   readonly lag: number;
 }
 
-/** What a member has done since it started. */
+/** Counters of a member since it started. */
 export interface ConsumerGroupStats {
   /** Name of the group. */
   readonly group: string;
-  /** Whether this member waits for the bootstrap, runs, drains, or has left its group. */
+  /** Whether this member waits for the bootstrap, runs, is draining, or has stopped. */
   readonly state: ConsumerGroupState;
-  /** Messages that were read for the handler. */
+  /** Messages read for the handler. */
   readonly received: number;
-  /** Messages that are done. */
+  /** Messages done. */
   readonly handled: number;
-  /** Tries that failed. */
+  /** Failed tries. */
   readonly failed: number;
-  /** Messages that went to the dead-letter topic, or were skipped. */
+  /** Messages that were given up on: moved to the dead-letter topic, or skipped. */
   readonly deadLettered: number;
-  /** Offsets committed: one for each partition of a commit. */
+  /** Offsets committed: one per partition in each commit. */
   readonly committed: number;
-  /** Sum of the `lag` of its partitions. */
+  /** Sum of the partitions' `lag`. */
   readonly lag: number;
-  /** Those that the member owns now. */
+  /** The partitions the member owns now. */
   readonly partitions: readonly GroupPartitionStats[];
 }
 
-/** `empty`: offsets only. `stable`: members own their partitions. `rebalancing`: partitions change hands. */
+/**
+ * State of a group. `empty`: it has committed offsets and no members. `stable`: every member has its
+ * assignment. `rebalancing`: partitions are being assigned.
+ */
 export type GroupState = 'empty' | 'rebalancing' | 'stable';
 
-/** A group, in short. */
+/** Summary of a group. */
 export interface GroupSummary {
   /** Its name. */
   readonly group: string;
-  /** Whether it has members, and whether all of them have their share. */
+  /** Whether the group has members, and whether all of them have their assignment. */
   readonly state: GroupState;
-  /** How many members it has. */
+  /** Number of members. */
   readonly members: number;
-  /** Names of those it has committed offsets of, or that a member subscribes to, sorted. */
+  /** Names of the topics in which the group has committed offsets or to which a member subscribes, sorted. */
   readonly topics: readonly string[];
 }
 
 /** A member of a group. */
 export interface GroupMemberDescription {
-  /** Made by the coordinator; another one after each start. */
+  /** The member's id; it changes with every start. */
   readonly memberId: string;
-  /** The name of a static member, null for others. */
+  /** Instance id of a static member, null for a dynamic one. */
   readonly instanceId: string | null;
-  /** What the member calls itself; `genrocks` inside this process. */
+  /** The client id the member states; `genrocks` for members in this process. */
   readonly clientId: string;
-  /** Where it is: the address of a client, or `in-process`. */
+  /** The address of a client, or `in-process`. */
   readonly clientHost: string;
-  /** The partitions it was given last. */
+  /** The partitions in its latest assignment. */
   readonly assignment: readonly { readonly topic: string; readonly partitions: readonly number[] }[];
 }
 
-/** How far a group is in a partition. */
+/** Progress of a group in a partition. */
 export interface GroupOffsetDescription {
   /** Name of the topic. */
   readonly topic: string;
   /** Number of the partition, from 0. */
   readonly partition: number;
-  /** The next offset to handle; null where nothing was committed yet. */
+  /** The next offset to handle; null if nothing is committed yet. */
   readonly committed: number | null;
-  /** As it was committed; empty for none. */
+  /** Metadata as committed; empty if there is none. */
   readonly metadata: string;
-  /** The offset that the next message published will have; of a topic that does not run, the committed one. */
+  /** The offset the next published message will get; the committed offset if the topic is not running. */
   readonly endOffset: number;
-  /** Offsets from the committed one, or from the partition's first where there is none, to the end. */
+  /**
+   * Number of offsets from the committed offset to the end, or from the start of the partition if nothing is
+   * committed.
+   */
   readonly lag: number;
-  /** The member that owns the partition, null where nobody does. */
+  /** The member that owns the partition, null if none does. */
   readonly memberId: string | null;
 }
 
 /** A group with its members and offsets. */
 export interface GroupDescription extends Omit<GroupSummary, 'members'> {
-  /** Counts up whenever partitions are shared out anew. 0 where there was no member since the start. */
+  /** Increases with every rebalance. 0 if the group has had no member since the start. */
   readonly generation: number;
-  /** Those of this process, and Kafka clients. */
+  /** Members in this process, and Kafka clients. */
   readonly members: readonly GroupMemberDescription[];
-  /** Of each partition that the group has a committed offset of, or that belongs to a topic a member subscribes to. */
+  /**
+   * Every partition in which the group has a committed offset, and every partition of the topics its members
+   * subscribe to.
+   */
   readonly offsets: readonly GroupOffsetDescription[];
-  /** Sum of the `lag` of its partitions. */
+  /** Sum of the partitions' `lag`. */
   readonly lag: number;
 }
 
@@ -118,74 +130,87 @@ export interface OffsetCommit {
   readonly topic: string;
   /** Number of the partition, from 0. */
   readonly partition: number;
-  /** The next offset to handle: that of the last message which is done, plus 1. */
+  /** The next offset to handle: the offset of the last message done, plus 1. */
   readonly offset: number;
-  /** Any text, kept as given; at most 4,096 bytes of UTF-8. Default: empty. */
+  /** Any text, stored as given; at most 4,096 bytes of UTF-8. Default: empty. */
   readonly metadata?: string;
-  /** The leader epoch of the last message that was handled, for clients that tell one; kept as given. Default: none. */
+  /**
+   * The leader epoch of the last handled message, for clients that send one; stored as given. Default: none.
+   */
   readonly leaderEpoch?: number;
 }
 
-/** What a group has committed of a partition. */
+/** What a group has committed in a partition. */
 export interface CommittedOffset {
   /** The next offset to handle. */
   readonly offset: number;
-  /** As it was committed; empty for none. */
+  /** Metadata as committed; empty if there is none. */
   readonly metadata: string;
-  /** As it was committed; absent where none was. */
+  /** Leader epoch as committed; absent if there is none. */
   readonly leaderEpoch?: number;
-  /** When it was committed, in milliseconds since 1970. */
+  /** Time of the commit, in milliseconds since 1970. */
   readonly timestamp: number;
-  /** The partition did not reach that far when it was committed: it proves nothing about the log. */
+  /**
+   * The offset lay past the end of the partition when it was committed, so it proves nothing about how far
+   * the log reached.
+   */
   readonly isBeyondEnd?: true;
   /** @internal */
   readonly deliveries?: DeliveryRecord;
 }
 
-/** A message that was tried and is not done. @internal */
+/** A message that was tried and is not done yet. @internal */
 export interface TriedMessage {
   /** Its offset in the partition. */
   readonly offset: number;
-  /** Tries that failed. */
+  /** Failed tries. */
   readonly failed: number;
-  /** Tries that ended with their process, or hung. */
+  /** Tries that hung, or during which the process ended. */
   readonly interrupted: number;
-  /** Those of them in which no other message was in doubt: see `SuspectCalls`. Default 0. */
+  /** Interrupted tries for which only this message can be the cause; see `SuspectCalls`. Default 0. */
   readonly alone?: number;
-  /** Milliseconds since 1970. */
+  /** When the first try failed or was interrupted, in milliseconds since 1970. */
   readonly firstFailedAt: number;
 }
 
-/** What is known of the deliveries behind a committed offset. @internal */
+/** Delivery state that is stored beside a committed offset. @internal */
 export interface DeliveryRecord {
-  /** A member handles the partition. Where nobody does, one ended without letting go of it. */
+  /**
+   * A member is handling the partition. If this is found at a start, that member ended without releasing it.
+   */
   readonly inHand?: boolean;
-  /** Messages that were tried and are not done. */
+  /** Messages that were tried and are not done yet. */
   readonly tries?: readonly TriedMessage[];
 }
 
-/** What a member of this process commits. @internal */
+/** A commit by a member in this process. @internal */
 export interface MemberCommit extends OffsetCommit {
-  /** What is known of the deliveries behind it. */
+  /** Delivery state to store beside the offset. */
   readonly deliveries?: DeliveryRecord | undefined;
 }
 
 /** How offsets are committed. */
 export interface CommitOffsetsOptions {
-  /** The member that commits, in its generation. Default: none, for a group without members. */
+  /**
+   * The member that commits, with its generation. Default: none, which is allowed only for a group without
+   * members.
+   */
   readonly member?: MemberIdentity;
-  /** Take offsets past the end of a partition, as Kafka does. Default false: they are refused with `OFFSET_OUT_OF_RANGE`. */
+  /**
+   * Accept offsets past the end of a partition, as Kafka does. Default false: they fail with
+   * `OFFSET_OUT_OF_RANGE`.
+   */
   readonly allowBeyondEnd?: boolean;
 }
 
-/** Which offsets of a group to move, and where to. */
+/** Which offsets of a group to move, and where. */
 export interface ResetOffsetsOptions {
-  /** Default: every topic the group has offsets of, or a member subscribes to. */
+  /** Topics to reset. Default: every topic in which the group has offsets or to which a member subscribes. */
   topics?: readonly string[];
-  /** Only this partition of the topics. Default: all. */
+  /** Only this partition of each topic. Default: all partitions. */
   partition?: number;
-  /** Where the group goes on; what lies outside of the log is the nearest end of it. */
+  /** Where the group continues. A position outside the log becomes the nearest end of it. */
   to: StartFrom;
-  /** Only tell what would be committed. Default false. */
+  /** Return what would be committed, without committing it. Default false. */
   dryRun?: boolean;
 }

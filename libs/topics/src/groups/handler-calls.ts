@@ -10,8 +10,8 @@ export class HandlerCalls {
   ) {}
 
   /**
-   * Calls it with the messages whose values fit; the others fail without being handled. Undefined where the call is
-   * over already: awaiting it would cost a turn for every message.
+   * Calls the handler with the messages whose values match the schema; the others fail without being handled.
+   * Undefined if the call is over already: awaiting it would cost a microtask turn per message.
    * @throws what the handler throws
    */
   call(entries: readonly Entry[], delivery: Delivery): PromiseLike<unknown> | undefined {
@@ -32,7 +32,7 @@ export class HandlerCalls {
   }
 }
 
-/** Does the value fit the topic's schema? */
+/** Whether the value matches the topic's schema; fails the message if not. */
 function fits({ message }: Entry, delivery: Delivery): boolean {
   try {
     void message.value;

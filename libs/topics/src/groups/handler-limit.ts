@@ -4,27 +4,30 @@ import type { TopicsEvents } from '../events.js';
 import type { Delivery } from './delivery.js';
 import { HandlerWatch, type OverdueListener } from './handler-watch.js';
 
-/** Pause between looks whether a member that left may come back. */
+/** Interval of the check whether a member that left may come back. */
 const RETURN_MS = 1_000;
-/** With so many calls that hang, a member does not come back before one has ended: memory has to be bounded. */
+/**
+ * With this many hanging calls a member does not come back until one has ended, so that memory stays bounded.
+ */
 const MAX_HANGING = 10;
 
-/** The membership that is lost where a handler hangs. */
+/** The membership that is lost when a handler hangs. */
 export interface LimitedMember {
   memberId(): string;
-  /** Members of the group, others included. */
+  /** Number of members in the group. */
   groupSize(): number;
-  /** Lets go of everything, of the call's partition without waiting for its handlers, and leaves the group. */
+  /** Releases all partitions, the call's without waiting for its handlers, and leaves the group. */
   withdraw(hanging: Delivery, error: HandlerTimeoutError): Promise<void>;
   comeBack(): void;
 }
 
 /**
- * Bounds the time of a member's handlers. A call whose time is over is told so by its signal; where it does not end even
- * then, the member leaves its group, so that the others get its partitions, and nothing the call still does counts.
+ * Limits how long a member's handlers may take. When a call's time is over, its signal aborts. If it still
+ * does not end, the member leaves its group: others get its partitions, and nothing the call still does is
+ * committed.
  *
- * It comes back when no call hangs any more; at once where it was the only one in its group, because nobody else would
- * go on with its partitions.
+ * The member comes back when no call hangs any more, or at once if the group has no other member, because
+ * nobody else would handle its partitions.
  */
 export class HandlerLimit implements OverdueListener {
   readonly watch: HandlerWatch;

@@ -10,7 +10,7 @@ import { HANDLER_GRACE_MS } from './handler-watch.js';
 
 const orders = useOrders({ manualClock: true });
 
-/** Fails as soon as its signal aborts. */
+/** Throws as soon as its signal aborts. */
 const untilAborted = ({ signal }: HandlerContext) =>
   new Promise<never>((_, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });

@@ -4,19 +4,19 @@ import type { Delivery, DeliveryOwner } from './delivery.js';
 /** Time for a call to end after its signal has aborted. */
 export const HANDLER_GRACE_MS = 5_000;
 
-/** Told of calls that take too long. */
+/** Notified of calls that take too long. */
 export interface OverdueListener {
-  /** The time of a call is over: its signal is to abort. */
+  /** The time of a call is over: abort its signal. */
   overdue(call: Delivery): void;
-  /** It has not ended even so. */
+  /** The call has not ended within the grace period. */
   hangs(call: Delivery): void;
 }
 
-/** Watches the calls of a member's handlers, with one timer for all of them. */
+/** Watches a member's handler calls with a single timer. */
 export class HandlerWatch {
-  /** When each call's time is over, in that order. */
+  /** Running calls with their deadlines, in that order. */
   private readonly running = new Map<Delivery, number>();
-  /** Of those whose signal has aborted: when their grace is over, in that order. */
+  /** Calls whose signal has aborted, with the end of their grace period, in that order. */
   private readonly overdue = new Map<Delivery, number>();
   private readonly hanging = new Set<Delivery>();
   private readonly ending = new AbortController();
@@ -28,7 +28,7 @@ export class HandlerWatch {
     private readonly listener: OverdueListener,
   ) {}
 
-  /** Calls that hang, those of earlier memberships included. */
+  /** Number of hanging calls, including those of earlier memberships. */
   get hangingCalls(): number {
     return this.hanging.size;
   }
@@ -46,7 +46,7 @@ export class HandlerWatch {
     }
   }
 
-  /** Nothing of this partition counts any more: its calls are told to give up, and watched no longer. */
+  /** Aborts the calls of a partition that was lost, and stops watching them. */
   giveUp(owner: DeliveryOwner): void {
     for (const calls of [this.running, this.overdue]) {
       for (const call of calls.keys()) {

@@ -26,7 +26,7 @@ describe('a handler that hangs', () => {
     const [context] = await calls.atLeast(1);
     await orders.clock.advance(LIMIT_MS);
     await orders.clock.advance(HANDLER_GRACE_MS);
-    // The other one has the message again.
+    // The other member gets the message again.
     expect(await seen.atLeast(1)).toEqual([own]);
     expect(expelled.items).toMatchObject([{ group: 'g', memberId, error: { code: 'HANDLER_TIMEOUT' } }]);
     expect(other.stats().partitions).toHaveLength(2);

@@ -8,11 +8,11 @@ import type { ConsumerGroupOptions, HandlerContext } from './group.types.js';
 
 const start = useServices();
 
-/** One process after the other on the same disk. */
+/** A sequence of processes on the same disk. */
 class Processes {
   readonly tries: string[] = [];
   readonly calls = new Collector<string>();
-  /** Handlers that get this never return. */
+  /** Handlers that get one of these values never return. */
   deadly = new Set<unknown>(['bad']);
   private readonly disk: MapDisk = new Map();
   running!: Running;
@@ -42,14 +42,14 @@ class Processes {
     return this.deadly.has(value) ? new Promise(() => {}) : undefined;
   }
 
-  /** What is stored is what the next one finds; nothing the process still does counts. */
+  /** Ends the process: the next one finds what is stored now, and nothing this one still does counts. */
   async kill(): Promise<void> {
     await settled();
     const { adapter } = this.running;
     adapter.onWrite = () => {
       throw new StorageIoError('the process is gone');
     };
-    // Handlers that never return take half a second to be left alone.
+    // Handlers that never return are abandoned after half a second.
     void this.running.stop();
   }
 
@@ -148,8 +148,8 @@ describe('a message whose handler ends the process', () => {
 
 describe('messages in handlers of several partitions when the process ends', () => {
   /**
-   * Has processes end whenever a bad message is handled, until all is done: what was given up, and how many it took. Handlers
-   * of other messages take a while, in which they are in doubt too.
+   * Ends a process whenever a bad message is handled, until all is done. Returns the messages given up on,
+   * and the number of processes. Handlers of other messages take a while, during which they are suspect too.
    */
   async function untilDone(interruptions: number, values: readonly string[], groups = ['g']) {
     const disk: MapDisk = new Map();
@@ -201,7 +201,7 @@ describe('messages in handlers of several partitions when the process ends', () 
   it.each([1, 2, 3])('are not given up for one of them that ends it, at %i interruptions', async (limit) => {
     const { ends, givenUp } = await untilDone(limit, ['a', 'b', 'bad', 'c']);
     expect(givenUp).toEqual(['g bad']);
-    // The first end names nobody, the second all of them.
+    // The first end blames no message, the second all of them.
     expect(ends).toBe(2 + limit);
   });
 

@@ -76,7 +76,7 @@ describe('offsets that are committed while their topic is deleted', () => {
     await entered.promise;
     const deleting = service.deleteTopic('orders');
     await settled();
-    // The last commit of `g` ends the wait for it; that of `h` comes before the topic closes, and takes long.
+    // The last commit of `g` ends the wait for it. That of `h` comes before the topic closes, and takes long.
     let committing: Promise<void> | undefined;
     adapter.onWrite = (name) => {
       if (name !== '__genrocks') return undefined;

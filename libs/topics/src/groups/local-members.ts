@@ -1,7 +1,7 @@
 import type { GroupCoordinator } from './coordinator/group-coordinator.js';
 import type { MemberSession } from './member-session.js';
 
-/** The members of groups that are inside this process, to be told what becomes of their topics. */
+/** The group members inside this process, which are notified of changes to their topics. */
 export class LocalMembers {
   private readonly sessions = new Set<MemberSession>();
 
@@ -15,23 +15,28 @@ export class LocalMembers {
     this.sessions.delete(session);
   }
 
-  /** Resolves when the members of a group have their shares; at once where some are elsewhere, and may take long. */
+  /**
+   * Resolves when the members of a group have their assignments; at once if the group also has remote
+   * members, which may take long.
+   */
   async shared(group: string): Promise<void> {
     if (this.coordinator.describe(group)?.members.some(({ isLocal }) => !isLocal)) return;
     await Promise.all([...this.sessions].filter((one) => one.group === group).map((one) => one.idle()));
   }
 
-  /** The groups whose members subscribe to a topic, those included that have yet to join or to learn of it. */
+  /**
+   * The groups whose members subscribe to a topic, including members that have yet to join or to learn of it.
+   */
   groupsOn(topic: string): string[] {
     return [...this.sessions].filter((one) => one.subscribesTo(topic)).map(({ group }) => group);
   }
 
-  /** A topic was started, or has more partitions: the groups that subscribe to it share out anew. */
+  /** Makes the groups that subscribe to a topic rebalance: it was started, or has more partitions. */
   topicChanged(topic: string): void {
     for (const session of this.sessions) if (session.subscribesTo(topic)) session.outdated();
   }
 
-  /** A topic closes. Resolves when nobody in this process works on it any more. */
+  /** Releases a topic that closes. Resolves when no member in this process works on it any more. */
   async topicClosing(topic: string): Promise<void> {
     await Promise.all([...this.sessions].map((session) => session.letGoOf(topic)));
     this.topicChanged(topic);

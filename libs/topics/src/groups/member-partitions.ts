@@ -8,17 +8,17 @@ import { offsetOf } from './offset-target.js';
 import type { OffsetCommitter } from './offset-committer.js';
 import { PartitionConsumer } from './partition-consumer.js';
 
-/** What a member's partitions need besides what each of their consumers does. */
+/** What a member's partitions need, beyond what their consumers need. */
 export interface PartitionsEnvironment {
   readonly committer: OffsetCommitter;
   readonly drainTimeoutMs: number;
-  /** What consumers share; asked for when the first begins. */
+  /** What consumers share. */
   readonly consuming: ConsumerEnvironment;
-  /** A partition that can be consumed now. */
+  /** The partition, if it can be consumed now. */
   partition(place: TopicPartition): Partition | undefined;
-  /** The committed offset, null where there is none. */
+  /** The committed offset; null if there is none. */
   committed(place: TopicPartition): number | null;
-  /** Commits one offset now, in the member's name. */
+  /** Commits one offset now, for the member. */
   commitAt(place: TopicPartition, offset: number, deliveries?: DeliveryRecord): Promise<void>;
 }
 
@@ -27,13 +27,13 @@ const COUNTERS = ['received', 'handled', 'failed', 'deadLettered'] as const;
 /** The partitions a member owns, each with its consumer. */
 export class MemberPartitions {
   private readonly consumers = new Map<string, PartitionConsumer>();
-  /** Counts of partitions that went to other members. */
+  /** Sums over the partitions that were released. */
   private readonly past: ConsumerCounters = { received: 0, handled: 0, failed: 0, deadLettered: 0 };
-  /** Paused by the application, whoever owns them: a topic, or a partition of one. */
+  /** Topics and partitions paused by the application, whether this member owns them or not. */
   private readonly paused = new Set<string>();
-  /** Changes of place under way; a partition is not let go of before its own has ended. */
+  /** Seeks in progress. A partition is released only after its seek has ended. */
   private readonly seeking = new Map<string, Promise<void>>();
-  /** Being let go of: they cannot change their place any more, or they would begin again there. */
+  /** Partitions being released. A seek is refused here, because it would start the partition again. */
   private readonly leaving = new Set<string>();
 
   constructor(private readonly environment: PartitionsEnvironment) {}
@@ -46,7 +46,7 @@ export class MemberPartitions {
     return [...this.consumers.values()].map(({ place }) => place);
   }
 
-  /** Begins work on these partitions, as far as they are open. */
+  /** Starts work on these partitions, as far as they are open. */
   take(places: readonly TopicPartition[]): void {
     for (const place of places) {
       const partition = this.environment.partition(place);
@@ -54,7 +54,7 @@ export class MemberPartitions {
     }
   }
 
-  /** Waits for the handlers in flight, commits what is done, and lets go. */
+  /** Waits for running handlers, commits what is done, and releases the partitions. */
   async letGo(places: readonly TopicPartition[]): Promise<void> {
     const ids = places.map(partitionId);
     for (const id of ids) this.leaving.add(id);
@@ -76,12 +76,12 @@ export class MemberPartitions {
       const { place, progress } = consumer;
       if (progress.history.isNoted) this.environment.committer.done(place, progress.position);
     }
-    // Before another member begins, or it would begin too early.
+    // Commit before another member starts, or it would start at an older offset.
     if (consumers.length > 0) await this.environment.committer.flush();
     for (const consumer of consumers) this.forget(consumer);
   }
 
-  /** Lets go of one partition at once: a handler of it hangs, and what it still does must not count. */
+  /** Drops one partition at once: a handler of it hangs, and nothing it still does must be committed. */
   async abandonOne(call: Delivery): Promise<void> {
     const consumer = this.consumers.get(partitionId(call.owner.place));
     if (consumer === undefined) return;
@@ -91,16 +91,19 @@ export class MemberPartitions {
     try {
       await this.environment.commitAt(place, progress.position, progress.deliveries());
     } catch {
-      // One interruption less is known; the message comes again even so, and others will be counted.
+      // This interruption is not recorded. The message is delivered again all the same, and later ones are
+      // counted.
     }
   }
 
-  /** What is to be kept beside an offset that is committed. */
+  /** The delivery state to store beside a committed offset. */
   deliveriesOf(place: TopicPartition): DeliveryRecord | undefined {
     return this.consumers.get(partitionId(place))?.progress.deliveries();
   }
 
-  /** Lets go at once: the partitions may be another's, and what still runs must not count. */
+  /**
+   * Drops all partitions at once: other members may own them, so nothing that still runs must be committed.
+   */
   abandon(): void {
     for (const consumer of this.consumers.values()) {
       consumer.abandon();
@@ -168,18 +171,19 @@ export class MemberPartitions {
     });
     await consumer.stop(this.environment.drainTimeoutMs);
     await this.environment.committer.flush();
-    // Expelled meanwhile, the member may be one anew by now, and the partition another's.
+    // The member may have been expelled and have joined again in the meantime, and another member may own the
+    // partition.
     if (this.consumers.get(partitionId(at)) !== consumer) throw new PartitionNotAssignedError(group, at);
     this.environment.committer.forget(place);
     try {
       await this.environment.commitAt(place, offset);
     } finally {
-      // Unless the member was expelled meanwhile.
+      // Not if the member was expelled in the meantime.
       if (this.forget(consumer)) this.consume({ ...place }, partition);
     }
   }
 
-  /** False where that was done before. */
+  /** False if that was done already. */
   private forget(consumer: PartitionConsumer): boolean {
     const id = partitionId(consumer.place);
     if (this.consumers.get(id) !== consumer) return false;

@@ -5,12 +5,12 @@ import { CONSUMER_PROTOCOL } from './coordinator/consumer-protocol.js';
 import type { JoinRequest, JoinResult, LocalMember, MemberIdentity } from './coordinator/membership.types.js';
 import type { ResolvedGroupOptions } from './group-options.js';
 
-/** How a handler inside this process names itself to the coordinator. */
+/** How a member inside this process identifies itself to the coordinator. */
 export interface LocalIdentity extends MemberIdentity {
   readonly local: LocalMember;
 }
 
-/** What a member tells of itself when it joins. */
+/** What a member states when it joins. */
 interface Subscribed {
   readonly topics: readonly string[];
   readonly owned: readonly TopicPartition[];
@@ -49,7 +49,7 @@ export function joinRequest(
   };
 }
 
-/** The protocol that a round has agreed on, for what follows it. */
+/** The protocol agreed on in the join, to be repeated in the sync. */
 export function naming({ protocolType, protocolName }: JoinResult) {
   return { protocolType, protocolName };
 }

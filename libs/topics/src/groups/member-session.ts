@@ -9,26 +9,27 @@ import type { ResolvedGroupOptions } from './group-options.js';
 import { identityOf, joinRequest, naming, newId } from './member-requests.js';
 import type { PartitionsOwner, SessionEnvironment } from './member-session.types.js';
 
-/** Over the time handlers get to end: how long a commit may take before the others go on without the member. */
+/** Time for a commit, in addition to the drain time of handlers, before the group expels the member. */
 const COMMIT_MS = 10_000;
-/** Pause before a member that was refused tries to join again. */
+/** Pause before a member whose join failed tries again. */
 const RETRY_MS = 1_000;
 
 /**
- * The membership of a handler inside this process: joins the rounds of its group, leads them where it is told to, and
- * has partitions taken and let go of. One thing at a time: a round that begins meanwhile is joined after.
+ * Membership of a handler inside this process: joins the rebalances of its group, leads them if it is the
+ * leader, and has partitions taken and released. It does one thing at a time: a rebalance that begins in the
+ * meantime is joined afterwards.
  */
 export class MemberSession implements LocalMember {
   private id: string;
   private generation = -1;
-  /** A round has begun that it has not joined. */
+  /** A rebalance has begun that it has not joined. */
   private isCalled = false;
-  /** What there is to share out has changed since its last round. */
+  /** The partitions to assign have changed since its last rebalance. */
   private isOutdated = false;
-  /** Joins rounds, for as long as there is one to join. */
+  /** Settles when there is no rebalance left to join. */
   private running: Promise<void> | undefined;
   private isClosed = false;
-  /** It has left, and takes part in nothing until it comes back. */
+  /** It has left the group and ignores rebalances until it comes back. */
   private isAway = false;
   private starting: { resolve: () => void; reject: (error: unknown) => void } | undefined;
   private retryTimer: NodeJS.Timeout | undefined;
@@ -41,7 +42,7 @@ export class MemberSession implements LocalMember {
     this.id = newId(options.group);
   }
 
-  /** Changes when the member was expelled and joined anew. */
+  /** Changes when the member is expelled and joins again. */
   get memberId(): string {
     return this.id;
   }
@@ -50,7 +51,7 @@ export class MemberSession implements LocalMember {
     return this.options.group;
   }
 
-  /** How long it may take to let go of partitions, and so to join a round. */
+  /** How long it may take to release partitions, and so to join a rebalance. */
   private get roundMs(): number {
     return this.environment.drainTimeoutMs + COMMIT_MS;
   }
@@ -63,14 +64,14 @@ export class MemberSession implements LocalMember {
     return this.owner.subscribesTo(topic);
   }
 
-  /** Resolves when it has joined the rounds that have begun. */
+  /** Resolves when it has joined the rebalances begun so far. */
   async idle(): Promise<void> {
     if (!this.isClosed) await this.running;
   }
 
   /**
-   * Joins the group. Resolves when the member has its share, and no other of this process has yet to let go of a part
-   * of it.
+   * Joins the group. Resolves when the member has its assignment, and no other member in this process has yet
+   * to release a part of it.
    * @throws as the coordinator's `join`
    */
   start(): Promise<void> {
@@ -79,14 +80,17 @@ export class MemberSession implements LocalMember {
     return started;
   }
 
-  /** From here on nothing is taken and no round joined; the others wait for {@link leave}. */
+  /** Stops taking partitions and joining rebalances. The group waits for {@link leave}. */
   close(): void {
     this.isClosed = true;
     clearTimeout(this.retryTimer);
     this.starting?.resolve();
   }
 
-  /** Its partitions go to the others; those of a static member only if it does not come back. */
+  /**
+   * Leaves the group. Its partitions go to others; those of a static member only if it does not return in
+   * time.
+   */
   leave(): void {
     this.close();
     const { coordinator } = this.environment;
@@ -96,15 +100,15 @@ export class MemberSession implements LocalMember {
   }
 
   /**
-   * Leaves, after it has let go of everything, and joins no round until {@link comeBack}.
-   * @param before what is to be written by then, too
+   * Releases all partitions, leaves, and joins no rebalance until {@link comeBack}.
+   * @param before a write that must end before the member leaves
    */
   async withdraw(error: TopicsError, before: Promise<void>): Promise<void> {
     const memberId = this.id;
     this.isAway = true;
     const letGo = this.owner.letGo(this.owner.owned()).then(() => before);
     if (!(await endsWithin(letGo, this.roundMs))) this.owner.abandon();
-    // The group has gone on without it by itself, or it is stopping.
+    // The group has expelled the member in the meantime, or it is stopping.
     if (this.id !== memberId || this.isClosed) return;
     if (this.isMember()) this.environment.coordinator.leave(this.group, this.identity());
     this.id = newId(this.group);
@@ -112,25 +116,25 @@ export class MemberSession implements LocalMember {
     this.environment.events.send('member-expelled', { group: this.group, memberId, error });
   }
 
-  /** Joins anew after {@link withdraw}. */
+  /** Joins again after {@link withdraw}. */
   comeBack(): void {
     this.isAway = false;
     this.rebalancing();
   }
 
-  /** @throws `UNKNOWN_MEMBER` where the group went on without it */
+  /** @throws `UNKNOWN_MEMBER` if the group has expelled the member */
   assertMayCommit(): void {
     this.environment.coordinator.assertMayCommit(this.options.group, this.identity());
   }
 
-  /** The partitions of a topic are others than before: they are to be shared out anew. */
+  /** Starts a rebalance, because the partitions of a topic have changed. */
   outdated(): void {
     this.isOutdated = true;
-    // While it waits to try again, that try will see them.
+    // If it is waiting to join again, that join sees the change.
     if (this.generation >= 0) this.go();
   }
 
-  /** Ends work on a topic that closes. */
+  /** Releases the partitions of a topic that closes. */
   async letGoOf(topic: string): Promise<void> {
     await this.owner.letGo(this.owner.owned().filter((place) => place.topic === topic));
   }
@@ -163,7 +167,7 @@ export class MemberSession implements LocalMember {
   }
 
   private async run(): Promise<void> {
-    // Whoever calls may be in the middle of a change of the group.
+    // The caller may be the coordinator in the middle of a state change.
     await Promise.resolve();
     try {
       while ((this.isCalled || this.isOutdated) && !this.isClosed && !this.isAway) await this.joinRound();
@@ -185,7 +189,7 @@ export class MemberSession implements LocalMember {
     this.isOutdated = this.isCalled = false;
     const joined = await this.attempt(() => coordinator.join(group, this.request()));
     if (joined === 'again') {
-      // The others may get what it holds as soon as the round ends.
+      // Other members may get these partitions as soon as the rebalance ends.
       await this.owner.letGo(this.owner.owned());
       this.isCalled = true;
     }
@@ -204,7 +208,7 @@ export class MemberSession implements LocalMember {
   private async apply({ assignment }: SyncResult): Promise<void> {
     if (this.isClosed || this.isAway) return;
     const topics = new Set(this.topics);
-    // A leader elsewhere may give out topics the member never asked for.
+    // A remote leader may assign topics the member never subscribed to.
     const assigned = assignedPartitions(CONSUMER_PROTOCOL, assignment).filter(({ topic }) =>
       topics.has(topic),
     );
@@ -212,16 +216,20 @@ export class MemberSession implements LocalMember {
     this.owner.take(without(assigned, owned));
     const lost = without(owned, assigned);
     if (lost.length === 0) return;
-    // No round is under way that would end without this member if its store hangs, and the others wait: begin one.
+    // If the store hangs, nothing would expel this member while others wait for its partitions. So start a
+    // rebalance after a time, which ends without it.
     const { coordinator } = this.environment;
     const overdue = setTimeout(() => coordinator.rebalance(this.group), this.roundMs).unref();
     await this.owner.letGo(lost);
     clearTimeout(overdue);
-    // Tells the others that they are free.
+    // The next join tells the group that they are free.
     this.isCalled = true;
   }
 
-  /** @returns `removed` where the member is none any more: it joins as a new one, if it is to */
+  /**
+   * @returns `removed` if the group has removed the member, which then joins again as a new one unless it is
+   *   closing
+   */
   private async attempt<T extends JoinResult | SyncResult>(
     request: () => Promise<T>,
   ): Promise<T | 'again' | 'removed'> {

@@ -3,18 +3,21 @@ import type { TopicPartition } from './assignment.js';
 import type { PartitionCounter } from './coordinator/assignors.js';
 import type { GroupCoordinator } from './coordinator/group-coordinator.js';
 
-/** Works on the partitions a member owns. */
+/** Does the work on the partitions a member owns. */
 export interface PartitionsOwner {
   /** The topics the member subscribes to now. */
   topics(): readonly string[];
-  /** Also of a topic that is not there yet. */
+  /** Also for a topic that does not exist yet. */
   subscribesTo(topic: string): boolean;
   owned(): TopicPartition[];
-  /** Begins work on these partitions. */
+  /** Starts work on these partitions. */
   take(places: readonly TopicPartition[]): void;
-  /** Ends work on these partitions and commits what is done. Resolves when they are free for another member. */
+  /** Ends work on these partitions and commits what is done. Resolves when another member may own them. */
   letGo(places: readonly TopicPartition[]): Promise<void>;
-  /** All partitions may be another's by now: nothing that still runs counts. */
+  /**
+   * Drops all partitions at once, because other members may own them by now. Nothing that still runs is
+   * committed.
+   */
   abandon(): void;
 }
 

@@ -2,24 +2,29 @@ import type { TopicsEvents } from '../events.js';
 import type { TopicPartition } from './assignment.js';
 import type { OffsetCommit } from './group.types.js';
 
-/** Pause before a commit that failed is tried again, at least. */
+/** Shortest pause before a failed commit is retried. */
 const RETRY_MS = 500;
-/** Part of the interval after which a commit waits for nothing but its moment. */
+/** Fraction of the interval after which the next finished message triggers the commit. */
 const DUE_AT = 0.9;
 
 /**
- * Gathers handled offsets of one member and commits them together, every so often: right after a message that is done,
- * where one comes in the last part of the interval. Its own write is over then and the next has hardly begun, while a
- * timer goes off together with those of publishers, and two synced writes at once wait for each other.
+ * Collects the handled offsets of one member and commits them together, once per interval.
+ *
+ * In the last tenth of the interval, the commit goes out right after a message that is done, if there is one.
+ * At that moment the handler's own write has ended and the next has hardly begun. A timer would fire together
+ * with those of publishers, and two synced writes at once wait for each other.
  */
 export class OffsetCommitter {
   private readonly dirty = new Map<TopicPartition, number>();
   private timer: NodeJS.Timeout | undefined;
-  /** A commit goes after the next message that is done. */
+  /** The next message that is done triggers a commit. */
   private isDue = false;
   private flushing: Promise<boolean> | undefined;
   private closed = false;
-  /** What was let go of while its commit was under way must not come back with it. */
+  /**
+   * Partitions released while their commit was in flight: if it fails, their offsets must not be queued
+   * again.
+   */
   private readonly gone = new WeakSet<TopicPartition>();
   private lastError: unknown;
   /** Offsets committed so far. */
@@ -32,7 +37,10 @@ export class OffsetCommitter {
     private readonly intervalMs: number,
   ) {}
 
-  /** @param place always the same object for one assignment */
+  /**
+   * Records an offset to commit.
+   * @param place the same object for the whole duration of an assignment
+   */
   done(place: TopicPartition, offset: number): void {
     this.dirty.set(place, offset);
     if (this.intervalMs === 0) {
@@ -41,13 +49,13 @@ export class OffsetCommitter {
     else this.schedule(this.intervalMs);
   }
 
-  /** Nothing of this partition is committed any more. */
+  /** Drops the pending offset of a partition, which is not committed any more. */
   forget(place: TopicPartition): void {
     this.dirty.delete(place);
     this.gone.add(place);
   }
 
-  /** Commits all that is done by now; false where that failed. */
+  /** Commits what is done so far; false if that failed. */
   async flush(): Promise<boolean> {
     while (this.flushing !== undefined) await this.flushing;
     if (this.dirty.size === 0) return true;
@@ -61,8 +69,8 @@ export class OffsetCommitter {
   }
 
   /**
-   * Commits all that is done by now.
-   * @throws what the store says
+   * Commits what is done so far.
+   * @throws the store's error
    */
   async commitNow(): Promise<void> {
     if (!(await this.flush())) throw this.lastError;

@@ -9,7 +9,7 @@ import { RejectMessage, RetryAfter } from '../delivery-errors.js';
 import type { Message } from '../message.js';
 import type { HandlerContext } from './group.types.js';
 
-// What goes wrong on purpose here would fill the output.
+// The deliberate failures in this file would fill the output.
 Logger.overrideLogger(false);
 
 /** How the handler fails on a message, and how often. */
@@ -51,12 +51,12 @@ const step = fc.oneof(
   },
 );
 
-/** One process after the other, and what has become of each message. */
+/** A sequence of processes, and the fate of each message. */
 class Ledger {
   readonly fates: Fate[] = [];
   readonly handled = new Set<number>();
   readonly violations: string[] = [];
-  /** Given back at least once. */
+  /** Rejected at least once. */
   readonly failed = new Set<number>();
   private readonly calls = new Map<number, number>();
   private readonly newest = new Map<string, number>();
@@ -86,7 +86,7 @@ class Ledger {
     });
   }
 
-  /** All of a call, or nothing. */
+  /** All messages of a call, or none. */
   private async handle(messages: Message<number>[], context: HandlerContext, isCurrent: () => boolean) {
     await settled();
     if (!isCurrent()) return;
@@ -95,7 +95,7 @@ class Ledger {
       const call = (this.calls.get(value) ?? 0) + 1;
       this.calls.set(value, call);
       if (this.isMended || call > times) continue;
-      // All of a batch that is given back as a whole.
+      // All messages of a batch that is rejected as a whole.
       for (const message of by === 'nack' ? messages : messages.filter((one) => one.value === value)) {
         this.failed.add(message.value);
       }
@@ -106,7 +106,8 @@ class Ledger {
     }
     for (const { key, value } of messages) {
       const before = this.newest.get(key!) ?? -1;
-      // What was given up lets the next of its key go, and comes again where its process ended before that was committed.
+      // A message that was given up on releases the next one of its key, and is delivered again if the
+      // process ended before the commit.
       const isAgain = this.handled.has(value) || (this.serial > 1 && this.failed.has(value));
       if (!this.isMended && !isAgain && value <= before) this.violations.push(`${value} after ${before}`);
       this.newest.set(key!, Math.max(before, value));
@@ -124,7 +125,7 @@ class Ledger {
     );
   }
 
-  /** The same messages again, as after an answer that was lost. */
+  /** Publishes the same messages again, as after a lost response. */
   async repeat(): Promise<void> {
     await this.running.service.publishBatch(
       't',
@@ -172,7 +173,7 @@ describe('any two options of a group together', () => {
           if (one.type === 'publish') await ledger.publish(one.fates);
           else if (one.type === 'repeat') await ledger.repeat();
           else if (one.type === 'turn') await settled();
-          // One more end than two might be the last one for a message in its handler.
+          // A third end might be the last interruption allowed for a message in its handler.
           else if (one.type === 'kill' && kills++ < 2) {
             await ledger.kill();
             await ledger.begin();
@@ -184,14 +185,15 @@ describe('any two options of a group together', () => {
         await ledger.drained();
         const buried = new Set(await ledger.deadLetters());
         expect(ledger.violations).toEqual([]);
-        // Cut off after its dead letter was stored and before that was committed, a message comes again, and may fare better.
+        // If the process ends after the dead letter is stored and before the commit, the message is delivered
+        // again and may succeed.
         const isExcused = (value: number) => isCutOff && ledger.failed.has(value);
         const isBoth = (value: number) => ledger.handled.has(value) && !isExcused(value);
         expect([...buried].filter(isBoth)).toEqual([]);
         const all = ledger.fates.map((_, value) => value);
         const known = new Set([...buried, ...ledger.handled]);
         expect([...known].sort((a, b) => a - b)).toEqual(all);
-        // Once its cause is gone, what was buried comes back and is handled.
+        // Once the cause is gone, dead letters are redriven and handled.
         ledger.isMended = true;
         const { service } = ledger.running;
         if (buried.size > 0) await service.deadLetters.redrive('t.dlq');
@@ -199,7 +201,7 @@ describe('any two options of a group together', () => {
         expect([...ledger.handled].sort((a, b) => a - b)).toEqual(all);
         await ledger.running.stop();
       }),
-      // What fails is told before the test's own limit, however long it takes to make it smaller.
+      // Report a failure before the test times out, however long shrinking would take.
       { numRuns: 60, interruptAfterTimeLimit: 20_000 },
     );
   });

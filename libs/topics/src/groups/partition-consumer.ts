@@ -17,12 +17,13 @@ import { PartitionProgress } from './partition-progress.js';
 import { TaskSet } from './task-set.js';
 import type { Entry } from './unfinished.js';
 
-/** Time for handlers to end after their signal aborted. */
+/** Time for handlers to end after their signal has aborted. */
 const GRACE_MS = 500;
 
 /**
- * Fetches and handles the messages of one partition. A message whose handler fails is tried again, and given up in
- * the end; messages of its key wait for it, others go on. What is committed never passes a message that is not done.
+ * Fetches and handles the messages of one partition. A message whose handler fails is retried and in the end
+ * given up on; messages with its key wait for it, others continue. The committed offset never passes a
+ * message that is not done.
  */
 export class PartitionConsumer implements DeliveryOwner, FeedSink, FailureOwner {
   readonly progress: PartitionProgress;
@@ -36,7 +37,7 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink, FailureOwner 
   private readonly calls: HandlerCalls;
   private readonly work = new Signal();
   private readonly tasks = new TaskSet();
-  /** Handlers running, where several may. */
+  /** Number of running handlers, if `concurrency` allows several. */
   private active = 0;
   private running: Promise<void> | undefined;
 
@@ -50,7 +51,7 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink, FailureOwner 
     this.progress = new PartitionProgress(place, partition, environment);
     this.queue = new DeliveryQueue(KEY_OF[order], concurrency > 1);
     const { signal } = this.stopping;
-    // Every message that waits for its next try listens to it.
+    // Every message that waits for a retry adds a listener.
     setMaxListeners(0, signal);
     const failures = new Failures(environment, place, signal, this.counters);
     this.failedJobs = new FailedJobs(environment, this.queue, failures, this.tasks, signal, this);
@@ -65,7 +66,7 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink, FailureOwner 
     return this.giveUp.signal;
   }
 
-  /** Aborts when it begins to stop. */
+  /** Aborts when the consumer begins to stop. */
   get ending(): AbortSignal {
     return this.stopping.signal;
   }
@@ -86,7 +87,7 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink, FailureOwner 
     this.running = this.run();
   }
 
-  /** Handlers that run go on; nothing new begins until {@link resume}. */
+  /** Starts no further handler until {@link resume}. Running handlers continue. */
   pause(): void {
     this.feed.paused = true;
   }
@@ -98,8 +99,8 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink, FailureOwner 
   }
 
   /**
-   * Stops fetching and waits for the handlers in flight; after `drainMs` their signal aborts, and soon after they are
-   * left to themselves: what they still do is not committed.
+   * Stops fetching and waits for running handlers. After `drainMs` their signal aborts; handlers that still
+   * run 500 ms later are abandoned, and nothing they still do is committed.
    */
   async stop(drainMs: number): Promise<void> {
     this.endWaits();
@@ -111,8 +112,8 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink, FailureOwner 
   }
 
   /**
-   * Stops at once: the handlers in flight are told to give up, and nothing they still do is committed.
-   * @param hanging why: their handler hangs, which counts as a try
+   * Stops at once: aborts the signal of running handlers; nothing they still do is committed.
+   * @param hanging messages whose handler hangs, which counts as a try
    */
   abandon(hanging: readonly Entry[] = []): void {
     this.progress.history.interrupted(hanging);
@@ -153,7 +154,7 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink, FailureOwner 
     await this.environment.commit();
   }
 
-  /** Ends waits, pauses and the search for the place to begin at; handlers go on. */
+  /** Ends waits, pauses and the search for the start offset. Handlers continue. */
   endWaits(): void {
     this.stopping.abort();
     this.work.notify();
@@ -194,7 +195,7 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink, FailureOwner 
       }
       if (history.mustNote) {
         await this.progress.takeInHand();
-        // The partition may be another's by now.
+        // The member may have lost the partition in the meantime.
         if (this.stopped) return;
       }
       const isSuspect = history.suspects(job.entries[0]!);
@@ -206,7 +207,7 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink, FailureOwner 
     }
   }
 
-  /** Handles a message by which a process may have ended, noted as the one that is in its handler. */
+  /** Handles a message that may have ended a process, after recording that it is in its handler. */
   private async deliverNoted(job: Job): Promise<void> {
     const entry = job.entries[0]!;
     if (this.progress.history.isGivenUp(entry)) return this.failedJobs.interrupted(job, entry);
@@ -223,7 +224,10 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink, FailureOwner 
     );
   }
 
-  /** Calls the handler; undefined where that is over already: awaiting it would cost a turn for every message. */
+  /**
+   * Calls the handler. Undefined if the call is over already: awaiting it would cost a microtask turn per
+   * message.
+   */
   private deliver(job: Job): Promise<void> | undefined {
     const delivery = new Delivery(this, job);
     try {
@@ -258,7 +262,7 @@ export class PartitionConsumer implements DeliveryOwner, FeedSink, FailureOwner 
     return this.failed(job, failed, (entry) => failures.get(entry), true);
   }
 
-  /** @returns undefined where the handler's place is free at once */
+  /** @returns undefined if the next handler may start at once */
   private failed(
     job: Job,
     entries: Entry[],

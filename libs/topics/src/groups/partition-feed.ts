@@ -10,32 +10,32 @@ import type { ConsumerCounters, ConsumerEnvironment } from './consumer-environme
 import type { StartPlace } from './delivery-history.js';
 import type { Failures } from './failures.js';
 
-/** Pause after a read that failed. */
+/** Pause after a failed read. */
 const READ_RETRY_MS = 200;
 
-/** Takes what was read. */
+/** Receives what was read. */
 export interface FeedSink {
-  /** Reading begins, or begins anew. */
+  /** Reading starts, or starts again. */
   begins(at: StartPlace): void;
   received(messages: readonly Message[]): void;
-  /** The position moved without a message: over a gap, or past what is gone or unreadable. */
+  /** The position moved without a message: over a gap, or past messages that are gone or unreadable. */
   moved(): void;
 }
 
 /**
- * Reads the messages of one partition as they come, no more than the member may hold, from where its group stands
- * on, and finds a way past what cannot be read.
+ * Reads the messages of one partition from the group's position on, as they arrive and as many as the member
+ * may hold. Skips what cannot be read.
  */
 export class PartitionFeed {
   /** The offset to read next. */
   position = 0;
   paused = false;
   private cursor: MessageCursor | undefined;
-  /** Messages given out and not done. */
+  /** Messages handed out and not done yet. */
   private held = 0;
-  /** With no more than this held, it is time to read. */
+  /** Reading continues when no more than this many messages are held. */
   private lowWater = 0;
-  /** There may be room, or data, or an end to it. */
+  /** There may be room, or data, or the feed has to end. */
   private readonly changed = new Signal();
   private ended = false;
 
@@ -49,7 +49,7 @@ export class PartitionFeed {
     private readonly sink: FeedSink,
   ) {}
 
-  /** Reads until it is stopped or the partition closes. */
+  /** Reads until the feed is stopped or the partition closes. */
   async run(): Promise<void> {
     const leave = this.partition.follow(() => this.wake());
     try {
@@ -62,7 +62,7 @@ export class PartitionFeed {
   private async fetching(): Promise<void> {
     const { turn } = this.environment;
     const { stopping: signal } = this;
-    // A partition that could not be opened has no offsets to begin with; the topic's next start assigns it again.
+    // A partition that failed to open has no offset to start at. The topic's next start assigns it again.
     while (!signal.aborted && this.partition.state === 'open') {
       try {
         if (this.cursor === undefined) await this.begin();
@@ -77,10 +77,10 @@ export class PartitionFeed {
     }
   }
 
-  /** A message is done. */
+  /** Returns the permit of a message that is done. */
   release(): void {
     this.environment.flight.release(1);
-    // Once, as it gets so far down: it would wake for every message otherwise.
+    // Notify only when crossing the mark, not for every message below it.
     if (this.held-- === this.lowWater + 1) this.changed.notify();
   }
 
@@ -88,7 +88,7 @@ export class PartitionFeed {
     this.changed.notify();
   }
 
-  /** Lets go of everything that is still held. */
+  /** Returns the permits of all messages still held. */
   end(): void {
     this.ended = true;
     this.environment.flight.release(this.held);
@@ -105,12 +105,14 @@ export class PartitionFeed {
     this.cursor = new MessageCursor(this.partition, offset);
   }
 
-  /** There is something to read, and room for it. */
+  /** Whether there is something to read, and room for it. */
   private get isDue(): boolean {
     return !this.paused && this.held <= this.lowWater && this.partition.endOffset > this.position;
   }
 
-  /** The usual case, in which nothing has to be waited for: permits are free, and the cache has what comes next. */
+  /**
+   * The usual case, which needs no wait: permits are free and the next messages are cached. False otherwise.
+   */
   private fetchCached(): boolean {
     const { flight } = this.environment;
     const permits = flight.tryAcquire(this.wanted());
@@ -142,7 +144,7 @@ export class PartitionFeed {
     }
   }
 
-  /** How many messages to ask for. */
+  /** The number of messages to request. */
   private wanted(): number {
     const limit = this.environment.fetchLimit();
     this.lowWater = limit >> 1;
@@ -157,7 +159,7 @@ export class PartitionFeed {
     else this.sink.moved();
   }
 
-  /** Goes on after what is gone or cannot be read, and says so; false for an error that may pass. */
+  /** Skips messages that are gone or unreadable, and reports them. False for an error that may pass. */
   private async passOver(error: unknown): Promise<boolean> {
     if (!isGenRocksError(error) || this.cursor === undefined) return false;
     const lostTo = error.code === 'OFFSET_OUT_OF_RANGE' ? this.afterLoss() : undefined;

@@ -7,7 +7,10 @@ import type { DeliveryRecord } from './group.types.js';
 import { SuspectCall } from './suspect-calls.js';
 import { type Entry, Unfinished } from './unfinished.js';
 
-/** How far one member is with a partition: what it holds, what may be committed, and what is kept beside that. */
+/**
+ * Progress of a member in one partition: the messages it holds, the offset to commit, and the delivery state
+ * stored beside it.
+ */
 export class PartitionProgress {
   readonly history: DeliveryHistory;
   private readonly unfinished = new Unfinished();
@@ -23,12 +26,12 @@ export class PartitionProgress {
     this.history = new DeliveryHistory(environment.options.retry.interruptions, environment.clock);
   }
 
-  /** What is to be committed: all below it is done. */
+  /** The offset to commit: everything below it is done. */
   get position(): number {
     return this.committable;
   }
 
-  /** All has ended, or what has not is left to itself: nothing it still does counts. */
+  /** Everything has ended or was abandoned: nothing that still runs is committed. */
   get hasEnded(): boolean {
     return this.ended;
   }
@@ -44,7 +47,7 @@ export class PartitionProgress {
     return entry;
   }
 
-  /** True if it was the lowest. */
+  /** True if this was the lowest unfinished message. */
   finish(entry: Entry): boolean {
     this.history.done(entry);
     return this.unfinished.finish(entry);
@@ -59,20 +62,20 @@ export class PartitionProgress {
     this.environment.done(this.place, offset);
   }
 
-  /** What is known of tries has changed: it goes with the next commit. */
+  /** The recorded tries have changed and are stored with the next commit. */
   tried(): void {
     if (!this.ended) this.environment.done(this.place, this.committable);
   }
 
-  /** The first message of this member is about to be handled. */
+  /** Records durably, before the member's first message, that the partition is in hand. */
   takeInHand(): Promise<void> {
     this.history.takeInHand();
     return this.note();
   }
 
   /**
-   * Has a message handled by which a process may have ended: noted as the one that is in its handler, and alone where it was
-   * when one ended.
+   * Handles a message that may have ended a process: records first that it is in its handler. A message that
+   * was in its handler when a process ended runs alone.
    */
   async suspected(
     entry: Entry,
@@ -89,28 +92,28 @@ export class PartitionProgress {
     } finally {
       this.history.returned();
       this.tried();
-      // Else it would keep others waiting.
+      // Otherwise other suspect calls would keep waiting.
       suspects.end(call);
     }
   }
 
-  /** Resolves when what is known of tries is durable, or the store did not take it. */
+  /** Resolves when the recorded tries are durable, or the write has failed. */
   private async note(): Promise<void> {
     this.tried();
     try {
       await this.environment.commit();
     } catch {
-      // The committer has told, and will try again. Handlers do not wait for a store that takes nothing.
+      // The committer has reported the error and will try again. Handlers do not wait for a failing store.
     }
   }
 
   end(): void {
     this.ended = true;
-    // A handler that is left to itself keeps nobody waiting.
+    // An abandoned handler must not keep other suspect calls waiting.
     if (this.suspectCall !== undefined) this.environment.suspects.end(this.suspectCall);
   }
 
-  /** What is to be kept beside the position. */
+  /** The delivery state to store beside the position. */
   deliveries(): DeliveryRecord | undefined {
     return this.history.record(this.ended);
   }

@@ -8,7 +8,7 @@ import type { Message } from '../message.js';
 const orders = useOrders();
 beforeEach(() => orders.withPartitions(2));
 
-/** A member whose handler of the message `slow` waits for its release. */
+/** A member whose handler holds the message `slow` until it is released. */
 async function slowMember() {
   const release = deferred();
   const seen = new Collector<Message>();

@@ -35,7 +35,7 @@ it.each(['one by one', 'several at once', 'in batches'])(
       ...(how === 'several at once' ? { concurrency: 20 } : {}),
       ...handlers,
     });
-    // Far more than the member may hold, of a topic that gets on with none of them.
+    // Far more messages than the member may hold, from a topic whose handler finishes none.
     await orders.publish(...Array.from({ length: 100 }, (_, i): [string, number] => [`${i}`, i]));
     await hanging.promise;
     const sent = Array.from({ length: 50 }, (_, i) => i);

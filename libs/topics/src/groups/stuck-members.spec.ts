@@ -4,7 +4,7 @@ import { Collector, deferred, settled } from '../__fixtures__/waiting.js';
 
 const orders = useOrders();
 const DRAIN_MS = 1;
-/** What a round gives its members to join: the time of handlers to end, and ten seconds to commit. */
+/** Time a rebalance gives its members to join: the drain time, and ten seconds to commit. */
 const ROUND_MS = DRAIN_MS + 10_000;
 
 afterEach(() => {
@@ -43,7 +43,7 @@ it('a handler that hangs loses the partition that is to move, and what it does l
   release.resolve();
   await settled();
   await hanging.commit();
-  // The old owner has ended with it, and only the new one says when it is done.
+  // The old owner has ended work on it; only the new one decides when it is done.
   expect(orders.committed(moved)).toBe(0);
   expect(orders.committed(1 - moved)).toBe(1);
   gate.resolve();
@@ -52,7 +52,10 @@ it('a handler that hangs loses the partition that is to move, and what it does l
   expect(orders.committed(moved)).toBe(1);
 });
 
-/** A member that owns everything, and whose store of offsets hangs from here on, so that it cannot let go. */
+/**
+ * A member that owns all partitions and whose offset commits hang from here on, so that it cannot release
+ * them.
+ */
 async function stuckMember(partitions: number) {
   await begin(partitions);
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
@@ -108,7 +111,7 @@ it('a member that cannot let go of what the last round gave to another is expell
   const joining = orders.consume();
   await settled();
   const expelled = orders.watch('member-expelled');
-  // It has the time to let go, and then that of a round.
+  // It gets the time to release partitions, and then that of a rebalance.
   await vi.advanceTimersByTimeAsync(2 * ROUND_MS - 1);
   expect(expelled.items).toEqual([]);
   await vi.advanceTimersByTimeAsync(1);

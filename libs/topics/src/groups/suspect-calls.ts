@@ -1,16 +1,17 @@
 import type { Clock } from '../clock.js';
 
-/** How long a call has others wait: one that hangs must not stop other partitions for ever. */
+/** Longest time a call makes others wait: a hanging call must not block other partitions for ever. */
 const MAX_WAIT_MS = 30_000;
 
-/** A call of a handler with a message by which a process may have ended. */
+/** A handler call with a message that may have ended a process. */
 export class SuspectCall {
-  /** No other has run beside it so far: if the process ends now, it was this one. */
+  /** No other suspect call has run beside it so far: if the process ends now, this call is the cause. */
   isAlone = false;
 
   /**
-   * @param isAccused the message was in its handler before when a process ended
-   * @param onCompany another begins beside it; resolves when it is written down that it is not alone
+   * @param isAccused the message was in its handler when an earlier process ended
+   * @param onCompany called when another call starts beside it; resolves when it is recorded that the call is
+   *   not alone
    */
   constructor(
     readonly isAccused: boolean,
@@ -24,12 +25,12 @@ interface Waiter {
 }
 
 /**
- * The calls of handlers, over all partitions and groups of a service, with messages by which a process may have ended. Of
- * several that run when it ends one cannot tell which it was. So they are all accused, and who is accused runs alone: one
- * by one, in the order they come.
+ * The suspect calls of a service, over all partitions and groups. If several are running when the process
+ * ends, it is not known which was the cause. So all of them are accused, and accused messages run alone, one
+ * by one in the order they arrive.
  */
 export class SuspectCalls {
-  /** Each with the time it began. */
+  /** Running calls with their start times. */
   private readonly running = new Map<SuspectCall, number>();
   private readonly waiting: Waiter[] = [];
   private isWatching = false;
@@ -37,7 +38,10 @@ export class SuspectCalls {
 
   constructor(private readonly clock: Clock) {}
 
-  /** Resolves when the call may begin, and others know that they are not alone any more; or as soon as it is not to begin. */
+  /**
+   * Resolves when the call may start and it is recorded that others are not alone any more, or when
+   * `stopping` aborts.
+   */
   begin(call: SuspectCall, stopping: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       if (stopping.aborted) return resolve();
@@ -57,7 +61,7 @@ export class SuspectCalls {
     });
   }
 
-  /** It has ended, or counts for nothing any more, or never began. */
+  /** The call has ended, was abandoned, or never started. */
   end(call: SuspectCall): void {
     if (this.running.delete(call)) this.admit();
   }
@@ -87,7 +91,7 @@ export class SuspectCalls {
     );
   }
 
-  /** Admits those for whom the wait is over by time. */
+  /** Admits calls when the running ones have blocked them for the longest time allowed. */
   private async watch(): Promise<void> {
     this.isWatching = true;
     while (this.waiting.length > 0) {

@@ -1,4 +1,4 @@
-/** Work that goes on by itself, and is waited for in the end. None of it may reject. */
+/** Background tasks that are awaited at the end. None of them may reject. */
 export class TaskSet {
   private readonly tasks = new Set<Promise<void>>();
 
@@ -7,7 +7,7 @@ export class TaskSet {
     void task.finally(() => this.tasks.delete(task));
   }
 
-  /** Resolves when all is done, what was begun meanwhile included. */
+  /** Resolves when all tasks have ended, including those added in the meantime. */
   async ended(): Promise<void> {
     while (this.tasks.size > 0) await Promise.all(this.tasks);
   }

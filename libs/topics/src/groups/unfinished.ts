@@ -1,17 +1,17 @@
 import type { Message } from '../message.js';
 
-/** A message a member holds, from when it was fetched until it is done. */
+/** A message a member holds, from its fetch until it is done. */
 export class Entry {
-  /** Tries that have failed. */
+  /** Failed tries. */
   attempts = 0;
-  /** Tries that ended with their process, or were left to themselves because they hung. */
+  /** Tries during which the process ended, or that hung and were abandoned. */
   interrupted = 0;
-  /** Those of them in which no other message was in doubt. */
+  /** Interrupted tries for which only this message can be the cause. */
   alone = 0;
-  /** When the first try failed, ms since 1970. */
+  /** When the first try failed, in milliseconds since 1970; 0 if none has. */
   firstFailedAt = 0;
   done = false;
-  /** The call of a handler that has it, or had it last; nobody else's word counts. */
+  /** The handler call that has the message, or had it last. Acks of other calls are ignored. */
   current: object | undefined;
   /** @internal */
   before: Entry | undefined;
@@ -22,19 +22,19 @@ export class Entry {
 }
 
 /**
- * The messages of one partition that are not done, in the order of their offsets. Whatever order they are finished
- * in, the lowest one left is what a commit must not pass. Memory is bound by what is held, not by what was finished.
+ * The unfinished messages of one partition, in offset order. Messages may finish in any order; a commit must
+ * not pass the lowest unfinished one. Memory depends on the messages held, not on those finished.
  */
 export class Unfinished {
   private first: Entry | undefined;
   private last: Entry | undefined;
 
-  /** Offset of the lowest, undefined where all are done. */
+  /** Offset of the lowest unfinished message; undefined if all are done. */
   get lowest(): number | undefined {
     return this.first?.message.offset;
   }
 
-  /** @param message with an offset above all before it */
+  /** @param message its offset must be higher than all added before */
   add(message: Message): Entry {
     const entry = new Entry(message);
     entry.before = this.last;
@@ -44,7 +44,7 @@ export class Unfinished {
     return entry;
   }
 
-  /** True if that moved the lowest. */
+  /** True if this was the lowest unfinished message. */
   finish(entry: Entry): boolean {
     const { before, behind } = entry;
     entry.done = true;

@@ -15,10 +15,10 @@ import {
 } from './consumer-protocol.js';
 import type { JoinedMember, MemberAssignment, MemberProtocol, MembershipView } from './membership.types.js';
 
-/** The one protocol under which members keep their partitions while they are shared out anew. */
+/** The only protocol under which members keep their partitions during a rebalance. */
 export const COOPERATIVE = 'cooperative-sticky';
 
-/** The ways of sharing out by the names they have among clients: librdkafka's and Java's, and kafkajs's own. */
+/** Strategies by the names clients use: those of librdkafka and Java, and kafkajs's own. */
 const STRATEGIES: readonly (readonly [name: string, strategy: AssignmentStrategy])[] = [
   [COOPERATIVE, 'cooperative_sticky'],
   ['range', 'range'],
@@ -26,7 +26,7 @@ const STRATEGIES: readonly (readonly [name: string, strategy: AssignmentStrategy
   ['RoundRobinAssigner', 'round_robin'],
 ];
 
-/** What a member inside the process offers: all there is, what it is configured for first. */
+/** The protocols a member inside the process offers: all of them, its configured strategy first. */
 export function offeredProtocols(
   strategy: AssignmentStrategy,
   subscription: Omit<Subscription, 'userData'>,
@@ -41,10 +41,10 @@ export function offeredProtocols(
   return inOrder.map(([name]) => ({ name, metadata: name === COOPERATIVE ? cooperative : eager }));
 }
 
-/** How many partitions a topic has that can be consumed now; 0 while it is stopped or gone. */
+/** Returns the number of partitions of a topic that can be consumed now; 0 if it is stopped or deleted. */
 export type PartitionCounter = (topic: string) => number;
 
-/** The leader's work: everybody's share. Who tells nothing that can be read gets nothing. */
+/** Makes the leader's assignment for all members. A member whose metadata cannot be read gets nothing. */
 export function shareOut(
   protocol: string | null,
   joined: readonly JoinedMember[],
@@ -71,7 +71,10 @@ export function shareOut(
   });
 }
 
-/** Has a member inside this process yet to let go of partitions, so that another round follows? */
+/**
+ * Whether the group is still rebalancing, or a member inside this process has yet to release partitions, so
+ * that another rebalance follows.
+ */
 export function isHandingOver(view: MembershipView | undefined): boolean {
   if (view === undefined) return false;
   if (view.state !== 'Stable') return true;
@@ -83,13 +86,13 @@ export function isHandingOver(view: MembershipView | undefined): boolean {
   });
 }
 
-/** The topics a member subscribes to, where it says so in a way that can be read. */
+/** The topics a member subscribes to; none if its metadata cannot be read. */
 export function subscribedTopics(protocolType: string, metadata: Buffer): readonly string[] {
   if (protocolType !== CONSUMER_PROTOCOL) return [];
   return decodeSubscription(metadata)?.topics ?? [];
 }
 
-/** The partitions a member was given, where that can be read. */
+/** The partitions assigned to a member; none if the assignment cannot be read. */
 export function assignedPartitions(protocolType: string, assignment: Buffer): readonly TopicPartition[] {
   if (protocolType !== CONSUMER_PROTOCOL) return [];
   return decodeAssignment(assignment) ?? [];
@@ -99,9 +102,15 @@ function subscriptionOf({ metadata }: JoinedMember): Subscription {
   return decodeSubscription(metadata) ?? { topics: [], userData: null, owned: [], generation: -1 };
 }
 
-/** What members say they own. One that missed a round may still claim what was given to another since. */
+/**
+ * The partitions members claim to own. A member that missed a rebalance may still claim a partition that
+ * another one owns by now.
+ */
 class Claims {
-  /** By the claim of the newest generation; where two claim the same in one, neither counts. */
+  /**
+   * The claim of the newest generation counts; if two members claim a partition in the same generation,
+   * neither does.
+   */
   readonly undisputed = new Map<string, TopicPartition[]>();
   private readonly claimants = new Map<string, Set<string>>();
 
@@ -123,7 +132,7 @@ class Claims {
     }
   }
 
-  /** Without what somebody else has yet to let go of: that comes with the next round. */
+  /** Leaves out partitions that another member still claims: they are assigned in the next rebalance. */
   freeFor(memberId: string, places: readonly TopicPartition[]): TopicPartition[] {
     return places.filter((place) => {
       const claimants = this.claimants.get(partitionId(place));

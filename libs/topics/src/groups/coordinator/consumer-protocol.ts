@@ -2,17 +2,20 @@ import { isError } from '@genrocks/storage';
 import type { TopicPartition } from '../assignment.js';
 import type { MemberProtocol } from './membership.types.js';
 
-/** What members of the protocol type `consumer` tell their leader about themselves. */
+/** Metadata of a member with the protocol type `consumer`. */
 export interface Subscription {
   readonly topics: readonly string[];
   readonly userData: Buffer | null;
-  /** What it owned when it joined. Of versions before 1, and where it let go of all: nothing. */
+  /**
+   * Partitions the member owned when it joined. Empty if it has released all of them, and for versions before
+   * 1.
+   */
   readonly owned: readonly TopicPartition[];
-  /** The generation it owned them in; -1 where it does not say (versions before 2). */
+  /** The generation in which it owned them; -1 if not stated (versions before 2). */
   readonly generation: number;
 }
 
-/** The protocol type of everything that consumes topics. */
+/** The protocol type of all consumers. */
 export const CONSUMER_PROTOCOL = 'consumer';
 
 const NOT_SAID = -1;
@@ -37,7 +40,9 @@ export function encodeSubscription(
   return writer.bytes();
 }
 
-/** Undefined for bytes that are no subscription. Versions to come are read as far as they are known. */
+/**
+ * Decodes a subscription; undefined if the bytes are not one. The known fields of newer versions are read.
+ */
 export function decodeSubscription(bytes: Buffer): Subscription | undefined {
   return attempt(() => {
     const reader = new Reader(bytes);
@@ -59,7 +64,7 @@ export function encodeAssignment(places: readonly TopicPartition[]): Buffer {
   return new Writer().int16(0).places(places).int32(NOT_SAID).bytes();
 }
 
-/** Undefined for bytes that are no assignment; none at all mean nothing is assigned. */
+/** Decodes an assignment; undefined if the bytes are not one. Zero bytes mean that nothing is assigned. */
 export function decodeAssignment(bytes: Buffer): TopicPartition[] | undefined {
   if (bytes.length === 0) return [];
   return attempt(() => {
@@ -69,7 +74,10 @@ export function decodeAssignment(bytes: Buffer): TopicPartition[] | undefined {
   });
 }
 
-/** Do they subscribe to the same, whatever they own? Of unknown protocols: are they the same bytes? */
+/**
+ * Whether both list the same topics, whatever they own. Metadata that cannot be decoded must be equal byte by
+ * byte.
+ */
 export function sameSubscription(
   some: readonly MemberProtocol[],
   others: readonly MemberProtocol[],
@@ -96,7 +104,7 @@ function attempt<T>(decode: () => T): T | undefined {
   }
 }
 
-/** Reads past the end are RangeErrors. */
+/** A read past the end throws a RangeError. */
 class Reader {
   private at = 0;
 
@@ -125,7 +133,10 @@ class Reader {
     return length < 0 ? null : this.take(length);
   }
 
-  /** @param least bytes one element takes at least: nobody is believed who claims more than there can be */
+  /**
+   * @param least smallest size of an element in bytes; a count that cannot fit is refused before memory is
+   *   allocated
+   */
   array<T>(least: number, read: () => T): T[] {
     const length = this.int32();
     if (length * least > this.buffer.length - this.at) throw new RangeError('more elements than bytes');

@@ -32,7 +32,7 @@ describe('a group in the classic protocol', () => {
   const leave = (memberId: string, groupInstanceId: string | null = null) =>
     outcome(() => groups.leave('g', { memberId, groupInstanceId }));
 
-  /** A leader and a follower that are settled in generation 2. */
+  /** A leader and a follower with their assignments, in generation 2. */
   async function settledPair() {
     const first = await join();
     await sync(first.memberId, 1, { [first.memberId]: 'all' });
@@ -45,7 +45,7 @@ describe('a group in the classic protocol', () => {
     return { leader: leader.memberId, follower: follower.memberId };
   }
 
-  // Those of two members are compared with each other: twenty thousand each would take seconds.
+  // The protocols of two members are compared with each other: twenty thousand each would take seconds.
   it('takes no member that offers more ways of sharing out than anybody has', async () => {
     const ways = (count: number) =>
       Array.from({ length: count }, (_, i) => ({ name: `way-${i}`, metadata: Buffer.alloc(0) }));
@@ -229,7 +229,7 @@ describe('a group in the classic protocol', () => {
       for (let i = 0; i < 10_000; i++) await join({ protocols }, `g${i}`);
     };
     await expect(joining()).rejects.toThrowError(coded('GROUP_FULL'));
-    // 128 MiB of them.
+    // 128 MiB in total.
     expect(groups.names().length).toBeGreaterThan(8_000);
     expect(groups.names().length).toBeLessThan(8_400);
   });
@@ -258,7 +258,7 @@ describe('a group in the classic protocol', () => {
     const joins = [join({ initialDelayMs: 500 }), join({ initialDelayMs: 500 })];
     vi.advanceTimersByTime(499);
     expect(groups.describe('g')!.state).toBe('PreparingRebalance');
-    // What has come meanwhile is read before the delay ends.
+    // Requests that arrived in the meantime are read before the delay ends.
     vi.advanceTimersByTime(2);
     const results = await Promise.all(joins);
     expect(results.map(({ generationId }) => generationId)).toEqual([1, 1]);

@@ -18,70 +18,79 @@ import type {
   SyncResult,
 } from './membership.types.js';
 
-/** Memory all members together may take with what they tell about themselves, and with their shares. */
+/** Bytes that the metadata and assignments of all members together may take. */
 const MAX_BYTES = 128 * 1024 * 1024;
-/** What one member may tell about itself, and what its share may be. */
+/** Bytes of one member's metadata, and of its assignment. */
 const MAX_MEMBER_BYTES = 1024 * 1024;
-/** Ways of sharing out that one member may offer: those of all members are compared with each other. */
+/**
+ * Assignment protocols one member may offer. Bounded because those of all members are compared with each
+ * other.
+ */
 const MAX_PROTOCOLS = 100;
 
 export interface CoordinatorLimits {
-  /** Groups with members there may be. */
+  /** Most groups with members. */
   readonly maxGroups: number;
-  /** Members one group may have. */
+  /** Most members of one group. */
   readonly maxGroupMembers: number;
 }
 
 /**
- * Decides who is a member of which group, and lets one member of each share out its partitions: the classic protocol of
- * Kafka's groups, spoken by handlers inside the process and by clients of any listener alike. It keeps no offsets, and
- * nothing of it survives a restart: members join again.
+ * Tracks the members of every group and has one member of each, the leader, assign the partitions. It
+ * implements Kafka's classic group protocol, for handlers inside the process and for clients of any listener
+ * alike.
+ *
+ * It stores no offsets, and its state does not survive a restart: members join again.
  *
  * @publicApi
  */
 export class GroupCoordinator {
   private readonly groups = new Map<string, Group>();
-  /** The last generation of groups whose members are all gone, so that none comes twice. */
+  /** Last generation of groups that have ended, so that a new group of that name does not repeat one. */
   private readonly past = new Map<string, number>();
   private readonly holds = new GroupHolds();
   private isClosed = false;
   private takesRemote = true;
-  /** Bytes that members take, or more: what went since is counted until there seems to be no room. */
+  /**
+   * Upper bound of the bytes members take. Bytes of members that left still count until the limit seems
+   * reached; then the sum is taken anew.
+   */
   private bytesAtMost = 0;
 
-  /** @param onShared told when the members of a group all have their share */
+  /** @param onShared called when every member of a group has its assignment */
   constructor(
     private readonly limits: CoordinatorLimits,
     private readonly onShared: (group: string, generation: number) => void = () => {},
   ) {}
 
-  /** Groups that have members. */
+  /** Names of the groups that have members. */
   names(): string[] {
     return [...this.groups].filter(([, { memberCount }]) => memberCount > 0).map(([name]) => name);
   }
 
-  /** How many members a group has; 0 for one that nobody knows. */
+  /** Number of members in a group; 0 for an unknown group. */
   memberCount(name: string): number {
     return this.groups.get(name)?.memberCount ?? 0;
   }
 
-  /** The group as it is now; undefined where it has no members, and nobody was given an id to join with. */
+  /** Current state of a group; undefined if it has no members and no client holds an id to join with. */
   describe(name: string): MembershipView | undefined {
     return this.groups.get(name)?.describe();
   }
 
-  /** The last generation of a group, 0 where there was none since the start. */
+  /** Latest generation of a group; 0 if there was none since the start. */
   generation(name: string): number {
     return this.groups.get(name)?.generation ?? this.past.get(name) ?? 0;
   }
 
   /**
-   * Resolves when the round has ended that the member joined.
-   * @throws `INVALID_GROUP`, `UNKNOWN_MEMBER`, `MEMBER_ID_REQUIRED`, `FENCED_MEMBER`, `INCONSISTENT_GROUP_PROTOCOL`,
-   *   `GROUP_FULL`, `REBALANCE_IN_PROGRESS` (join again), `COORDINATOR_STOPPED`
+   * Joins a group. Resolves when all members have joined.
+   * @throws `INVALID_GROUP`, `UNKNOWN_MEMBER`, `MEMBER_ID_REQUIRED`, `FENCED_MEMBER`,
+   *   `INCONSISTENT_GROUP_PROTOCOL`, `GROUP_FULL`, `REBALANCE_IN_PROGRESS` (join again),
+   *   `COORDINATOR_STOPPED`
    */
   async join(name: string, request: JoinRequest): Promise<JoinResult> {
-    // A local member looks by itself, because it may be told to stop while it waits.
+    // A local member checks for a hold itself, because it may have to stop while it waits.
     if (request.local === undefined) while (this.holds.of(name) !== undefined) await this.holds.of(name);
     if (this.isClosed || (request.local === undefined && !this.takesRemote)) {
       throw new CoordinatorStoppedError();
@@ -89,7 +98,7 @@ export class GroupCoordinator {
     assertGroupName(name);
     const { protocols } = request;
     if (protocols.length > MAX_PROTOCOLS) {
-      throw new InconsistentGroupProtocolError(`it offers more than ${MAX_PROTOCOLS} ways of sharing out`);
+      throw new InconsistentGroupProtocolError(`it offers more than ${MAX_PROTOCOLS} assignment protocols`);
     }
     this.assertRoomFor(protocols.reduce((sum, one) => sum + one.name.length + one.metadata.length, 0));
     let group = this.groups.get(name);
@@ -107,9 +116,10 @@ export class GroupCoordinator {
   }
 
   /**
-   * Resolves with the member's share, when the leader has shared out.
-   * @throws `INVALID_GROUP`, `UNKNOWN_MEMBER`, `STALE_GENERATION`, `FENCED_MEMBER`, `INCONSISTENT_GROUP_PROTOCOL`,
-   *   `REBALANCE_IN_PROGRESS` (join again), `GROUP_FULL` for shares that are too large, `COORDINATOR_STOPPED`
+   * Resolves with the member's assignment once the leader has made it.
+   * @throws `INVALID_GROUP`, `UNKNOWN_MEMBER`, `STALE_GENERATION`, `FENCED_MEMBER`,
+   *   `INCONSISTENT_GROUP_PROTOCOL`, `REBALANCE_IN_PROGRESS` (join again), `GROUP_FULL` for assignments that
+   *   are too large, `COORDINATOR_STOPPED`
    */
   async sync(name: string, request: SyncRequest): Promise<SyncResult> {
     const group = this.existing(name);
@@ -118,6 +128,7 @@ export class GroupCoordinator {
   }
 
   /**
+   * Keeps a member's session alive.
    * @throws `INVALID_GROUP`, `UNKNOWN_MEMBER`, `STALE_GENERATION`, `FENCED_MEMBER`, `REBALANCE_IN_PROGRESS`,
    *   `COORDINATOR_STOPPED`
    */
@@ -125,15 +136,20 @@ export class GroupCoordinator {
     this.existing(name).heartbeat(identity);
   }
 
-  /** @throws `INVALID_GROUP`, `UNKNOWN_MEMBER`, `FENCED_MEMBER`, `COORDINATOR_STOPPED` */
+  /**
+   * Removes a member from its group.
+   * @throws `INVALID_GROUP`, `UNKNOWN_MEMBER`, `FENCED_MEMBER`, `COORDINATOR_STOPPED`
+   */
   leave(name: string, member: Omit<MemberIdentity, 'generationId'>): void {
     this.existing(name).leave(member);
   }
 
   /**
-   * May this member commit offsets? Whoever names no generation (-1) commits for a group without members. A group that
-   * nobody knows may have had members before a restart: whoever was one is told that it is none, and joins again.
-   * @throws `INVALID_GROUP`, `UNKNOWN_MEMBER`, `STALE_GENERATION`, `FENCED_MEMBER`, `REBALANCE_IN_PROGRESS`, `COORDINATOR_STOPPED`
+   * Checks that the member may commit offsets. A request without a generation (-1) may commit only for a
+   * group without members. An unknown group may have had members before a restart: such a member gets
+   * `UNKNOWN_MEMBER` and joins again.
+   * @throws `INVALID_GROUP`, `UNKNOWN_MEMBER`, `STALE_GENERATION`, `FENCED_MEMBER`, `REBALANCE_IN_PROGRESS`,
+   *   `COORDINATOR_STOPPED`
    */
   assertMayCommit(name: string, identity: MemberIdentity): void {
     assertGroupName(name);
@@ -143,9 +159,10 @@ export class GroupCoordinator {
   }
 
   /**
-   * Has the offsets of a group without members written. Nobody joins until that is over: a member that read its
-   * offsets meanwhile would begin at those of before, and its next commit would undo the write.
-   * @throws {GroupNotEmptyError} `GROUP_NOT_EMPTY`, and then nothing is written
+   * Runs `write`, which changes the offsets of a group without members. No member joins until it has ended: a
+   * member that read its offsets earlier would start at the old ones, and its next commit would undo the
+   * write.
+   * @throws {GroupNotEmptyError} `GROUP_NOT_EMPTY` without calling `write`
    * @internal
    */
   async whileEmpty<T>(name: string, write: () => Promise<T>): Promise<T> {
@@ -154,33 +171,39 @@ export class GroupCoordinator {
     return this.holds.during(name, write);
   }
 
-  /** What a local member has to await before it joins; undefined where it may now. @internal */
+  /** What a local member must await before it joins; undefined if it may join now. @internal */
   heldBack(name: string): Promise<unknown> | undefined {
     return this.holds.of(name);
   }
 
-  /** Has the members share out anew: there is something else to share. @internal */
+  /** Starts a rebalance, because the partitions to assign have changed. @internal */
   rebalance(name: string): void {
     this.groups.get(name)?.rebalance();
   }
 
-  /** Has a static member that comes back share out anew, in place of taking up its share as it was. @internal */
+  /**
+   * Makes a static member that returns trigger a rebalance instead of resuming its previous assignment.
+   * @internal
+   */
   outdate(name: string): void {
     this.groups.get(name)?.outdate();
   }
 
-  /** Keeps the place of a static member inside this process, for as long as its session lasts. @internal */
+  /** Keeps the place of a static member inside this process until its session times out. @internal */
   suspend(name: string, memberId: string): void {
     this.groups.get(name)?.suspend(memberId);
   }
 
-  /** A listener stops: its members are answered and removed, and no more of them are taken. */
+  /**
+   * Removes all remote members, fails their pending requests and accepts no new ones. Called when a listener
+   * stops.
+   */
   disconnectRemote(): void {
     this.takesRemote = false;
     for (const group of [...this.groups.values()]) group.disconnectRemote();
   }
 
-  /** Answers whoever waits, and takes no more members. @internal */
+  /** Fails all pending requests and accepts no new members. @internal */
   close(): void {
     this.isClosed = true;
     for (const group of this.groups.values()) group.close();
@@ -196,7 +219,7 @@ export class GroupCoordinator {
 
   private create(name: string): Group {
     if (this.groups.size >= this.limits.maxGroups) {
-      throw new GroupFullError(`there are ${this.limits.maxGroups} groups; ${raise('maxGroups')}`);
+      throw new GroupFullError(`there are ${this.limits.maxGroups} groups already; ${raise('maxGroups')}`);
     }
     const group: Group = new Group(this.limits.maxGroupMembers, this.past.get(name) ?? 0, {
       shared: (generation) => this.onShared(name, generation),
@@ -215,14 +238,15 @@ export class GroupCoordinator {
     if (this.past.size > this.limits.maxGroups) this.past.delete(this.past.keys().next().value!);
   }
 
-  /** @param wanted bytes of what one member tells, or of its share */
+  /** @param wanted bytes of one member's metadata, or of its assignment */
   private assertRoomFor(wanted: number): void {
-    if (wanted > MAX_MEMBER_BYTES) throw new GroupFullError('what is said of one member is too much');
+    if (wanted > MAX_MEMBER_BYTES)
+      throw new GroupFullError(`the metadata or assignment of one member exceeds ${MAX_MEMBER_BYTES} bytes`);
     this.bytesAtMost += wanted;
     if (this.bytesAtMost <= MAX_BYTES) return;
     this.bytesAtMost = wanted;
     for (const group of this.groups.values()) this.bytesAtMost += group.bytes;
     if (this.bytesAtMost > MAX_BYTES)
-      throw new GroupFullError('the members of all groups take too much memory');
+      throw new GroupFullError(`the metadata and assignments of all members exceed ${MAX_BYTES} bytes`);
   }
 }

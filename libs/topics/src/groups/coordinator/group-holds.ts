@@ -1,8 +1,11 @@
-/** Groups whose offsets somebody writes who is no member: until that is over nobody joins them. */
+/**
+ * Groups whose offsets are being written from outside the group. No member joins such a group until the write
+ * has ended.
+ */
 export class GroupHolds {
   private readonly held = new Map<string, Promise<unknown>>();
 
-  /** Holds a group until the action has ended, which is begun at once. */
+  /** Runs the action at once and holds the group until it has ended. */
   async during<T>(group: string, action: () => Promise<T>): Promise<T> {
     const result = action();
     const ended = Promise.allSettled([this.held.get(group), result]);
@@ -14,7 +17,7 @@ export class GroupHolds {
     }
   }
 
-  /** What to await before joining; undefined where nothing holds the group. Look again after it. */
+  /** What to await before joining; undefined if the group is not held. Check again afterwards. */
   of(group: string): Promise<unknown> | undefined {
     return this.held.get(group);
   }

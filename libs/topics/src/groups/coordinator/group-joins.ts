@@ -14,9 +14,12 @@ import {
 import type { JoinRequest, JoinResult } from './membership.types.js';
 import type { PendingIds } from './pending-ids.js';
 
-/** Who may join a group, and as whom: as a new member, as one it knows, or in the place of a static one that is back. */
+/**
+ * Decides whether a request may join, and how: as a new member, as a known one, or in the place of a static
+ * member that returns.
+ */
 export class GroupJoins {
-  /** The generation whose shares leave out what has come since. */
+  /** The generation whose assignments miss partitions that were added since. */
   private outdatedIn: number | undefined;
 
   constructor(
@@ -26,10 +29,11 @@ export class GroupJoins {
     private readonly rounds: GroupRounds,
   ) {}
 
-  /** There is more to share out than the shares of now know of. */
+  /** Marks the current assignments as outdated: there are partitions they do not cover. */
   outdate(): void {
     const { generation, state } = this.rounds;
-    // The leader of a round that is under way may have looked already.
+    // In a rebalance under way the leader may have counted the partitions already, so the next generation is
+    // outdated too.
     this.outdatedIn = state === 'PreparingRebalance' ? generation + 1 : generation;
   }
 
@@ -61,20 +65,22 @@ export class GroupJoins {
 
   private assertFits({ protocolType, protocols }: JoinRequest, own: GroupMember | undefined): void {
     if (protocolType === '' || protocols.length === 0) {
-      throw new InconsistentGroupProtocolError('it names no protocol to share out by');
+      throw new InconsistentGroupProtocolError('it names no protocol type or no assignment protocol');
     }
     if (this.members.size > 0 && this.rounds.protocolType !== protocolType) {
-      throw new InconsistentGroupProtocolError(`its members are of the type ${this.rounds.protocolType}`);
+      throw new InconsistentGroupProtocolError(
+        `its members use the protocol type ${this.rounds.protocolType}`,
+      );
     }
     if (!this.members.accepts(protocols, own)) {
-      throw new InconsistentGroupProtocolError('no way of sharing out is known to all members');
+      throw new InconsistentGroupProtocolError('no assignment protocol is supported by all members');
     }
   }
 
   private assertRoom(memberId: string, own: GroupMember | undefined): void {
     if (own !== undefined || this.pendingIds.has(memberId)) return;
     if (this.members.size + this.pendingIds.size < this.maxMembers) return;
-    throw new GroupFullError(`${this.maxMembers} is the most; ${raise('maxGroupMembers')}`);
+    throw new GroupFullError(`the limit is ${this.maxMembers} members; ${raise('maxGroupMembers')}`);
   }
 
   private admit(memberId: string, request: JoinRequest): Promise<JoinResult> {
@@ -93,10 +99,13 @@ export class GroupJoins {
     return member;
   }
 
-  /** A static member came back under a new id: it takes the old one's place, and its share where nothing changed. */
+  /**
+   * A static member returned under a new id: it takes the old one's place, and its assignment if nothing has
+   * changed.
+   */
   private async replaceStatic(old: GroupMember, request: JoinRequest): Promise<JoinResult> {
     const { rounds } = this;
-    // A leader that comes back by its name does not look for what has come while it was away.
+    // A leader that returns this way does not look for partitions that were added while it was away.
     const isOutdated = this.outdatedIn === rounds.generation;
     const isUnchanged = !isOutdated && sameSubscription(old.protocols, request.protocols);
     const wasLeader = rounds.leader === old.memberId;
@@ -108,7 +117,8 @@ export class GroupJoins {
     if (wasLeader) rounds.leader = member.memberId;
     if (rounds.state !== 'Stable' || !isUnchanged) return rounds.join(member);
     const result = rounds.joinResult(member);
-    // A leader that cannot skip the assignment must not think it leads: the assignment it made still holds.
+    // The previous assignment stays valid. A leader that does not understand `skipAssignment` must not learn
+    // that it leads, or it would make a new one.
     if (!wasLeader) return result;
     if (request.canSkipAssignment) return { ...result, skipAssignment: true };
     return { ...result, leader: old.memberId, members: [] };
@@ -120,14 +130,14 @@ export class GroupJoins {
     const isLeader = member.memberId === rounds.leader;
     member.update(request);
     member.touch();
-    // Its answer was lost on the way, or a follower asks again: there is nothing to share out anew.
+    // The response was lost, or a follower asks again: no rebalance is needed.
     const isSettled = rounds.state === 'CompletingRebalance' || (rounds.state === 'Stable' && !isLeader);
     if (isUnchanged && isSettled) return rounds.joinResult(member);
     return rounds.join(member);
   }
 }
 
-/** Readable in logs and describe; the UUID makes it unguessable. */
+/** The prefix is for logs and `describe`; the UUID makes the id unguessable. */
 function newMemberId({ clientId, groupInstanceId }: JoinRequest): string {
   return `${(groupInstanceId ?? clientId).slice(0, 200)}-${randomUUID()}`;
 }

@@ -4,7 +4,7 @@ import type { JoinRequest, JoinResult, LocalMember, MemberProtocol, SyncResult }
 
 const NOTHING = Buffer.alloc(0);
 
-/** A request that waits for its answer. */
+/** A request that waits for its response. */
 class Pending<T> {
   private waiting: { resolve: (value: T) => void; reject: (error: TopicsError) => void } | undefined;
 
@@ -29,12 +29,12 @@ class Pending<T> {
   }
 }
 
-/** One member of a group, with the answers it waits for. */
+/** One member of a group, with its pending requests. */
 export class GroupMember {
   assignment: Buffer = NOTHING;
-  /** Waits for the round to end. */
+  /** A join that waits for all members. */
   readonly joining = new Pending<JoinResult>();
-  /** Waits for the leader to share out. */
+  /** A sync that waits for the leader. */
   readonly syncing = new Pending<SyncResult>();
   protocols: readonly MemberProtocol[] = [];
   local: LocalMember | undefined;
@@ -50,7 +50,7 @@ export class GroupMember {
     private readonly onSilent: (member: GroupMember) => void,
   ) {}
 
-  /** Takes over what a join request says. Its bytes are views of the request and copied. */
+  /** Applies a join request. Its bytes are views of the request, so they are copied. */
   update(request: JoinRequest): void {
     this.protocols = request.protocols.map(({ name, metadata }) => ({
       name,
@@ -78,20 +78,22 @@ export class GroupMember {
     return this.protocols.find(({ name }) => name === protocolName)?.metadata ?? NOTHING;
   }
 
-  /** What the member costs in memory, about. */
+  /** Approximate memory of the member. */
   get bytes(): number {
     let bytes = 512 + this.assignment.length;
     for (const { name, metadata } of this.protocols) bytes += name.length + metadata.length;
     return bytes;
   }
 
-  /** The member was heard of: its session begins anew. One inside the process needs none. */
+  /**
+   * Restarts the session timeout: the member gave a sign of life. A member inside the process has no session.
+   */
   touch(): void {
     this.cancelSession();
     if (this.local !== undefined) return;
-    // Whoever could not be heard, because this process was stopped, was not silent.
+    // While this process was suspended no member could be heard, so that time does not count.
     this.cancelSession = patientTimeout(this.sessionTimeoutMs, () => {
-      // Whoever waits for us to answer is not silent.
+      // A member that waits for our response is not silent.
       if (this.joining.isWaiting || this.syncing.isWaiting) this.touch();
       else this.onSilent(this);
     });
@@ -101,7 +103,7 @@ export class GroupMember {
     this.cancelSession();
   }
 
-  /** Whatever it waits for, this is the answer. */
+  /** Fails the pending requests of the member. */
   refuse(error: TopicsError): void {
     this.joining.refuse(error);
     this.syncing.refuse(error);

@@ -6,41 +6,41 @@ import { RebalanceInProgressError, UnknownMemberError } from './membership-error
 import type { JoinResult, MemberAssignment, MembershipState, SyncResult } from './membership.types.js';
 
 const NOTHING = Buffer.alloc(0);
-/** As high as the wire can say. */
+/** The largest generation the wire format can carry. */
 const MAX_GENERATION = 0x7fffffff;
 
 export interface RoundEvents {
-  /** Somebody was given an id and has not joined yet. */
+  /** A client was given an id and has not joined yet. */
   isAwaited(): boolean;
-  /** Everybody has a share. */
+  /** Every member has its assignment. */
   shared(generation: number): void;
-  /** The last member is gone. */
+  /** The last member has left. */
   emptied(): void;
 }
 
 /**
- * The rounds of one group. In each the members join; when all are there (or the time for it is over) one of them leads
- * and shares the partitions out; the others get their share from it through us. Any change begins this anew, with
- * the next generation.
+ * The rebalances of one group. Members join; when all have joined, or the time for it is over, one of them
+ * becomes the leader and assigns the partitions; the others fetch their assignment from the coordinator.
+ * Every change starts a new rebalance with the next generation.
  */
 export class GroupRounds {
   state: MembershipState = 'Empty';
   leader: string | null = null;
   protocolType: string | null = null;
   protocolName: string | null = null;
-  /** Ends the joining (or, when it has ended, the waiting for syncs) at the latest. */
+  /** Cancels the timeout of the current phase: of joining, and then of waiting for syncs. */
   private cancelTimer = () => {};
-  /** The first member of an empty group waits for others. */
+  /** The first member of an empty group is waiting for others to join. */
   private isDelayed = false;
 
-  /** @param generation of the last round this group's name has seen */
+  /** @param generation the last one a group of this name has had */
   constructor(
     private readonly members: MemberTable,
     public generation: number,
     private readonly events: RoundEvents,
   ) {}
 
-  /** The member waits for the round to end. Begins one where none is under way. */
+  /** Adds a member's join to the rebalance, or starts one. Resolves when all members have joined. */
   join(member: GroupMember, initialDelayMs = 0): Promise<JoinResult> {
     member.joining.refuse(new RebalanceInProgressError());
     const joined = member.joining.wait();
@@ -49,7 +49,7 @@ export class GroupRounds {
     return joined;
   }
 
-  /** The member waits for its share; the leader brings all of them. */
+  /** Resolves with the member's assignment. The leader's request carries all assignments. */
   sync(member: GroupMember, assignments: readonly MemberAssignment[]): Promise<SyncResult> {
     member.syncing.refuse(new RebalanceInProgressError());
     const synced = member.syncing.wait();
@@ -57,7 +57,7 @@ export class GroupRounds {
     return synced;
   }
 
-  /** Begins a round: every member has to join again. */
+  /** Starts a rebalance: every member has to join again. */
   begin(initialDelayMs = 0): void {
     const wasEmpty = this.state === 'Empty';
     this.state = 'PreparingRebalance';
@@ -81,7 +81,7 @@ export class GroupRounds {
     this.complete();
   }
 
-  /** All at once: none of them must lead the round that their going begins. */
+  /** Removes members in one step, so that none of them can become leader of the rebalance that follows. */
   remove(members: readonly GroupMember[], error: TopicsError): void {
     if (members.length === 0) return;
     for (const member of members) {
@@ -93,7 +93,7 @@ export class GroupRounds {
     else this.begin();
   }
 
-  /** Whoever waits is told that it is over. */
+  /** Ends the group: removes every member and fails its pending requests. */
   end(error: TopicsError): void {
     this.cancelTimer();
     for (const member of [...this.members]) {
@@ -128,8 +128,8 @@ export class GroupRounds {
   }
 
   /**
-   * A member that keeps its partitions over the round must not, where it ends with a protocol that may give them to
-   * others at once. Such members are sent away to let go and join again.
+   * Some protocols may give a partition to another member as soon as the rebalance ends. If the group is
+   * about to agree on one, members that still hold partitions are refused: they release them and join again.
    */
   private letGoFirst(): boolean {
     const holders = [...this.members].filter(
@@ -142,7 +142,10 @@ export class GroupRounds {
     return bound.length > 0;
   }
 
-  /** Ends the joining: who has not joined is out, but for static members, which may come back to their place. */
+  /**
+   * Ends the joining phase. Members that have not joined are removed, except static members that do not run
+   * inside the process: they may return to their place.
+   */
   private complete(): void {
     for (const member of [...this.members]) {
       const isAway = member.groupInstanceId !== null && member.local === undefined;
@@ -151,7 +154,7 @@ export class GroupRounds {
       member.local?.removed(new UnknownMemberError());
     }
     const joined = [...this.members].filter(({ joining }) => joining.isWaiting);
-    // With no one joined there is nobody to lead until a static member is back or given up.
+    // If nobody has joined, there is no leader until a static member returns or its session times out.
     if ((joined.length === 0 && this.members.size > 0) || this.letGoFirst()) {
       this.startTimer(this.longestRebalance(), () => this.complete());
       return;
@@ -169,8 +172,8 @@ export class GroupRounds {
   }
 
   /**
-   * A member inside the process leads where there is one: it knows all topics as they are now, and shares them out to
-   * members that subscribe to different ones. Otherwise the leader stays who it is.
+   * Prefers a leader inside the process: it knows the current topics and can assign them to members with
+   * different subscriptions. Otherwise the previous leader stays leader.
    */
   private elect(joined: readonly GroupMember[]): string {
     const local = joined.filter((member) => member.local !== undefined);
@@ -179,7 +182,7 @@ export class GroupRounds {
     return isCandidate ? this.leader! : candidates[0]!.memberId;
   }
 
-  /** The leader has spoken: everybody has a share, if only an empty one. */
+  /** Hands out the leader's assignments; a member without one gets an empty assignment. */
   private share(assignments: readonly MemberAssignment[]): void {
     this.cancelTimer();
     const shares = new Map(assignments.map(({ memberId, assignment }) => [memberId, assignment]));
@@ -192,7 +195,7 @@ export class GroupRounds {
     this.events.shared(this.generation);
   }
 
-  /** The leader, or whoever else did not ask for its share, is not coming back. */
+  /** Removes the members, possibly including the leader, that did not ask for their assignment in time. */
   private expelUnsynced(): void {
     if (this.state !== 'CompletingRebalance') return;
     const absent = [...this.members].filter(({ syncing }) => !syncing.isWaiting);

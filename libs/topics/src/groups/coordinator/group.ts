@@ -22,15 +22,15 @@ import type {
 import { PendingIds } from './pending-ids.js';
 
 export interface GroupEvents {
-  /** Everybody has a share of the partitions. */
+  /** Every member has its assignment. */
   shared(generation: number): void;
-  /** Neither members nor ids are left that somebody may join with. */
+  /** The group has no members left, and no client holds an id to join with. */
   unused(): void;
 }
 
 /**
- * One group in the classic protocol: who is a member, and what a member may do. A join waits until the round it
- * belongs to has ended, a sync until the leader has spoken.
+ * One group in the classic protocol: its members, and what each may do. A join waits until all members have
+ * joined, a sync until the leader has sent the assignments.
  */
 export class Group {
   private readonly members = new MemberTable();
@@ -38,7 +38,7 @@ export class Group {
   private readonly rounds: GroupRounds;
   private readonly joins: GroupJoins;
 
-  /** @param generation of the last round this group's name has seen */
+  /** @param generation the last one a group of this name has had */
   constructor(
     maxMembers: number,
     generation: number,
@@ -107,7 +107,7 @@ export class Group {
       (protocolType !== null && protocolType !== rounds.protocolType) ||
       (protocolName !== null && rounds.protocolName !== null && protocolName !== rounds.protocolName)
     ) {
-      throw new InconsistentGroupProtocolError(`it shares out by ${rounds.protocolName}`);
+      throw new InconsistentGroupProtocolError(`the group has agreed on ${rounds.protocolName}`);
     }
     member.touch();
     if (rounds.state === 'PreparingRebalance') throw new RebalanceInProgressError();
@@ -131,11 +131,13 @@ export class Group {
     if (member === undefined) throw new UnknownMemberError();
     const error = new UnknownMemberError();
     this.rounds.remove([member], error);
-    // Not by itself but by an administrator.
+    // Somebody else removed the local member: an administrator, for instance.
     if (member.local !== local) member.local?.removed(error);
   }
 
-  /** A static member inside the process ends: its place is kept for as long as its session lasts. */
+  /**
+   * Keeps the place of a static member inside the process, which is stopping, until its session times out.
+   */
   suspend(memberId: string): void {
     const member = this.members.get(memberId);
     if (member === undefined) return;
@@ -144,21 +146,22 @@ export class Group {
     member.touch();
   }
 
-  /** Begins a round where none has begun: what there is to share out has changed. */
+  /** Starts a rebalance unless one is collecting joins already: the partitions to assign have changed. */
   rebalance(): void {
     if (this.rounds.state === 'Stable' || this.rounds.state === 'CompletingRebalance') this.rounds.begin();
   }
 
-  /** There is more to share out than the shares of now know of, which their leader may find out, or not. */
+  /** Marks the current assignments as outdated: there are partitions that the leader may not know of yet. */
   outdate(): void {
     this.joins.outdate();
   }
 
-  /** May this member commit offsets now? */
+  /** Checks that the member may commit offsets now. */
   assertMayCommit(identity: MemberIdentity): void {
     const { memberId, local } = identity;
     if (local !== undefined) {
-      // What it still owns nobody else was given, whatever round is under way: it lets go only after its last commit.
+      // A local member may commit during a rebalance: it releases a partition only after its last commit for
+      // it, so no other member can own what it still owns.
       if (this.members.get(memberId)?.local === local) return;
       throw new UnknownMemberError();
     }
@@ -170,7 +173,7 @@ export class Group {
     if (this.rounds.state === 'CompletingRebalance') throw new RebalanceInProgressError();
   }
 
-  /** Removes the members that are not inside this process. */
+  /** Removes the members outside this process. */
   disconnectRemote(): void {
     this.pendingIds.clear();
     const remote = [...this.members].filter(({ local }) => local === undefined);
@@ -178,7 +181,7 @@ export class Group {
     this.reportIfUnused();
   }
 
-  /** Answers whoever waits: the service stops. Members find the group again after the start. */
+  /** Fails all pending requests, because the service stops. Members join again after the next start. */
   close(): void {
     this.pendingIds.clear();
     this.rounds.end(new CoordinatorStoppedError());
@@ -196,7 +199,7 @@ export class Group {
     return member;
   }
 
-  /** Who was given an id does not come back: the others need not wait for it. */
+  /** A client that was given an id has not joined in time: the rebalance no longer waits for it. */
   private onPendingGone(): void {
     this.rounds.completeIfAllJoined();
     this.reportIfUnused();

@@ -1,7 +1,7 @@
 import type { MemberProtocol } from './membership.types.js';
 import type { GroupMember } from './group-member.js';
 
-/** The members of a group in the order they came, and their votes. */
+/** The members of a group in the order they joined, and their votes. */
 export class MemberTable {
   private readonly byId = new Map<string, GroupMember>();
   private readonly byInstance = new Map<string, GroupMember>();
@@ -36,13 +36,13 @@ export class MemberTable {
     }
   }
 
-  /** Is there a protocol that these and all members (but one that is being replaced) know? */
+  /** Whether all members, except one that is being replaced, support one of these protocols. */
   accepts(protocols: readonly MemberProtocol[], except?: GroupMember): boolean {
     const others = [...this].filter((member) => member !== except);
     return protocols.some(({ name }) => others.every((member) => knows(member, name)));
   }
 
-  /** The protocol all members know that most of them like best. */
+  /** The protocol with the most votes among those that all members support. */
   elect(): string {
     const known = new Map<string, number>();
     for (const { protocols } of this) {

@@ -1,69 +1,74 @@
 import { TopicsError } from '../../errors.js';
 
-/** `UNKNOWN_MEMBER`: the group has no such member (any more). Join again as a new one. */
+/** `UNKNOWN_MEMBER`: the group has no such member, or no longer has it. Join again as a new member. */
 export class UnknownMemberError extends TopicsError {
   constructor() {
-    super('UNKNOWN_MEMBER', 'the group has no member of this id; join again without one');
+    super('UNKNOWN_MEMBER', 'the group has no member with this id; join again without a member id');
   }
 }
 
-/** `STALE_GENERATION`: the partitions were shared out anew since; what the member owned may be another's. */
+/** `STALE_GENERATION`: the group has rebalanced since; another member may own the partitions by now. */
 export class StaleGenerationError extends TopicsError {
   constructor(generation: number, current: number) {
     super(
       'STALE_GENERATION',
-      `generation ${generation} of the group is over, the current one is ${current}; join again`,
+      `generation ${generation} of the group has ended, the current one is ${current}; join again`,
       false,
       { details: { generation, current } },
     );
   }
 }
 
-/** `REBALANCE_IN_PROGRESS`: the partitions are being shared out anew. Join (again), then go on. */
+/** `REBALANCE_IN_PROGRESS`: the group is rebalancing. Join again, then continue. */
 export class RebalanceInProgressError extends TopicsError {
   constructor() {
-    super('REBALANCE_IN_PROGRESS', 'the group shares its partitions out anew; join again', true);
+    super('REBALANCE_IN_PROGRESS', 'the group is rebalancing; join again', true);
   }
 }
 
-/** `INCONSISTENT_GROUP_PROTOCOL`: the member knows no way to share partitions out that all others know too. */
+/**
+ * `INCONSISTENT_GROUP_PROTOCOL`: the member's protocol type or assignment protocols do not match the group's.
+ */
 export class InconsistentGroupProtocolError extends TopicsError {
   constructor(reason: string) {
-    super('INCONSISTENT_GROUP_PROTOCOL', `the member does not fit the group: ${reason}`);
+    super('INCONSISTENT_GROUP_PROTOCOL', `the member's protocol does not match the group: ${reason}`);
   }
 }
 
-/** `FENCED_MEMBER`: a newer member goes by the same instance id, or one that certainly lives. */
+/** `FENCED_MEMBER`: a newer member, or one that is certainly alive, uses the same instance id. */
 export class FencedMemberError extends TopicsError {
   constructor(instanceId: string) {
     super(
       'FENCED_MEMBER',
-      'another member of the group goes by this instance id; give every member one of its own',
+      'another member of the group uses this instance id; give every member its own',
       false,
       { details: { instanceId } },
     );
   }
 }
 
-/** `MEMBER_ID_REQUIRED`: join again with `memberId`. Spares the group members whose first request was lost. */
+/**
+ * `MEMBER_ID_REQUIRED`: join again with `memberId`. A client whose first response is lost thus leaves no dead
+ * member behind.
+ */
 export class MemberIdRequiredError extends TopicsError {
   constructor(readonly memberId: string) {
-    super('MEMBER_ID_REQUIRED', 'join again with the member id of this answer', true, {
+    super('MEMBER_ID_REQUIRED', 'join again with the member id in this response', true, {
       details: { memberId },
     });
   }
 }
 
-/** `GROUP_FULL`: no more members fit into the group, or into memory. */
+/** `GROUP_FULL`: a limit on groups, members or their memory is reached. */
 export class GroupFullError extends TopicsError {
   constructor(reason: string) {
-    super('GROUP_FULL', `the group takes no further member: ${reason}`);
+    super('GROUP_FULL', `the group accepts no more members: ${reason}`);
   }
 }
 
-/** `COORDINATOR_STOPPED`: groups are not served now. Members join again after the start. */
+/** `COORDINATOR_STOPPED`: the group coordinator is not running. Members join again once it has started. */
 export class CoordinatorStoppedError extends TopicsError {
   constructor() {
-    super('COORDINATOR_STOPPED', 'consumer groups are not served now; try again after the start', true);
+    super('COORDINATOR_STOPPED', 'the group coordinator is not running; try again once it has started', true);
   }
 }

@@ -1,156 +1,181 @@
 import type { TopicsError } from '../../errors.js';
 
 /**
- * The states of the classic group protocol. `Empty`: no members. `PreparingRebalance`: members join. `CompletingRebalance`:
- * they have joined, their leader shares out. `Stable`: each has its share. `Dead`: gone; its name may begin anew.
+ * States of a group in the classic protocol.
+ * - `Empty`: it has no members.
+ * - `PreparingRebalance`: members are joining.
+ * - `CompletingRebalance`: members have joined and wait for the leader's assignment.
+ * - `Stable`: every member has its assignment.
+ * - `Dead`: the group is gone; a new group may take its name.
  */
 export type MembershipState = 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable' | 'Dead';
 
-/** A way to share partitions that a member knows, with what it tells its leader about itself: opaque here. */
+/**
+ * An assignment protocol that a member supports, with the member's metadata for the leader. The coordinator
+ * does not interpret the metadata.
+ */
 export interface MemberProtocol {
-  /** Of a way to share out, such as `range`. */
+  /** Name of the assignment protocol, such as `range`. */
   readonly name: string;
-  /** What the member subscribes to, in the bytes of this protocol. */
+  /** The member's subscription, encoded as this protocol defines. */
   readonly metadata: Buffer;
 }
 
-/** A member inside this process: it lives as long as the process does, and is called where others have to ask. */
+/**
+ * A member inside this process. It needs no heartbeats: it lives as long as the process, and the coordinator
+ * calls it where a remote member has to poll.
+ */
 export interface LocalMember {
-  /** A round has begun; the member is to join it. Called in the middle of things: must not call back at once. */
+  /**
+   * A rebalance has begun and the member must join it. The coordinator calls this in the middle of a state
+   * change, so the member must not call back synchronously.
+   */
   rebalancing(): void;
-  /** It is no member any more, and what it owned goes to others. */
+  /** The member was removed, and its partitions go to others. */
   removed(error: TopicsError): void;
   /**
-   * Would it have to let go of what it owns before partitions are shared out by this protocol? Then its join is
-   * refused with `REBALANCE_IN_PROGRESS`, and the others wait for it to join again.
+   * Whether the member must release its partitions before they are assigned by this protocol. If so, its join
+   * fails with `REBALANCE_IN_PROGRESS` and the other members wait until it joins again.
    */
   mustLetGo(protocol: string): boolean;
 }
 
-/** What a client says when it joins. */
+/** A request to join a group. */
 export interface JoinRequest {
-  /** '' for a member that is new. A local member chooses its own. */
+  /** '' for a new member. A local member chooses its own id. */
   readonly memberId: string;
-  /** Names a static member over its restarts; null for a dynamic one. */
+  /** Identifies a static member across restarts; null for a dynamic member. */
   readonly groupInstanceId: string | null;
-  /** Silent for longer than this, in milliseconds, the member is out. A local one only while it is suspended. */
+  /**
+   * The member is removed after this long without a heartbeat, in milliseconds. Applies to a local member
+   * only while it is suspended.
+   */
   readonly sessionTimeoutMs: number;
-  /** How long the others wait for it to join a round, in milliseconds. Negative: as long as its session. */
+  /**
+   * How long a rebalance waits for this member to join, in milliseconds. Negative: as long as its session
+   * timeout.
+   */
   readonly rebalanceTimeoutMs: number;
-  /** `consumer`, or another name: all members of a group must give the same. Not empty. */
+  /** `consumer`, or another name that all members of the group give. Not empty. */
   readonly protocolType: string;
-  /** The ways of sharing out it knows, the one it likes best first; 1 to 100, 1 MiB in all. */
+  /** Supported assignment protocols, most preferred first; 1 to 100, at most 1 MiB in total. */
   readonly protocols: readonly MemberProtocol[];
-  /** What it calls itself. */
+  /** The client id the member states. */
   readonly clientId: string;
-  /** Where it is: its address. */
+  /** The address of the member. */
   readonly clientHost: string;
-  /** A new dynamic member is refused with `MEMBER_ID_REQUIRED`, which tells its id, and joins with that in a second request. */
+  /**
+   * Whether a new dynamic member is refused with `MEMBER_ID_REQUIRED` first. The error carries its id, with
+   * which it joins in a second request.
+   */
   readonly needsKnownId: boolean;
-  /** The member can be told to lead without sharing out: a static leader came back, its assignment holds. */
+  /**
+   * Whether the member understands `skipAssignment`: a static leader that returns stays leader, and its
+   * previous assignment stays valid.
+   */
   readonly canSkipAssignment: boolean;
-  /** As the first of its group, how long its round is kept open for others, in milliseconds. Default 0. */
+  /** How long the first member of an empty group waits for others to join, in milliseconds. Default 0. */
   readonly initialDelayMs?: number;
-  /** Of a member inside this process: what is told of rounds in place of answers to heartbeats. */
+  /** For a member inside this process: the callbacks that replace heartbeat responses. */
   readonly local?: LocalMember;
 }
 
-/** A member, as its leader is told of it. */
+/** A member as the leader sees it. */
 export interface JoinedMember {
-  /** As the coordinator named it. */
+  /** The id the coordinator knows the member by. */
   readonly memberId: string;
-  /** The name of a static member, null for others. */
+  /** Instance id of a static member, null for a dynamic one. */
   readonly groupInstanceId: string | null;
-  /** What it subscribes to, in the bytes of the agreed protocol. */
+  /** The member's subscription, encoded as the agreed protocol defines. */
   readonly metadata: Buffer;
 }
 
-/** What a client is told when a round has ended. */
+/** The response to a join, sent when all members have joined. */
 export interface JoinResult {
   /** Id of this member. */
   readonly memberId: string;
-  /** The generation that begins. */
+  /** The new generation. */
   readonly generationId: number;
-  /** `consumer`, or what else the members have in common. */
+  /** The protocol type the members share, usually `consumer`. */
   readonly protocolType: string | null;
-  /** The way to share out that all members know and most of them like best; null while none is agreed on. */
+  /** The assignment protocol that all members support and most of them prefer; null while none is agreed. */
   readonly protocolName: string | null;
-  /** Id of the member that shares out. */
+  /** Id of the leader, which makes the assignment. */
   readonly leader: string;
-  /** This member leads, but need not share out anew: the shares of before hold. */
+  /** True for a leader that must not make a new assignment, because the previous one stays valid. */
   readonly skipAssignment: boolean;
-  /** All members, for the leader; empty for others. */
+  /** All members if this member is the leader; empty otherwise. */
   readonly members: readonly JoinedMember[];
 }
 
-/** A member as it names itself in every later request. */
+/** How a member identifies itself in every request after its join. */
 export interface MemberIdentity {
-  /** As the coordinator named it. */
+  /** The id the coordinator knows the member by. */
   readonly memberId: string;
-  /** The name of a static member, null for others. */
+  /** Instance id of a static member, null for a dynamic one. */
   readonly groupInstanceId: string | null;
-  /** The generation it joined in. */
+  /** The generation the member joined. */
   readonly generationId: number;
-  /** Of a member inside this process, which nobody else can pass for. */
+  /** Set for a member inside this process, so that no client can impersonate it. */
   readonly local?: LocalMember;
 }
 
-/** What the leader gives to a member. */
+/** The leader's assignment for one member. */
 export interface MemberAssignment {
-  /** The member it is for. */
+  /** The member the assignment is for. */
   readonly memberId: string;
-  /** Its share, in the bytes of the agreed protocol; at most 1 MiB. */
+  /** Its partitions, encoded as the agreed protocol defines; at most 1 MiB. */
   readonly assignment: Buffer;
 }
 
-/** What a member sends when a round has ended; its leader with what it shares out. */
+/** A member's request for its assignment. The leader's request carries the assignments of all members. */
 export interface SyncRequest extends MemberIdentity {
-  /** As it was told; null where the client does not say. */
+  /** As in the join response; null if the client does not state it. */
   readonly protocolType: string | null;
-  /** As it was told; null where the client does not say. */
+  /** As in the join response; null if the client does not state it. */
   readonly protocolName: string | null;
-  /** By the leader: everybody's share. Ignored from others. */
+  /** From the leader: the assignments of all members. Ignored from other members. */
   readonly assignments: readonly MemberAssignment[];
 }
 
-/** What a member is given. */
+/** The response to a sync: the member's assignment. */
 export interface SyncResult {
-  /** `consumer`, or what else the members have in common. */
+  /** The protocol type the members share, usually `consumer`. */
   readonly protocolType: string | null;
-  /** The way it was shared out by. */
+  /** The assignment protocol that was used. */
   readonly protocolName: string | null;
-  /** Its share, in the bytes of that way; empty for none. */
+  /** The member's partitions, encoded as that protocol defines; empty if it has none. */
   readonly assignment: Buffer;
 }
 
-/** A member as it is now. */
+/** Current state of a member. */
 export interface MemberView {
-  /** As the coordinator named it. */
+  /** The id the coordinator knows the member by. */
   readonly memberId: string;
-  /** The name of a static member, null for others. */
+  /** Instance id of a static member, null for a dynamic one. */
   readonly groupInstanceId: string | null;
-  /** What it calls itself. */
+  /** The client id the member states. */
   readonly clientId: string;
-  /** Where it is: its address. */
+  /** The address of the member. */
   readonly clientHost: string;
-  /** Is it inside this process? */
+  /** Whether the member is inside this process. */
   readonly isLocal: boolean;
-  /** For the protocol agreed on; while there is none, for the one the member likes best. */
+  /** The member's metadata for the agreed protocol; while none is agreed, for the one the member prefers. */
   readonly metadata: Buffer;
-  /** What it was given last. */
+  /** The member's latest assignment. */
   readonly assignment: Buffer;
 }
 
-/** A group as it is now. */
+/** Current state of a group. */
 export interface MembershipView {
-  /** Where it stands in a round. */
+  /** Progress of its rebalance. */
   readonly state: MembershipState;
-  /** Counts up with every round; begins anew when the process does. */
+  /** Increases with every rebalance; starts over when the process does. */
   readonly generation: number;
-  /** `consumer`, or what else members agreed on. */
+  /** The protocol type the members share, usually `consumer`. */
   readonly protocolType: string;
-  /** '' while none is agreed on. */
+  /** The agreed assignment protocol; '' while there is none. */
   readonly protocolName: string;
-  /** In the order they came; static ones that are away as long as their place is kept. */
+  /** In the order they joined. A static member that is away is listed for as long as its place is kept. */
   readonly members: readonly MemberView[];
 }

@@ -14,13 +14,13 @@ type Step =
       readonly letGoMs: number;
     }
   | { readonly type: 'leave' | 'crash'; readonly who: number }
-  /** A second process by the same name, while the first goes on. */
+  /** A second process with the same instance id, while the first continues. */
   | { readonly type: 'twice'; readonly who: number; readonly protocols: readonly string[] }
   | { readonly type: 'freeze'; readonly who: number; readonly ms: number }
   | { readonly type: 'grow' };
 
 const who = fc.nat(4);
-/** As kafkajs, librdkafka, a cooperative client, and Java with its defaults. */
+/** The protocols of kafkajs, librdkafka, a cooperative client, and Java with its defaults. */
 const protocols = fc.constantFrom(
   ['RoundRobinAssigner'],
   ['range', 'roundrobin'],
@@ -45,7 +45,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ type: fc.constant('twice' as const), who, protocols }) },
   {
     weight: 2,
-    // Shorter than a session, longer, and longer than a round.
+    // Shorter than a session, longer than a session, and longer than a rebalance.
     arbitrary: fc.record({
       type: fc.constant('freeze' as const),
       who,
@@ -55,7 +55,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 const steps = fc.array(fc.tuple(step, fc.constantFrom(0, 1, 50, 400, 1_500, 4_000)), { maxLength: 25 });
 
-/** Longer than any session, round or letting go. */
+/** Longer than any session, rebalance or release of partitions. */
 const QUIET_MS = 20_000;
 
 describe('a group of handlers in the process and clients on the wire', () => {
@@ -66,19 +66,19 @@ describe('a group of handlers in the process and clients on the wire', () => {
     vi.useRealTimers();
   });
 
-  /** What its members may do, by the state of the group alone. */
+  /** What members may do, judged by the state of the group alone. */
   function checkCommits(world: GroupWorld, members: Iterable<LocalWorldMember | WireWorldMember>): void {
     const view = world.coordinator.describe(GROUP);
     const mayCommit = (member: LocalWorldMember | WireWorldMember): boolean => {
       if (member instanceof LocalWorldMember) return world.isMember(member.memberId);
       const { generationId } = member.identity();
-      // Whoever names no generation commits for a group without members.
+      // A commit without a generation is for a group without members.
       if (generationId < 0) return world.coordinator.memberCount(GROUP) === 0;
       const isCurrent = world.isMember(member.memberId) && generationId === view?.generation;
       return isCurrent && view?.state !== 'CompletingRebalance';
     };
     for (const member of members) {
-      // A commit would be a sign of life.
+      // A commit would restart its session timeout.
       if (member instanceof WireWorldMember && member.isFrozen) continue;
       expect(
         isAllowed(() => member.mayCommit()),
@@ -117,7 +117,7 @@ describe('a group of handlers in the process and clients on the wire', () => {
             members.set(one.who, joined);
           } else if (one.type !== 'join' && member !== undefined) {
             members.delete(one.who);
-            // One in the process only goes down with the process.
+            // A local member ends only with the process.
             if (one.type === 'crash' && member instanceof WireWorldMember) member.crash();
             else leaving.push(member.leave());
           }

@@ -1,11 +1,11 @@
 import { patientTimeout } from '../../patient-timeout.js';
 
-/** Member ids that were given out and have not joined yet; each is forgotten after a session's time. */
+/** Member ids that were given out and have not joined yet. Each expires after the session timeout. */
 export class PendingIds {
-  /** Each with what cancels its end. */
+  /** Each id with the function that cancels its expiry. */
   private readonly ids = new Map<string, () => void>();
 
-  /** @param onGone told when an id was forgotten by time */
+  /** @param onGone called when an id has expired */
   constructor(private readonly onGone: () => void) {}
 
   get size(): number {
@@ -24,7 +24,7 @@ export class PendingIds {
     this.ids.set(memberId, cancel);
   }
 
-  /** Was it there? */
+  /** Removes an id; false if it was not there. */
   remove(memberId: string): boolean {
     this.ids.get(memberId)?.();
     return this.ids.delete(memberId);

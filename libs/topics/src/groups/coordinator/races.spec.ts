@@ -33,7 +33,7 @@ describe('a group of clients, of which each may be late', () => {
   const leave = ({ memberId, groupInstanceId }: MemberIdentity) =>
     outcome(() => groups.leave('g', { memberId, groupInstanceId }));
 
-  /** Two that have their shares, in generation 2. */
+  /** Two members with their assignments, in generation 2. */
   async function pair(instance: string | null = null) {
     const first = await join();
     await sync(named(first.memberId, 1));
@@ -80,7 +80,7 @@ describe('a group of clients, of which each may be late', () => {
     const { memberId } = await second;
     const third = join();
     const led = join({ memberId: old.memberId, groupInstanceId: 'one' });
-    // It has looked at what there is; the round waits for the second.
+    // The first has read the partition count; the rebalance waits for the second.
     groups.outdate('g');
     await Promise.all([join({ memberId }), third, led]);
     await sync(named(old.memberId, 3, 'one'));
@@ -109,7 +109,7 @@ describe('a group of clients, of which each may be late', () => {
     const { leader, follower } = await pair();
     const newcomer = join();
     expect(groups.describe('g')!.state).toBe('PreparingRebalance');
-    // In time: nobody else has their partitions yet.
+    // In time: nobody else owns their partitions yet.
     expect([commit(leader), commit(follower)]).toEqual(['ok', 'ok']);
     await Promise.all([newcomer, join({ memberId: leader.memberId }), join({ memberId: follower.memberId })]);
     expect([commit(leader), commit(follower)]).toEqual(['STALE_GENERATION', 'STALE_GENERATION']);
@@ -171,7 +171,7 @@ describe('a group of clients, of which each may be late', () => {
     );
     const newcomer = join();
     await waiting;
-    // Its shares know nothing of the newcomer.
+    // Its assignments leave out the newcomer.
     await expect(sync({ ...leader, generationId: 3 }, {})).rejects.toThrowError(
       coded('REBALANCE_IN_PROGRESS'),
     );
