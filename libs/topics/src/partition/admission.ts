@@ -9,8 +9,8 @@ interface Waiting {
 }
 
 /**
- * Lets calls into one partition's queue, in their order, as far as the budget of the service and the partition's share of
- * it have room. What finds none waits, up to as much again, and is refused beyond that.
+ * Admits calls to one partition's queue, in order, while the service's budget and the partition's share of it
+ * have room. Calls without room wait, up to as many bytes again as the share; beyond that they are refused.
  */
 export class Admission {
   private readonly waiting = new Fifo<Waiting>();
@@ -27,12 +27,12 @@ export class Admission {
     return this.heldBytes + this.waitingBytes;
   }
 
-  /** Somebody waits for room. */
+  /** Whether calls are waiting for room. */
   get isFull(): boolean {
     return this.waiting.length > 0;
   }
 
-  /** Takes room where there is some and nobody was before. */
+  /** Takes room if there is any and no call is waiting; false otherwise. */
   enters(bytes: number): boolean {
     if (this.isFull || !this.hasRoom(bytes)) return false;
     this.take(bytes);
@@ -40,8 +40,8 @@ export class Admission {
   }
 
   /**
-   * Has a call wait until there is room for it.
-   * @param keep makes what the call needs its own, and says how to go on once the room is taken
+   * Makes a call wait until there is room for it. The first waiting call is accepted whatever its size.
+   * @param keep copies what the call needs, and returns the function that continues it once it has room
    * @throws {BackpressureError} `BACKPRESSURE`
    */
   wait(bytes: number, keep: () => () => void): void {
@@ -52,7 +52,7 @@ export class Admission {
     this.waitingBytes += bytes;
   }
 
-  /** Gives room back, and lets in those who wait for it. */
+  /** Returns room and admits waiting calls. */
   give(bytes: number): void {
     this.heldBytes -= bytes;
     this.budget.give(bytes);
@@ -66,7 +66,7 @@ export class Admission {
   }
 
   private hasRoom(bytes: number): boolean {
-    // An empty partition always takes one call, however large: nobody would be left to make room for it.
+    // An empty partition admits any call, however large: no other call could ever make more room for it.
     if (this.heldBytes === 0) return true;
     return this.heldBytes + bytes <= this.budget.share && this.budget.hasRoom(bytes);
   }

@@ -2,26 +2,32 @@ import { patchBaseOffset, readBatchHeader } from '../records/batch-header.js';
 import { BatchWriter, type RecordInput, recordBytes } from '../records/batch-writer.js';
 import type { ScratchPool } from '../records/scratch-pool.js';
 
-/** Told what became of one publish inside a batch. */
+/** Notified of the outcome of one publish inside a batch. */
 export interface AppendCompletion {
-  /** @param baseOffset of the batch */
+  /**
+   * The publish is stored.
+   * @param baseOffset of the batch
+   */
   stored(baseOffset: number): void;
   failed(error: unknown): void;
-  /** Asked when the batch's turn to be written has come: an error to fail it with instead. Default: none. */
+  /**
+   * Called when it is the batch's turn to be written. A returned error fails the batch instead. Default: no
+   * refusal.
+   */
   refusal?(): Error | undefined;
 }
 
-/** Most records in one batch. */
+/** Maximum number of records in a batch. */
 const MAX_RECORDS = 65_536;
 
-/** One record batch in the making, or one that came packed, with those who wait for it. */
+/** A record batch being packed, or one packed by its producer, with the completions that wait for it. */
 export class AppendUnit {
   readonly completions: AppendCompletion[] = [];
-  /** Bytes of the publish budget it holds. */
+  /** Bytes of the publish budget the unit holds. */
   bytes = 0;
-  /** The next unit belongs to the same call: both are stored, or neither. */
+  /** The next unit belongs to the same call: either both are stored, or neither. */
   joined = false;
-  /** Where batches wait for more messages: when this one was opened, by {@link Clock.monotonic}. */
+  /** When the unit was opened, by {@link Clock.monotonic}. Set only if batches linger. */
   since = 0;
 
   private constructor(
@@ -33,21 +39,24 @@ export class AppendUnit {
     return new AppendUnit(new BatchWriter(sizeHint, pool), undefined);
   }
 
-  /** @param batch validated, and nobody else's until the unit has stored it or failed */
+  /**
+   * Wraps a batch packed by its producer.
+   * @param batch validated; nobody else may change it until the unit is stored or has failed
+   */
   static raw(batch: Buffer): AppendUnit {
     const unit = new AppendUnit(undefined, batch);
     unit.bytes = batch.length;
     return unit;
   }
 
-  /** Can it take a record of at most this many bytes? An empty one takes any. */
+  /** Whether the unit can take a record of at most this many bytes. An empty unit takes any. */
   accepts(bound: number, maxBatchBytes: number): boolean {
     const { writer } = this;
     if (writer === undefined || this.joined) return false;
     return writer.count === 0 || (writer.bytes + bound <= maxBatchBytes && writer.count < MAX_RECORDS);
   }
 
-  /** Packs a record; returns its place in the batch. */
+  /** Packs a record and returns its index in the batch. */
   append(record: RecordInput, bound: number = recordBytes(record)): number {
     this.bytes += bound;
     this.writer!.append(record, bound);
@@ -58,19 +67,19 @@ export class AppendUnit {
     return this.writer === undefined ? readBatchHeader(this.raw!).lastOffsetDelta + 1 : this.writer.count;
   }
 
-  /** It came packed, and stays as it came. */
+  /** The batch was packed by its producer and is stored unchanged. */
   get isRaw(): boolean {
     return this.raw !== undefined;
   }
 
-  /** The batch at its place in the log. */
+  /** The finished batch with its base offset. */
   finish(baseOffset: number): Buffer {
     if (this.writer !== undefined) return this.writer.finish(baseOffset);
     patchBaseOffset(this.raw!, baseOffset);
     return this.raw!;
   }
 
-  /** Why a batch that came packed must not be written any more. */
+  /** Why a batch packed by its producer must not be written; undefined if it may be. */
   refusal(): Error | undefined {
     return this.raw === undefined ? undefined : this.completions[0]?.refusal?.();
   }

@@ -1,31 +1,31 @@
-/** How record batches are appended. */
+/** How to append a record batch. */
 export interface AppendOptions {
   /**
-   * The caller lets the base offset be set in its bytes, and leaves them alone until the promise has settled: so long
-   * they are read, and no longer, and no copy is needed. Default false.
+   * Lends the bytes instead of copying them: the partition sets the base offset in place, and the caller does
+   * not change them until the promise has settled. They are not read after that. Default false.
    */
   lent?: boolean;
-  /** Hears what becomes of the batch before anybody else does, and may hold it back. */
+  /** Learns the fate of the batch before anybody else, and may refuse it before it is written. */
   claim?: AppendClaim;
 }
 
 /**
- * Goes with a batch through its partition's queue. It is called between two writes, in the order of the log, and nothing
- * of the queue happens before a call has returned: what one batch's claim learns, the next one can answer by.
+ * Accompanies a batch through its partition's queue. Its methods are called between two writes, in log order
+ * and synchronously, so that the claim of a batch knows the outcome of those before it.
  */
 export interface AppendClaim {
   /**
-   * Asked once when the batch's turn to be written has come; an error fails it with that, and nothing of it is stored.
-   * For batches that make no sense without others before them, which have failed meanwhile.
+   * Called once, when it is the batch's turn to be written. A returned error fails the batch, and nothing of
+   * it is stored. For batches that depend on earlier ones, which may have failed in the meantime.
    */
   refusal(): Error | undefined;
-  /** It is stored, from this offset on. */
+  /** The batch is stored, starting at this offset. */
   stored(baseOffset: number): void;
-  /** Nothing of it was stored, or the store does not know; called too where the batch is refused at once. */
+  /** The batch was not stored, or the store cannot tell. Also called if the batch is refused at once. */
   failed(error: unknown): void;
 }
 
-/** Where an appended batch lies. */
+/** Where an appended batch was stored. */
 export interface AppendResult {
   /** Offset of the first record. */
   readonly baseOffset: number;

@@ -5,9 +5,9 @@ import type { Turn } from '../turn.js';
 import type { AppendCompletion } from './append-unit.js';
 import type { PublishBudget } from './publish-budget.js';
 
-/** What the appender tells its partition. */
+/** Notifies the partition of the appender's writes. */
 export interface AppenderListener {
-  /** Batches are durable and now end at `endOffset`; called before their publishers hear of it. */
+  /** Batches are stored and now end at `endOffset`. Called before their publishers are notified. */
   onStored(batches: readonly Buffer[], endOffset: number, records: number, bytes: number): void;
   onFailed(records: number, error: unknown): void;
 }
@@ -17,19 +17,22 @@ export interface AppenderEnvironment {
   readonly budget: PublishBudget;
   readonly turn: Turn;
   readonly scratch: ScratchPool;
-  /** Records that wait are packed into batches up to this size. */
+  /** Waiting records are packed into batches of up to this size. */
   readonly maxBatchBytes: number;
   readonly clock: Clock;
 }
 
-/** What the partition's topic decides of writing. */
+/** Write settings of the partition's topic. */
 export interface AppenderSettings {
   readonly compression: Compression;
-  /** Milliseconds a batch waits for more messages. */
+  /** How long a batch waits for more messages, in milliseconds. */
   readonly lingerMs: number;
 }
 
-/** Makes the completion of records that were packed from `first` on at `delta` of their batch. */
+/**
+ * Completes the records of one call, which may be spread over several batches: `part` makes the completion
+ * for `count` records from `first` on, which lie at `delta` in their batch.
+ */
 export interface GroupCompletion {
   part(first: number, count: number, delta: number): AppendCompletion;
   failed(error: unknown): void;

@@ -5,12 +5,12 @@ import type { PartitionLife } from './partition-life.js';
 import type { ReadBatchesOptions, ReadBatchesResult } from './read.types.js';
 
 const DEFAULT_MAX_BYTES = 1024 * 1024;
-/** More is never read at once, whatever is asked for. */
+/** Upper limit of one read, whatever `maxBytes` says. */
 const MAX_READ_BYTES = 64 * 1024 * 1024;
 
-/** Reads the record batches of one partition, and waits for them where there are none yet. */
+/** Reads the record batches of one partition, and waits for data if there is none yet. */
 export class BatchFetch {
-  /** What was handed out. */
+  /** Batches and bytes handed out. */
   readonly counts = { batches: 0, bytes: 0 };
 
   constructor(
@@ -30,12 +30,13 @@ export class BatchFetch {
       bounds.require(offset);
       const endOffset = bounds.end;
       const batches = offset < endOffset ? await reader.read(offset, maxBytes, endOffset, allocate) : [];
-      // Retention came in between: what was read may begin after a hole that must not go unnoticed.
+      // Retention dropped batches in the meantime: this read may start after a hole, which must not go
+      // unnoticed.
       if (bounds.isStale) continue;
       const last = batches[batches.length - 1];
       const nextOffset = last === undefined ? endOffset : nextOffsetOf(last);
       const left = deadline - performance.now();
-      // What did not fit into maxBytes is there too: waiting would not make the answer larger.
+      // If more is stored than fits into maxBytes, waiting would not make the result larger.
       const bytes = sizeOf(batches);
       const enough = bytes >= minBytes || nextOffset < endOffset;
       if (enough || left <= 0 || !(await this.waiters.wait(endOffset, left, signal))) {
@@ -46,7 +47,7 @@ export class BatchFetch {
     }
   }
 
-  /** Copies of the batches that {@link read} would answer, where they are cached; undefined where it has to be asked. */
+  /** Copies of the batches {@link read} would return, if they are cached; undefined otherwise. */
   cached(offset: number, maxBytes: number): Buffer[] | undefined {
     const { reader } = this.life.opened();
     const { bounds } = this;
@@ -59,7 +60,7 @@ export class BatchFetch {
   }
 }
 
-/** A limit that is no number, or beyond all memory, must not mean to read everything there is. */
+/** A limit that is not a number, or exceeds the memory, must not lead to reading everything. */
 function readLimit(maxBytes: number = DEFAULT_MAX_BYTES): number {
   return maxBytes >= 0 ? Math.min(maxBytes, MAX_READ_BYTES) : DEFAULT_MAX_BYTES;
 }

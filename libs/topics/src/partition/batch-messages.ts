@@ -5,13 +5,13 @@ import { offsetFromKey } from './offset-key.js';
 import { StoredMessage } from './stored-message.js';
 
 /**
- * The messages of one entry of a partition's store, for programs that read a log without opening its topic. Transaction
- * markers are no messages.
+ * Decodes the messages of one entry in a partition's store, for programs that read a log without opening its
+ * topic. Transaction markers are left out.
  *
- * @param key the entry's key, the batch's base offset
+ * @param key the entry's key, which is the batch's base offset
  * @param batch the entry's value; the messages are views of it
- * @param codec of the values; JSON if nothing else is said
- * @returns undefined where the key is none of a partition's
+ * @param codec decodes the values. Default: JSON
+ * @returns undefined if no partition has written the key
  * @throws `CORRUPT_BATCH`, `UNSUPPORTED_COMPRESSION`
  */
 export function messagesOfBatch<T = unknown>(

@@ -3,17 +3,22 @@ interface Waiter {
   end(hasData: boolean): void;
 }
 
-/** Readers that wait for a partition to grow. Nothing is kept of a wait once it has ended. */
+/** Readers that wait for a partition to grow. A wait that has ended leaves nothing behind. */
 export class DataWaiters {
   private readonly waiting = new Set<Waiter>();
-  /** Told of every change; replaced, never changed, so that one may leave while they are told. */
+  /**
+   * Called on every change. The array is replaced, never mutated, so that a follower may leave during a call.
+   */
   private followers: readonly (() => void)[] = [];
 
   get size(): number {
     return this.waiting.size;
   }
 
-  /** True once the partition has grown past `offset`, false when time or signal ended the wait first. */
+  /**
+   * Resolves true once the partition has grown past `offset`, false if `waitMs` or the signal ends the wait
+   * first.
+   */
   wait(offset: number, waitMs: number | undefined, signal: AbortSignal | undefined): Promise<boolean> {
     if (signal?.aborted === true || (waitMs !== undefined && waitMs <= 0)) return Promise.resolve(false);
     return new Promise((resolve) => {
@@ -28,12 +33,12 @@ export class DataWaiters {
       const waiter: Waiter = { offset, end };
       this.waiting.add(waiter);
       signal?.addEventListener('abort', abort, { once: true });
-      // Timers of Node overflow at 2^31 ms and then fire at once.
+      // Node's timers overflow at 2^31 ms and then fire at once.
       if (waitMs !== undefined && waitMs <= 0x7fffffff) timer = setTimeout(() => end(false), waitMs);
     });
   }
 
-  /** Calls `notify` whenever {@link wake} or {@link endAll} is, until the answer is called. */
+  /** Calls `notify` on every {@link wake} and {@link endAll}, until the returned function is called. */
   follow(notify: () => void): () => void {
     this.followers = [...this.followers, notify];
     return () => {
@@ -48,7 +53,7 @@ export class DataWaiters {
     for (const notify of this.followers) notify();
   }
 
-  /** Ends every wait: the partition closes. */
+  /** Ends every wait, because the partition closes. */
   endAll(): void {
     for (const waiter of this.waiting) waiter.end(false);
     for (const notify of this.followers) notify();

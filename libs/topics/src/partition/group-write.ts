@@ -6,8 +6,8 @@ import { offsetKey } from './offset-key.js';
 import type { TimeOrder } from './time-order.js';
 
 /**
- * Errors after which the store is known to hold nothing of a write, so that its offsets can be given again. After
- * any other the write may still come to light, and its offsets are never used for anything else.
+ * Errors after which the store certainly holds nothing of a write, so that its offsets can be used again.
+ * After any other error the write may still turn up later, and its offsets are not reused.
  */
 const NOTHING_STORED = new Set([
   'NO_SPACE',
@@ -19,13 +19,13 @@ const NOTHING_STORED = new Set([
   'UNSUPPORTED_COMPRESSION',
 ]);
 
-/** May a write that failed with this be in the store all the same? */
+/** Whether a write that failed with this error may be in the store all the same. */
 export function mayBeStored(error: unknown): boolean {
   if (!isGenRocksError(error)) return true;
   return !NOTHING_STORED.has(error.code) && error.details['nothingStored'] !== true;
 }
 
-/** The batches of one atomic write, and the offsets they get. */
+/** The batches of one atomic write, and their offsets. */
 export class GroupWrite {
   readonly bases: readonly number[];
   readonly batches: Buffer[] = [];
@@ -47,7 +47,10 @@ export class GroupWrite {
     this.records = next - firstOffset;
   }
 
-  /** @param times has to know of the batches' timestamps before they are stored */
+  /**
+   * Writes the batches.
+   * @param times must record the batches' timestamps before they are stored
+   */
   async run(store: PartitionStore, compression: Compression, times: TimeOrder): Promise<void> {
     const { units, bases, batches } = this;
     for (let i = 0; i < units.length; i++) {
@@ -59,7 +62,7 @@ export class GroupWrite {
     }
     const admitted = times.admit(batches);
     if (admitted !== undefined) await admitted;
-    // Nobody changes a batch before those who wait for it hear what became of it.
+    // The batches can be lent: nobody changes them before their completions are called.
     if (batches.length === 1) return store.put(offsetKey(bases[0]!), batches[0]!, { lent: true });
     return store.batch(
       batches.map((value, i) => ({ type: 'put', key: offsetKey(bases[i]!), value }) as const),

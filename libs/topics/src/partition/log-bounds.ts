@@ -5,15 +5,15 @@ import type { BatchPlace, PartitionReader } from './partition-reader.js';
 import type { PartitionOwner } from './partition.types.js';
 import type { CachedTail } from './tail-cache.js';
 
-/** Where a partition's log begins and ends. Both only ever grow. */
+/** Where a partition's log starts and ends. Both bounds only ever grow. */
 export class LogBounds {
   private first = 0;
   private next = 0;
   private startIsStale = false;
-  /** Finds the start again. Who reads meanwhile waits for it, or would read over the hole without a word. */
+  /** The search for the new start. Reads wait for it; otherwise they would silently read past the hole. */
   private refreshing: Promise<void> | undefined;
   private foundEnd = 0;
-  /** The lowest offset some group still needs, as the store was told last. */
+  /** The lowest offset some group still needs, as last told to the store. */
   private neededFrom: number | null = null;
 
   constructor(
@@ -23,29 +23,29 @@ export class LogBounds {
     private readonly tail: CachedTail,
   ) {}
 
-  /** The earliest offset that can be read. */
+  /** The lowest offset that can be read. */
   get start(): number {
     return this.first;
   }
 
-  /** The offset after the last record that is stored. */
+  /** The offset after the last stored record. */
   get end(): number {
     return this.next;
   }
 
-  /** Where the log ended when it was opened: what had offsets from here on by then is lost. */
+  /** Where the log ended when it was opened. Records that had offsets from here on before that are lost. */
   get lostFrom(): number {
     return this.foundEnd;
   }
 
-  /** Batches were dropped, and it is not known yet what is the first. */
+  /** Batches were dropped, and the new start is not known yet. */
   get isStale(): boolean {
     return this.startIsStale || this.refreshing !== undefined;
   }
 
   /**
-   * Takes the bounds from the store; the end is never below `floor`, whatever it holds.
-   * @returns the last batch, where there is one
+   * Reads the bounds from the store. The end is never below `floor`.
+   * @returns the last batch, if there is one
    */
   async find(reader: PartitionReader, logStart: number, floor: number): Promise<BatchPlace | undefined> {
     const bounds = await reader.bounds();
@@ -56,17 +56,17 @@ export class LogBounds {
     return bounds?.last;
   }
 
-  /** Records up to here are stored. */
+  /** Records below this offset are stored. */
   extendTo(end: number): void {
     this.next = end;
   }
 
-  /** Retention dropped the oldest batches. */
+  /** Called when retention has dropped the oldest batches. */
   onEvicted(): void {
     this.startIsStale = true;
   }
 
-  /** Finds the start again where batches were dropped. */
+  /** Finds the new start if batches were dropped. */
   async refresh(): Promise<void> {
     while (this.isStale) {
       this.refreshing ??= this.findStart().finally(() => (this.refreshing = undefined));
@@ -89,9 +89,11 @@ export class LogBounds {
     const { appender, store } = this.life.opened();
     await appender.exclusively(async () => {
       const next = appender.next;
-      // First the promise that offsets go on from here, then the data: a crash in between keeps both.
+      // Persist first that offsets continue from here, then drop the data: data left by a crash in between
+      // stays hidden, and no offset is used twice.
       await this.owner.saveLogStart(this.partition, next);
-      // Removed they are from here on, whatever becomes of the data: the next start would not give them back.
+      // From here on the records count as removed even if dropping the data fails: the next start ignores
+      // them.
       this.tail.clear();
       this.first = this.next = next;
       this.owner.watcher?.truncated(this.partition);
@@ -105,7 +107,8 @@ export class LogBounds {
     await appender.exclusively(async () => {
       await this.refresh();
       if (before <= this.first) return;
-      // First the promise that nothing before it comes back, then the data: a crash in between keeps the promise.
+      // Persist the new start first, then drop the data: after a crash in between, the removed records stay
+      // hidden.
       await this.owner.saveLogStart(this.partition, before);
       this.first = before;
       if (before === appender.next) {
@@ -114,7 +117,7 @@ export class LogBounds {
       } else {
         const base = await this.life.opened().reader.floorBase(before);
         if (base !== undefined) await store.discardBefore(offsetKey(base));
-        // Reads under way may have missed what is gone now: they look again.
+        // Makes reads in flight check the start again: they may have missed batches that were just dropped.
         this.startIsStale = true;
         await this.retainFrom(this.neededFrom);
       }
@@ -124,7 +127,7 @@ export class LogBounds {
   async skipTo(offset: number): Promise<void> {
     if (!Number.isSafeInteger(offset) || offset < 0)
       throw new InvalidMessageError(
-        `${offset} is not an offset; it must be a whole number from 0 to 2^53 - 1`,
+        `${offset} is not a valid offset; it must be a whole number from 0 to 2^53 - 1`,
       );
     const { appender } = this.life.opened();
     await appender.exclusively(async () => {
@@ -137,7 +140,7 @@ export class LogBounds {
     });
   }
 
-  /** Tells the store the lowest offset some group still needs; null where nobody reads. */
+  /** Tells the store the lowest offset that some group still needs; null if no group reads. */
   async retainFrom(offset: number | null): Promise<void> {
     const { store, reader } = this.life.opened();
     this.neededFrom = offset;
@@ -146,7 +149,10 @@ export class LogBounds {
     store.retainFrom(offsetKey(base ?? offset));
   }
 
-  /** @throws `OFFSET_OUT_OF_RANGE` for what is not between the start and the end */
+  /**
+   * Checks that an offset lies between the start and the end.
+   * @throws `OFFSET_OUT_OF_RANGE` if not
+   */
   require(offset: number): void {
     if (!Number.isInteger(offset) || offset < this.first || offset > this.next) throw this.outOfRange(offset);
   }

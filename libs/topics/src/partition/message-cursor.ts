@@ -4,8 +4,8 @@ import { BatchReader, type RecordView } from '../records/batch-reader.js';
 import type { Partition } from './partition.js';
 
 /**
- * Reads a partition from one place on, a few messages at a time. It keeps its place inside a batch, so that small
- * reads of large batches do not look at the same records (or unpack the same bytes) again and again.
+ * Reads a partition from an offset on, a few messages at a time. It keeps its position inside a batch, so
+ * that small reads do not walk the same records, or unpack the same batch, again and again.
  */
 export class MessageCursor<T = unknown> {
   private batches: Buffer[] = [];
@@ -19,7 +19,7 @@ export class MessageCursor<T = unknown> {
   ) {}
 
   /**
-   * The next messages, at most `limit`; none where only markers or gaps were read, or at the end.
+   * The next messages, at most `limit`; none at the end, or if only markers or gaps were read.
    * @throws as `Partition.readBatches`
    */
   async read(limit: number, maxBytes: number): Promise<Message<T>[]> {
@@ -31,7 +31,7 @@ export class MessageCursor<T = unknown> {
     return this.take(limit);
   }
 
-  /** As {@link read}, where nothing has to be waited for; undefined otherwise. */
+  /** As {@link read}, if the data is cached; undefined otherwise. */
   readCached(limit: number, maxBytes: number): Message<T>[] | undefined {
     if (this.reader === undefined && this.batches.length === 0) {
       const batches = this.partition.cachedBatches(this.position, maxBytes);
@@ -54,13 +54,13 @@ export class MessageCursor<T = unknown> {
     } catch (error) {
       this.batches = [];
       this.reader = undefined;
-      // What came before the damage is good; the next read begins at it, and fails.
+      // Messages before the damage are good. The next read starts at the damage and fails.
       if (messages.length === 0) throw error;
     }
     return messages;
   }
 
-  /** Where to go on; past what was read, and past gaps after it. */
+  /** The offset to continue at, past everything that was read and gaps after it. */
   get nextOffset(): number {
     return this.position;
   }
@@ -75,7 +75,7 @@ export class MessageCursor<T = unknown> {
       if (batch === undefined) return undefined;
       this.behindReader = nextOffsetOf(batch);
       const reader = new BatchReader(batch, { verify: false });
-      // Transaction markers take up offsets, but are no messages.
+      // Transaction markers occupy offsets, but are not messages.
       if (reader.header.control) this.position = Math.max(this.position, this.behindReader);
       else this.reader = reader;
     }

@@ -15,11 +15,14 @@ export class MessageDecoder {
     return new StoredMessage(this.topic, this.partition, record, this.codec as Codec<T>);
   }
 
-  /** Adds the messages of a batch from `from` on; returns where to read on if it was not read to its end. */
+  /**
+   * Adds the messages of a batch from `from` on. Returns the offset to continue at if the batch was not read
+   * to its end.
+   */
   decode<T>(batch: Buffer, from: number, limit: number, into: Message<T>[]): number | undefined {
     try {
       const records = new BatchReader(batch, { verify: false });
-      // Transaction markers take up offsets, but are no messages.
+      // Transaction markers occupy offsets, but are not messages.
       if (records.header.control) return undefined;
       for (let record = records.next(); record !== undefined; record = records.next()) {
         if (record.offset < from) continue;
@@ -28,7 +31,7 @@ export class MessageDecoder {
       }
       return undefined;
     } catch (error) {
-      // What came before the damage is good; the next read begins at it, and fails.
+      // Messages before the damage are good. The next read starts at the damage and fails.
       const last = into[into.length - 1];
       if (last === undefined) throw error;
       return last.offset + 1;

@@ -24,16 +24,16 @@ it('batches that came packed wait for room in their order, then are refused; wha
   while (refused === undefined) {
     const attempt = partition.append(packed);
     taken.push(attempt);
-    // A refusal is known at once; what waits for the held write is not settled.
+    // A refusal settles at once; publishes that wait for the held write do not.
     refused = await Promise.race([attempt.catch((error: unknown) => error), settled()]);
   }
   await expect(taken.pop()).rejects.toThrowError(coded('BACKPRESSURE'));
   expect(refused).toMatchObject({ retriable: true });
-  // A quarter of maxPendingBytes on its way, and as much waiting.
+  // A quarter of maxPendingBytes is being written, and as much is waiting.
   expect(taken.length).toBeGreaterThan(10);
   expect((await partition.info()).pendingBytes).toBeLessThanOrEqual(128 * 1024);
 
-  // What is published now stands behind what waits.
+  // Messages published now queue behind the waiting ones.
   const last = topic.publish({ value: 'last' });
   hold.release();
   const offsets = (await Promise.all(taken)).map(({ baseOffset }) => baseOffset);

@@ -14,26 +14,26 @@ import type {
 import { GroupWrite, mayBeStored } from './group-write.js';
 import type { TimeOrder } from './time-order.js';
 
-/** Batches that wait together go to the store in one atomic write of up to about this many bytes. */
+/** Waiting batches go to the store in one atomic write of up to about this many bytes. */
 const MAX_WRITE_BYTES = 4 * 1024 * 1024;
 
 type Task = AppendUnit | { run(): Promise<void> };
 
 /**
- * The one writer of a partition. Publishes that arrive while a write is under way are packed into the next batch,
- * and the whole of what waits goes out as one write: group commit by packing. Offsets are given in the order of the
- * calls, and readers see a batch only when its write has resolved.
+ * The single writer of a partition, with group commit: publishes that arrive during a write are packed into
+ * the next batch, and everything that waits goes out in one write. Offsets are assigned in the order of the
+ * calls. Readers see a batch only when its write has resolved.
  */
 export class PartitionAppender {
   private readonly tasks = new Fifo<Task>();
   private readonly admission: Admission;
   private open: AppendUnit | undefined;
   private running = false;
-  /** Groups whose write has begun. */
+  /** Number of group writes started so far. */
   writes = 0;
   private closed = false;
   private idle: (() => void)[] = [];
-  /** Ends the wait of a batch for more messages. */
+  /** Ends the linger of a batch. */
   private hurry: AbortController | undefined;
 
   constructor(
@@ -54,7 +54,7 @@ export class PartitionAppender {
     return this.nextOffset;
   }
 
-  /** Something is under way or about to begin. */
+  /** A write is in progress or about to start. */
   get isWriting(): boolean {
     return this.running;
   }
@@ -64,7 +64,7 @@ export class PartitionAppender {
   }
 
   /**
-   * Queues records of one call; all of them are stored, or none.
+   * Queues the records of one call. Either all of them are stored, or none.
    * @throws {BackpressureError} `BACKPRESSURE`
    */
   append(records: readonly RecordInput[], completion: GroupCompletion): void {
@@ -73,15 +73,15 @@ export class PartitionAppender {
     for (const record of records) bytes += recordBytes(record);
     if (this.admission.enters(bytes)) return this.pack(records, bytes, completion);
     this.wait(bytes, () => {
-      // The caller may change its buffers as soon as the call returns.
+      // Copy, because the caller may change its buffers as soon as this returns.
       const copies = records.map(copyRecord);
       return () => this.pack(copies, bytes, completion);
     });
   }
 
   /**
-   * Queues a batch that came packed. `batch` must be validated, and not be changed by anybody else until the
-   * completion is told.
+   * Queues a batch packed by its producer. `batch` must be validated, and nobody else may change it before
+   * the completion is called.
    * @throws {BackpressureError} `BACKPRESSURE`
    */
   appendRaw(batch: Buffer, completion: AppendCompletion): void {
@@ -105,12 +105,12 @@ export class PartitionAppender {
     });
   }
 
-  /** Moves the next offset up, never down. */
+  /** Raises the next offset; never lowers it. */
   raiseTo(offset: number): void {
     if (offset > this.nextOffset) this.nextOffset = offset;
   }
 
-  /** Refuses further publishes and waits for those accepted. */
+  /** Refuses further publishes and waits for the accepted ones. */
   async close(): Promise<void> {
     this.closed = true;
     this.hurry?.abort();
@@ -161,7 +161,7 @@ export class PartitionAppender {
     this.hurry?.abort();
     if (this.running) return;
     this.running = true;
-    // A microtask later, so that publishes of the same turn share the batch.
+    // Start a microtask later, so that publishes of the same turn share the batch.
     queueMicrotask(() => void this.run());
   }
 
@@ -183,7 +183,7 @@ export class PartitionAppender {
     for (const resolve of this.idle.splice(0)) resolve();
   }
 
-  /** Waits for more messages, as long as the batch takes any and nothing else waits behind it. */
+  /** Waits for more messages while the batch is open and nothing is queued behind it. */
   private async linger(unit: AppendUnit): Promise<void> {
     const { clock } = this.environment;
     const left = () => unit.since + this.settings.lingerMs - clock.monotonic();
@@ -196,7 +196,7 @@ export class PartitionAppender {
     }
   }
 
-  /** What goes into the next write, without what must not be written any more; and the bytes of both. */
+  /** Takes the units for the next write, and fails those that are refused. `bytes` counts both. */
   private takeUnits(): { units: AppendUnit[]; bytes: number } {
     const units: AppendUnit[] = [];
     let bytes = 0;

@@ -4,14 +4,14 @@ import type { PartitionAppender } from './partition-appender.js';
 import type { PartitionReader } from './partition-reader.js';
 import type { PartitionState } from './read.types.js';
 
-/** What a partition works with once its store is open. */
+/** The parts of a partition whose store is open. */
 export interface OpenLog {
   readonly store: PartitionStore;
   readonly appender: PartitionAppender;
   readonly reader: PartitionReader;
 }
 
-/** The life of a partition's store: it starts, is open or has failed to open, and is closed in the end. */
+/** The life cycle of a partition's store: starting, open or failed, and closed. */
 export class PartitionLife {
   private open: OpenLog | undefined;
   private cause: unknown;
@@ -34,12 +34,16 @@ export class PartitionLife {
     return { code: isGenRocksError(cause) ? cause.code : 'UNKNOWN', message: messageOf(cause) };
   }
 
-  /** Whatever state it is in: undefined where nothing was ever opened, still there after the end. */
+  /** The log in any state: undefined if it was never opened, still set after the end. */
   get log(): OpenLog | undefined {
     return this.open;
   }
 
-  /** @throws `TOPIC_STOPPED` before the store is open and after it is closed, `PARTITION_UNAVAILABLE` where it failed */
+  /**
+   * The log, if it is open.
+   * @throws `TOPIC_STOPPED` before the store is open and after it is closed, `PARTITION_UNAVAILABLE` if it
+   *   failed to open
+   */
   opened(): OpenLog {
     if (this.closed) throw new TopicStoppedError(this.topic);
     if (this.cause !== undefined) throw new PartitionUnavailableError(this.topic, this.partition, this.cause);
@@ -55,7 +59,7 @@ export class PartitionLife {
     this.cause = error;
   }
 
-  /** Nothing is taken any more from this call on; what is under way is finished before the store is closed. */
+  /** Accepts no further calls, finishes the writes in flight, and closes the store. */
   async end(): Promise<void> {
     this.closed = true;
     await this.open?.appender.close();

@@ -5,7 +5,7 @@ import type { TopicRecord } from '../meta/topic-record.js';
 import { Partition } from './partition.js';
 import type { LogFloor, PartitionOwner, SharedEnvironment } from './partition.types.js';
 
-/** Stores opened at once; opening may scan a file each. */
+/** Stores opened in parallel. Opening may scan a file each. */
 const PARALLEL_OPENS = 16;
 
 /** Opens and closes the partitions of a topic. */
@@ -16,8 +16,8 @@ export class PartitionOpener {
   ) {}
 
   /**
-   * Opens every partition from number `first` on. One that fails is marked so and reported, the others go on; with
-   * `strict` the first failure closes them all and is thrown.
+   * Opens every partition from number `first` on. A partition that fails is marked as failed and reported,
+   * and the others still open. With `strict` the first failure closes them all and is thrown.
    */
   async open(
     record: TopicRecord,
@@ -65,7 +65,7 @@ export class PartitionOpener {
     });
     try {
       await partition.open(store, floor);
-      // Before anything is written: a store that keeps what groups need must know of it by then.
+      // Before anything is written: a store that retains what groups need must know their offsets by then.
       if (floor.needed !== null) await partition.retainFrom(floor.needed).catch(() => {});
     } catch (error) {
       await store.close();

@@ -8,18 +8,18 @@ import type { CachedTail } from './tail-cache.js';
 export interface BatchPlace {
   readonly baseOffset: number;
   readonly nextOffset: number;
-  /** As its header states it. */
+  /** Newest timestamp, as stated in the batch header. */
   readonly maxTimestamp: number;
 }
 
-/** Counted since the partition was opened. */
+/** Read counters since the partition was opened. */
 export interface ReadCounts {
-  /** Reads that the cached tail could answer. */
+  /** Reads answered by the cached tail. */
   cacheHits: number;
   cacheMisses: number;
 }
 
-/** Finds batches by offset: in the cached tail where they are there, in the store otherwise. */
+/** Finds batches by offset, in the cached tail if they are there, otherwise in the store. */
 export class PartitionReader {
   readonly counts: ReadCounts = { cacheHits: 0, cacheMisses: 0 };
 
@@ -28,7 +28,10 @@ export class PartitionReader {
     private readonly tail: CachedTail,
   ) {}
 
-  /** First and last batch of the store, undefined where it is empty. Entries of others are refused. */
+  /**
+   * The first and last batch in the store; undefined if it is empty. Fails for entries that no partition has
+   * written.
+   */
   async bounds(): Promise<{ first: BatchPlace; last: BatchPlace } | undefined> {
     const first = await this.one({});
     const last = await this.one({ reverse: true });
@@ -36,15 +39,15 @@ export class PartitionReader {
     return { first: place(first), last: place(last) };
   }
 
-  /** Base offset of the first batch of the store. */
+  /** Base offset of the first batch in the store. */
   async firstBase(): Promise<number | undefined> {
     const first = await this.one({});
     return first === undefined ? undefined : place(first).baseOffset;
   }
 
   /**
-   * Batches from the one that holds `offset` on (or the next one after a gap), before `endOffset`, up to
-   * `maxBytes` but at least one where there is one.
+   * Batches before `endOffset`, starting with the one that contains `offset` (or the next one after a gap),
+   * up to `maxBytes` but at least one if there is any.
    */
   async read(offset: number, maxBytes: number, endOffset: number, allocate?: Allocate): Promise<Buffer[]> {
     const cached = this.cached(offset, maxBytes, allocate);
@@ -60,7 +63,7 @@ export class PartitionReader {
     return [floor.value, ...fitting(batches, maxBytes - floor.value.length)];
   }
 
-  /** As {@link read}, where the cached tail has it; undefined otherwise. */
+  /** As {@link read}, from the cached tail; undefined if it does not reach back that far. */
   cached(offset: number, maxBytes: number, allocate?: Allocate): Buffer[] | undefined {
     const batches = this.tail.read(offset, maxBytes, allocate);
     if (batches !== undefined) this.counts.cacheHits++;
@@ -68,8 +71,8 @@ export class PartitionReader {
   }
 
   /**
-   * The bytes a read at `offset` would meet first, unchecked, and the offset at which to go on past them. Where the store
-   * itself cannot read them there are none.
+   * The first bytes a read at `offset` would meet, unchecked, and the offset after them. `bytes` is null if
+   * the store itself cannot read them.
    */
   async raw(offset: number, endOffset: number): Promise<{ bytes: Buffer | null; nextOffset: number }> {
     const next = async (after: number) => {
@@ -90,7 +93,7 @@ export class PartitionReader {
     }
   }
 
-  /** Batches from the last back to the one that holds `offset`, without those that are damaged. */
+  /** Batches from the last back to the one that contains `offset`. Skips damaged ones. */
   async *backTo(offset: number): AsyncGenerator<Buffer, void, undefined> {
     const floor = await this.one({ lte: offsetKey(offset), reverse: true, skipDamaged: true });
     const gte = floor?.key ?? offsetKey(offset);
@@ -102,7 +105,7 @@ export class PartitionReader {
     }
   }
 
-  /** Base offset of the batch that holds `offset`, or of the last one before it. */
+  /** Base offset of the batch that contains `offset`, or of the last one before it. */
   async floorBase(offset: number): Promise<number | undefined> {
     const cached = this.tail.floorBase(offset);
     if (cached !== undefined) return cached;
@@ -110,7 +113,10 @@ export class PartitionReader {
     return floor === undefined ? undefined : offsetFromKey(floor.key);
   }
 
-  /** The batch that holds `offset`, or the next one after a gap; undefined where there is none before `endOffset`. */
+  /**
+   * The batch that contains `offset`, or the next one after a gap; undefined if there is none before
+   * `endOffset`.
+   */
   async at(offset: number, endOffset: number): Promise<Buffer | undefined> {
     const cached = this.cached(offset, 1);
     if (cached !== undefined) return cached[0];
@@ -142,7 +148,7 @@ export class PartitionReader {
         if (bytes >= maxBytes) return batches;
       }
     } catch (error) {
-      // What lies before damage is good; a read that begins at the damage fails.
+      // Batches before the damage are good. The next read starts at the damage and fails.
       if (batches.length === 0) throw error;
     }
     return batches;
@@ -159,7 +165,7 @@ function fitting(batches: readonly Buffer[], maxBytes: number): Buffer[] {
   return batches.filter((batch) => (bytes += batch.length) <= maxBytes);
 }
 
-/** May the batch hold the offset? One that cannot be read may. */
+/** Whether the batch may contain the offset. An unreadable one may. */
 function reaches(entry: StoreEntry, offset: number): boolean {
   try {
     return nextOffsetOf(checked(entry)) > offset;
@@ -169,8 +175,8 @@ function reaches(entry: StoreEntry, offset: number): boolean {
 }
 
 /**
- * The entry's batch, refused where the store holds something else or the bytes have rotted. It was whole when it was
- * stored: where the store knows that these are the bytes it was given, they are not summed up a second time.
+ * The entry's batch. Fails if the entry is not a batch or its checksum does not match. The batch was checked
+ * before it was stored, so if the store has verified these bytes itself the checksum is not computed again.
  */
 function checked(entry: StoreEntry): Buffer {
   place(entry);
@@ -189,13 +195,13 @@ function checkedOrNothing(entry: StoreEntry): Buffer | undefined {
 function place(entry: StoreEntry): BatchPlace {
   const baseOffset = offsetFromKey(entry.key);
   if (baseOffset === undefined) {
-    throw new CorruptBatchError(
-      `the store has a key of ${entry.key.length} bytes, which no partition writes`,
-    );
+    throw new CorruptBatchError(`the store has a key of ${entry.key.length} bytes that is not an offset`);
   }
   const header = readBatchHeader(entry.value);
   if (header.baseOffset !== baseOffset) {
-    throw new CorruptBatchError(`the batch at offset ${baseOffset} says it is at ${header.baseOffset}`);
+    throw new CorruptBatchError(
+      `the batch stored at offset ${baseOffset} has the base offset ${header.baseOffset} in its header`,
+    );
   }
   return {
     baseOffset,

@@ -11,7 +11,7 @@ import type { PartitionEnvironment, PartitionOwner } from './partition.types.js'
 import type { CachedTail } from './tail-cache.js';
 import type { TimeOrder } from './time-order.js';
 
-/** What takes part in a write, besides the store. */
+/** The parts of a partition involved in a write, besides the store. */
 export interface WrittenParts {
   readonly life: PartitionLife;
   readonly bounds: LogBounds;
@@ -20,9 +20,9 @@ export interface WrittenParts {
   readonly times: TimeOrder;
 }
 
-/** Takes what is written to one partition, and lets everybody know what has been stored. */
+/** Accepts writes to one partition, and notifies its other parts of what was stored. */
 export class PartitionWriter {
-  /** Since the partition was opened in this process. */
+  /** Counted since the partition was opened in this process. */
   readonly counters = { messages: 0, batches: 0, bytes: 0, failed: 0 };
 
   constructor(
@@ -32,7 +32,7 @@ export class PartitionWriter {
     private readonly parts: WrittenParts,
   ) {}
 
-  /** What appends to a store from now on. */
+  /** Creates the appender for a store. */
   appenderFor(store: PartitionStore): PartitionAppender {
     const { owner, index, environment } = this;
     const listener: AppenderListener = {

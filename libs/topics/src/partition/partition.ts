@@ -62,7 +62,7 @@ export class Partition {
     this.decoder = new MessageDecoder(owner.name, index, owner.codec);
   }
 
-  /** Values are checked when they are decoded. @internal */
+  /** Whether values are checked against a schema when they are decoded. @internal */
   get checksValues(): boolean {
     return this.owner.codec instanceof CheckedCodec;
   }
@@ -72,42 +72,43 @@ export class Partition {
     return this.owner.name;
   }
 
-  /** `failed`: its store could not be opened; `describe().error` says why. */
+  /** State of the partition. `failed`: its store could not be opened; `describe().error` says why. */
   get state(): PartitionState {
     return this.life.state;
   }
 
-  /** The earliest offset that can be read. */
+  /** The lowest offset that can be read. */
   get startOffset(): number {
     return this.bounds.start;
   }
 
-  /** The offset after the last record that is stored. */
+  /** The offset after the last stored record, which the next one will get. */
   get endOffset(): number {
     return this.bounds.end;
   }
 
   /**
-   * Where the log ended when it was opened. Offsets from here on may have been given before, if what had them is lost: by
-   * a power cut, with the memory it was in, or because this is an older copy. @internal
+   * Where the log ended when it was opened. Offsets from here on may have been used before for records that
+   * are lost: in a power cut, with the memory they were in, or because this is an older copy of the log.
+   * @internal
    */
   get lostFrom(): number {
     return this.bounds.lostFrom;
   }
 
-  /** Groups of messages whose write has begun. @internal */
+  /** Number of group writes started so far. @internal */
   get writes(): number {
     return this.life.log?.appender.writes ?? 0;
   }
 
-  /** What is published now waits for the next write. @internal */
+  /** True while a write is in progress or about to start. @internal */
   get isWriting(): boolean {
     return this.life.log?.appender.isWriting ?? false;
   }
 
   /**
-   * Takes the store over and finds where the log ends.
-   * @param floor what is known of it already
+   * Attaches the store and finds where the log ends.
+   * @param floor what is known of the log from elsewhere
    * @internal
    */
   async open(store: PartitionStore, floor: LogFloor): Promise<void> {
@@ -122,42 +123,46 @@ export class Partition {
     this.life.fail(error);
   }
 
-  /** Retention dropped the oldest batches. @internal */
+  /** Called when retention has dropped the oldest batches. @internal */
   onEvicted(): void {
     this.bounds.onEvicted();
   }
 
-  /** Queues records that are packed with others that wait. @internal */
+  /** Queues records, which are packed together with others that wait. @internal */
   publish(records: readonly RecordInput[], completion: GroupCompletion): void {
     this.writer.publish(records, completion);
   }
 
   /**
-   * Appends a record batch v2 as its producer packed it: only the base offset is set, everything else is stored as
-   * it came. The bytes are copied.
+   * Appends a record batch (version 2) as its producer packed it: only the base offset is set, everything
+   * else is stored unchanged. The bytes are copied unless `lent` is set.
    * @throws `CORRUPT_BATCH`, `MESSAGE_TOO_LARGE`, `INVALID_MESSAGE` for a control batch, `BACKPRESSURE`,
-   *   `TOPIC_STOPPED`, or what the store says
+   *   `TOPIC_STOPPED`, or the store's error
    */
   append(batch: Uint8Array, options: AppendOptions = {}): Promise<AppendResult> {
     return this.writer.append(batch, options);
   }
 
   /**
-   * Record batches as bytes, from the one that holds `offset` on.
-   * @throws `OFFSET_OUT_OF_RANGE`, `CORRUPT_BATCH`, `TOPIC_STOPPED`, or what the store says
+   * Reads record batches as bytes, starting with the one that contains `offset`.
+   * @throws `OFFSET_OUT_OF_RANGE`, `CORRUPT_BATCH`, `TOPIC_STOPPED`, or the store's error
    */
   readBatches(options: ReadBatchesOptions): Promise<ReadBatchesResult> {
     return this.fetch.read(options);
   }
 
-  /** Copies of the batches that {@link readBatches} would answer at once; undefined where it has to be asked. @internal */
+  /**
+   * Copies of the batches {@link readBatches} would return, if they are cached; undefined otherwise.
+   * @internal
+   */
   cachedBatches(offset: number, maxBytes: number): Buffer[] | undefined {
     return this.fetch.cached(offset, maxBytes);
   }
 
   /**
-   * Messages from `offset` on.
-   * @throws `OFFSET_OUT_OF_RANGE`, `CORRUPT_BATCH`, `UNSUPPORTED_COMPRESSION`, `TOPIC_STOPPED`, or what the store says
+   * Reads messages from `offset` on.
+   * @throws `OFFSET_OUT_OF_RANGE`, `CORRUPT_BATCH`, `UNSUPPORTED_COMPRESSION`, `TOPIC_STOPPED`, or the
+   *   store's error
    */
   async readMessages<T = unknown>(options: ReadMessagesOptions): Promise<ReadMessagesResult<T>> {
     const { offset, limit = DEFAULT_LIMIT } = options;
@@ -170,25 +175,26 @@ export class Partition {
     return { messages, nextOffset, endOffset, startOffset };
   }
 
-  /** Batches from the end back to the one that holds `offset`, without those that are damaged. @internal */
+  /** Reads batches from the end back to the one that contains `offset`. Skips damaged batches. @internal */
   readBackTo(offset: number): AsyncIterable<Buffer> {
     return this.life.opened().reader.backTo(offset);
   }
 
-  /** The bytes that a read at `offset` cannot make sense of, and the offset at which to go on past them. @internal */
+  /** The unreadable bytes at `offset`, and the offset after them. @internal */
   unreadableAt(offset: number): Promise<{ bytes: Buffer | null; nextOffset: number }> {
     return this.life.opened().reader.raw(offset, this.endOffset);
   }
 
   /**
-   * The first record, in the order of offsets, whose timestamp is not before a time (ms since 1970); null where there is
-   * none. So nothing of that time or later lies before it, though clocks went back: records after it may be older.
+   * Finds the first record, in offset order, whose timestamp is not before a time (milliseconds since 1970);
+   * null if there is none. No record before it is that new. Records after it may be older, because timestamps
+   * may go backwards.
    *
-   * It costs a few reads where timestamps go forward; where they went back, by an hour say, the headers of up to an hour's
-   * batches are read as well. One batch is unpacked, or a few where their producers have stated timestamps that no record
-   * has; then it may be a place before the record.
-   * @param signal ends the search: it fails with the signal's reason
-   * @throws `CORRUPT_BATCH` for damage, `TOPIC_STOPPED`, or what the store says
+   * The search takes a few reads if timestamps only grow. If they went back by an hour, for example, it also
+   * reads the headers of up to an hour's batches. It unpacks one batch, or a few whose producers stated a
+   * newest timestamp that no record has; the result may then lie before the record.
+   * @param signal aborts the search, which then fails with the signal's reason
+   * @throws `CORRUPT_BATCH` for damage, `TOPIC_STOPPED`, or the store's error
    */
   async offsetForTimestamp(timestamp: number, signal?: AbortSignal): Promise<OffsetForTimestamp | null> {
     const { reader } = this.life.opened();
@@ -201,14 +207,19 @@ export class Partition {
     return searchTime(reader, timestamp, { startOffset, endOffset, disorder: times.disorder, assertWanted });
   }
 
-  /** @throws `TOPIC_STOPPED`, `PARTITION_UNAVAILABLE` @internal */
+  /**
+   * Checks that the partition is open.
+   * @throws `TOPIC_STOPPED`, `PARTITION_UNAVAILABLE`
+   * @internal
+   */
   assertOpen(): void {
     this.life.opened();
   }
 
   /**
-   * True as soon as there is a record at or after `offset`; false where the wait ended first (by `waitMs`, the
-   * signal, or because the partition was closed). Without `waitMs` it waits as long as it takes.
+   * Waits for data: resolves true as soon as there is a record at or after `offset`, or false if the wait
+   * ends first (after `waitMs`, by the signal, or because the partition closes). Without `waitMs` there is no
+   * time limit.
    */
   waitForData(offset: number, options: WaitOptions = {}): Promise<boolean> {
     if (this.endOffset > offset) return Promise.resolve(true);
@@ -216,22 +227,30 @@ export class Partition {
     return this.waiters.wait(offset, options.waitMs, options.signal);
   }
 
-  /** Calls `notify` whenever the partition has grown, and when it closes, until the answer is called. @internal */
+  /**
+   * Calls `notify` whenever the partition has grown and when it closes. The returned function ends that.
+   * @internal
+   */
   follow(notify: () => void): () => void {
     return this.waiters.follow(notify);
   }
 
-  /** Removes every record. Offsets go on where they were. Publishes made before the call are removed too. */
+  /**
+   * Removes every record, including those published before the call and not stored yet. Offsets continue
+   * where they were.
+   */
   truncate(): Promise<void> {
     return this.bounds.truncate();
   }
 
   /**
-   * Removes the records before an offset, for ever: the partition begins there from now on, over restarts too. Offsets
-   * go on where they were. Space is freed as the adapter can: at once in memory and in RocksDB; a wrap log frees it
-   * when it comes round, or at once where nothing is left. Nothing happens where the partition begins there already.
-   * @returns the offset the partition begins at
-   * @throws `OFFSET_OUT_OF_RANGE` for an offset past the end, `TOPIC_STOPPED`, or what the store says
+   * Removes the records before an offset permanently: the partition starts there from now on, also after a
+   * restart. Offsets continue where they were. Does nothing if the partition starts there already or later.
+   *
+   * When space is freed depends on the adapter: the memory adapter and RocksDB free it at once; a wrap log
+   * frees it when it wraps around, or at once if no record is left.
+   * @returns the offset the partition starts at
+   * @throws `OFFSET_OUT_OF_RANGE` for an offset past the end, `TOPIC_STOPPED`, or the store's error
    */
   async deleteRecords(before: number): Promise<number> {
     await this.bounds.deleteRecords(before);
@@ -239,37 +258,41 @@ export class Partition {
   }
 
   /**
-   * Leaves offsets out: the next record gets this one, or a later one if the log is there already. For messages that
-   * come from another log and keep their offsets. An empty partition begins there, over restarts too; after records
-   * it holds over restarts once something is stored, or committed by a group, from there on.
-   * @throws `INVALID_MESSAGE` for what is no offset, `TOPIC_STOPPED`, or what the store says
+   * Skips offsets: the next record gets this offset, or a later one if the log is past it already. For
+   * messages copied from another log that keep their offsets.
+   *
+   * An empty partition starts at this offset, also after a restart. If the partition has records, the gap
+   * survives a restart only once a record is stored, or an offset committed by a group, at or after `offset`.
+   * @throws `INVALID_MESSAGE` for an invalid offset, `TOPIC_STOPPED`, or the store's error
    */
   skipTo(offset: number): Promise<void> {
     return this.bounds.skipTo(offset);
   }
 
-  /** Reclaims space where the adapter can. */
+  /** Reclaims space, if the adapter can. */
   async optimize(): Promise<void> {
     await this.life.opened().store.optimize();
   }
 
-  /** Resolves when everything published before the call is on stable storage, as far as the adapter knows one. */
+  /** Resolves when everything published before the call is on stable storage, if the adapter has any. */
   async sync(): Promise<void> {
     const { appender, store } = this.life.opened();
     await appender.exclusively(() => store.sync());
   }
 
-  /** What the store's log holds, in the order of the writes, in pages: keys are base offsets, values batches. */
+  /**
+   * Reads the entries of the store's log in write order, in pages. Keys are base offsets, values are batches.
+   */
   readLog(options?: ReadLogOptions): AsyncIterable<LogEntry[]> {
     return this.life.opened().store.readLogPages(options);
   }
 
-  /** Tells the store the lowest offset some group still needs; null where nobody reads. @internal */
+  /** Tells the store the lowest offset that some group still needs; null if no group reads. @internal */
   retainFrom(offset: number | null): Promise<void> {
     return this.bounds.retainFrom(offset);
   }
 
-  /** Its offsets and state, from memory. */
+  /** The partition's offsets and state, from memory. */
   describe(): PartitionDescription {
     const { index: partition, state, startOffset, endOffset } = this;
     const { error } = this.life;
@@ -277,7 +300,9 @@ export class Partition {
     return error === undefined ? description : { ...description, error };
   }
 
-  /** What {@link describe} tells, counters since it was opened, and what its store says. */
+  /**
+   * The result of {@link describe}, counters since the partition was opened, and information from its store.
+   */
   async info(): Promise<PartitionInfo> {
     if (this.state === 'open') await this.bounds.refresh();
     const info = {
@@ -292,7 +317,7 @@ export class Partition {
     return this.state === 'open' ? { ...info, store: await this.life.opened().store.info() } : info;
   }
 
-  /** Finishes the publishes under way and closes the store. @internal */
+  /** Finishes the publishes in flight and closes the store. @internal */
   async close(): Promise<void> {
     if (this.state === 'closed') return;
     this.waiters.endAll();

@@ -3,45 +3,48 @@ import type { AppenderEnvironment, AppenderSettings } from './appender.types.js'
 import type { StorageRoom, StorageRooms } from '../storage-room.js';
 import type { TailCache } from './tail-cache.js';
 
-/** What partitions share within one service. */
+/** What the partitions of a service share. */
 export interface PartitionEnvironment extends AppenderEnvironment {
   readonly cache: TailCache;
   readonly maxMessageBytes: number;
-  /** Hears of every write and every failure. */
+  /** Notified of every write and every failure. */
   readonly room: StorageRoom;
 }
 
-/** What all partitions share, whatever adapter they are on. */
+/** What all partitions share, regardless of their adapter. */
 export interface SharedEnvironment extends Omit<PartitionEnvironment, 'room'> {
   readonly rooms: StorageRooms;
 }
 
-/** What is known of a partition's log, whatever its store holds: where it may not go back before, above all. */
+/**
+ * What is known of a partition's log independently of its store, above all the offsets it must not fall back
+ * below.
+ */
 export interface LogFloor {
   readonly logStart: number;
   readonly nextOffset: number;
-  /** The lowest offset some group still needs; null where nobody reads. */
+  /** The lowest offset some group still needs; null if no group reads. */
   readonly needed: number | null;
-  /** How far timestamps go back, in milliseconds; Infinity where nobody knows. */
+  /** How far timestamps go back, in milliseconds; Infinity if unknown. */
   readonly disorder: number;
 }
 
-/** Hears what happens in the partitions of a topic, in the order in which it happens. */
+/** Notified of the changes in a topic's partitions, in order. */
 export interface PartitionWatcher {
-  /** What begins at this offset is stored; its publishers have not heard of it yet. */
+  /** Records from this offset on are stored. Called before their publishers are notified. */
   stored(partition: number, firstOffset: number): void;
-  /** A batch that came packed is stored. */
+  /** A batch packed by its producer is stored. */
   appended(partition: number, batch: Buffer): void;
   truncated(partition: number): void;
 }
 
-/** What the partition's topic decides. */
+/** The topic a partition belongs to. */
 export interface PartitionOwner extends AppenderSettings {
   readonly name: string;
   readonly codec: Codec<unknown>;
   readonly watcher?: PartitionWatcher | undefined;
-  /** Stores that the partition now begins at this offset, before anything is dropped. */
+  /** Persists that the partition starts at this offset from now on. Called before anything is dropped. */
   saveLogStart(partition: number, offset: number): Promise<void>;
-  /** Stores how far timestamps go back there from now on; see `TimeOrder`. */
+  /** Persists how far timestamps go back in the partition; see `TimeOrder`. */
   saveDisorder(partition: number, disorder: number): Promise<void>;
 }

@@ -8,7 +8,7 @@ export class PublishBudget {
     return this.held;
   }
 
-  /** What one partition may take, so that a stuck one cannot starve the others. */
+  /** The most one partition may take, so that a stuck partition cannot starve the others. */
   get share(): number {
     return Math.floor(this.limit / 4);
   }

@@ -266,12 +266,12 @@ describe('backpressure', () => {
     for (let n = 1; refused === undefined; n++) {
       const attempt = topic.publish({ value: { n, value }, partition: 0 });
       accepted.push(attempt);
-      // A refusal is known at once; what waits for the held write is not settled.
+      // A refusal settles at once; publishes that wait for the held write do not.
       refused = await Promise.race([attempt.catch((error: unknown) => error), settled()]);
     }
     await expect(accepted.pop()).rejects.toThrowError(coded('BACKPRESSURE'));
     expect(refused).toMatchObject({ code: 'BACKPRESSURE', retriable: true });
-    // A quarter of maxPendingBytes packed, and as much waiting.
+    // A quarter of maxPendingBytes is packed, and as much is waiting.
     expect(accepted.length).toBeGreaterThan(10);
     expect((await topic.partition(0).info()).pendingBytes).toBeLessThanOrEqual(128 * 1024);
     await expect(topic.publish({ value: 'other partition', partition: 1 })).resolves.toMatchObject({

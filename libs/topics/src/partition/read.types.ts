@@ -1,74 +1,78 @@
 import type { Allocate } from '@genrocks/storage';
 import type { Message } from '../message.js';
 
-/** A wait for data: ends when there is some, after `waitMs`, or when the signal says so, whatever is first. */
+/**
+ * How long to wait for data. The wait ends when data arrives, after `waitMs`, or when the signal aborts,
+ * whichever comes first.
+ */
 export interface WaitOptions {
-  /** Milliseconds to wait for data where there is none. Default 0: answer at once. */
+  /** How long to wait if there is no data, in milliseconds. Default 0: return at once. */
   waitMs?: number;
-  /** Ends the wait early; the read then returns with what is there. */
+  /** Ends the wait early; the read then returns what is there. */
   signal?: AbortSignal;
 }
 
-/** Which batches of a partition to read, and how long to wait for the first. */
+/** Which batches of a partition to read, and how long to wait for data. */
 export interface ReadBatchesOptions extends WaitOptions {
-  /** First offset wanted. The first batch may begin below it. */
+  /** The first offset to read. The first batch may start below it. */
   offset: number;
-  /** Stop before passing this size, in bytes; at least one batch is always given. Default 1 MiB, at most 64 MiB. */
+  /** Most bytes to return, though always at least one batch. Default 1 MiB, at most 64 MiB. */
   maxBytes?: number;
-  /** With `waitMs`: wait until there is this much, in bytes. Default 1. */
+  /** With `waitMs`: wait until this many bytes are available. Default 1. */
   minBytes?: number;
   /**
-   * Where batches may be read to. They are good for as long as that memory is. Default: memory of their own.
+   * Allocates the memory that batches may be read into. They are valid only as long as that memory is.
+   * Default: the batches get memory of their own.
    */
   allocate?: Allocate;
 }
 
-/** Record batches of a partition, as they are stored. */
+/** Record batches of a partition, as stored. */
 export interface ReadBatchesResult {
-  /** Record batches v2 in offset order, base offsets set. */
+  /** Record batches (version 2) in offset order, with their base offsets set. */
   readonly batches: Buffer[];
-  /** Where to read on. */
+  /** The offset to continue reading at. */
   readonly nextOffset: number;
   /** The offset the next record will get. */
   readonly endOffset: number;
-  /** Earliest offset readable. */
+  /** The lowest offset that can be read. */
   readonly startOffset: number;
 }
 
-/** Which messages of a partition to read, and how long to wait for the first. */
+/** Which messages of a partition to read, and how long to wait for data. */
 export interface ReadMessagesOptions extends WaitOptions {
   /** The first offset to read. */
   offset: number;
-  /** At most this many messages. Default 1,000. */
+  /** Most messages to return. Default 1,000. */
   limit?: number;
-  /** Stop after about this many bytes of batches. Default 1 MiB. */
+  /** Approximate number of batch bytes to read. Default 1 MiB. */
   maxBytes?: number;
 }
 
-/** Messages of a partition, and where to read on. */
+/** Messages of a partition, and where to continue. */
 export interface ReadMessagesResult<T = unknown> {
-  /** In the order of their offsets; empty where none came in time. */
+  /** Messages in offset order; empty if none arrived in time. */
   readonly messages: Message<T>[];
-  /** Where to read on: past the last message given. */
+  /** The offset to continue reading at, past everything that was read. */
   readonly nextOffset: number;
-  /** The offset that the next message published will have. */
+  /** The offset the next published message will get. */
   readonly endOffset: number;
-  /** Earliest offset readable. */
+  /** The lowest offset that can be read. */
   readonly startOffset: number;
 }
 
-/** The first record, in the order of offsets, that is not before a time. */
+/** The first record, in offset order, that is not before a time. */
 export interface OffsetForTimestamp {
-  /** Its offset. */
+  /** Offset of the record. */
   readonly offset: number;
   /**
-   * Its own time, in milliseconds since 1970; of a batch that cannot be unpacked, or has no such record though its header
-   * says so, what the header states.
+   * Timestamp of the record, in milliseconds since 1970. If its batch cannot be unpacked, or has no such
+   * record although its header says so: the timestamp in the header.
    */
   readonly timestamp: number;
 }
 
-/** `failed`: its store could not be opened. */
+/** State of a partition. `failed`: its store could not be opened. */
 export type PartitionState = 'open' | 'failed' | 'closed';
 
 /** A partition's offsets and state. */
@@ -77,9 +81,9 @@ export interface PartitionDescription {
   readonly partition: number;
   /** Whether its store is open. */
   readonly state: PartitionState;
-  /** Earliest offset readable. */
+  /** The lowest offset that can be read. */
   readonly startOffset: number;
-  /** The offset that the next message published will have. */
+  /** The offset the next published message will get. */
   readonly endOffset: number;
   /** Why the partition is not open. */
   readonly error?: { readonly code: string; readonly message: string };

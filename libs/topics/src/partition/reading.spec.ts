@@ -16,7 +16,10 @@ beforeEach(async () => {
 });
 afterEach(() => running.stop());
 
-/** Publishes `calls` record batches of `each` messages; values count up from 0, timestamps are 10 times that. */
+/**
+ * Publishes `calls` record batches of `each` messages. Values count up from 0, timestamps are ten times the
+ * value.
+ */
 async function fill(calls: number, each: number): Promise<void> {
   for (let call = 0; call < calls; call++) {
     await topic.publishBatch(

@@ -20,7 +20,10 @@ beforeEach(async () => {
 });
 afterEach(() => running.stop());
 
-/** Publishes `calls` record batches of `each` messages; values count up from 0, timestamps are 10 times that. */
+/**
+ * Publishes `calls` record batches of `each` messages. Values count up from 0, timestamps are ten times the
+ * value.
+ */
 async function fill(calls: number, each: number): Promise<void> {
   for (let call = 0; call < calls; call++) {
     await topic.publishBatch(
@@ -81,7 +84,7 @@ describe('record batches as bytes', () => {
 });
 
 describe('a batch nobody can read', () => {
-  /** A batch with a checksum that fits, but records that do not unpack. */
+  /** A batch with a valid checksum whose records cannot be unpacked. */
   async function appendUnreadable(): Promise<void> {
     const batch = pack('?');
     batch.writeInt16BE(4, 21);

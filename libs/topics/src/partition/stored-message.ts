@@ -3,14 +3,14 @@ import { MESSAGE_ID_HEADER, PUBLISHED_AT_HEADER } from '../dedup/message-id.js';
 import { type Message, METADATA_HEADER } from '../message.js';
 import { type RecordView, readHeaders } from '../records/batch-reader.js';
 
-/** Fields of a message that travel as headers. */
+/** Fields of a message that are stored as headers. */
 const OWN_HEADERS = new Set([METADATA_HEADER, MESSAGE_ID_HEADER, PUBLISHED_AT_HEADER]);
 
 const NO_HEADERS: readonly (readonly [string, Buffer | null])[] = Object.freeze([]);
 
 /**
- * A message over the bytes of its batch, decoded as far as it is asked. The batch is shared with the cache and other
- * readers, so bytes are handed out as copies only.
+ * A message over the bytes of its batch, decoded on access. Other readers may share the batch, so bytes are
+ * handed out only as copies.
  */
 export class StoredMessage<T> implements Message<T> {
   private decoded: { readonly value: T } | undefined;
@@ -54,7 +54,7 @@ export class StoredMessage<T> implements Message<T> {
     const headers: Record<string, string> = {};
     for (const [name, value] of this.readHeaders()) {
       if (OWN_HEADERS.has(name)) continue;
-      // Plain assignment would let a header named __proto__ change the object instead of adding to it.
+      // With plain assignment, a header named __proto__ would set the object's prototype.
       Object.defineProperty(headers, name, {
         value: value?.toString('utf8') ?? '',
         enumerable: true,
@@ -89,7 +89,7 @@ export class StoredMessage<T> implements Message<T> {
     return metadata as Record<string, unknown>;
   }
 
-  /** What loggers and JSON.stringify show. */
+  /** The form that loggers and JSON.stringify show. */
   toJSON(): Record<string, unknown> {
     const { topic, partition, offset, timestamp, key, value, headers, id, metadata } = this;
     const named = id === null ? {} : { id };
@@ -103,7 +103,7 @@ export class StoredMessage<T> implements Message<T> {
 
   private readHeaders(): readonly (readonly [string, Buffer | null])[] {
     const { buffer, headersAt } = this.record;
-    // No headers, the usual case, is one zero byte.
+    // A single zero byte means no headers, the usual case.
     return (this.allHeaders ??= buffer[headersAt] === 0 ? NO_HEADERS : readHeaders(this.record));
   }
 

@@ -4,7 +4,7 @@ import { baseOffsetOf, nextOffsetOf } from '../records/batch-header.js';
 import { BatchWriter, recordBytes } from '../records/batch-writer.js';
 import { type CachedTail, TailCache } from './tail-cache.js';
 
-/** A batch of one record at `offset`, of about this many bytes, each of them `fill`. */
+/** A batch of one record at `offset`, of about this many bytes with the value `fill`. */
 function batchAt(offset: number, bytes: number, fill = offset % 251): Buffer {
   const writer = new BatchWriter(bytes + 100);
   const record = { key: null, value: Buffer.alloc(bytes, fill), headers: [], timestamp: 0 };
@@ -12,15 +12,15 @@ function batchAt(offset: number, bytes: number, fill = offset % 251): Buffer {
   return writer.finish(offset);
 }
 
-/** One partition's batches, with what the cache has to agree with. */
+/** The batches of one partition, as a model for the cache. */
 interface Side {
   readonly tail: CachedTail;
-  /** The batches since the tail was cleared. */
+  /** Batches pushed since the tail was cleared. */
   batches: Buffer[];
   end: number;
 }
 
-/** What is cached is the newest batches as they were pushed, all up to the end. */
+/** The cache holds the newest batches as they were pushed, without a gap up to the end. */
 function agrees({ tail, batches, end }: Side): void {
   const cached = batches.filter((batch) => tail.floorBase(baseOffsetOf(batch)) !== undefined);
   expect(cached).toEqual(batches.slice(batches.length - cached.length));

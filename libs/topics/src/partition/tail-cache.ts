@@ -2,18 +2,18 @@ import type { Allocate } from '@genrocks/storage';
 import { Fifo } from '../fifo.js';
 import { baseOffsetOf, nextOffsetOf } from '../records/batch-header.js';
 
-/** Memory is taken in slabs of this size, or of an eighth of a smaller limit. */
+/** Size of a slab, unless an eighth of the cache's limit is smaller. */
 const MAX_SLAB_BYTES = 4 * 1024 * 1024;
-/** What a cached batch costs besides its bytes. */
+/** Estimated overhead of a cached batch, in bytes. */
 const ENTRY_OVERHEAD = 160;
-/** How long memory is kept that nothing is cached in any more. */
+/** How long unused memory is kept. */
 const SPARE_MS = 10_000;
 
-/** A stretch of the cache's memory, filled from its start. */
+/** A block of the cache's memory, filled from its start. */
 interface Slab {
   readonly bytes: Buffer;
   used: number;
-  /** Batches in it that can still be read. */
+  /** Number of batches in it that can still be read. */
   live: number;
 }
 
@@ -27,22 +27,22 @@ interface CachedBatch {
 }
 
 /**
- * Memory for the newest batches of all partitions, bounded in bytes: a ring of slabs that are filled over and over, so
- * that a stream of batches leaves nothing behind for the garbage collector. Batches are copied in, and copied out to
- * readers; nobody but the cache ever holds a view of its slabs, which is why they can be filled again at any time.
+ * Cache of the newest batches of all partitions, bounded in bytes. It is a ring of slabs that are reused, so
+ * that a stream of batches creates no garbage. Batches are copied in, and copied out to readers. Nobody but
+ * the cache holds a view of a slab, so a slab can be reused at any time.
  *
- * Memory that partitions leave behind which close or are truncated is kept a little: who comes next would have to fetch it
- * from the kernel again, and the garbage collector would look for it through the whole heap.
+ * The oldest slab is evicted first, regardless of whose batches it holds. So every partition's cached batches
+ * stay one unbroken run up to its end, and readers that keep up never go to the store.
  *
- * The oldest slab goes first, whosever batches are in it: so every partition's cached batches stay one unbroken run up
- * to its end, and readers that keep up never go to the store.
+ * Memory of partitions that close or are truncated is kept for a while: otherwise the next user would have to
+ * get it from the kernel again, and the garbage collector would scan the whole heap for it.
  */
 export class TailCache {
-  /** All slabs in the order they were filled; the last one is being filled. */
+  /** Slabs in the order they were filled; the last one is being filled. */
   private readonly slabs = new Fifo<Slab>();
   private readonly order = new Fifo<CachedBatch>();
   private readonly slabBytes: number;
-  /** Memory of slabs, for the next ones. It counts as held. */
+  /** Memory of former slabs, kept for new ones. It counts as held. */
   private readonly spare: Buffer[] = [];
   private release: NodeJS.Timeout | undefined;
   private held = 0;
@@ -51,20 +51,17 @@ export class TailCache {
     this.slabBytes = Math.min(MAX_SLAB_BYTES, Math.floor(limit / 8));
   }
 
-  /** Memory it holds, whether something is cached in it or not; never more than the limit. */
+  /** Memory the cache holds, used or not; never more than the limit. */
   get bytes(): number {
     return this.held;
   }
 
-  /** The cached run of one partition. */
+  /** Creates the cache of one partition. */
   tail(): CachedTail {
     return new CachedTail(this);
   }
 
-  /**
-   * Copies a batch in; undefined where it is larger than all memory there may be.
-   * @internal
-   */
+  /** Copies a batch in; undefined if it is larger than the limit. @internal */
   add(tail: CachedTail, batch: Buffer): CachedBatch | undefined {
     const { length } = batch;
     if (length + ENTRY_OVERHEAD > this.limit) return undefined;
@@ -85,23 +82,17 @@ export class TailCache {
     return entry;
   }
 
-  /**
-   * Its partition reads the batch no more.
-   * @internal
-   */
+  /** The partition no longer reads the batch. @internal */
   forget({ slab }: CachedBatch): void {
     slab.live--;
   }
 
-  /**
-   * Lets go of the oldest slabs that nobody reads.
-   * @internal
-   */
+  /** Evicts the oldest slabs as long as they hold no readable batch. @internal */
   trim(): void {
     while (this.slabs.at(0)?.live === 0) this.keep(this.evict());
   }
 
-  /** Lets go of the memory that nothing is cached in. */
+  /** Releases the spare memory. */
   releaseSpare(): void {
     clearTimeout(this.release);
     this.release = undefined;
@@ -131,7 +122,7 @@ export class TailCache {
       const freed = this.takeSpare() ?? this.evict().bytes;
       if (freed.length === size) memory = freed;
     }
-    // Not of Node's pool, and not zeroed: only what batches were copied to is ever read.
+    // Not from Node's pool, and not zeroed: only bytes that batches were copied to are ever read.
     return memory ?? Buffer.allocUnsafeSlow(size);
   }
 
@@ -142,7 +133,7 @@ export class TailCache {
     this.release ??= setTimeout(() => this.releaseSpare(), SPARE_MS).unref();
   }
 
-  /** Memory that was kept, which counts no longer. */
+  /** Takes spare memory, which then no longer counts as held. */
   private takeSpare(): Buffer | undefined {
     const memory = this.spare.pop();
     if (memory !== undefined) this.held -= memory.length;
@@ -161,19 +152,19 @@ export class TailCache {
   }
 }
 
-/** The newest batches of one partition, in offset order and without a hole. */
+/** The newest batches of one partition, in offset order and without holes. */
 export class CachedTail {
   private readonly entries = new Fifo<CachedBatch>();
   private held = 0;
 
   constructor(private readonly cache: TailCache) {}
 
-  /** Bytes of its batches. */
+  /** Bytes of the cached batches. */
   get bytes(): number {
     return this.held;
   }
 
-  /** Copies the partition's next batch in. */
+  /** Adds a copy of the partition's next batch. */
   push(batch: Buffer): void {
     if (this.cache.limit === 0) return;
     const entry = this.cache.add(this, batch);
@@ -183,8 +174,10 @@ export class CachedTail {
   }
 
   /**
-   * Copies of the batches from the one that holds `offset` on, up to `maxBytes` but at least one; undefined on a miss.
-   * @param allocate where they are copied to, one after the other. Default: memory of their own
+   * Copies of the batches from the one that contains `offset` on, up to `maxBytes` but at least one;
+   * undefined on a miss.
+   * @param allocate allocates the memory they are copied into, one after the other. Default: each batch gets
+   *   memory of its own
    */
   read(offset: number, maxBytes: number, allocate?: Allocate): Buffer[] | undefined {
     const run = this.run(offset, maxBytes);
@@ -202,7 +195,7 @@ export class CachedTail {
     return batches;
   }
 
-  /** Base offset of the last cached batch that does not begin above `offset`; undefined on a miss. */
+  /** Base offset of the last cached batch that does not start above `offset`; undefined on a miss. */
   floorBase(offset: number): number | undefined {
     return this.reaches(offset) ? this.entries.at(this.floor(offset))!.baseOffset : undefined;
   }
@@ -216,7 +209,7 @@ export class CachedTail {
   }
 
   /**
-   * The cache takes the memory of a batch, which is the oldest one here unless it was forgotten before.
+   * The cache reclaims the memory of a batch. It is the oldest one here, unless it was forgotten before.
    * @internal
    */
   drop(entry: CachedBatch): void {
@@ -231,12 +224,12 @@ export class CachedTail {
     return first !== undefined && offset >= first.baseOffset;
   }
 
-  /** Which batches a read is answered with. */
+  /** The range of entries that answers a read. */
   private run(offset: number, maxBytes: number): { from: number; to: number; bytes: number } | undefined {
     if (!this.reaches(offset)) return undefined;
     const { entries } = this;
     let from = this.floor(offset);
-    // After the last record of a batch, and before the next one: a gap.
+    // The offset lies in a gap after this batch.
     if (entries.at(from)!.nextOffset <= offset) from++;
     let bytes = 0;
     let to = from;

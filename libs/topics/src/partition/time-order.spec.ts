@@ -26,7 +26,7 @@ describe('the search for a time, where clocks go back', () => {
     await boot();
   }
 
-  /** One message at each of these times, counted from the start, each in a batch of its own. */
+  /** Publishes one message for each of these times, relative to the start, each in its own batch. */
   async function publishAt(...times: number[]): Promise<void> {
     for (const time of times) {
       clock.set(START + time);
@@ -34,7 +34,7 @@ describe('the search for a time, where clocks go back', () => {
     }
   }
 
-  /** What the search must find: the first of all records that is not before the time. */
+  /** What the search must find: the first record that is not before the time. */
   async function firstNotBefore(time: number) {
     const { messages } = await partition.readMessages({ offset: partition.startOffset, limit: 10_000 });
     const first = messages.find(({ timestamp }) => timestamp >= START + time);

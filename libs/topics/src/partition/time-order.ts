@@ -1,39 +1,42 @@
 import { maxTimestampOf } from '../records/batch-header.js';
 
 /**
- * How far the timestamps of a partition's batches go back: clocks are set, producers have clocks of their own, and whoever
- * publishes may state any time. A search for a time must know it, as binary search alone finds nothing in a log that is
- * out of order.
+ * Tracks the disorder of a partition: how far the timestamps of its batches go back. They may, because clocks
+ * are adjusted, producers have their own clocks, and a publisher may state any time. A search for a time
+ * needs the disorder, because binary search alone fails in a log that is out of order.
  *
- * One number a partition is kept for it, in a power of two of milliseconds, and written down before the first batch that
- * goes back further: a few writes in the life of a partition, none where time goes forward.
+ * One number per partition is stored, rounded up to a power of two in milliseconds, before the first batch
+ * that goes back further. That takes a few writes in the life of a partition, and none if time only goes
+ * forward.
  */
 export class TimeOrder {
   private newest = -Infinity;
   private ms = 0;
 
-  /** @param save keeps the number over restarts */
+  /** @param save persists the number */
   constructor(private readonly save: (disorder: number) => Promise<void>) {}
 
-  /** No batch is older than the newest one before it by more than this; Infinity where nobody knows. */
+  /**
+   * No batch is older than the newest one before it by more than this many milliseconds; Infinity if unknown.
+   */
   get disorder(): number {
     return this.ms;
   }
 
   /**
-   * Takes the partition over as it was found.
-   * @param disorder as it was saved; Infinity for a log that somebody else has written
-   * @param last newest timestamp of the last batch; undefined where there is none
+   * Initializes from the partition as found.
+   * @param disorder the saved number; Infinity for a log written by another program
+   * @param last newest timestamp of the last batch; undefined if there is none
    */
   async begin(disorder: number, last: number | undefined): Promise<void> {
     if (last === undefined) return;
     this.ms = disorder;
-    // The newest of all is not known without reading all; it cannot be newer than this.
+    // The newest timestamp of the log cannot be known without reading it all; this is an upper bound.
     this.newest = last + disorder;
     if (disorder === Infinity) await this.save(disorder);
   }
 
-  /** Looks at batches that are about to be written; they must not be before this has resolved. */
+  /** Examines batches that are about to be written. They must not be written before this has resolved. */
   admit(batches: readonly Buffer[]): Promise<void> | undefined {
     let behind = 0;
     for (const batch of batches) {

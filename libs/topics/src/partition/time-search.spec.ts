@@ -21,7 +21,7 @@ describe('the search for a time', () => {
   });
   afterEach(() => running.stop());
 
-  /** A packed batch with records of the times from `from` on. */
+  /** A packed batch whose records have the timestamps from `from` on. */
   const packed = async (from: number): Promise<Buffer> => {
     const offset = scratch.partition(0).endOffset;
     const value = 'x'.repeat(100);
@@ -31,7 +31,7 @@ describe('the search for a time', () => {
     const { batches } = await scratch.partition(0).readBatches({ offset });
     return Buffer.from(batches[0]!);
   };
-  /** The same, with another newest timestamp in its header. */
+  /** The same batch with another newest timestamp in its header. */
   const forged = (batch: Buffer, maxTimestamp: number): Buffer => {
     batch.writeBigInt64BE(BigInt(maxTimestamp), MAX_TIMESTAMP_AT);
     setCompression(batch, 'gzip');
@@ -44,7 +44,7 @@ describe('the search for a time', () => {
   it('reads few batches, and looks at the records of one', async () => {
     const batches: Buffer[] = [];
     for (let i = 0; i < 64; i++) batches.push(await packed(i * 100));
-    // Only the batch that is looked for can be unpacked.
+    // Only the batch with the record can be unpacked.
     for (const [i, batch] of batches.entries()) {
       if (i === 41) continue;
       batch.fill(0xff, RECORDS_AT);

@@ -6,32 +6,34 @@ import type { PartitionReader } from './partition-reader.js';
 import type { OffsetForTimestamp } from './read.types.js';
 
 /**
- * Batches whose records one search looks at. The first has the record, unless its producer has stated a newest
- * timestamp that none of its records has; and each may unpack to 64 MiB.
+ * Batches one search may unpack. The first contains the record, unless its producer stated a newest timestamp
+ * that no record has. Bounded because each may unpack to 64 MiB.
  */
 const MAX_OPENED = 4;
-/** Read at once where batches are looked at one after the other. */
+/** Bytes per read while scanning batches. */
 const PAGE_BYTES = 1024 * 1024;
 
 /** Where to search. */
 export interface TimeRange {
   readonly startOffset: number;
   readonly endOffset: number;
-  /** No batch is older than the newest one before it by more than this, in milliseconds. */
+  /** No batch is older than the newest one before it by more than this many milliseconds. */
   readonly disorder: number;
-  /** Called before every read: throws where the search is to end, which may have much to read. */
+  /** Called before every read, since a search may read a lot. Throws if the search is to end. */
   readonly assertWanted: () => void;
 }
 
 /**
- * The first record, in the order of offsets, that is not before a time; only the one batch it lies in is unpacked.
+ * Finds the first record, in offset order, that is not before a time. Usually only the batch it lies in is
+ * unpacked.
  *
- * Binary search by the batches' newest timestamps leads to a batch that the record cannot lie before: behind the record,
- * every batch states at least the time less the disorder. From there batches are looked at one by one, which are those of
- * as much time as the disorder; none where timestamps go forward.
+ * After the record, every batch's newest timestamp is at least `timestamp - disorder`. So a binary search for
+ * that time, by the batches' newest timestamps, finds a batch that does not lie after the record. From there
+ * the search scans batch by batch, over as much time as the disorder; if timestamps only grow, the first
+ * batch is the one.
  *
- * Where the batch cannot be unpacked, or one batch after the other has no such record though its header says so, it is
- * where the next such batch begins: whoever reads from there misses nothing.
+ * If the batch cannot be unpacked, or several batches have no such record although their headers say so, the
+ * result is the start of the next such batch. A reader that starts there misses nothing.
  */
 export async function searchTime(
   reader: PartitionReader,
@@ -45,7 +47,8 @@ export async function searchTime(
   for await (const batch of batchesFrom(reader, near, range)) {
     if (maxTimestampOf(batch) < timestamp) continue;
     if (opened++ === MAX_OPENED) return placeOf(batch, startOffset);
-    // Unpacking may take long, and a request may search many partitions: others have their turn in between.
+    // Unpacking may take long, and a request may search many partitions, so yield to the event loop in
+    // between.
     await nextTurn();
     const found = findRecord(batch, timestamp, startOffset);
     if (found !== undefined) return found;
@@ -53,7 +56,10 @@ export async function searchTime(
   return null;
 }
 
-/** A batch of at least this time, before which there is none behind which all are of at least this time. */
+/**
+ * Finds a batch that is not older than `timestamp`. If from some batch on none is older, the result does not
+ * lie after that batch.
+ */
 async function lowerBound(
   reader: PartitionReader,
   timestamp: number,
@@ -76,7 +82,7 @@ async function lowerBound(
   return found;
 }
 
-/** The batch, and those after it, as far as they are asked for. */
+/** The batch and those after it, read on demand. */
 async function* batchesFrom(
   reader: PartitionReader,
   first: Buffer,
@@ -108,7 +114,7 @@ function findRecord(batch: Buffer, timestamp: number, from: number): OffsetForTi
   }
 }
 
-/** What the header alone tells. */
+/** The position according to the header alone. */
 function placeOf(batch: Buffer, from: number): OffsetForTimestamp {
   return { offset: Math.max(baseOffsetOf(batch), from), timestamp: maxTimestampOf(batch) };
 }

@@ -1,9 +1,9 @@
 import { isGenRocksError } from '@genrocks/storage';
 
-/** Codes of errors that come again however often one reads. */
+/** Codes of errors that every further read meets again. */
 const CODES = new Set(['CORRUPT_BATCH', 'UNSUPPORTED_COMPRESSION', 'LOG_CORRUPT']);
 
-/** Did a read fail for good, so that one can only go on behind what it met? */
+/** Whether a read failed permanently, so that a reader can only continue after the unreadable bytes. */
 export function isUnreadable(error: unknown): boolean {
   return isGenRocksError(error) && CODES.has(error.code);
 }

@@ -2,17 +2,18 @@ import { setMaxListeners } from 'node:events';
 import type { Partition } from './partition.js';
 import type { WaitOptions } from './read.types.js';
 
-/** A place in a partition, whose next record is waited for. */
+/** An offset in a partition to wait for. */
 export interface AwaitedData {
-  /** Where they are waited for. */
+  /** The partition to wait for. */
   readonly partition: Partition;
-  /** Records from this offset on are waited for. */
+  /** The wait ends when there is a record at or after this offset. */
   readonly offset: number;
 }
 
 /**
- * As `Partition.waitForData`, of several partitions: true as soon as one of them has a record at or after its offset;
- * false where the wait ended first, or one of them was closed. Without partitions there is nothing to wait for: false.
+ * Waits for data in several partitions, as `Partition.waitForData` does in one. Resolves true as soon as one
+ * of them has a record at or after its offset; false if the wait ends first, one of them is closed, or
+ * `places` is empty.
  *
  * @publicApi
  */
@@ -22,7 +23,7 @@ export async function waitForAnyData(
 ): Promise<boolean> {
   if (places.length === 0 || signal?.aborted === true) return false;
   const ending = new AbortController();
-  // Every partition listens to it, and Node takes more than ten for a leak.
+  // Every partition adds a listener, and Node warns of a leak above ten.
   setMaxListeners(0, ending.signal);
   const end = () => ending.abort();
   signal?.addEventListener('abort', end, { once: true });
