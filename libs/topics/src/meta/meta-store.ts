@@ -11,20 +11,20 @@ import type { CommittedOffset } from '../groups/group.types.js';
 import type { StorageRoom } from '../storage-room.js';
 import type { TopicRecord } from './topic-record.js';
 
-/** Where the service keeps its own state; topics of users cannot have such a name. */
+/** Topic in which the service stores its own state. Users cannot create topics with such a name. */
 export const META_TOPIC = '__genrocks';
 
-/** A larger write is sent in several, so that no adapter's limit is met. */
+/** A larger write is split, so that it stays below the limits of every adapter. */
 const MAX_OPERATIONS = 1_000;
 const MAX_BYTES = 512 * 1024;
 
-/** One change; null removes the key. Parts of a key never contain a NUL. */
+/** One change. A null value deletes the key. The parts of a key must not contain NUL. */
 export interface MetaChange {
   readonly key: readonly string[];
   readonly value: unknown;
 }
 
-/** Everything that was kept, as it is read on start. */
+/** The whole stored state, as read at a start. */
 export interface MetaSnapshot {
   readonly topics: TopicRecord[];
   readonly logStarts: { topicId: string; partition: number; offset: number }[];
@@ -40,19 +40,19 @@ export const logStartKey = (topicId: string, partition: number): readonly string
   topicId,
   String(partition),
 ];
-/** How far timestamps go back in a partition. */
+/** How far timestamps go back in a partition; see `TimeOrder`. */
 export const disorderKey = (topicId: string, partition: number): readonly string[] => [
   'disorder',
   topicId,
   String(partition),
 ];
-/** Dead letters of a partition that were put back. */
+/** Offsets of the dead letters in a partition that were redriven. */
 export const redrivenKey = (topicId: string, partition: number): readonly string[] => [
   'redriven',
   topicId,
   String(partition),
 ];
-/** Where reading for message ids begins. */
+/** Where reading for message ids starts; see `IdBookmarks`. */
 export const dedupKey = (topicId: string, partition: number): readonly string[] => [
   'dedup',
   topicId,
@@ -72,8 +72,8 @@ interface Pending {
 }
 
 /**
- * The store of state that must never wrap away: topic registry, log starts, group offsets. Changes that wait while
- * a write is under way share the next one.
+ * The store of the service's own state, which must never be evicted: topic registry, log starts, group
+ * offsets and more. Changes that arrive during a write share the next one.
  */
 export class MetaStore {
   private store: PartitionStore | undefined;
@@ -81,7 +81,10 @@ export class MetaStore {
   private writing: Promise<void> | undefined;
   private room: StorageRoom | undefined;
 
-  /** @param room hears of every write and every failure */
+  /**
+   * Opens the store and reads its state.
+   * @param room notified of every write and every failure
+   */
   async open(adapter: StorageAdapter, room?: StorageRoom): Promise<MetaSnapshot> {
     this.room = room;
     this.store = await adapter.open(META_TOPIC, 0, { retain: 'all' });
@@ -99,7 +102,7 @@ export class MetaStore {
     return snapshot;
   }
 
-  /** Resolves once the changes are durable. Later changes of a key win, and are never written before earlier ones. */
+  /** Resolves once the changes are durable. Changes of a key are written in order, so the last one wins. */
   write(changes: readonly MetaChange[]): Promise<void> {
     if (changes.length === 0) return Promise.resolve();
     return new Promise((resolve, reject) => {
@@ -109,8 +112,8 @@ export class MetaStore {
   }
 
   /**
-   * As {@link write}, and on stable storage when it resolves, whatever `sync` says: for what has to be known before
-   * something else is done that a power cut may leave done.
+   * As {@link write}, but the changes are on stable storage when it resolves, whatever the store's `sync`
+   * option is. For a change that must survive a power cut if the action that follows it does.
    */
   async writeDurably(changes: readonly MetaChange[]): Promise<void> {
     await this.write(changes);
@@ -124,7 +127,7 @@ export class MetaStore {
   }
 
   private async drain(): Promise<void> {
-    // Callers of the same turn share the first write too.
+    // Wait a microtask, so that callers of the same turn share the first write.
     await Promise.resolve();
     while (this.queue.length > 0) {
       const batch = this.queue;

@@ -2,7 +2,7 @@ import type { ResolvedDedupOptions } from '../dedup/dedup-options.js';
 import type { Compression } from '../records/batch-header.js';
 import type { RoutingName } from '../routing/router.js';
 
-/** What the registry keeps of a topic. */
+/** A topic as the registry stores it. */
 export interface TopicRecord {
   readonly name: string;
   readonly id: string;
@@ -11,13 +11,13 @@ export interface TopicRecord {
   readonly settings: Readonly<Record<string, unknown>>;
   readonly routing: RoutingName;
   readonly codec: string;
-  /** Absent is `none`. */
+  /** Absent means `none`. */
   readonly compression?: Compression;
-  /** Absent is 0. */
+  /** Absent means 0. */
   readonly lingerMs?: number;
-  /** Absent: message ids are carried only. */
+  /** Absent means no deduplication: message ids are only stored with their messages. */
   readonly dedup?: ResolvedDedupOptions | undefined;
-  /** `deleting`: its data is being removed; a start after a crash goes on with that. */
+  /** `deleting`: the topic's data is being removed. A start after a crash continues the removal. */
   readonly state: 'running' | 'stopped' | 'deleting';
   readonly createdAt: number;
 }

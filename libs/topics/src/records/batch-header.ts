@@ -19,11 +19,11 @@ const COUNT = 57;
 
 /** Bytes of a batch before its records. */
 export const BATCH_HEADER_BYTES = 61;
-/** Base offset and length, which batchLength does not count. */
+/** Size of the base offset and length fields, which the length does not include. */
 const LOG_OVERHEAD = 12;
 
 export const COMPRESSIONS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
-/** How record batches are packed. */
+/** Compression of the records in a batch. */
 export type Compression = (typeof COMPRESSIONS)[number];
 
 const COMPRESSION_MASK = 0x07;
@@ -31,52 +31,55 @@ const LOG_APPEND_TIME = 0x08;
 const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
 
-/** The fields of a batch before its records. */
+/** The header of a record batch. */
 export interface BatchHeader {
-  /** Offset of the first record; the partition sets it when the batch is stored. */
+  /** Offset of the first record. The partition sets it when it stores the batch. */
   readonly baseOffset: number;
-  /** Offset of the last record, counted from the first. */
+  /** Offset of the last record, relative to the base offset. */
   readonly lastOffsetDelta: number;
-  /** As the protocol has it; no checksum covers it. */
+  /** Leader epoch of the Kafka protocol; not covered by the checksum. */
   readonly partitionLeaderEpoch: number;
-  /** How its records are packed. */
+  /** Compression of the records. */
   readonly compression: Compression;
-  /** Records carry the batch's maxTimestamp instead of their own. */
+  /** True if all records have the batch's `maxTimestamp` instead of their own timestamps. */
   readonly logAppendTime: boolean;
-  /** Part of a transaction, which GenRocks does not have. */
+  /** True for a batch that is part of a transaction. GenRocks does not support transactions. */
   readonly transactional: boolean;
-  /** Holds transaction markers, not messages. */
+  /** True if the batch holds transaction markers instead of messages. */
   readonly control: boolean;
-  /** What the times of records are counted from, in milliseconds since 1970. */
+  /** Timestamp to which those of the records are relative, in milliseconds since 1970. */
   readonly baseTimestamp: number;
-  /** The latest time among its records, in milliseconds since 1970, as its producer states it: nobody has checked. */
+  /**
+   * Newest timestamp of the records, in milliseconds since 1970, as stated by the producer and not checked.
+   */
   readonly maxTimestamp: number;
   /** Id of an idempotent producer; -1 for none. */
   readonly producerId: number;
   /** Epoch of an idempotent producer; -1 for none. */
   readonly producerEpoch: number;
-  /** Sequence number of the first record, of an idempotent producer; -1 for none. */
+  /** Sequence number that an idempotent producer gave the first record; -1 for none. */
   readonly baseSequence: number;
   /** Number of records. */
   readonly count: number;
 }
 
 /**
- * Reads the header and checks that the buffer is exactly one batch; `checkCrc` tells whether its bytes are whole.
+ * Reads the header and checks that the buffer holds exactly one batch. `checkCrc` checks the bytes.
  * @throws {CorruptBatchError} `CORRUPT_BATCH`
  */
 export function readBatchHeader(batch: Buffer): BatchHeader {
   if (batch.length < BATCH_HEADER_BYTES) {
-    throw new CorruptBatchError(`${batch.length} bytes are less than a header of ${BATCH_HEADER_BYTES}`);
+    throw new CorruptBatchError(`${batch.length} bytes are fewer than a header's ${BATCH_HEADER_BYTES}`);
   }
   const length = batch.readInt32BE(BATCH_LENGTH);
   if (length !== batch.length - LOG_OVERHEAD) {
     throw new CorruptBatchError(
-      `its length field says ${length}, there are ${batch.length - LOG_OVERHEAD} bytes`,
+      `its length field says ${length}, but ${batch.length - LOG_OVERHEAD} bytes follow`,
     );
   }
   const magic = batch.readInt8(MAGIC);
-  if (magic !== 2) throw new CorruptBatchError(`its version is ${magic}, only 2 is supported`, { magic });
+  if (magic !== 2)
+    throw new CorruptBatchError(`its version is ${magic}, but only version 2 is supported`, { magic });
   const attributes = batch.readInt16BE(ATTRIBUTES);
   const compression = COMPRESSIONS[attributes & COMPRESSION_MASK];
   if (compression === undefined) {
@@ -104,39 +107,44 @@ export function readBatchHeader(batch: Buffer): BatchHeader {
   };
 }
 
-/** @throws {CorruptBatchError} `CORRUPT_BATCH` where the checksum does not match the bytes */
+/**
+ * Compares the checksum.
+ * @throws {CorruptBatchError} `CORRUPT_BATCH` if it does not match the bytes
+ */
 export function checkCrc(batch: Buffer): void {
   const stored = batch.readUInt32BE(CRC);
   const actual = crc32c(batch.subarray(CRC_FROM));
   if (stored !== actual) {
-    throw new CorruptBatchError(`its checksum is ${hex(actual)}, stored was ${hex(stored)}`);
+    throw new CorruptBatchError(
+      `its checksum field says ${hex(stored)}, but its bytes have the checksum ${hex(actual)}`,
+    );
   }
 }
 
 /**
- * Bytes of the first batch in `bytes` as its length field says, which may be more than are there, or nonsense; undefined
- * where not even its header is there.
+ * Size of the first batch in `bytes` according to its length field, which may exceed the bytes present or be
+ * nonsense; undefined if the header is incomplete.
  */
 export function firstBatchBytes(bytes: Buffer): number | undefined {
   return bytes.length < BATCH_HEADER_BYTES ? undefined : bytes.readInt32BE(BATCH_LENGTH) + LOG_OVERHEAD;
 }
 
-/** The version of the format: 2 for record batches, less for the message sets before them. */
+/** The format version: 2 for record batches, lower for the older message sets. */
 export function magicOf(batch: Buffer): number {
   return batch.readInt8(MAGIC);
 }
 
-/** Sets the leader's epoch in place; the checksum does not cover it. */
+/** Sets the leader epoch in place. The checksum does not cover it. */
 export function patchLeaderEpoch(batch: Buffer, epoch: number): void {
   batch.writeInt32BE(epoch, LEADER_EPOCH);
 }
 
-/** Sets the base offset in place; the checksum does not cover it. */
+/** Sets the base offset in place. The checksum does not cover it. */
 export function patchBaseOffset(batch: Buffer, baseOffset: number): void {
   writeInt64(batch, BASE_OFFSET, baseOffset);
 }
 
-/** Makes the header fit records that were packed after it was written. */
+/** Updates the header after the records were compressed. */
 export function setCompression(batch: Buffer, compression: Compression): void {
   const attributes = batch.readInt16BE(ATTRIBUTES) & ~COMPRESSION_MASK;
   batch.writeInt16BE(attributes | COMPRESSIONS.indexOf(compression), ATTRIBUTES);
@@ -154,12 +162,12 @@ export function nextOffsetOf(batch: Buffer): number {
   return readInt64(batch, BASE_OFFSET) + batch.readInt32BE(LAST_OFFSET_DELTA) + 1;
 }
 
-/** Newest timestamp of a batch whose header was checked before, as its producer stated it. */
+/** Newest timestamp of a batch whose header was checked before, as stated by its producer. */
 export function maxTimestampOf(batch: Buffer): number {
   return readInt64(batch, MAX_TIMESTAMP);
 }
 
-/** What the writer fills in: uncompressed, plain producer. */
+/** The header fields of a new batch: uncompressed, from a non-idempotent producer. */
 export interface NewBatch {
   readonly baseOffset: number;
   readonly count: number;
@@ -167,7 +175,7 @@ export interface NewBatch {
   readonly maxTimestamp: number;
 }
 
-/** Writes header and checksum of a batch whose records lie after {@link BATCH_HEADER_BYTES} already. */
+/** Writes the header and checksum of a batch whose records are already in place after the header. */
 export function writeBatchHeader(batch: Buffer, header: NewBatch): void {
   writeInt64(batch, BASE_OFFSET, header.baseOffset);
   batch.writeInt32BE(batch.length - LOG_OVERHEAD, BATCH_LENGTH);
@@ -186,7 +194,7 @@ export function writeBatchHeader(batch: Buffer, header: NewBatch): void {
 
 const TWO_32 = 0x1_0000_0000;
 
-/** A signed 64-bit number; exact within +-2^53, which is all that offsets and timestamps may use. */
+/** Reads a signed 64-bit integer. Exact within +-2^53, the range of offsets and timestamps. */
 function readInt64(buffer: Buffer, at: number): number {
   return buffer.readInt32BE(at) * TWO_32 + buffer.readUInt32BE(at + 4);
 }

@@ -4,45 +4,45 @@ import { decompress } from './compression.js';
 import { MIN_RECORD_BYTES, RecordWalker, walkHeaders } from './record-walker.js';
 import { VarintReader } from './varint.js';
 
-/** Where the parts of one record lie in `buffer`. A length of -1 is null. */
+/** Positions of the parts of one record in `buffer`. A length of -1 means null. */
 export interface RecordView {
-  /** The unpacked records that the positions are in. */
+  /** The unpacked records, which the positions refer to. */
   readonly buffer: Buffer;
-  /** Its offset in the partition. */
+  /** Offset of the record in the partition. */
   readonly offset: number;
   /** Milliseconds since 1970. */
   readonly timestamp: number;
-  /** Where the key begins. */
+  /** Start of the key. */
   readonly keyAt: number;
-  /** Bytes of the key; -1 for none. */
+  /** Length of the key in bytes; -1 for none. */
   readonly keyLength: number;
-  /** Where the value begins. */
+  /** Start of the value. */
   readonly valueAt: number;
-  /** Bytes of the value; -1 for a tombstone. */
+  /** Length of the value in bytes; -1 for a tombstone. */
   readonly valueLength: number;
-  /** The header count and the headers after it. */
+  /** Position of the header count, followed by the headers. */
   readonly headersAt: number;
-  /** Where the record ends. */
+  /** End of the record. */
   readonly end: number;
 }
 
-/** How a batch is read. */
+/** How to read a batch. */
 export interface DecodeOptions {
-  /** Compare the checksum first. Default true. */
+  /** Check the checksum first. Default true. */
   verify?: boolean;
 }
 
-/**
- * Walks the records of one batch. Bytes are looked at record by record, never past the batch, and nothing is
- * copied.
- */
+/** Walks the records of one batch, one at a time and never past its end. Copies nothing. */
 export class BatchReader {
-  /** What the batch says of itself. */
+  /** The header of the batch. */
   readonly header: BatchHeader;
   private readonly walker: RecordWalker;
   private read = 0;
 
-  /** @throws `CORRUPT_BATCH`, `UNSUPPORTED_COMPRESSION` */
+  /**
+   * Reads the header and unpacks the records.
+   * @throws `CORRUPT_BATCH`, `UNSUPPORTED_COMPRESSION`
+   */
   constructor(batch: Buffer, options: DecodeOptions = {}) {
     this.header = readBatchHeader(batch);
     if (options.verify !== false) checkCrc(batch);
@@ -64,7 +64,7 @@ export class BatchReader {
   next(): RecordView | undefined {
     const { walker, header } = this;
     if (this.read >= header.count) {
-      if (!walker.isAtEnd) throw new CorruptBatchError('there are bytes behind its last record');
+      if (!walker.isAtEnd) throw new CorruptBatchError('there are bytes after its last record');
       return undefined;
     }
     walker.next();
@@ -88,7 +88,7 @@ export class BatchReader {
 }
 
 /**
- * The headers of a record in order.
+ * The headers of a record, in order.
  * @throws {CorruptBatchError} `CORRUPT_BATCH`
  */
 export function readHeaders(record: RecordView): [string, Buffer | null][] {
@@ -105,8 +105,8 @@ export function readHeaders(record: RecordView): [string, Buffer | null][] {
 }
 
 /**
- * Checks a batch that came from outside in full, so that no reader stumbles over it later: framing, checksum, and
- * (where it is not compressed) every record. Compressed records are stored unseen, as they came.
+ * Validates a batch from outside, so that no reader fails on it later: framing, checksum and, if it is not
+ * compressed, every record. Compressed records are not checked.
  * @throws {CorruptBatchError} `CORRUPT_BATCH`
  */
 export function validateBatch(batch: Buffer): BatchHeader {
@@ -115,7 +115,7 @@ export function validateBatch(batch: Buffer): BatchHeader {
   if (header.count === 0) throw new CorruptBatchError('it has no records');
   if (header.lastOffsetDelta !== header.count - 1) {
     throw new CorruptBatchError(
-      `${header.count} records, but the last has offset delta ${header.lastOffsetDelta}`,
+      `it has ${header.count} records, but its last offset delta is ${header.lastOffsetDelta}`,
     );
   }
   if (!Number.isSafeInteger(header.baseTimestamp) || !Number.isSafeInteger(header.maxTimestamp)) {
@@ -126,7 +126,7 @@ export function validateBatch(batch: Buffer): BatchHeader {
   return header;
 }
 
-/** Nobody who reads the records later finds anything wrong with them. */
+/** Checks every record, including its headers. */
 function checkRecords(batch: Buffer, count: number): void {
   const walker = new RecordWalker(batch, BATCH_HEADER_BYTES);
   for (let i = 0; i < count; i++) {
@@ -134,5 +134,5 @@ function checkRecords(batch: Buffer, count: number): void {
     if (walker.offsetDelta !== i) throw new CorruptBatchError('its offset deltas are not 0, 1, 2, ...');
     walker.checkHeaders();
   }
-  if (!walker.isAtEnd) throw new CorruptBatchError('there are bytes behind its last record');
+  if (!walker.isAtEnd) throw new CorruptBatchError('there are bytes after its last record');
 }

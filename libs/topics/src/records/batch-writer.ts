@@ -2,19 +2,19 @@ import { BATCH_HEADER_BYTES, writeBatchHeader } from './batch-header.js';
 import type { ScratchPool } from './scratch-pool.js';
 import { varintSize, writeVarint } from './varint.js';
 
-/** A record ready to be packed: everything is bytes. */
+/** A record ready to be packed: everything is encoded. */
 export interface RecordInput {
   /** Null for none. */
   readonly key: Uint8Array | null;
   /** Null for a tombstone. */
   readonly value: Uint8Array | null;
-  /** Written in this order; names may come more than once. */
+  /** Headers in the order they are written; names may repeat. */
   readonly headers: readonly RecordHeaderInput[];
   /** Milliseconds since 1970. */
   readonly timestamp: number;
-  /** The message's id, which is among its headers. */
+  /** The message's id, which is also among its headers. */
   readonly id?: string;
-  /** With `id`: when it was published, ms since 1970. */
+  /** With `id`: when the message was published, in milliseconds since 1970. Default: `timestamp`. */
   readonly publishedAt?: number;
 }
 
@@ -26,17 +26,20 @@ export interface RecordHeaderInput {
   readonly value: Uint8Array | null;
 }
 
-/** Most a record's numbers can take: length, attributes, timestamp and offset deltas, key, value, header count. */
+/**
+ * Most bytes the numbers of a record can take: length, attributes, timestamp and offset deltas, key and value
+ * lengths, header count.
+ */
 const MAX_RECORD_OVERHEAD = 5 + 1 + 8 + 5 + 5 + 5 + 5;
 
 const NO_VALUE = -1;
 
-/** An upper bound of the bytes a record takes inside a batch. */
+/** Upper bound of a record's size inside a batch, in bytes. */
 export function recordBytes(record: RecordInput): number {
   return MAX_RECORD_OVERHEAD + payloadBytes(record);
 }
 
-/** Bytes of key, value and headers. */
+/** Bytes of key, value and headers; for headers, an upper bound that includes their length fields. */
 export function payloadBytes(record: RecordInput): number {
   let bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0);
   const { headers } = record;
@@ -57,12 +60,12 @@ export function copyRecord(record: RecordInput): RecordInput {
 }
 
 /**
- * Packs records into one batch as they come, straight into the buffer that will be stored. Offsets inside a batch
- * are relative, so the base offset is needed only at the end.
+ * Packs records into one batch, one by one and without an intermediate form. Offsets inside a batch are
+ * relative, so the base offset is needed only at the end.
  */
 export class BatchWriter {
   private buffer: Buffer;
-  /** The buffer is the pool's, and goes back to it. */
+  /** The buffer belongs to the pool and goes back to it. */
   private borrowed: boolean;
   private position = BATCH_HEADER_BYTES;
   private baseTimestamp = 0;
@@ -70,7 +73,10 @@ export class BatchWriter {
   /** Records written so far. */
   count = 0;
 
-  /** @param sizeHint bytes expected, for when the pool has no buffer; it grows where that was too low */
+  /**
+   * @param sizeHint expected size in bytes, used if the pool has no buffer; the buffer grows if it is too
+   *   small
+   */
   constructor(
     sizeHint: number,
     private readonly pool?: ScratchPool,
@@ -87,7 +93,7 @@ export class BatchWriter {
 
   /**
    * Copies a record in.
-   * @param bound what {@link recordBytes} says of it
+   * @param bound its size by {@link recordBytes}
    */
   append(record: RecordInput, bound: number): void {
     if (this.position + bound > this.buffer.length) this.grow(this.position + bound);
@@ -108,9 +114,10 @@ export class BatchWriter {
     this.count++;
   }
 
-  /** The finished batch. The writer must not be used afterwards. */
+  /** Finishes the batch. The writer must not be used afterwards. */
   finish(baseOffset: number): Buffer {
-    // A buffer that is mostly slack would sit in the cache at several times its worth.
+    // Copy if more than a quarter of the batch's size is slack, or whoever keeps the batch would keep the
+    // slack too.
     const slack = this.buffer.length > this.position + (this.position >> 2);
     let batch = this.buffer.subarray(0, this.position);
     if (this.borrowed || slack) {
@@ -136,7 +143,10 @@ export class BatchWriter {
   }
 }
 
-/** Small buffers come from Node's pool, which is quick; large ones must not, or a cached batch would pin its pool. */
+/**
+ * Small buffers come from Node's pool, which is fast. Large ones do not, or a batch that is kept would pin
+ * the pool.
+ */
 function allocate(bytes: number): Buffer {
   return bytes <= 2048 ? Buffer.allocUnsafe(bytes) : Buffer.allocUnsafeSlow(bytes);
 }
@@ -161,7 +171,7 @@ function bytesSize(bytes: Uint8Array | null): number {
 
 function writeHeaders(buffer: Buffer, position: number, headers: readonly RecordHeaderInput[]): number {
   let at = writeVarint(buffer, position, headers.length);
-  // Most messages have none, and even a loop over nothing makes an iterator.
+  // Most messages have no headers, and even an empty loop creates an iterator.
   if (headers.length === 0) return at;
   for (const header of headers) {
     at = writeBytes(buffer, at, header.name);

@@ -13,18 +13,21 @@ const CODECS: Readonly<Record<Exclude<Compression, 'none'>, CompressionCodec>> =
   zstd: zstdCodec,
 };
 
-/** A small batch may unpack to gigabytes; what is past this is refused. */
+/** Limit on the unpacked records of a batch: a small batch could otherwise unpack to gigabytes. */
 export const MAX_DECOMPRESSED_BYTES = 64 * 1024 * 1024;
 
-/** @throws {UnsupportedCompressionError} `UNSUPPORTED_COMPRESSION` where the package it needs is not installed */
+/**
+ * Checks that a compression can be used.
+ * @throws {UnsupportedCompressionError} `UNSUPPORTED_COMPRESSION` if the package it needs is not installed
+ */
 export function assertCompression(compression: Compression): void {
   if (compression !== 'none') CODECS[compression].load();
 }
 
 /**
  * Unpacks the records of a batch.
- * @throws {UnsupportedCompressionError} `UNSUPPORTED_COMPRESSION` where the package it needs is not installed
- * @throws {CorruptBatchError} `CORRUPT_BATCH` for bytes that do not unpack, or to too much
+ * @throws {UnsupportedCompressionError} `UNSUPPORTED_COMPRESSION` if the package it needs is not installed
+ * @throws {CorruptBatchError} `CORRUPT_BATCH` for bytes that do not unpack, or unpack to more than 64 MiB
  */
 export function decompress(compression: Compression, bytes: Buffer): Buffer {
   if (compression === 'none') return bytes;
@@ -33,13 +36,14 @@ export function decompress(compression: Compression, bytes: Buffer): Buffer {
     return Buffer.from(records.buffer, records.byteOffset, records.byteLength);
   } catch (error) {
     if (error instanceof UnsupportedCompressionError) throw error;
-    throw new CorruptBatchError(`its ${compression} records do not unpack: ${messageOf(error)}`);
+    throw new CorruptBatchError(`its ${compression} records cannot be unpacked: ${messageOf(error)}`);
   }
 }
 
 /**
- * The batch with its records packed; as it came where that gains nothing, or could not be unpacked again.
- * @throws {UnsupportedCompressionError} `UNSUPPORTED_COMPRESSION` where the package it needs is not installed
+ * Compresses the records of a batch. Returns the batch unchanged if that does not make it smaller, or if it
+ * exceeds the limit for unpacking.
+ * @throws {UnsupportedCompressionError} `UNSUPPORTED_COMPRESSION` if the package it needs is not installed
  */
 export async function compressBatch(batch: Buffer, compression: Compression): Promise<Buffer> {
   if (compression === 'none' || batch.length > MAX_DECOMPRESSED_BYTES) return batch;

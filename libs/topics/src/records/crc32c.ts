@@ -5,7 +5,7 @@ const POLYNOMIAL = 0x82f63b78;
 
 const [t0, t1, t2, t3, t4, t5, t6, t7] = sliceTables();
 
-/** CRC-32C of `bytes` in plain JavaScript, eight bytes a step. About 1 GB/s. */
+/** CRC-32C of `bytes` in plain JavaScript, eight bytes per step. About 1 GB/s. */
 export function crc32cJs(bytes: Uint8Array): number {
   let crc = -1;
   let i = 0;
@@ -25,10 +25,10 @@ export function crc32cJs(bytes: Uint8Array): number {
   return ~crc >>> 0;
 }
 
-/** The native one is three to five times faster, but a platform may have no binary of it. */
+/** The native implementation is three to five times faster, but there may be no binary for the platform. */
 const native = loadNative();
 
-/** Below this size the call into native code costs more than it saves. */
+/** Below this size, calling native code costs more than it saves. */
 const NATIVE_FROM = 256;
 
 /** CRC-32C (Castagnoli) as an unsigned number. */
@@ -39,7 +39,7 @@ export function crc32c(bytes: Buffer): number {
 function loadNative(): ((bytes: Buffer) => number) | undefined {
   try {
     const binding = createRequire(import.meta.url)('@node-rs/crc32') as { crc32c: (bytes: Buffer) => number };
-    // A binary that answers wrongly would corrupt every batch; this vector is RFC 3720's for "123456789".
+    // A wrong binary would corrupt every batch, so test it with the standard check value of CRC-32C.
     return binding.crc32c(Buffer.from('123456789')) === 0xe3069283 ? binding.crc32c : undefined;
   } catch {
     return undefined;

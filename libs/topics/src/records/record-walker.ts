@@ -21,14 +21,14 @@ export class RecordWalker {
   keyLength = 0;
   valueAt = 0;
   valueLength = 0;
-  /** The header count and the headers after it. */
+  /** Position of the header count, followed by the headers. */
   headersAt = 0;
-  /** Where the record ends, and the next one begins. */
+  /** End of the record, where the next one starts. */
   end: number;
   private readonly varints: VarintReader;
   private walked = 0;
 
-  /** @param begin of the first record; the last ends with the buffer */
+  /** @param begin start of the first record; the last one ends with the buffer */
   constructor(
     readonly buffer: Buffer,
     begin: number,
@@ -37,12 +37,16 @@ export class RecordWalker {
     this.end = begin;
   }
 
-  /** Is there nothing after the record? */
+  /** Whether the record is the last one in the buffer. */
   get isAtEnd(): boolean {
     return this.end === this.buffer.length;
   }
 
-  /** @throws {CorruptBatchError} `CORRUPT_BATCH` where the next record is not within the buffer, or its parts not within it */
+  /**
+   * Moves to the next record.
+   * @throws {CorruptBatchError} `CORRUPT_BATCH` if the record exceeds the buffer, or its parts exceed the
+   *   record
+   */
   next(): void {
     const { varints, buffer } = this;
     varints.position = this.end;
@@ -50,7 +54,7 @@ export class RecordWalker {
     const length = varints.varint();
     const end = varints.position + length;
     if (length < MIN_RECORD_BYTES - 1 || end > buffer.length) {
-      throw new CorruptBatchError(`record ${this.walked} says it has ${length} bytes`);
+      throw new CorruptBatchError(`record ${this.walked} has an invalid length of ${length} bytes`);
     }
     varints.end = end;
     varints.position++; // attributes
@@ -65,24 +69,27 @@ export class RecordWalker {
     this.walked++;
   }
 
-  /** @throws {CorruptBatchError} `CORRUPT_BATCH` where the headers are not what the record has after its value */
+  /**
+   * Checks the headers of the record.
+   * @throws {CorruptBatchError} `CORRUPT_BATCH` if they do not exactly fill the rest of the record
+   */
   checkHeaders(): void {
     walkHeaders(this.varints);
   }
 }
 
-/** Called with each header. A value whose length is negative is null. */
+/** Called with each header. A negative `valueLength` means null. */
 type HeaderVisitor = (nameAt: number, nameLength: number, valueAt: number, valueLength: number) => void;
 
 /**
- * Goes over the headers of one record, which end where the window does.
+ * Walks the headers of one record, which end where the window ends.
  * @throws {CorruptBatchError} `CORRUPT_BATCH`
  */
 export function walkHeaders(varints: VarintReader, visit?: HeaderVisitor): void {
   const count = varints.varint();
-  // Two bytes are the least a header takes; a hostile count must not make us allocate.
+  // A header takes at least two bytes. The check keeps a hostile count from causing large allocations.
   if (count < 0 || count * 2 > varints.end - varints.position) {
-    throw new CorruptBatchError(`a record says it has ${count} headers`);
+    throw new CorruptBatchError(`a record has an invalid header count of ${count}`);
   }
   for (let i = 0; i < count; i++) {
     const nameLength = varints.field();
@@ -91,10 +98,11 @@ export function walkHeaders(varints: VarintReader, visit?: HeaderVisitor): void 
     const valueLength = varints.field();
     if (visit !== undefined) visit(nameAt, nameLength, startOf(varints, valueLength), valueLength);
   }
-  if (varints.position !== varints.end) throw new CorruptBatchError('there are bytes behind the last header');
+  if (varints.position !== varints.end)
+    throw new CorruptBatchError('there are bytes after the last header of a record');
 }
 
-/** Where the field began that was just passed. */
+/** Start of the field that was just passed. */
 function startOf(varints: VarintReader, length: number): number {
   return length > 0 ? varints.position - length : varints.position;
 }

@@ -1,9 +1,10 @@
-/** Buffers kept for reuse, at most. */
+/** Most buffers the pool creates. */
 const MAX_FREE = 8;
 
 /**
- * Buffers of one size to pack batches in. A batch's size is known only when it is packed, and growing a buffer step
- * by step costs more than the packing; here a batch is packed where there is room, and copied out once.
+ * Pool of equally sized buffers for packing batches. A batch's size is known only once it is packed, and
+ * growing a buffer step by step costs more than the packing. So a batch is packed into a large buffer and
+ * copied out once.
  */
 export class ScratchPool {
   private readonly free: Buffer[] = [];
@@ -11,7 +12,7 @@ export class ScratchPool {
 
   constructor(readonly bytes: number) {}
 
-  /** Undefined while all are in use. */
+  /** Takes a buffer; undefined while all are in use. */
   take(): Buffer | undefined {
     const buffer = this.free.pop();
     if (buffer !== undefined || this.made >= MAX_FREE) return buffer;

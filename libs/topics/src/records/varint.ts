@@ -1,6 +1,6 @@
 import { CorruptBatchError } from '../errors.js';
 
-/** Bytes a zigzag varint of this whole number takes. */
+/** Size in bytes of this integer as a zigzag varint. */
 export function varintSize(value: number): number {
   let rest = zigzag(value);
   let size = 1;
@@ -11,12 +11,12 @@ export function varintSize(value: number): number {
   return size;
 }
 
-/** Writes a zigzag varint; returns the position after it. Good for every safe integer within +-2^52. */
+/** Writes a zigzag varint and returns the position after it. Supports integers within +-2^52. */
 export function writeVarint(buffer: Uint8Array, position: number, value: number): number {
   let rest = zigzag(value);
   while (rest >= 0x80) {
     buffer[position++] = (rest & 0x7f) | 0x80;
-    // Bit operations see 32 bits only; timestamp deltas of hand-set timestamps can be larger.
+    // Bit operations work on 32 bits only, but deltas of timestamps set by hand can be larger.
     rest = rest < 0x80000000 ? rest >>> 7 : Math.floor(rest / 0x80);
   }
   buffer[position++] = rest;
@@ -28,14 +28,17 @@ function zigzag(value: number): number {
   return value >= 0 ? value * 2 : -value * 2 - 1;
 }
 
-/** Reads varints within a window of a buffer, and never outside it. */
+/** Reads varints within a window of a buffer, never outside it. */
 export class VarintReader {
   position = 0;
   end = 0;
 
   constructor(readonly buffer: Buffer) {}
 
-  /** @throws {CorruptBatchError} at the end of the window, or for more bits than a number holds exactly */
+  /**
+   * Reads a varint.
+   * @throws {CorruptBatchError} at the end of the window, or if the value exceeds the safe integers
+   */
   varint(): number {
     const { buffer } = this;
     let position = this.position;
@@ -46,7 +49,7 @@ export class VarintReader {
       return (byte >>> 1) ^ -(byte & 1);
     }
     let value = byte & 0x7f;
-    // Lengths of most records take two bytes.
+    // Most record lengths take two bytes.
     if (position < this.end && (byte = buffer[position]!) < 0x80) {
       this.position = position + 1;
       value |= byte << 7;
@@ -67,9 +70,9 @@ export class VarintReader {
   }
 
   /**
-   * Passes over a field: its length and as many bytes. After it, {@link position} less the length is where they began.
+   * Skips a field: its length and that many bytes. The bytes then start at {@link position} minus the length.
    * @returns the length, -1 for null
-   * @throws {CorruptBatchError} where it does not fit into the window
+   * @throws {CorruptBatchError} if the field exceeds the window
    */
   field(): number {
     const length = this.varint();

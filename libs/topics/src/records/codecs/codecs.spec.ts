@@ -16,10 +16,13 @@ const CODECS: readonly ['gzip' | 'snappy' | 'lz4' | 'zstd', CompressionCodec][] 
 ];
 const LIMIT = 1024 * 1024;
 
-/** 240,000 bytes: several blocks, which refer to each other. */
+/** 240,000 bytes, which make several linked blocks. */
 const TEXT = 'the same over and over, '.repeat(10_000);
 
-/** Frames other programs wrote of it: `lz4 -BD -B4` (linked blocks), itself packed with gzip, and `zstd` of a pipe. */
+/**
+ * Frames of it written by other programs: `lz4 -BD -B4` (linked blocks), gzipped to be shorter here, and
+ * `zstd` from a pipe.
+ */
 const LINKED_LZ4 = [
   'H4sIAAAAAAACA2NR8pVwcYhTZGRg+MhUkpGqUJyYm6qQX5ZapJCYl8LJoK+jIMHwf4SDCwHg4OACBhL/h5EeGP9fBIATiTIwNCYi',
   'pZSFOgqw9MPPwD+aaE4HAINGR2ELwxBLNEIQdwOdzcCbv+UrAP0LLkohBAAA',
@@ -79,7 +82,7 @@ describe('frames of other programs', () => {
   it('of LZ4 may have linked blocks', () => {
     const frame = gunzipSync(Buffer.from(LINKED_LZ4, 'base64'));
     expect(decompress('lz4', frame).toString()).toBe(TEXT);
-    // What lies behind the frame was not counted, and is not unpacked.
+    // Bytes after the frame were not counted, and are not unpacked.
     expect(decompress('lz4', Buffer.concat([frame, frame])).toString()).toBe(TEXT);
   });
 
@@ -108,7 +111,7 @@ describe('frames of other programs', () => {
         expect.objectContaining({ code: 'CORRUPT_BATCH' }),
       );
     }
-    // Each block is small; together they are not.
+    // Each block is within the limit; their sum is not.
     const blocks = Array.from({ length: 100 }, () => TEXT.slice(0, 100_000));
     const many = await frame(...blocks);
     expect(() => snappyCodec.decompress(many, LIMIT)).toThrow('more than');

@@ -1,14 +1,18 @@
 import { createRequire } from 'node:module';
 import { messageOf, UnsupportedCompressionError } from '../../errors.js';
 
-/** One way to pack the records of a batch. */
+/** One compression for the records of a batch. */
 export interface CompressionCodec {
-  /** @throws {UnsupportedCompressionError} `UNSUPPORTED_COMPRESSION` where its package is not there */
+  /**
+   * Loads the package the codec needs.
+   * @throws {UnsupportedCompressionError} `UNSUPPORTED_COMPRESSION` if it is not installed
+   */
   load(): void;
   compress(bytes: Buffer): Promise<Uint8Array>;
   /**
-   * Fails for bytes that do not unpack, or would to more than `limit` bytes, before it takes up much more than that.
-   * @throws {UnsupportedCompressionError} `UNSUPPORTED_COMPRESSION` where its package is not there
+   * Unpacks records. Fails for bytes that cannot be unpacked, or that would unpack to more than `limit`
+   * bytes, before using much more memory than that.
+   * @throws {UnsupportedCompressionError} `UNSUPPORTED_COMPRESSION` if its package is not installed
    */
   decompress(bytes: Buffer, limit: number): Uint8Array;
 }
@@ -17,7 +21,7 @@ export function tooLarge(limit: number): Error {
   return new Error(`they unpack to more than ${limit} bytes`);
 }
 
-/** Loads an optional package when it is first needed; later calls answer what the first did. */
+/** Loads an optional package when it is first needed, and keeps it. */
 export function optionalPackage<T>(codec: string, name: string): () => T {
   let loaded: T | undefined;
   return () => {

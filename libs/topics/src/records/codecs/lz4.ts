@@ -7,7 +7,10 @@ interface Lz4 {
 
 const lz4 = optionalPackage<Lz4>('lz4', 'lz4-napi');
 
-/** LZ4 frames of independent blocks, the only ones Java clients read; frames of linked blocks are read too. */
+/**
+ * Writes LZ4 frames of independent blocks, the only ones Java clients read. Reads frames of linked blocks
+ * too.
+ */
 export const lz4Codec: CompressionCodec = {
   load: () => void lz4(),
   compress: (bytes) => lz4().compressFrame(bytes),
@@ -24,15 +27,16 @@ const CONTENT_SIZE = 0x08;
 const CONTENT_CHECKSUM = 0x04;
 const DICTIONARY_ID = 0x01;
 const UNCOMPRESSED = 0x80000000;
-/** One byte of a block never stands for more than this many of its content. */
+/** The highest compression ratio of the format: bytes of content per byte of a block. */
 const MAX_RATIO = 255;
 
 /**
- * Where the first frame ends, and the most it can unpack to: the decoder has no limit of its own. A block unpacks to no
- * more than the frame's block size, and no more than its bytes can say.
+ * The end of the first frame, and an upper bound of its content, because the decoder has no limit of its own.
+ * A block unpacks to no more than the frame's block size and no more than its own size times the highest
+ * ratio.
  */
 function walkFrame(bytes: Buffer): { end: number; mostUnpacked: number } {
-  if (bytes.length < 7 || bytes.readUInt32LE(0) !== MAGIC) throw new Error('no LZ4 frame');
+  if (bytes.length < 7 || bytes.readUInt32LE(0) !== MAGIC) throw new Error('they are not an LZ4 frame');
   const flags = bytes[4]!;
   const blockBytes = 2 ** (8 + 2 * ((bytes[5]! >> 4) & 7));
   const checksum = flags & BLOCK_CHECKSUM ? 4 : 0;
@@ -48,5 +52,5 @@ function walkFrame(bytes: Buffer): { end: number; mostUnpacked: number } {
     mostUnpacked += field >= UNCOMPRESSED ? size : Math.min(blockBytes, size * MAX_RATIO);
     at += size + checksum;
   }
-  throw new Error('the LZ4 frame is cut short');
+  throw new Error('the LZ4 frame is truncated');
 }

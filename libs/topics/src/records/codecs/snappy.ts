@@ -7,11 +7,14 @@ interface Snappy {
 
 const snappy = optionalPackage<Snappy>('snappy', 'snappy');
 
-/** The frame of snappy-java, which Java clients and others use: this, two versions, then blocks, each after its length. */
+/**
+ * Magic of the snappy-java framing, which Java clients and others use: the magic, two version numbers, then
+ * length-prefixed blocks.
+ */
 const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0]);
 const XERIAL_HEADER_BYTES = 16;
 
-/** Written as one plain block, which every client reads; read with snappy-java's frame too. */
+/** Writes one plain block, which every client reads. Reads snappy-java's framing too. */
 export const snappyCodec: CompressionCodec = {
   load: () => void snappy(),
   compress: (bytes) => snappy().compress(bytes),
@@ -32,11 +35,11 @@ function isXerial(bytes: Buffer): boolean {
 function xerialBlocks(bytes: Buffer): Buffer[] {
   const blocks: Buffer[] = [];
   for (let at = XERIAL_HEADER_BYTES; at < bytes.length;) {
-    if (at + 4 > bytes.length) throw new Error('a block of the snappy-java frame is cut short');
+    if (at + 4 > bytes.length) throw new Error('a block of the snappy-java frame is truncated');
     const length = bytes.readInt32BE(at);
     at += 4;
     if (length <= 0 || at + length > bytes.length) {
-      throw new Error(`a block of the snappy-java frame says it has ${length} bytes`);
+      throw new Error(`a block of the snappy-java frame has an invalid length of ${length} bytes`);
     }
     blocks.push(bytes.subarray(at, at + length));
     at += length;
@@ -44,7 +47,7 @@ function xerialBlocks(bytes: Buffer): Buffer[] {
   return blocks;
 }
 
-/** What a block says it unpacks to; the decoder refuses one that does not. */
+/** The unpacked size a block states. The decoder refuses a block that unpacks to another size. */
 function unpackedBytes(block: Buffer): number {
   let size = 0;
   for (let i = 0; i < 5 && i < block.length; i++) {
@@ -52,5 +55,5 @@ function unpackedBytes(block: Buffer): number {
     size += (byte & 0x7f) * 2 ** (7 * i);
     if (byte < 0x80) return size;
   }
-  throw new Error('a snappy block does not begin with its length');
+  throw new Error('a snappy block does not start with its unpacked size');
 }

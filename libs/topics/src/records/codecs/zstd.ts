@@ -2,7 +2,7 @@ import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import { type CompressionCodec, optionalPackage, tooLarge } from './compression-codec.js';
 
-/** What Node's own zlib has from 22.15 on. */
+/** The zstd functions of Node's zlib, available since 22.15. */
 interface ZstdOfNode {
   zstdCompress(bytes: Buffer, done: (error: Error | null, packed: Buffer) => void): void;
   zstdDecompressSync(bytes: Buffer, options: { maxOutputLength: number }): Buffer;
@@ -13,7 +13,7 @@ interface ZstdPackage {
   Decoder: new () => { decodeSync(bytes: Buffer): Buffer };
 }
 
-/** Zstandard's own default. */
+/** Zstandard's default level. */
 const LEVEL = 3;
 
 export const zstdCodec: CompressionCodec =
@@ -29,7 +29,7 @@ function ofNode(zstd: ZstdOfNode): CompressionCodec {
     decompress(bytes, limit) {
       const parts: Buffer[] = [];
       let room = limit;
-      // Node's own stops after the first frame, without a word.
+      // Node's decoder silently stops after the first frame, so frames are unpacked one by one.
       for (const { start, end } of framesOf(bytes, limit)) {
         const part = zstd.zstdDecompressSync(bytes.subarray(start, end), { maxOutputLength: room });
         room -= part.length;
@@ -62,7 +62,10 @@ const MAX_BLOCK_BYTES = 128 * 1024;
 const RLE = 1;
 const COMPRESSED = 2;
 
-/** The most the frames can unpack to, by the sizes of their blocks: the package's decoder has no limit of its own. */
+/**
+ * Upper bound of the unpacked frames, from the sizes of their blocks: the package's decoder has no limit of
+ * its own.
+ */
 function mostUnpacked(bytes: Buffer, maxWindow: number): number {
   let sum = 0;
   for (const { most } of framesOf(bytes, maxWindow)) sum += most;
@@ -70,8 +73,8 @@ function mostUnpacked(bytes: Buffer, maxWindow: number): number {
 }
 
 /**
- * The frames with content, and the most that each can unpack to.
- * @param maxWindow largest window a frame may ask for, in bytes: a decoder sets so much memory aside
+ * The frames with content, with an upper bound of what each unpacks to.
+ * @param maxWindow largest window a frame may request, in bytes; a decoder allocates that much memory
  */
 function* framesOf(
   bytes: Buffer,
@@ -85,7 +88,7 @@ function* framesOf(
       at += 4 + bytes.readUInt32LE(at);
       continue;
     }
-    if (magic !== MAGIC) throw new Error('no zstd frame');
+    if (magic !== MAGIC) throw new Error('they are not a zstd frame');
     const descriptor = bytes[at++]!;
     const single = (descriptor & SINGLE_SEGMENT) !== 0;
     if (!single && windowBytes(bytes[at++]!) > maxWindow) throw tooLarge(maxWindow);
