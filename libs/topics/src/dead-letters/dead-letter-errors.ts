@@ -1,6 +1,6 @@
 import { TopicsError } from '../errors.js';
 
-/** `INVALID_DEAD_LETTER`: what lies in the dead-letter topic cannot be put back as it is. It stays there. */
+/** `INVALID_DEAD_LETTER`: the dead letter cannot be redriven as it is. It stays in its topic. */
 export class InvalidDeadLetterError extends TopicsError {
   constructor(reason: string) {
     super('INVALID_DEAD_LETTER', `the dead letter ${reason}`);

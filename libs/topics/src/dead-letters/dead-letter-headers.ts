@@ -2,35 +2,41 @@ import { isError, isGenRocksError } from '@genrocks/storage';
 import { messageOf } from '../errors.js';
 import type { RecordHeaderInput } from '../records/batch-writer.js';
 
-/** Headers of a dead letter begin with this; redriving takes them off again. */
+/** Prefix of a dead letter's headers. A redrive removes these headers. */
 export const DEAD_LETTER_PREFIX = 'genrocks-dlq-';
 
-/** The headers of a dead letter. All are text. */
+/** The headers of a dead letter. All values are text. */
 export const DeadLetterHeader = {
-  /** The message of the error. */
+  /** Message of the last error. */
   reason: 'genrocks-dlq-reason',
-  /** The code of the error, or its class. */
+  /** Code of the last error, or its class. */
   error: 'genrocks-dlq-error',
-  /** `message`: key, value and headers are those of the message. `bytes`: the value is what could not be read. */
+  /**
+   * `message`: key, value and headers are those of the original message. `bytes`: the value is the bytes that
+   * could not be read.
+   */
   kind: 'genrocks-dlq-kind',
   topic: 'genrocks-dlq-topic',
   partition: 'genrocks-dlq-partition',
   offset: 'genrocks-dlq-offset',
-  /** Of `bytes`: the offset after what was skipped. */
+  /** For `bytes`: the offset after the skipped bytes. */
   nextOffset: 'genrocks-dlq-next-offset',
   group: 'genrocks-dlq-group',
-  /** Tries that failed. */
+  /** Number of tries, including interrupted ones. */
   attempts: 'genrocks-dlq-attempts',
   /** ISO 8601. */
   firstFailedAt: 'genrocks-dlq-first-failed-at',
   lastFailedAt: 'genrocks-dlq-last-failed-at',
   /** When the message was published, ISO 8601. */
   publishedAt: 'genrocks-dlq-published-at',
-  /** The value was too large for the dead-letter topic, and is only in the topic it came from: its bytes. */
+  /**
+   * Size of a value that was too large for the dead-letter topic. The value exists only in the original
+   * topic.
+   */
   droppedBytes: 'genrocks-dlq-dropped-bytes',
 } as const;
 
-/** How often a message was redriven; it stays on it. */
+/** How often a message was redriven. A redrive keeps this header on the message. */
 export const REDRIVES_HEADER = 'genrocks-redrives';
 
 const MAX_REASON_CHARACTERS = 2_000;
@@ -47,7 +53,7 @@ export function reasonHeaders(error: unknown): RecordHeaderInput[] {
 }
 
 export function isoTime(ms: number): string {
-  // Timestamps set by hand may lie outside of what a Date can be.
+  // Timestamps set by hand may exceed the range of a Date.
   return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : String(ms);
 }
 

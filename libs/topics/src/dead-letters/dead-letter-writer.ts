@@ -5,10 +5,10 @@ import type { RecordHeaderInput, RecordInput } from '../records/batch-writer.js'
 import type { Topic } from '../topic.js';
 import { DeadLetterHeader, isoTime, reasonHeaders, textHeader } from './dead-letter-headers.js';
 
-/** Finds dead-letter topics, and creates them beside the topics they serve. @internal */
+/** Finds a dead-letter topic, or creates it on the storage adapter of its source topic. @internal */
 export type DeadLetterTopics = (name: string, source: string) => Promise<Topic>;
 
-/** What a group has given up on. @internal */
+/** Where a message came from that a group has given up on, and the error. @internal */
 export interface Burial {
   readonly group: string;
   readonly topic: string;
@@ -16,21 +16,27 @@ export interface Burial {
   readonly error: unknown;
 }
 
-/** Bytes between two offsets that are no messages; null where the store cannot even give the bytes. @internal */
+/**
+ * Bytes between two offsets that cannot be read as messages. `bytes` is null if the store cannot read them at
+ * all.
+ * @internal
+ */
 export interface Unreadable {
   readonly offset: number;
   readonly nextOffset: number;
   readonly bytes: Buffer | null;
 }
 
-/** Writes dead letters: what there was, byte by byte, and headers that say why, where from, and how often. */
+/**
+ * Writes dead letters: the original bytes, and headers with the reason, the origin and the number of tries.
+ */
 export class DeadLetterWriter {
   constructor(
     private readonly topics: DeadLetterTopics,
     private readonly clock: Clock,
   ) {}
 
-  /** Resolves when the message is stored; rejects with what the store says, and may be called again. */
+  /** Stores a message as a dead letter. Rejects with the store's error, and may then be called again. */
   async message(
     to: string,
     burial: Burial,
@@ -79,7 +85,8 @@ export class DeadLetterWriter {
       await topic.publishRecord(record);
     } catch (error) {
       if (!isTooLarge(error)) throw error;
-      // Headers of its own made it too large. It must not stand in the way for ever; it still is where it was.
+      // The added headers made it too large. Store it without its value rather than block the group for ever:
+      // the value is still in the original topic.
       const bytes = String(record.value?.length ?? 0);
       const headers = [...record.headers, textHeader(DeadLetterHeader.droppedBytes, bytes)];
       await topic.publishRecord({ ...record, value: null, headers });
@@ -91,7 +98,7 @@ function originalHeaders(message: Message): RecordHeaderInput[] {
   try {
     return message.headerBytes.map(([name, value]) => ({ name: Buffer.from(name), value }));
   } catch {
-    // Headers that cannot be read may be what is wrong with the message; the rest of it is worth keeping.
+    // Unreadable headers may be what is wrong with the message. Keep the rest of it.
     return [];
   }
 }

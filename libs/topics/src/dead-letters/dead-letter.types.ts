@@ -1,87 +1,95 @@
 import type { Message } from '../message.js';
 
-/** A message a group has given up on, as its dead-letter topic has it. */
+/** A message that a group has given up on, as stored in its dead-letter topic. */
 export interface DeadLetter<T = unknown> {
-  /** Where the dead letter lies; its key, value and other headers are those of the original. */
+  /** The dead letter itself. Its key, value and other headers are those of the original message. */
   readonly message: Message<T>;
-  /** `bytes`: the value is what could not be read as messages. */
+  /** `message`: a message that failed. `bytes`: the value is the bytes that could not be read as messages. */
   readonly kind: 'message' | 'bytes';
-  /** What the last error said. */
+  /** Message of the last error. */
   readonly reason: string;
-  /** Code or class of the error. */
+  /** Code of the last error, or its class. */
   readonly error: string;
-  /** Where the original was read. */
+  /** Topic of the original message. */
   readonly topic: string;
-  /** As its header says; NaN where that is no whole number, which nothing of GenRocks writes. So with all numbers here. */
+  /**
+   * Partition of the original message. Like all numbers here it is read from a header, and NaN if that is not
+   * a whole number, which GenRocks never writes.
+   */
   readonly partition: number;
-  /** Of the original in its partition. */
+  /** Offset of the original message. */
   readonly offset: number;
-  /** The group that gave it up. */
+  /** The group that gave up on it. */
   readonly group: string;
-  /** Tries, those that ended with their process or hung included; 0 of `bytes`. */
+  /** Number of tries, including those that hung or during which the process ended; 0 for `bytes`. */
   readonly attempts: number;
-  /** Milliseconds since 1970. Null of `bytes`. */
+  /** When the first try failed, in milliseconds since 1970; null for `bytes`. */
   readonly firstFailedAt: number | null;
   /** When its last try failed, in milliseconds since 1970. */
   readonly lastFailedAt: number;
-  /** How often it had been redriven before it failed again. */
+  /** How often it was redriven before it failed again. */
   readonly redrives: number;
-  /** It was put back since. */
+  /** Whether this dead letter has been redriven. */
   readonly redriven: boolean;
 }
 
-/** Which dead letters are meant. All conditions given must hold. */
+/** Selects dead letters. All given conditions must hold. */
 export interface DeadLetterFilter {
-  /** Only of this topic. */
+  /** Only messages of this topic. */
   topic?: string;
-  /** Only of this group. */
+  /** Only messages this group gave up on. */
   group?: string;
-  /** Only with this key, as UTF-8. */
+  /** Only messages with this key, as UTF-8. */
   key?: string;
-  /** Only given up at this time or later, ms since 1970. */
+  /** Only messages given up on at or after this time, in milliseconds since 1970. */
   since?: number;
-  /** Only given up before this time, ms since 1970. */
+  /** Only messages given up on before this time, in milliseconds since 1970. */
   until?: number;
-  /** At most so many. Default: no limit for `redrive`, 100 for `list`. */
+  /** Most dead letters to process. Default: no limit for `redrive`, 100 for `list`. */
   limit?: number;
 }
 
 /** Which dead letters to list. */
 export interface ListDeadLettersOptions extends DeadLetterFilter {
-  /** Stop after about this many bytes of keys and values; at least one is given. Default: no limit. */
+  /**
+   * Stop after about this many bytes of keys and values, but return at least one dead letter. Default: no
+   * limit.
+   */
   maxBytes?: number;
 }
 
-/** Which dead letters to put back, and where. */
+/** Which dead letters to redrive, and where to. */
 export interface RedriveOptions extends DeadLetterFilter {
-  /** Another topic to publish them to. Default: where each came from. */
+  /** Topic to publish them to. Default: the topic each came from. */
   to?: string;
-  /** Only count. Default false. */
+  /** Only count, without publishing. Default false. */
   dryRun?: boolean;
-  /** Ends early, between two messages; the result tells how far it came. */
+  /** Ends the redrive early, between two messages. The result states how far it came. */
   signal?: AbortSignal;
 }
 
-/** Why a dead letter could not be put back. It stays where it is. */
+/** Why a dead letter could not be redriven. It stays where it is. */
 export interface RedriveProblem {
-  /** Where the dead letter lies. */
+  /** Partition of the dead letter in the dead-letter topic. */
   readonly partition: number;
-  /** Of the dead letter in its topic. */
+  /** Offset of the dead letter in that partition. */
   readonly offset: number;
-  /** The topic it says it came from; null where nothing of it can be read. */
+  /** The topic it came from according to its headers; null if the dead letter cannot be read. */
   readonly topic: string | null;
-  /** Code of the error: `INVALID_DEAD_LETTER`, `TOPIC_NOT_FOUND`, `TOPIC_STOPPED`, ... */
+  /** Error code, such as `INVALID_DEAD_LETTER`, `TOPIC_NOT_FOUND` or `TOPIC_STOPPED`. */
   readonly code: string;
-  /** Why it was left where it is. */
+  /** The error message. */
   readonly reason: string;
 }
 
-/** How far a redrive came. */
+/** Result of a redrive. */
 export interface RedriveResult {
-  /** Messages put back (or with `dryRun`, that would be). */
+  /** Number of messages redriven, or with `dryRun` that would be. */
   readonly redriven: number;
-  /** Dead letters that fit the filter but cannot be put back, and what cannot be read at all. */
+  /**
+   * Number of dead letters that match the filter but cannot be redriven, plus batches that cannot be read.
+   */
   readonly skipped: number;
-  /** Why they were skipped; the first 100. */
+  /** Why they were skipped: the first 100. */
   readonly problems: readonly RedriveProblem[];
 }

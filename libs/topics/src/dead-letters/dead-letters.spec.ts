@@ -23,7 +23,7 @@ afterEach(() => running.stop());
 
 const letters = () => running.service.deadLetters;
 
-/** Has a group give up these messages, one millisecond after the other. */
+/** Makes a group give up on these messages, one millisecond apart. */
 async function bury(...messages: { key?: string; value: unknown }[]): Promise<void> {
   const { service } = running;
   const buried = new Collector<unknown>();

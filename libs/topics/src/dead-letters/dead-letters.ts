@@ -17,14 +17,17 @@ import { OffsetRanges } from './offset-ranges.js';
 import { matchesFilter, parseDeadLetter } from './parse-dead-letter.js';
 import { assertComplete, assertRunning, concernsOneOnly, originalOf, partitionIn } from './redriving.js';
 
-/** Dead letters put back before that is written down. A crash in between puts them back again. */
+/**
+ * Dead letters redriven between two writes that record them. After a crash in between they are redriven
+ * again.
+ */
 const PAGE = 200;
-/** Runs of offsets remembered per partition. */
+/** Most runs of offsets remembered per partition. */
 const MAX_RANGES = 10_000;
-/** Problems a result tells of; more are only counted. */
+/** Most problems listed in a result; further ones are only counted. */
 const MAX_PROBLEMS = 100;
 
-/** What one redrive has come to so far. */
+/** Progress of one redrive. */
 class Tally implements RedriveResult {
   redriven = 0;
   skipped = 0;
@@ -44,7 +47,7 @@ class Tally implements RedriveResult {
 }
 
 /**
- * The messages groups have given up on: to look at, and to put back where they came from.
+ * The messages that groups have given up on: lists them, and redrives them to the topics they came from.
  *
  * @publicApi
  */
@@ -66,8 +69,9 @@ export class DeadLetters {
   }
 
   /**
-   * What lies in a dead-letter topic, the oldest first; what else lies there is passed over.
-   * @throws `TOPIC_NOT_FOUND`, `TOPIC_STOPPED`, or what the store says
+   * Lists the dead letters in a topic, oldest first within each partition. Skips messages that are not dead
+   * letters.
+   * @throws `TOPIC_NOT_FOUND`, `TOPIC_STOPPED`, or the store's error
    */
   async list<T = unknown>(
     deadLetterTopic: string,
@@ -88,11 +92,16 @@ export class DeadLetters {
   }
 
   /**
-   * Puts dead letters back into the topics they came from, each of them once: a message that fails again becomes a
-   * new dead letter. A keyed message goes where its key belongs now, one without a key to its old partition. One that
-   * cannot be put back stays, and stops no other: `problems` of the result tells why.
-   * @throws `TOPIC_NOT_FOUND`, `TOPIC_STOPPED` (of the dead-letter topic, and of `to`), `LIMIT_REACHED`, `BACKPRESSURE`,
-   *   or what the store says
+   * Redrives dead letters: publishes them again to the topics they came from. Each is redriven once, except
+   * that a crash may repeat up to 200 of them. A message that fails again becomes a new dead letter.
+   *
+   * A keyed message goes to the partition its key belongs to now. A message without a key, or of a topic with
+   * custom routing, goes to its old partition if that still exists.
+   *
+   * A dead letter that cannot be redriven stays where it is and does not stop the others; `problems` of the
+   * result states the reason.
+   * @throws `TOPIC_NOT_FOUND`, `TOPIC_STOPPED` (for the dead-letter topic and for `to`), `LIMIT_REACHED`,
+   *   `BACKPRESSURE`, or the store's error
    */
   redrive(deadLetterTopic: string, options: RedriveOptions = {}): Promise<RedriveResult> {
     return this.mutex.run(deadLetterTopic, async () => {
@@ -124,7 +133,7 @@ export class DeadLetters {
     await this.putBack(name, index, page, options, tally);
   }
 
-  /** Can it be put back, as far as one can tell before? */
+  /** Whether the dead letter can be redriven, as far as that is known in advance. */
   private mayGo(letter: DeadLetter, name: string, { to }: RedriveOptions, tally: Tally): boolean {
     if (to !== undefined) assertRunning(this.topic(to));
     try {
@@ -152,11 +161,11 @@ export class DeadLetters {
     ranges.cut(this.topic(name).partition(partition).startOffset);
     if (ranges.count + letters.length > MAX_RANGES)
       throw new LimitReachedError(
-        `too many runs of offsets of ${name}/${partition} would have been put back`,
+        `the redriven offsets of ${name}/${partition} would form too many separate runs`,
         MAX_RANGES,
-        'put back all letters in between, without a filter',
+        'redrive the dead letters in between too, without a filter',
       );
-    // All of them are under way at once, in order; what failed is not counted as put back.
+    // All are published at once, in order. Only those that succeed are recorded as redriven.
     const results = await Promise.allSettled(
       letters.map(async (letter) => {
         const target = this.topic(to ?? letter.topic);
@@ -207,8 +216,9 @@ export class DeadLetters {
 }
 
 /**
- * Where to go on after a read that failed for good: past what retention took meanwhile, or what cannot be read.
- * @throws the error where it may pass
+ * Where to continue after a read that failed permanently: after what retention dropped in the meantime, or
+ * after unreadable bytes.
+ * @throws the error if it may be temporary
  */
 async function behind(partition: Partition, offset: number, error: unknown): Promise<number> {
   if (isGenRocksError(error, 'OFFSET_OUT_OF_RANGE') && partition.startOffset > offset) {

@@ -1,7 +1,7 @@
-/** A run of offsets: the first, and the one after the last. */
+/** A run of offsets, from the first to the one after the last. */
 export type OffsetRange = readonly [from: number, to: number];
 
-/** A set of offsets as sorted runs that do not touch. */
+/** A set of offsets, stored as sorted runs that do not touch. */
 export class OffsetRanges {
   private ranges: [number, number][];
 
@@ -33,7 +33,7 @@ export class OffsetRanges {
     else this.ranges.splice(at, 0, [offset, offset + 1]);
   }
 
-  /** Forgets what lies below an offset. */
+  /** Removes the runs that lie entirely below an offset. */
   cut(start: number): void {
     this.ranges = this.ranges.filter(([, to]) => to > start);
   }
@@ -42,7 +42,7 @@ export class OffsetRanges {
     return this.ranges;
   }
 
-  /** Index of the first run that begins above the offset. */
+  /** Index of the first run that starts above the offset. */
   private above(offset: number): number {
     let low = 0;
     let high = this.ranges.length;

@@ -3,8 +3,8 @@ import type { DeadLetter, DeadLetterFilter } from './dead-letter.types.js';
 import { DeadLetterHeader, REDRIVES_HEADER } from './dead-letter-headers.js';
 
 /**
- * Reads the headers of a dead letter; undefined for what is none. Whoever may publish to the topic may have written them:
- * they are what somebody says, and not more.
+ * Reads the headers of a dead letter; undefined if the message is not one. The headers are not trustworthy:
+ * anyone who may publish to the topic can write them.
  */
 export function parseDeadLetter<T>(message: Message<T>, redriven: boolean): DeadLetter<T> | undefined {
   const headers = headersOf(message);
@@ -42,17 +42,17 @@ export function matchesFilter(
   );
 }
 
-/** How often a message has been put back. */
+/** How often a message has been redriven. */
 export function redrivesOf(headers: Readonly<Record<string, string>>): number {
   return wholeNumber(headers[REDRIVES_HEADER] ?? '0') || 0;
 }
 
-/** NaN for what is none. */
+/** NaN if the text is not a whole number. */
 function wholeNumber(text: string): number {
   return /^\d{1,15}$/.test(text) ? Number(text) : NaN;
 }
 
-/** Headers are decoded when they are asked for; those that cannot be are nobody's who writes dead letters. */
+/** Headers are decoded on access. A message whose headers cannot be decoded is not a dead letter. */
 function headersOf(message: Message): Readonly<Record<string, string>> {
   try {
     return message.headers;

@@ -10,10 +10,11 @@ import { redrivesOf } from './parse-dead-letter.js';
 
 const OWN_HEADERS: ReadonlySet<string> = new Set(Object.values(DeadLetterHeader));
 
-/** The message as it was, but for the count of its returns. */
+/** The original message, with an updated count of its redrives. */
 export function originalOf(message: Message): RecordInput {
   const { headerBytes } = message;
-  // Of each name the last is of the last burial: a dead letter of a group that reads dead letters has older ones of its own.
+  // Remove only the last header of each name: a message that was a dead letter before, because a group
+  // consumes dead letters, still carries the older ones.
   const last = new Map(headerBytes.map(([name], i) => [name, i]));
   const kept = headerBytes.filter(
     ([name], i) => name !== REDRIVES_HEADER && !(OWN_HEADERS.has(name) && last.get(name) === i),
@@ -29,7 +30,11 @@ export function originalOf(message: Message): RecordInput {
   };
 }
 
-/** A function that routes may look at the value, which is bytes here; where it sent the message once is as good. */
+/**
+ * The old partition, if it still exists and the message has no key or its topic custom routing; undefined
+ * leaves it to the routing. A custom routing function may need the decoded value, which is only bytes here,
+ * so the partition it chose before is reused.
+ */
 export function partitionIn(target: Topic, { partition, topic, message }: DeadLetter): number | undefined {
   const isThere = target.name === topic && partition >= 0 && partition < target.partitionCount;
   const byKey = message.keyBytes !== null && target.describe().routing !== 'custom';
@@ -37,8 +42,9 @@ export function partitionIn(target: Topic, { partition, topic, message }: DeadLe
 }
 
 /**
- * @param from the topic the dead letter lies in
- * @param to where it is to go, whatever it says of itself
+ * Checks that a dead letter has everything a redrive needs.
+ * @param from the dead-letter topic it is in
+ * @param to the target topic, if it is not the one in the headers
  * @throws `INVALID_DEAD_LETTER`
  */
 export function assertComplete(
@@ -46,29 +52,37 @@ export function assertComplete(
   from: string,
   to: string | undefined,
 ): void {
-  if (kind === 'bytes') throw new InvalidDeadLetterError('holds bytes that are no message');
+  if (kind === 'bytes')
+    throw new InvalidDeadLetterError('contains bytes that could not be read as a message');
   if (DeadLetterHeader.droppedBytes in message.headers) {
     throw new InvalidDeadLetterError(
-      'is without its value, which was too large; it is only where it came from',
+      'has no value, because that was too large for this topic; the value is only in the original topic',
     );
   }
   if (to !== undefined) return;
   if (Number.isNaN(partition)) {
     throw new InvalidDeadLetterError(
-      `has no partition in its header ${DeadLetterHeader.partition}; name a topic to put it into ("to")`,
+      `has no valid partition in its header ${DeadLetterHeader.partition}; set "to" to the topic to redrive it to`,
     );
   }
   if (topic === from) {
-    throw new InvalidDeadLetterError('names the topic it lies in; name another to put it into ("to")');
+    throw new InvalidDeadLetterError(
+      'names the dead-letter topic itself as its origin; set "to" to the topic to redrive it to',
+    );
   }
 }
 
-/** @throws `TOPIC_STOPPED` */
+/**
+ * Checks that a topic is running.
+ * @throws `TOPIC_STOPPED`
+ */
 export function assertRunning({ name, state }: Topic): void {
   if (state !== 'running') throw new TopicStoppedError(name, state);
 }
 
-/** Did this one message fail, where others may go through? What a store says, or backpressure, concerns all. */
+/**
+ * Whether the error concerns this message only. Errors of the store, and backpressure, concern all of them.
+ */
 export function concernsOneOnly(error: unknown): boolean {
   if (!isGenRocksError(error)) return true;
   return (error instanceof TopicsError && !error.retriable) || error.code === 'TOO_LARGE';

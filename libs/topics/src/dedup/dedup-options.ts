@@ -1,10 +1,13 @@
 import { InvalidConfigError } from '@genrocks/storage';
 
-/** How long, and for how many messages, a topic remembers the ids of its messages. */
+/** How long a topic remembers the ids of its messages, and how many. */
 export interface DedupOptions {
-  /** Milliseconds from the publishing of a message in which its id is known. Default 120,000. */
+  /**
+   * How long an id is remembered after its message was published, in milliseconds, 1 to 2,592,000,000 (30
+   * days). Default 120,000.
+   */
   windowMs?: number;
-  /** Ids remembered at most; past that the oldest is forgotten before its time. Default 100,000. */
+  /** Most ids to remember, 1 to 10,000,000. Beyond that the oldest is forgotten early. Default 100,000. */
   maxIds?: number;
 }
 
@@ -17,7 +20,7 @@ const RANGES: Readonly<Record<keyof DedupOptions, readonly [least: number, most:
   };
 
 /**
- * Fills in the defaults; undefined for false.
+ * Checks the options and applies the defaults; undefined for false.
  * @throws {InvalidConfigError} `INVALID_CONFIG` with one line per mistake
  */
 export function resolveDedup(topic: string, given: DedupOptions | false): ResolvedDedupOptions | undefined {

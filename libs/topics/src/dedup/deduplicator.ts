@@ -9,7 +9,7 @@ import type { IdBookmarks } from './id-bookmarks.js';
 import { idsOf } from './message-id.js';
 import { type DedupInfo, type DuplicateListener, type KnownId, MessageIds } from './message-ids.js';
 
-/** Keeps messages with an id that is known from being stored again, in one topic. */
+/** Keeps messages of one topic from being stored again if their id is known. */
 export class Deduplicator implements PartitionWatcher {
   private readonly ids: MessageIds;
 
@@ -27,7 +27,10 @@ export class Deduplicator implements PartitionWatcher {
     return this.ids.info;
   }
 
-  /** Reads what the window holds from the ends of the logs. Before it resolves nothing may be published. */
+  /**
+   * Reads the ids within the window from the ends of the logs. Nothing may be published before this has
+   * resolved.
+   */
   async recover(partitions: readonly Partition[]): Promise<void> {
     const now = this.clock.now();
     const open = partitions.filter(({ state }) => state === 'open');
@@ -37,7 +40,7 @@ export class Deduplicator implements PartitionWatcher {
       const from = this.bookmarks.startOf(this.topicId, partition.index, now - this.options.windowMs);
       found.push(...(await this.readBack(partition, from, now)));
       found.sort((a, b) => a.publishedAt - b.publishedAt);
-      // A thousand partitions must not bring a thousand times as many into memory.
+      // Trim after every partition, so that memory does not grow with their number.
       found = found.slice(-this.options.maxIds);
     }
     for (const first of found) this.ids.remember(first);
@@ -48,12 +51,14 @@ export class Deduplicator implements PartitionWatcher {
     return this.ids.take(id, repeat);
   }
 
-  /** Gives back an id whose message was never on its way. */
+  /** Frees an id whose message was not queued. */
   giveBack(id: string, error: unknown): void {
     this.ids.failed(id, error);
   }
 
-  /** The completion of records whose ids were taken: it tells what became of them before the publisher hears. */
+  /**
+   * Wraps the completion of records whose ids were taken: settles the ids before the publisher is notified.
+   */
   completion(partition: number, records: readonly RecordInput[], inner: GroupCompletion): GroupCompletion {
     return {
       part: (first, count, delta) => this.part(partition, records, first, count, delta, inner),
@@ -69,12 +74,14 @@ export class Deduplicator implements PartitionWatcher {
     this.bookmarks.note(this.topicId, partition, clock.now(), firstOffset, options.windowMs / 2);
   }
 
-  /** A batch that came packed was stored as it is; its ids are known from then on. */
+  /**
+   * Remembers the ids of a batch that its producer packed. Such a batch is stored without a duplicate check.
+   */
   appended(partition: number, batch: Buffer): void {
     try {
       for (const found of idsOf(batch)) this.ids.remember({ ...found, partition });
     } catch {
-      // Whoever reads its messages will hear that they cannot be read.
+      // The batch cannot be read. Readers of its messages get the error.
     }
   }
 
@@ -117,7 +124,7 @@ export class Deduplicator implements PartitionWatcher {
       try {
         ids = idsOf(batch);
       } catch {
-        // A batch that cannot be read has no ids that could be known.
+        // The ids of an unreadable batch cannot be recovered.
       }
       for (const id of ids.toReversed()) {
         if (id.offset >= from && now - id.publishedAt < windowMs)

@@ -1,14 +1,18 @@
 import { dedupKey, type MetaChange, type MetaSnapshot, type MetaStore } from '../meta/meta-store.js';
 
-/** Messages below the offset were published before the time, ms since 1970. */
+/** Messages below `offset` were published before `time` (milliseconds since 1970). */
 export type Bookmark = readonly [time: number, offset: number];
 
-/** With a new one at least every half window, the oldest of three is a whole window old. */
+/**
+ * Bookmarks are at least half a window apart, so the oldest of three is at least a window older than the
+ * newest.
+ */
 const KEPT = 3;
 
 /**
- * Tells from which offset a partition has to be read to know all ids of the last window. Timestamps cannot: anybody may
- * set them. Bookmarks may be lost without harm but a longer read; there is one from before the first id on.
+ * Stores from which offset a partition must be read to find all ids of the last window. Timestamps cannot
+ * tell, because publishers may set them. Losing a bookmark only makes the read longer. The first one is
+ * written before the first id.
  */
 export class IdBookmarks {
   private readonly marks = new Map<string, readonly Bookmark[]>();
@@ -20,8 +24,8 @@ export class IdBookmarks {
   }
 
   /**
-   * Where to begin reading to know what was published after a time, ms since 1970. Where no bookmark is that old, the
-   * oldest is the one from before the first id.
+   * Where to start reading to find everything published after a time (milliseconds since 1970). If no
+   * bookmark is that old, the oldest one was written before the first id.
    */
   startOf(topicId: string, partition: number, before: number): number {
     const marks = this.marks.get(`${topicId}/${partition}`) ?? [];
@@ -29,7 +33,10 @@ export class IdBookmarks {
     return mark === undefined ? 0 : mark[1];
   }
 
-  /** What lies below the offset was published before the time; durable some time later, or never. */
+  /**
+   * Records that messages below the offset were published before the time. The write is not awaited, and may
+   * be lost.
+   */
   note(topicId: string, partition: number, time: number, offset: number, everyMs: number): void {
     const id = `${topicId}/${partition}`;
     const marks = this.marks.get(id) ?? [];
@@ -41,8 +48,9 @@ export class IdBookmarks {
   }
 
   /**
-   * Partitions whose ids count from their end on, and those whose end lies before a bookmark (it was lost in a crash that
-   * took what was not synced, and its offsets will be given again). Durable when it resolves.
+   * Writes the first bookmark of partitions that have none, at their end. Drops bookmarks past the end of a
+   * partition: a crash lost unsynced records there, and their offsets will be used again. Durable when it
+   * resolves.
    */
   async begin(
     topicId: string,
@@ -61,7 +69,10 @@ export class IdBookmarks {
     await this.meta.write(changes);
   }
 
-  /** What has to be removed with a topic, or when it counts ids no longer. */
+  /**
+   * The changes that delete a topic's bookmarks, when the topic is deleted or its deduplication is turned
+   * off.
+   */
   forget(topicId: string, partitions: number): MetaChange[] {
     const changes: MetaChange[] = [];
     for (let partition = 0; partition < partitions; partition++) {

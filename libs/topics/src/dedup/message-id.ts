@@ -2,38 +2,43 @@ import { InvalidMessageError } from '../errors.js';
 import { BatchReader, readHeaders } from '../records/batch-reader.js';
 import type { RecordHeaderInput } from '../records/batch-writer.js';
 
-/** The header that carries {@link PublishMessage.id}; it does not show among `headers`. */
+/** The header that stores {@link PublishMessage.id}. It is not listed among a message's `headers`. */
 export const MESSAGE_ID_HEADER = 'genrocks-message-id';
 
 /**
- * When a message with an id was published, ms since 1970 as text. Only on messages whose timestamp was set by hand:
- * the window of an id must not begin at a time its publisher made up.
+ * The header that stores when a message with an id was published, in milliseconds since 1970 as text. Only
+ * set if the timestamp was set by hand, because the window of an id must not start at an arbitrary time.
  */
 export const PUBLISHED_AT_HEADER = 'genrocks-published-at';
 
-/** A UTF-16 surrogate without its other half. */
+/** Matches an unpaired UTF-16 surrogate. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 const MAX_ID_BYTES = 256;
 const ID_NAME = Buffer.from(MESSAGE_ID_HEADER);
 const PUBLISHED_AT_NAME = Buffer.from(PUBLISHED_AT_HEADER);
 
-/** @throws `INVALID_MESSAGE` */
+/**
+ * The headers for a message id.
+ * @throws `INVALID_MESSAGE`
+ */
 export function idHeaders(id: string, timestamp: number, now: number): RecordHeaderInput[] {
-  // Half a surrogate pair has no UTF-8 form: two such ids would be one after a restart.
+  // An unpaired surrogate has no UTF-8 form: two different ids could become the same after a restart.
   if (typeof id !== 'string' || id === '' || LONE_SURROGATE.test(id)) {
-    throw new InvalidMessageError('id must be text of at least one character');
+    throw new InvalidMessageError(
+      'id must be a string of at least one character, without unpaired surrogates',
+    );
   }
   const value = Buffer.from(id);
   if (value.length > MAX_ID_BYTES) {
-    throw new InvalidMessageError(`id has ${value.length} bytes, the limit is ${MAX_ID_BYTES}`);
+    throw new InvalidMessageError(`id has ${value.length} bytes of UTF-8, the limit is ${MAX_ID_BYTES}`);
   }
   const headers: RecordHeaderInput[] = [{ name: ID_NAME, value }];
   if (timestamp !== now) headers.push({ name: PUBLISHED_AT_NAME, value: Buffer.from(String(now)) });
   return headers;
 }
 
-/** A message with an id as it was found in the log. */
+/** A message id found in the log. */
 export interface FoundId {
   readonly id: string;
   readonly offset: number;
@@ -42,7 +47,7 @@ export interface FoundId {
 }
 
 /**
- * The ids of a batch, in the order of its records.
+ * The message ids in a batch, in record order.
  * @throws `CORRUPT_BATCH`, `UNSUPPORTED_COMPRESSION`
  */
 export function idsOf(batch: Buffer): FoundId[] {
@@ -55,7 +60,8 @@ export function idsOf(batch: Buffer): FoundId[] {
     let publishedAt = timestamp;
     for (const [name, value] of readHeaders(record)) {
       if (value === null) continue;
-      // A longer one, which only a Kafka client can have written, is nobody's who publishes: it would fill the memory.
+      // A longer id can only come from a Kafka client. No publisher here can repeat it, and it would only
+      // take up memory.
       if (name === MESSAGE_ID_HEADER && value.length <= MAX_ID_BYTES) id = value.toString();
       else if (name === PUBLISHED_AT_HEADER) publishedAt = Number(value);
     }

@@ -15,7 +15,8 @@ describe('the ids of a topic', () => {
       const now = systemClock.now();
       return { id, partition: 0, offset, timestamp: now, publishedAt: now };
     };
-    // Kafka clients may store an id as often as they like; the first one here lasts for the whole window.
+    // Kafka clients may store an id as often as they like. The first id here stays valid for the whole
+    // window.
     ids.remember(known('first', 0));
     const replaced: WeakRef<KnownId>[] = [];
     for (let offset = 1; offset <= 10_000; offset++) {

@@ -3,42 +3,47 @@ import { DuplicatesWaitingError } from '../errors.js';
 import { Fifo } from '../fifo.js';
 import type { ResolvedDedupOptions } from './dedup-options.js';
 
-/** Entries that were replaced and still stand in the order, besides as many as there are ids. */
+/** Replaced entries allowed in `order`, in addition to as many as there are ids. */
 const MAX_REPLACED = 1_000;
 
-/** Where the first message of an id is. */
+/** Where the first message with an id is stored. */
 export interface KnownId {
   readonly id: string;
   readonly partition: number;
   readonly offset: number;
-  /** The message's, ms since 1970. */
+  /** Timestamp of the message, in milliseconds since 1970. */
   readonly timestamp: number;
-  /** The window is counted from here, ms since 1970. */
+  /** Start of the window, in milliseconds since 1970. */
   readonly publishedAt: number;
 }
 
-/** Hears what became of the first message of an id. */
+/** Notified of the outcome of the first message with an id. */
 export interface DuplicateListener {
   duplicateOf(first: KnownId): void;
   failed(error: unknown): void;
 }
 
-/** What a topic tells of its ids. */
+/** Deduplication state of a topic. */
 export interface DedupInfo extends ResolvedDedupOptions {
-  /** Ids known now; some of them may be past their time. */
+  /** Ids known now, possibly including expired ones. */
   readonly ids: number;
-  /** Ids forgotten before their time since the topic was opened, because there were more than `maxIds`. */
+  /**
+   * Ids forgotten before their window ended because there were more than `maxIds`, since the topic was
+   * opened.
+   */
   readonly forgotten: number;
 }
 
 /**
- * The ids of a topic's messages within the window. An id is taken by its first message before that is stored, so that
- * of several publishes at once one goes on and the others wait for its fate: a repeat is acknowledged only when the
- * first is stored, and fails if that does, which frees the id.
+ * The ids of a topic's messages within the window.
+ *
+ * The first message takes its id before it is stored. Of several concurrent publishes with one id, one
+ * proceeds and the others wait for its outcome. A repeat is acknowledged only when the first message is
+ * stored; if that fails, the repeat fails too and the id is free again.
  */
 export class MessageIds {
   private readonly known = new Map<string, KnownId>();
-  /** In the order of storing, for forgetting; entries of `known` that were replaced are passed over. */
+  /** Entries in the order they were stored, for expiry. Entries replaced in `known` are skipped. */
   private readonly order = new Fifo<KnownId>();
   private readonly inFlight = new Map<string, DuplicateListener[]>();
   private waiting = 0;
@@ -55,9 +60,9 @@ export class MessageIds {
   }
 
   /**
-   * Takes an id. True for its first message, of which {@link stored} or {@link failed} must tell in the end; otherwise
-   * the listener hears where the first is, or why it failed.
-   * @throws `BACKPRESSURE` where more repeats wait than ids may be known
+   * Takes an id. Returns true for its first message, for which {@link stored} or {@link failed} must be
+   * called later; otherwise the listener learns where the first message is stored, or why it failed.
+   * @throws `BACKPRESSURE` if `maxIds` repeats are waiting already
    */
   take(id: string, repeat: DuplicateListener): boolean {
     const first = this.known.get(id);
@@ -86,7 +91,7 @@ export class MessageIds {
     for (const listener of this.release(id)) listener.failed(error);
   }
 
-  /** Adds an id that was stored without {@link take}; of several messages with one id the last counts. */
+  /** Adds an id that was stored without {@link take}. Of several messages with one id, the last counts. */
   remember(first: KnownId): void {
     if (!this.isInWindow(first)) return;
     this.known.set(first.id, first);
@@ -95,7 +100,7 @@ export class MessageIds {
     if (this.order.length > 2 * this.known.size + MAX_REPLACED) this.compact();
   }
 
-  /** The messages of a partition are gone, and their ids with them. */
+  /** Forgets the ids of a partition whose messages were removed. */
   forgetPartition(partition: number): void {
     for (const [id, first] of this.known) if (first.partition === partition) this.known.delete(id);
   }
@@ -116,7 +121,10 @@ export class MessageIds {
     }
   }
 
-  /** Whoever stores one id again and again would otherwise fill the memory behind the oldest one that counts. */
+  /**
+   * Removes replaced entries. Otherwise a client that stores one id again and again would fill the memory
+   * behind the oldest valid entry.
+   */
   private compact(): void {
     const { known, order } = this;
     for (let left = order.length; left > 0; left--) {
