@@ -6,7 +6,10 @@ import type { Topic } from '../topic.js';
 import type { MapDisk } from './map-adapter.js';
 import { type Running, startService } from './service.js';
 
-/** A service with the topic `orders`, which stores an id once within a window, on a disk that outlives it. */
+/**
+ * A service with the topic `orders`, which deduplicates ids within a window, on a disk that outlives the
+ * service.
+ */
 export class DedupWorld {
   static readonly WINDOW = 60_000;
   clock = new ManualClock();
@@ -14,7 +17,7 @@ export class DedupWorld {
   topic!: Topic;
   private disk: MapDisk = new Map();
 
-  /** On an empty disk, at the clock's first time. */
+  /** Starts on an empty disk, with the clock at its start. */
   async begin(topicOptions?: TopicOptions): Promise<void> {
     this.disk = new Map();
     this.clock = new ManualClock();
@@ -29,7 +32,7 @@ export class DedupWorld {
     });
   }
 
-  /** As after kill -9: what has not reached the store is gone, and nobody was told. */
+  /** Restarts as after `kill -9`: writes that have not reached the store are lost. */
   async crash(topicOptions?: TopicOptions): Promise<void> {
     const survivors: MapDisk = new Map();
     for (const [id, data] of this.disk) {
@@ -49,7 +52,7 @@ export class DedupWorld {
   }
 }
 
-/** New for every test of a file, stopped after it. */
+/** Creates the world before every test of a file, and stops it afterwards. */
 export function useDedup(): DedupWorld {
   const world = new DedupWorld();
   beforeEach(() => world.begin());

@@ -14,14 +14,14 @@ export const GROUP = 'g';
 const TOPIC = 't';
 const HEARTBEAT_MS = 500;
 
-/** By the timer that tests can move. */
+/** Uses the timer that tests can advance. */
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-/** A group on one topic, and what all its members work on. */
+/** A group on one topic, which records the partitions its members work on and any violations. */
 export class GroupWorld {
   readonly violations: string[] = [];
   readonly generations: number[] = [];
-  /** Members as they were named in generations that are over: nobody may commit by these names. */
+  /** Identities of members in past generations. Commits with these must be refused. */
   readonly past: MemberIdentity[] = [];
   readonly coordinator = new GroupCoordinator({ maxGroups: 10, maxGroupMembers: 100 }, (_group, generation) =>
     this.shared(generation),
@@ -44,7 +44,7 @@ export class GroupWorld {
     const workers = this.workers.get(id) ?? new Set();
     this.workers.set(id, workers);
     for (const other of workers) {
-      // Who was expelled does not know it yet; it can commit nothing.
+      // An expelled member may not know it yet, but it cannot commit.
       if (other !== member && this.isMember(other.memberId)) {
         this.violations.push(`${member.name} began ${place.partition} while ${other.name} worked on it`);
       }
@@ -60,7 +60,7 @@ export class GroupWorld {
     return this.coordinator.describe(GROUP)?.members.some((one) => one.memberId === memberId) ?? false;
   }
 
-  /** How many members work on each partition. */
+  /** Number of members that work on each partition. */
   owners(): number[] {
     return Array.from({ length: this.partitions }, (_, partition) => {
       return this.workers.get(partitionId({ topic: TOPIC, partition }))?.size ?? 0;
@@ -81,7 +81,7 @@ export class GroupWorld {
   }
 }
 
-/** One that works on partitions, and may be slow to let go of them. */
+/** A member that works on partitions, and may be slow to release them. */
 abstract class WorldMember {
   protected readonly places = new Map<string, TopicPartition>();
 
@@ -104,7 +104,7 @@ abstract class WorldMember {
   protected async letGo(places: readonly TopicPartition[]): Promise<void> {
     if (places.length === 0) return;
     await sleep(this.letGoMs);
-    // One that is always slower than the group waits would be thrown out for ever.
+    // A member that is always slower than the group's timeout would be expelled again and again.
     this.letGoMs = Math.min(this.letGoMs, 200);
     this.drop(places);
   }
@@ -116,7 +116,7 @@ abstract class WorldMember {
   }
 }
 
-/** A handler inside the process. */
+/** A member inside the process. */
 export class LocalWorldMember extends WorldMember {
   readonly session: MemberSession;
   readonly started: Promise<void>;
@@ -145,7 +145,8 @@ export class LocalWorldMember extends WorldMember {
     });
     const { coordinator, partitionsOf, locals } = world;
     const events = new TopicsEvents();
-    // It is called, and lets go in time: nobody has a reason.
+    // A local member is notified of rebalances and releases its partitions in time, so it must never be
+    // expelled.
     events.on('member-expelled', () => world.violations.push(`${name} was expelled`));
     const environment = { coordinator, partitionsOf, events, drainTimeoutMs: 0 };
     this.session = new MemberSession(resolved, environment, owner);
@@ -169,14 +170,14 @@ export class LocalWorldMember extends WorldMember {
   }
 }
 
-/** A client on the wire: asks where handlers inside the process are called. */
+/** A client on the network: it polls where members inside the process are called. */
 export class WireWorldMember extends WorldMember {
   memberId = '';
-  /** Told that it does not fit the group, or replaced: it does not come back by itself. */
+  /** The member was refused or replaced, and does not come back by itself. */
   hasGivenUp = false;
   private generation = -1;
   private isAlive = true;
-  /** While it says nothing. */
+  /** Set while the member is silent. */
   private frozen: Promise<void> | undefined;
   private knownPartitions = 0;
 
@@ -203,12 +204,15 @@ export class WireWorldMember extends WorldMember {
     return this.frozen !== undefined;
   }
 
-  /** Says nothing for a while, and works on: its process stands still, or its handler leaves no time for heartbeats. */
+  /**
+   * Sends no heartbeats for a while but keeps working: its process is suspended, or its handler leaves no
+   * time for them.
+   */
   freeze(ms: number): void {
     this.frozen ??= sleep(ms).then(() => (this.frozen = undefined));
   }
 
-  /** Is gone without a word. */
+  /** Ends without leaving the group. */
   crash(): void {
     this.isAlive = false;
     this.drop();
@@ -220,7 +224,7 @@ export class WireWorldMember extends WorldMember {
     try {
       if (this.memberId !== '') this.world.coordinator.leave(GROUP, this.identity());
     } catch {
-      // It was one no more.
+      // It was not a member any more.
     }
   }
 
@@ -264,7 +268,7 @@ export class WireWorldMember extends WorldMember {
       this.world.past.push(this.identity());
     this.memberId = joined.memberId;
     this.generation = joined.generationId;
-    // A leader that falls silent here has everybody wait for their shares.
+    // A leader that falls silent here makes everybody wait for their assignments.
     await this.frozen;
     if (!this.isAlive) return [];
     const isLeader = joined.leader === this.memberId;
@@ -285,7 +289,7 @@ export class WireWorldMember extends WorldMember {
     return lost;
   }
 
-  /** Until a round begins, or there are partitions that nobody was given. */
+  /** Works until a rebalance begins, or there are partitions that nobody was assigned. */
   private async work(): Promise<void> {
     while (this.isAlive && this.knownPartitions === this.world.partitions) {
       await sleep(HEARTBEAT_MS);

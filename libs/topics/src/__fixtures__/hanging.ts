@@ -1,10 +1,10 @@
 import { Collector, deferred } from './waiting.js';
 import type { HandlerContext } from '../groups/group.types.js';
 
-/** The time that handlers of tests have. */
+/** The handler time limit in tests. */
 export const LIMIT_MS = 60_000;
 
-/** A handler that hangs until it is released, and what its calls were told. */
+/** A handler that hangs until it is released, with the contexts of its calls. */
 export function hanging() {
   const release = deferred();
   const calls = new Collector<HandlerContext>();

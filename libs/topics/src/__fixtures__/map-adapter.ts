@@ -4,7 +4,7 @@ import { MemoryAdapter, type MemoryDisk, type MemoryStore } from '../testing/mem
 export type MapDisk = MemoryDisk;
 export type MapStore = MemoryStore;
 
-/** The test kit's adapter under a name of its own, and for topics that name it or none. */
+/** The test kit's adapter under its own name, for topics that name it or no adapter. */
 export class MapAdapter extends MemoryAdapter {
   override readonly name: string = 'map';
   override readonly [STANDS_IN] = false;

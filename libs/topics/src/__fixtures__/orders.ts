@@ -11,7 +11,7 @@ import type { MapDisk } from './map-adapter.js';
 import { type Running, startService } from './service.js';
 import { Collector } from './waiting.js';
 
-/** A service with the topic `orders`, and its group `g`: new for every test, stopped after it. */
+/** A service with the topic `orders` and its group `g`, created for every test and stopped afterwards. */
 export class Orders {
   running!: Running;
   service!: TopicsService;
@@ -19,7 +19,7 @@ export class Orders {
   clock = new ManualClock();
   private disk: MapDisk = new Map();
 
-  /** @param hasManualClock time between tries stands still until `clock` is advanced */
+  /** @param hasManualClock time between tries passes only when `clock` is advanced */
   constructor(private readonly hasManualClock: boolean) {}
 
   async begin(): Promise<void> {
@@ -28,7 +28,7 @@ export class Orders {
     await this.boot();
   }
 
-  /** Starts, again, on what was stored. */
+  /** Starts on the stored data, again if need be. */
   async boot(options: TopicsOptions = {}): Promise<void> {
     const clock = this.hasManualClock ? { clock: this.clock } : {};
     this.running = await startService({ ...clock, ...options }, this.disk);
@@ -36,7 +36,7 @@ export class Orders {
     this.topic = await this.service.startTopic('orders');
   }
 
-  /** The topic anew, with more partitions. */
+  /** Creates the topic again, with more partitions. */
   async withPartitions(partitions: number): Promise<void> {
     await this.service.deleteTopic('orders');
     this.topic = await this.service.startTopic('orders', { partitions });
@@ -53,7 +53,7 @@ export class Orders {
     });
   }
 
-  /** A member that keeps what it is handed; failed tries come again almost at once. */
+  /** A member that collects its messages; failed tries are retried almost at once. */
   collect(options: Partial<ConsumerGroupOptions> = {}) {
     const seen = new Collector<Message>();
     const group = this.consume({
@@ -87,7 +87,7 @@ export class Orders {
   }
 }
 
-/** For the tests of a file. */
+/** Sets up the service for the tests of a file. */
 export function useOrders({ manualClock = false } = {}): Orders {
   const orders = new Orders(manualClock);
   beforeEach(() => orders.begin());

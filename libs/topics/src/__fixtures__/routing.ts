@@ -1,7 +1,7 @@
 import type { RecordInput } from '../records/batch-writer.js';
 import type { RoutingTarget } from '../routing/sticky-turn.js';
 
-/** So many partitions that are open and idle. */
+/** This many open, idle partitions. */
 export function idle(count: number): RoutingTarget[] {
   return Array.from({ length: count }, () => ({ state: 'open', writes: 0, isWriting: false }));
 }

@@ -23,7 +23,7 @@ export async function startService(options: TopicsOptions = {}, disk?: MapDisk):
   return { adapter, service, stop };
 }
 
-/** As {@link startService}; what a test has started is stopped after it. */
+/** As {@link startService}; services that a test has started are stopped after it. */
 export function useServices(): typeof startService {
   const started: Running[] = [];
   afterEach(async () => {
@@ -36,7 +36,7 @@ export function useServices(): typeof startService {
   };
 }
 
-/** Holds the end of the next read of several batches back until it is released; `pages` counts them. */
+/** Holds back the end of the next multi-batch read until it is released; `pages` counts such reads. */
 export function holdPage({ adapter }: Running, id = 'orders:0') {
   const gate = deferred();
   const reached = deferred();
@@ -52,7 +52,10 @@ export function holdPage({ adapter }: Running, id = 'orders:0') {
   return held;
 }
 
-/** Has clocks disagree so much that a search for the time this answers looks at every batch, of several pages. */
+/**
+ * Publishes with timestamps so disordered that a search for the returned time scans every batch, over several
+ * pages.
+ */
 export async function publishOutOfOrder({ service }: Running, topic = 'orders'): Promise<number> {
   const newest = 1_000_000;
   const value = 'x'.repeat(400_000);
@@ -61,7 +64,7 @@ export async function publishOutOfOrder({ service }: Running, topic = 'orders'):
   return newest + 1;
 }
 
-/** Holds the next write to a topic back until it is released. */
+/** Holds back the next write to a topic until it is released. */
 export function holdWrite({ adapter }: Running, topic = 'orders') {
   const gate = deferred();
   const reached = deferred();

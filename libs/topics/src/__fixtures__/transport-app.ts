@@ -28,11 +28,11 @@ export interface Setting extends GenRocksTransportOptions {
   beforeStart?: (app: NestFastifyApplication) => void;
 }
 
-/** The application of the test that runs; it is closed after it. */
+/** The application of the running test; closed after it. */
 export let app: NestFastifyApplication;
 afterEach(() => app?.close());
 
-/** Starts a hybrid application: HTTP and the controllers' patterns. */
+/** Starts a hybrid application that serves HTTP and the controllers' message patterns. */
 export async function start(controllers: Type[], setting: Setting = {}): Promise<TopicsTester> {
   const {
     providers = [],

@@ -4,7 +4,7 @@ import type { FurtherAdapter } from '../module/topics.module-definition.js';
 import { TopicsModule } from '../module/topics.module.js';
 import { MemoryAdapter } from '../testing/memory-adapter.js';
 
-/** Topics on an adapter that says it keeps its data, beside others. */
+/** Topics on an adapter that claims to be persistent, beside other adapters. */
 @Module({})
 export class DiskLikeModule {
   static forRoot(adapters: readonly FurtherAdapter[]): DynamicModule {

@@ -1,4 +1,4 @@
-/** A promise to settle from outside. */
+/** A promise that is settled from outside. */
 export interface Deferred<T = void> {
   readonly promise: Promise<T>;
   readonly resolve: (value: T) => void;
@@ -15,7 +15,7 @@ export function deferred<T = void>(): Deferred<T> {
   return { promise, resolve, reject };
 }
 
-/** A list that can be awaited to have grown. */
+/** A list whose growth can be awaited. */
 export class Collector<T> {
   readonly items: T[] = [];
   private waiting: { count: number; resolve: () => void }[] = [];
@@ -37,19 +37,19 @@ export class Collector<T> {
   }
 }
 
-/** Lets everything that is ready run, timers aside. */
+/** Lets all pending work run, except timers. */
 export async function settled(): Promise<void> {
   for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** An error with this code, for `toThrowError` and `rejects`. */
+/** Matches an error with this code, for `toThrowError` and `rejects`. */
 export function coded(code: string): Error {
   return {
     asymmetricMatch: (error: unknown) => (error as { code?: unknown } | null)?.code === code,
   } as never;
 }
 
-/** `ok`, or the code of what is thrown. */
+/** Returns `ok`, or the code of the thrown error. */
 export function outcome(call: () => void): string {
   try {
     call();

@@ -1,7 +1,7 @@
 import { CONSUMER_PROTOCOL, encodeSubscription } from '../groups/coordinator/consumer-protocol.js';
 import type { JoinRequest, MemberIdentity, SyncRequest } from '../groups/coordinator/membership.types.js';
 
-/** A client that joins as a new, dynamic member; `given` says what is different. */
+/** The request of a client that joins as a new, dynamic member; `given` overrides fields. */
 export function joinRequest(given: Partial<JoinRequest> = {}): JoinRequest {
   return {
     memberId: '',
@@ -18,7 +18,7 @@ export function joinRequest(given: Partial<JoinRequest> = {}): JoinRequest {
   };
 }
 
-/** A client that subscribes to topics, and is given time. */
+/** The request of a client that subscribes to topics, with long timeouts. */
 export function subscribing(...topics: string[]): JoinRequest {
   const metadata = encodeSubscription({ topics, owned: [], generation: -1 }, 0);
   return joinRequest({
@@ -28,7 +28,7 @@ export function subscribing(...topics: string[]): JoinRequest {
   });
 }
 
-/** What a member asks for its share with; a leader hands in everybody's. */
+/** A member's sync request; the leader's carries all assignments. */
 export function syncRequest(identity: MemberIdentity, shares: Record<string, string> = {}): SyncRequest {
   return {
     ...identity,
