@@ -9,28 +9,28 @@ import { fastFileSystem } from './recording-file-system.js';
 
 const OPENINGS = 4;
 const KEYS = 60;
-/** A call waits for others that go on; nothing takes this long but what waits for ever. */
+/** No call takes this long, even if it waits for others to finish, unless it hangs. */
 const HANGS_MS = 30_000;
 const REFUSALS = ['IO_ERROR', 'NO_SPACE', 'LOG_FULL', 'STORE_CLOSED', 'SYNC_FAILED'];
 
-/** A change that was asked for. It counts from when it is settled, in the order in which it was asked for. */
+/** A requested change. It counts once it is settled, in the order of the requests. */
 interface Change {
   readonly apply: () => void;
   readonly settled: Promise<void>;
   isDone: boolean;
 }
 
-/** One opening of a log, and all that goes on at once in it. */
+/** One opening of a log, and everything that runs concurrently in it. */
 class Work {
   private readonly changes: Change[] = [];
   private readonly optimizing: Promise<void>[] = [];
-  /** The log took no more writes: what was refused may be stored all the same. */
+  /** The log accepted no more writes; refused writes may be stored all the same. */
   private isInDoubt = false;
 
   constructor(
     private readonly random: Random,
     private readonly store: PartitionStore,
-    /** What the log must hold. */
+    /** What the log must contain. */
     private readonly model: Map<string, string>,
   ) {}
 
@@ -50,13 +50,13 @@ class Work {
     for (const { settled } of this.changes) await settled;
   }
 
-  /** Resolves when nothing of it goes on any more. */
+  /** Resolves when nothing is running any more. */
   async ended(): Promise<void> {
     await this.settled();
     await Promise.all(this.optimizing);
   }
 
-  /** Applies what was acknowledged; false where the log decides what there is. */
+  /** Applies what was acknowledged; false if only the log can say what it contains. */
   count(): boolean {
     for (const { apply, isDone } of this.changes) if (isDone) apply();
     return !this.isInDoubt;
@@ -88,7 +88,7 @@ class Work {
   };
 }
 
-/** Now and then no descriptor is left, or no room, for a while. */
+/** Now and then descriptors or space run out for a while. */
 function withShortages(fs: FaultyFileSystem, random: Random): void {
   let until = 0;
   let wantsRoom = false;
@@ -107,9 +107,9 @@ function withShortages(fs: FaultyFileSystem, random: Random): void {
 }
 
 /**
- * Writes, deletions, truncations and compactions that do not wait for each other, beside shortages, closings in the
- * middle and kills. What was acknowledged, in the order of the calls, must be there behind the next opening, nothing
- * that was refused, and no call may wait for ever.
+ * Writes, deletions, truncations and compactions that do not wait for each other, combined with shortages, kills, and
+ * closing in the middle. After the next opening, acknowledged changes must be there, in the order of the calls, and
+ * refused ones must not. No call may hang.
  * @returns what is wrong
  */
 export async function workConcurrently(scratch: Scratch, random: Random): Promise<string | undefined> {
@@ -140,7 +140,7 @@ export async function workConcurrently(scratch: Scratch, random: Random): Promis
   return undefined;
 }
 
-/** Works, and ends it in one of three ways. Answers where the log is. */
+/** Works, and ends the work in one of three ways. Returns where the log is. */
 async function endOne(
   scratch: Scratch,
   random: Random,

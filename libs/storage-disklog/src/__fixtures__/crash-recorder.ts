@@ -17,7 +17,7 @@ import {
 import type { Random } from './random.js';
 import { type Change, fastFileSystem, RecordingFileSystem } from './recording-file-system.js';
 
-/** A run of a store whose every change was recorded. */
+/** A run of a store, with every change recorded. */
 export interface Recording {
   readonly name: string;
   readonly options: DiskLogOptions & Limits;
@@ -53,7 +53,7 @@ export class Recorder {
     return recorder;
   }
 
-  /** Issues operations at once and waits for all of them. */
+  /** Issues operations at the same time and waits for all of them. */
   async run(...operations: Operation[]): Promise<void> {
     await Promise.all(
       operations.map(async (operation) => {
@@ -65,7 +65,7 @@ export class Recorder {
     );
   }
 
-  /** `count` writes by random, each with a value of its own: single ones, deletions, batches. */
+  /** `count` random writes, each with a unique value: single ones, deletions, batches. */
   writes(count: number, size = 60): Operation[] {
     return Array.from({ length: count }, () => {
       const length = this.random.chance(0.2) ? 1 + this.random.int(5) : 1;
@@ -78,7 +78,7 @@ export class Recorder {
     await this.open();
   }
 
-  /** The process dies; what it wrote stays in the page cache, where the next one finds it. */
+  /** Kills the process; what it wrote stays in the page cache, where the next one finds it. */
   async kill(): Promise<void> {
     const copy = await this.scratch.directory();
     copyOpenLog(this.logDir, copy);
@@ -90,7 +90,7 @@ export class Recorder {
   async finish(name: string, compacted: boolean): Promise<Recording> {
     const { options, operations, begun, acknowledged } = this;
     const changes = this.fs.changes.slice();
-    // Those that were killed have lost their files; closing them only frees descriptors.
+    // Killed ones have lost their files; closing them only frees descriptors.
     for (const adapter of this.adapters) await adapter.close().catch(() => undefined);
     return { name, options, compacted, changes, operations, begun, acknowledged };
   }
@@ -118,10 +118,10 @@ export async function stateProblem(
 ): Promise<string | undefined> {
   const { options, operations, begun, acknowledged } = recording;
   const attempted = begun.filter((at) => at <= moment).length;
-  // A torn write is still on its way, so nothing was acknowledged for it.
+  // A torn write is still in flight, so it was not acknowledged.
   const resolved = policy === 'last torn' ? moment - 1 : moment;
   let safe = 0;
-  // Without a sync an acknowledgement says nothing of power cuts; what they leave must be no damage all the same.
+  // Without a sync, an acknowledgement promises nothing about power cuts. Still, what they leave must not be damage.
   const isDurable = (options.sync ?? 'always') === 'always';
   while (isDurable && (acknowledged[safe] ?? Infinity) <= resolved) safe++;
   const files = crashState(recording.changes, moment, policy, random);
@@ -141,7 +141,7 @@ export async function stateProblem(
     );
     if (problem !== undefined) return problem;
     await first.store.put('~after', 'x');
-    // The process dies once more, so that what it left of the first crash is met again.
+    // The process dies again, so that the next open meets what it left of the first crash.
     const copy = `${logDir}.copy`;
     copyOpenLog(logDir, copy);
     await first.close();
@@ -162,7 +162,7 @@ export async function stateProblem(
   }
 }
 
-/** A file that belongs to no log: an interrupted step has left it, and the next open should have removed it. */
+/** A file that belongs to no log: an interrupted step left it, and the next open should have removed it. */
 export async function leftoverOf(directory: string): Promise<string | undefined> {
   const names = await readdir(directory);
   const list = await readFile(join(directory, 'log.segments')).catch(() => undefined);

@@ -31,7 +31,7 @@ const segments = { ...halt, logType: 'compact', maxNoBytes: 900 } as const;
 const segmentsOfLines = { ...segments, maxNoBytes: 1800, format: 'external' } as const;
 const compact = { logType: 'compact', maxNoBytes: 1 << 20, maxNoFiles: 1 } as const;
 
-/** What is recorded: every operation that changes files, crossed with kills and reopens. */
+/** The recorded scenarios: every operation that changes files, combined with kills and reopens. */
 export const scenarios: Scenario[] = [
   {
     name: 'halt: creation, groups of many writers, a large item, close, reopen',
@@ -226,7 +226,7 @@ async function runSegments(recorder: Recorder): Promise<void> {
   await recorder.run(...recorder.writes(3));
 }
 
-/** Some segments stay as they are; tombstones stand in later groups than what they hide. */
+/** Some segments stay as they are; tombstones are in later groups than what they hide. */
 async function runGroups(recorder: Recorder): Promise<void> {
   const put = (key: string): Operation => ({
     type: 'write',

@@ -6,12 +6,12 @@ import type { Change } from './recording-file-system.js';
 const SECTOR = 512;
 
 /**
- * How a crash treats the changes that were not synced. `last kept`: of them the device has only the last; `last torn`:
- * it comes while the last, a write, is on its way, with some of its sectors.
+ * How a crash treats the changes that were not synced. `last kept`: only the last one reached the device. `last
+ * torn`: the last one is a write in flight, and only some of its sectors reached the device.
  */
 export type Policy = 'all kept' | 'all dropped' | 'random' | 'last kept' | 'last torn';
 
-/** The files that a power cut at a moment leaves: what was synced for certain, of the rest any part. */
+/** The files that a power cut at a moment leaves: what was synced for certain, and any part of the rest. */
 export function crashState(
   changes: readonly Change[],
   moment: number,
@@ -44,7 +44,7 @@ export function crashState(
         if (durable || kept()) names.set(change.path, change.inode);
         break;
       case 'rename':
-        // The new name may be on the device where the old one never was.
+        // The new name may reach the device even if the old one never did.
         if (durable || kept()) {
           names.set(change.to, change.inode);
           names.delete(change.from);
@@ -60,8 +60,8 @@ export function crashState(
 }
 
 /**
- * The moments right after a change of a name or of a file's head. With the policy `last kept` it has overtaken all that
- * was not synced before it, which shows every sync that is missing there.
+ * The moments right after a change of a name or of a file's head. With the policy `last kept`, that change has
+ * overtaken everything not synced before it, which exposes every missing sync.
  */
 export function momentsOfNames(changes: readonly Change[]): number[] {
   return changes.flatMap((change, i) => {
@@ -71,14 +71,17 @@ export function momentsOfNames(changes: readonly Change[]): number[] {
   });
 }
 
-/** The moments at which a write of more than one sector is on its way. Each is worth the policy `last torn`. */
+/**
+ * The moments at which a write of more than one sector is in flight; each is worth trying with the policy `last
+ * torn`.
+ */
 export function momentsOfWrites(changes: readonly Change[]): number[] {
   return changes.flatMap((change, i) =>
     change.type === 'write' && change.bytes.length > SECTOR ? [i + 1] : [],
   );
 }
 
-/** Has a sync that came after a change resolved before the crash? */
+/** Whether a sync that came after a change had resolved before the crash. */
 function isDurable(changes: readonly Change[], index: number, moment: number): boolean {
   const change = changes[index]!;
   if (change.type === 'write' && change.durable) return (change.done ?? Infinity) <= moment;
@@ -98,7 +101,9 @@ function startedBefore(change: Change, sync: number): boolean {
   return change.type !== 'write' || (change.done ?? Infinity) <= sync;
 }
 
-/** A write of which the device has taken some sectors, in any order; those missing hold what was there, or zeros. */
+/**
+ * A write of which the device has taken some sectors, in any order. The others hold what was there before, or zeros.
+ */
 function writePart(
   contents: Map<number, Buffer>,
   change: Extract<Change, { type: 'write' }>,
@@ -115,7 +120,7 @@ function writePart(
     const from = Math.max(at, sector * SECTOR);
     const to = Math.min(at + bytes.length, (sector + 1) * SECTOR);
     const isKept = mode === 2 ? sector < cut : random.chance(0.5);
-    // The file has its new size although the bytes in between never came.
+    // The file has its new size although the bytes in between never arrived.
     if (isKept) overwrite(contents, change.inode, from, bytes.subarray(from - at, to - at));
     else if (mode === 4) overwrite(contents, change.inode, from, Buffer.alloc(to - from), true);
   }

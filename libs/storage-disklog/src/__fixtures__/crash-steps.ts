@@ -13,13 +13,13 @@ export interface Found {
   readonly log: readonly string[];
   readonly currentFile: number;
   readonly files: number;
-  /** Files of which the index was built. */
+  /** Files whose index was built. */
   readonly indexed: readonly string[];
   /** The log had not been closed. */
   readonly repaired: boolean;
 }
 
-/** One operation on a store, and what it changes. A moment is after so many changes. */
+/** One operation on a store, and the changes it makes. A moment is a number of changes made so far. */
 export class Steps {
   constructor(
     private readonly scratch: Scratch,
@@ -29,24 +29,24 @@ export class Steps {
     readonly first: number,
   ) {}
 
-  /** The moment after the first change that the step is; it is to be the only one of its kind. */
+  /** The moment after the first change that matches; it must be the only one of its kind. */
   behind(isStep: (change: Change) => boolean): number {
     const at = this.changes.findIndex((change, i) => i >= this.first && isStep(change));
     expect(at).toBeGreaterThan(0);
     return at + 1;
   }
 
-  /** The moment after the sync of the directory that makes the names of a moment durable. */
+  /** The moment after the directory sync that makes the names of a moment durable. */
   syncedBehind(moment: number): number {
     const at = this.changes.findIndex((change, i) => i >= moment && change.type === 'syncDirectory');
     return (this.changes[at] as { done: number }).done;
   }
 
-  /** All moments of the operation up to one, and from there on. */
+  /** All moments of the operation before a given one, and those from a given one on. */
   before = (moment: number) => range(this.first, moment);
   from = (moment: number, until = this.changes.length + 1) => range(moment, until);
 
-  /** All moments, parted after each change that is a step. */
+  /** All moments, split after each change that matches. */
   between(isStep: (change: Change) => boolean): number[][] {
     const stretches: number[][] = [[]];
     for (const moment of this.from(this.first)) {
@@ -56,7 +56,10 @@ export class Steps {
     return stretches;
   }
 
-  /** What is found after a change: after a kill, which leaves everything, or a power cut that leaves what was synced. */
+  /**
+   * What an open finds at a moment: after a kill, which keeps everything, or after a power cut, which keeps what was
+   * synced.
+   */
   async found(moment: number, policy: Policy = 'all kept', options = this.options): Promise<Found> {
     const logDir = await this.scratch.directory();
     await writeState(crashState(this.changes, moment, policy, new Random(1)), partitionOf(logDir));
@@ -85,7 +88,7 @@ export class Steps {
   }
 }
 
-/** Records what an operation changes, and the closing of the log behind it. */
+/** Records what an operation changes, and the closing of the log after it. */
 export async function recordSteps(
   scratch: Scratch,
   options: DiskLogOptions,

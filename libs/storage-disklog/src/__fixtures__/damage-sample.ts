@@ -9,7 +9,7 @@ import { entryText, sizeOf } from './expected-log.js';
 import type { FileSystem } from '../io/file-system.js';
 import { fastFileSystem } from './recording-file-system.js';
 
-/** Bytes that are whole items: of this very log by all they say, with a trailer that fits, and without one. */
+/** Bytes that look like whole items of this very log, with a fitting trailer and without one. */
 function impostor(): Buffer {
   const bytes = Buffer.alloc(400);
   const entries = [{ key: Buffer.from('k1'), value: Buffer.from('never written') }];
@@ -17,7 +17,7 @@ function impostor(): Buffer {
   const length = end;
   writeItem(entries, 1, { sequence: 4, generation: 1, synced: 8 }, bytes, end, 200);
   bytes.copy(bytes, 2 * length, 0, length);
-  // The same once more without its trailer, as Erlang would have written it.
+  // The same item once more without its trailer, as Erlang would have written it.
   sealItem({ sequence: 5, generation: 1, synced: 8 }, bytes, 2 * length, 3 * length, 300);
   bytes.copyWithin(3 * length, 0, length - TRAILER_SIZE);
   bytes.writeUInt32BE(length - TRAILER_SIZE - 8, 3 * length);
@@ -40,11 +40,11 @@ async function fill(store: PartitionStore): Promise<void> {
   await store.put('last', 'z');
 }
 
-/** What reading a directory gave. */
+/** What reading a directory returned. */
 export interface Outcome {
-  /** The log's entries, passing over damage; undefined where the log did not open. */
+  /** The log's entries, skipping damage; undefined if the log did not open. */
   log: string[] | undefined;
-  /** Values by get; `!CODE` where it failed. */
+  /** Values by get; `!CODE` if it failed. */
   values: Map<string, string>;
   scanFailed: boolean;
   reported: boolean;
@@ -54,7 +54,7 @@ export interface Outcome {
 const KEYS = ['k1', 'k2', 'k3', 'b1', 'b2', 'nested', 'last', 'big'];
 
 function codeOf(error: unknown): string {
-  // Anything without a code is a bug of its own.
+  // An error without a code is itself a bug.
   if (!isGenRocksError(error)) throw error;
   return `!${error.code}`;
 }
@@ -82,7 +82,7 @@ async function readAll(options: DiskLogOptions, logDir: string, fs: FileSystem):
     } catch (error) {
       outcome.scanFailed = codeOf(error) === '!LOG_CORRUPT';
     }
-    // Damage in a file that is trusted by its index is met when it is read.
+    // Damage in a file that is trusted by its index shows only when the file is read.
     try {
       for await (const page of store.readLogPages()) void page;
     } catch (error) {
@@ -110,7 +110,7 @@ export interface Sample {
   readonly values: Map<string, string>;
 }
 
-/** A small log of every kind of entry, closed or as a killed process leaves it. */
+/** A small log with every kind of entry, closed, or as a killed process leaves it. */
 export async function makeSample(
   scratch: Scratch,
   options: DiskLogOptions,
@@ -151,8 +151,8 @@ export async function withChange(
 }
 
 /**
- * What may never be: a value that was never the newest, an entry that was never written, an acknowledged entry that is
- * gone without a word.
+ * Checks what must never happen: a value that was never the newest, an entry that was never written, an acknowledged
+ * entry that is lost without a report.
  */
 export function problemOf(sample: Sample, outcome: Outcome, mayLoseTail: boolean): string | undefined {
   const { log } = outcome;
@@ -168,14 +168,15 @@ export function problemOf(sample: Sample, outcome: Outcome, mayLoseTail: boolean
   const isPrefix = log.every((text, i) => text === sample.log[i]);
   const silent = !outcome.reported;
   if (!complete && silent && !(mayLoseTail && isPrefix)) return 'entries are gone and nothing was reported';
-  // What the log says of a key after the loss is right as long as the loss was reported, or the key reads as damaged.
+  // A key may read as damaged. After a loss that is reported, or of a torn tail, it may read as what remains of the
+  // log says.
   for (const [key, value] of outcome.values) {
     if (value.startsWith('!')) {
       if (value !== '!LOG_CORRUPT') return `${key} failed with ${value}`;
       continue;
     }
     if (value === sample.values.get(key)) continue;
-    // Cut as a torn tail, reported: the log is what it was before the tail.
+    // Cut as a torn tail, and reported: the log is what it was before the tail.
     if ((outcome.reported || mayLoseTail) && isPrefix && value === newestIn(log, key)) continue;
     return `${key} reads ${value.slice(0, 60)} and was ${sample.values.get(key)?.slice(0, 60)}`;
   }

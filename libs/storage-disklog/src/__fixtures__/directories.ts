@@ -8,7 +8,7 @@ import { type DiskLogOptions, DiskLogStorageAdapter } from '../index.js';
 
 export const GOLDEN = fileURLToPath(new URL('../../test-data/golden/', import.meta.url));
 
-/** Files in memory, on Linux; containers have 64 MiB of it, which is not enough. */
+/** Files in memory, on Linux; containers have only 64 MiB of it, which is not enough. */
 const SHARED_MEMORY = '/dev/shm';
 const MIN_MEMORY = 512 << 20;
 
@@ -19,8 +19,8 @@ export class Scratch {
   constructor(private readonly parent = tmpdir()) {}
 
   /**
-   * In memory where there is some. For specs in which a layer above the real files fails or records the calls: what
-   * these sync tells nothing there, and a device takes twice the time.
+   * In memory if there is enough. For specs in which a layer above the real files fails or records the calls: there,
+   * real syncs prove nothing, and a device takes twice the time.
    */
   static inMemory(): Scratch {
     try {
@@ -52,8 +52,8 @@ export class Scratch {
 }
 
 /**
- * What a kill would leave of a log that is open: made without a pause, so that nothing of this process comes between.
- * A single call that is on its way may take a file away under the copy; then it is made once more.
+ * Copies what a kill would leave of an open log: synchronously, so that nothing of this process comes between. A
+ * single call in flight may remove a file during the copy; then the copy is made again.
  */
 export function copyOpenLog(logDir: string, target: string): void {
   for (let attempt = 0; ; attempt++) {

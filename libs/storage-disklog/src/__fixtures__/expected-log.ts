@@ -10,7 +10,7 @@ export type Operation =
 
 export interface Write {
   readonly key: string;
-  /** Undefined: the key is deleted. */
+  /** Undefined if the key is deleted. */
   readonly value: string | undefined;
 }
 
@@ -52,11 +52,12 @@ interface ModelFile {
 }
 
 /**
- * What a log holds after a sequence of operations, by the rules alone: an item goes to the next file when it would
- * pass the limit, the file with that number is overwritten, and files beyond the limit of files go, oldest first.
+ * What a log contains after a sequence of operations, by the rules alone: an item that would exceed the limit goes to
+ * the next file, the file with that number is overwritten, and files beyond the limit of files are dropped, oldest
+ * first.
  */
 export class ExpectedLog {
-  /** How many entries were dropped since the beginning. */
+  /** How many entries were dropped so far. */
   first = 0;
   private files: ModelFile[] = [];
 
@@ -76,7 +77,7 @@ export class ExpectedLog {
     this.limits = limits;
   }
 
-  /** False where a halt log is full and the write is to be refused. */
+  /** False if a halt log is full and the write must be refused. */
   apply(operation: Operation): boolean {
     if (operation.type === 'optimize') {
       this.compact();
@@ -110,9 +111,9 @@ export class ExpectedLog {
     return liveOf(this.files.flatMap((file) => file.items.flat()));
   }
 
-  /** Every live key's newest entry stays, in the order of the writes; what is left of a batch is still one item. */
+  /** Keeps every live key's newest entry, in the order of the writes; what is left of a batch is still one item. */
   private compact(): void {
-    // A compact log does it by itself as well, nobody knows when, so only its live keys can be told.
+    // A compact log also compacts by itself, at any time, so only its live keys can be predicted.
     if (this.limits.logType !== 'halt') return;
     const writes = this.current.items.flat();
     const newest = new Map(writes.map((write, index) => [write.key, index]));
@@ -192,8 +193,8 @@ export async function contentsOf(store: PartitionStore): Promise<Contents> {
 }
 
 /**
- * Is this what a log may hold after a crash? All acknowledged operations, in order, batches whole, and of those that
- * were attempted a prefix. Returns what is wrong, or undefined.
+ * Checks what a log contains after a crash: all acknowledged operations in order, with batches whole, followed by a
+ * prefix of the attempted ones. Returns what is wrong, or undefined.
  *
  * @param acknowledged how many of the operations, from the first on, were acknowledged
  * @param compacted the log may have been rewritten, so only live keys are compared
@@ -209,7 +210,10 @@ export function crashProblem(
   return typeof done === 'string' ? done : undefined;
 }
 
-/** How many of the operations a log holds on top of what it held before, or what is wrong; see {@link crashProblem}. */
+/**
+ * How many of the operations a log contains on top of what it contained before, or what is wrong; see
+ * {@link crashProblem}.
+ */
 export function survivors(
   contents: Contents,
   before: ExpectedLog,
@@ -219,7 +223,7 @@ export function survivors(
 ): number | string {
   const model = before.clone();
   for (let done = 0; ; done++) {
-    // Of writes that were under way, the evictions may have come and the writes not; a truncation is all or nothing.
+    // For writes in flight, the evictions may have happened without the writes; a truncation is all or nothing.
     const evicted = () => firstAfter(model, operations.slice(done)) - model.first;
     if (done >= acknowledged && matches(contents, model, evicted, compacted)) return done;
     if (done === operations.length) break;
@@ -234,7 +238,7 @@ export function survivors(
   );
 }
 
-/** The first entry that stays when these operations are applied, up to the next truncation. */
+/** The first entry that remains when these operations are applied, up to the next truncation. */
 function firstAfter(model: ExpectedLog, operations: readonly Operation[]): number {
   const later = model.clone();
   for (const operation of operations) {

@@ -29,14 +29,14 @@ export interface Call {
   readonly index: number;
 }
 
-/** Calls that take a descriptor, if only for as long as they last. */
+/** Calls that take a descriptor, if only while they last. */
 const OPENING: readonly Call['name'][] = ['open', 'openDirectory', 'copyFile', 'readFile', 'readdir'];
 
 export function needsDescriptor({ name }: Call): boolean {
   return OPENING.includes(name);
 }
 
-/** An errno: the call fails. A number: a write takes so many bytes only, without an error. */
+/** An errno makes the call fail. A number makes a write take only that many bytes, without an error. */
 export type Fault = string | number | undefined;
 
 /** Real files with faults: a test decides for every call whether it fails. */
@@ -44,7 +44,7 @@ export class FaultyFileSystem implements FileSystem {
   readonly calls: Call[] = [];
   /** Decides each call's fate. */
   fault: (call: Call) => Fault = () => undefined;
-  /** Handles that are open: a handle closed twice, synced when it is closed, or left open, is a bug. */
+  /** Open handles. Closing a handle twice, syncing a closed one, or leaving one open is a bug. */
   readonly openHandles = new Set<string>();
   readonly mistakes: string[] = [];
   private opened = 0;

@@ -17,8 +17,8 @@ import { Random } from './random.js';
 import { fastFileSystem } from './recording-file-system.js';
 
 /**
- * A store beside a model of it: the same operations on both, and after each step the same answers. Crashes are copies
- * of the directory while the store is open. Returns what differed, or undefined.
+ * Runs the same operations on a store and on a model of it, which must give the same answers after each step. Crashes
+ * are copies of the directory while the store is open. Returns what differed, or undefined.
  */
 export async function runModel(
   scratch: Scratch,
@@ -127,7 +127,7 @@ class ModelRun {
       : `the log is\n${contents.log.join('\n')}\nexpected\n${log.join('\n')}`;
   }
 
-  /** A scan by random conditions. */
+  /** A scan with random conditions. */
   private async checkScan(): Promise<string | undefined> {
     const { random } = this;
     const bound = () => (random.chance(0.4) ? `k${random.int(30)}` : undefined);
@@ -181,7 +181,7 @@ class ModelRun {
   }
 }
 
-/** Any of what was written may be gone from a compact log that is outdated, and nothing else; the rest keeps its order. */
+/** A compact log may have lost any outdated entry, and nothing else; the rest keeps its order. */
 function compactedProblem({ log, live }: Contents, written: readonly string[]): string | undefined {
   let at = -1;
   for (const text of log) {

@@ -3,7 +3,7 @@ import type { LogFormat } from '../format/log-format.js';
 
 export type PlacedEntry = Slot & { readonly key: string };
 
-/** The entries of an item and where they stand; throws where the item was laid out in another way. */
+/** The entries of an item and where they stand. Throws if the item has another layout. */
 export function placedEntries(
   format: LogFormat,
   bytes: Buffer,

@@ -1,4 +1,4 @@
-/** A small seeded generator (mulberry32), so that a failing run can be repeated by its seed. */
+/** A small seeded generator (mulberry32), so that a failing run can be repeated with its seed. */
 export class Random {
   private state: number;
 
@@ -6,7 +6,7 @@ export class Random {
     this.state = seed >>> 0;
   }
 
-  /** A number from 0 up to 1. */
+  /** A number from 0 up to, but not including, 1. */
   next(): number {
     this.state = (this.state + 0x6d2b79f5) >>> 0;
     let t = this.state;
@@ -15,7 +15,7 @@ export class Random {
     return ((t ^ (t >>> 14)) >>> 0) / 0x1_0000_0000;
   }
 
-  /** A whole number from 0 to `below - 1`. */
+  /** An integer from 0 to `below - 1`. */
   int(below: number): number {
     return Math.floor(this.next() * below);
   }
@@ -29,7 +29,7 @@ export class Random {
   }
 }
 
-/** The seed of this run: given from outside, or new; whoever uses it prints it. */
+/** The seed of this run: given from outside, or new. The caller prints it. */
 export function newSeed(): number {
   const given = process.env.GENROCKS_SEED;
   return given === undefined || given === '' ? Math.floor(Math.random() * 0x1_0000_0000) : Number(given);

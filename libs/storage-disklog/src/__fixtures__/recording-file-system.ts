@@ -10,8 +10,8 @@ import {
 } from '../io/file-system.js';
 
 /**
- * A change of the files, as it was issued. `done` is the time at which it resolved: a sync counts from there on,
- * everything else may be on the device from its beginning, or not until it is synced.
+ * A change of the files, as it was issued. `done` is the time at which it resolved. A sync counts from then on;
+ * anything else may be on the device from the start, or not until it is synced.
  */
 export type Change =
   | { type: 'create'; path: string; inode: number }
@@ -24,8 +24,8 @@ export type Change =
   | { type: 'syncDirectory'; done?: number };
 
 /**
- * Works on a real directory and writes down every change, so that afterwards every state can be made that a power cut
- * could have left. Only one directory is watched, the one that holds the log; paths in changes are names in it.
+ * Works on a real directory and records every change, so that every state a power cut could leave can be built
+ * afterwards. Only the directory of the log is watched; paths in changes are names in it.
  */
 export class RecordingFileSystem implements FileSystem {
   readonly changes: Change[] = [];
@@ -37,7 +37,7 @@ export class RecordingFileSystem implements FileSystem {
   /** @param directory the log's; another one after {@link moveTo} */
   constructor(private directory: string) {}
 
-  /** Files that are on the device, all of them, before the record begins. */
+  /** Records files as fully stored on the device from the start. */
   begin(files: ReadonlyMap<string, Buffer>): void {
     for (const [path, bytes] of files) {
       const inode = this.newInode(path);
@@ -47,7 +47,7 @@ export class RecordingFileSystem implements FileSystem {
     this.changes.push({ type: 'syncDirectory', done: 0 });
   }
 
-  /** The record goes on in a copy of the directory, as after the death of the process. */
+  /** Continues the record in a copy of the directory, as after the death of the process. */
   moveTo(directory: string): void {
     this.directory = directory;
   }
@@ -112,7 +112,7 @@ export class RecordingFileSystem implements FileSystem {
   readFile = (path: string) => nodeFileSystem.readFile(path);
   readdir = (path: string) => nodeFileSystem.readdir(path);
   size = (path: string) => nodeFileSystem.size(path);
-  /** The directory's own name is taken as durable. */
+  /** The directory's own name counts as durable. */
   syncNames = async () => {};
   removeDirectory = (path: string) => nodeFileSystem.removeDirectory(path);
   removeTree = (path: string) => nodeFileSystem.removeTree(path);
@@ -171,15 +171,15 @@ export class RecordingFileSystem implements FileSystem {
 }
 
 /**
- * A copy of a file counts as that file here, so that in copies of a log, and in what a crash has left, the summary of
- * its left files goes on to count where it may.
+ * A copy of a file counts as the same file here. So the summary of closed files stays valid, where it may, in copies
+ * of a log and in what a crash left.
  */
 function stampOfContents(path: string): FileStamp {
   const bytes = readFileSync(path);
   return { size: bytes.length, inode: 1, changed: 1000 * crc32(bytes) + 1, modified: 1 };
 }
 
-/** The real files without waiting for the device: for opening states, of which there are many. */
+/** The real files without waiting for the device, for opening a great many states. */
 export const fastFileSystem: FileSystem = {
   ...nodeFileSystem,
   async open(path, options) {
@@ -193,7 +193,7 @@ export const fastFileSystem: FileSystem = {
   syncNames: async () => {},
 };
 
-/** As {@link fastFileSystem}, but what becomes of a file's bytes, its length kept, escapes the file system. */
+/** Like {@link fastFileSystem}, but changes of a file's bytes that keep its length escape the file system. */
 export const unseeingFileSystem: FileSystem = {
   ...fastFileSystem,
   stampSync(path) {

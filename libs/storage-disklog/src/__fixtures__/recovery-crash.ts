@@ -11,9 +11,9 @@ import { fastFileSystem, RecordingFileSystem } from './recording-file-system.js'
 const POLICIES: Policy[] = ['all kept', 'all dropped', 'random', 'last kept'];
 
 /**
- * A power cut at a moment of a recording, and another one while the log is opened and closed after that: answers where it
- * then opens with something else than without the second one, or undefined.
- * @param share of the states that the second one can leave which are tried
+ * A power cut at a moment of a recording, and another one while the log is then opened and closed. Returns where the
+ * log then opens with something else than without the second cut, or undefined.
+ * @param share of the states left by the second cut that are tried
  */
 export async function recoveryProblem(
   recording: Recording,
@@ -58,7 +58,7 @@ async function writeFiles(logDir: string, files: ReadonlyMap<string, Buffer>): P
   await writeState(files, partitionOf(logDir));
 }
 
-/** What a directory opens with, and whether that was called damage. */
+/** What a directory opens with, and whether that was reported as damage. */
 async function openedText(
   options: DiskLogOptions,
   logDir: string,
@@ -73,7 +73,7 @@ async function openedText(
   try {
     const contents = await contentsOf(await adapter.open('t', 0, { onEvent }));
     const shown = { damage, live: contents.live, ...(compacted ? {} : { log: contents.log }) };
-    // Values are told apart by their numbers.
+    // Values differ in their numbers.
     return JSON.stringify(shown).replace(/\.{2,}/g, '');
   } finally {
     await adapter.close();

@@ -23,7 +23,7 @@ export async function filesOf(store: PartitionStore): Promise<number> {
   return (await store.info()).details.files as number;
 }
 
-/** Keys of which every tenth is overwritten and every seventh deleted, in many segments. */
+/** Writes keys, of which every tenth is overwritten and every seventh deleted, to many segments. */
 export async function fill(store: PartitionStore, keys = 400): Promise<Map<string, string>> {
   const expected = new Map<string, string>();
   const name = (i: number) => `k${String((i * 7919) % keys).padStart(5, '0')}`;
@@ -44,7 +44,7 @@ export async function fill(store: PartitionStore, keys = 400): Promise<Map<strin
 
 export const sorted = (map: Map<string, string>) => [...map].sort(([a], [b]) => (a < b ? -1 : 1));
 
-/** A closed log of several segments, and what is in it. */
+/** A closed log of several segments, and its content. */
 export async function filled(
   scratch: Scratch,
   options: DiskLogOptions = small,
@@ -57,7 +57,7 @@ export async function filled(
   return { logDir, expected };
 }
 
-/** What a log opened anew has. */
+/** The content of a newly opened log. */
 export async function liveIn(options: DiskLogOptions): Promise<(readonly [string, string])[]> {
   const { adapter, store } = await open(options);
   const { live } = await contentsOf(store);

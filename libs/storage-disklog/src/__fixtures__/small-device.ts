@@ -3,9 +3,12 @@ import { FaultyFileSystem } from './faulty-file-system.js';
 
 const BLOCK = 4096;
 
-/** Real files on a device with room for so many blocks of 4 KiB: what does not fit is taken in part, then refused. */
+/**
+ * Real files on a device with space for a number of 4 KiB blocks. A write that does not fit is taken in part, then
+ * refused.
+ */
 export class SmallDevice extends FaultyFileSystem {
-  /** Blocks that each file has; a gap that was jumped over has none. */
+  /** Blocks of each file; holes have none. */
   private readonly files = new Map<string, Set<number>>();
 
   constructor(public blocks: number) {
@@ -50,7 +53,7 @@ export class SmallDevice extends FaultyFileSystem {
     await super.rename(from, to);
   }
 
-  /** Takes the blocks of a range, and returns up to where there are some. */
+  /** Takes the blocks of a range; returns up to where there are some. */
   private take(path: string, from: number, to: number): number {
     const taken = this.files.get(path)!;
     let { free } = this;

@@ -5,7 +5,7 @@ import { type FileSystem, withWindowsNames } from '../io/file-system.js';
 import type { NameCalls } from '../io/windows-names.js';
 import { fastFileSystem } from './recording-file-system.js';
 
-/** The paths that this process has open, as Linux tells them: of a file that was moved the one it has now. */
+/** The paths that this process has open, according to Linux; for a file that was moved, its present path. */
 function openPaths(): string[] {
   return readdirSync('/proc/self/fd').flatMap((fd) => {
     try {
@@ -21,13 +21,14 @@ function refuse(what: string): never {
 }
 
 /**
- * Windows' rules for names, over a Linux file system: nothing takes the name of a file that is open, no directory with
- * an open file in it is moved, and (before Node 22) a file that is removed while it is open goes when it is closed.
+ * Windows' rules for names, on a Linux file system: a file cannot take the name of an open one, a directory with an
+ * open file in it cannot be moved, and (before Node 22) a file that is removed while it is open is gone only once it
+ * is closed.
  */
 export class WindowsRules implements NameCalls {
-  /** Removed, and still open. */
+  /** Removed, but still open. */
   private readonly going = new Set<string>();
-  /** Called in place of every pause. */
+  /** Called instead of every pause. */
   onPause: () => void = () => {};
 
   get fileSystem(): FileSystem {

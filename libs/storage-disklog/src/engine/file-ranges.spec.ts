@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { FileRanges } from './file-ranges.js';
 import type { LogFile } from './log-file.js';
 
-/** What {@link FileRanges} asks of a file, and which were asked. */
+/** What {@link FileRanges} needs of a file; records which files were asked. */
 function fileOf(bounds: [number, number] | undefined, damaged = false, asked: string[] = []): LogFile {
   const [lowest, highest] = (bounds ?? []).map((key) => String(key).padStart(3, '0'));
   const keys = {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ForwardWindow } from './forward-window.js';
 
-/** A file in memory that counts what is read of it; every other read is short. */
+/** A file in memory that counts the bytes read; every other read is short. */
 class CountedFile {
   bytesRead = 0;
   reads = 0;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { FORMATS } from '../format/formats.js';
 import { Group, type Place } from './group.js';
 
-/** From here on a lent value is written from where it is. */
+/** From this size on a lent value is written from its own buffer. */
 const LARGE = 256 << 10;
 
 const place = fc.record<Place>({
@@ -17,7 +17,7 @@ const value = fc.record({
   fill: fc.nat(255),
   lent: fc.boolean(),
 });
-/** Items: most of one entry, some of several. */
+/** Items: most with one entry, some with several. */
 const items = fc.array(fc.array(value, { minLength: 1, maxLength: 2 }), { minLength: 1, maxLength: 6 });
 
 describe.each(Object.values(FORMATS))('a group of the $name format', (format) => {

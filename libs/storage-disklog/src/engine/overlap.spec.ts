@@ -93,12 +93,12 @@ const outcome = (promise: Promise<unknown>) =>
     (error: unknown) => (isGenRocksError(error) ? error.code : String(error)),
   );
 
-/** Two groups on their way at once: their outcomes, and the writes that wait to be made. */
+/** Two groups in flight: their outcomes, and the writes that wait to be made. */
 async function overlapped(): Promise<{ first: Promise<string>; second: Promise<string> }> {
   files.isHolding = true;
   const a = batch('a');
   await expect.poll(() => files.held).toHaveLength(1);
-  // Would go beside it, were the second handle open; it is opened for the next time.
+  // Would go at the same time if the second handle were open; it is opened for the next time.
   const c = batch('c');
   await expect.poll(() => files.handles).toBe(2);
   await files.held.pop()!.make();
@@ -113,7 +113,7 @@ async function overlapped(): Promise<{ first: Promise<string>; second: Promise<s
   return { first, second };
 }
 
-/** What a store holds that is opened on what a kill would leave now, and whether anything counts as damaged. */
+/** What a store contains that opens what a kill would leave now, and whether anything counts as damaged. */
 async function afterKill(): Promise<{ has: (prefix: string) => boolean; damaged: boolean }> {
   const copy = await scratch.directory();
   copyOpenLog(logDir, copy);
@@ -190,7 +190,7 @@ describe('two groups on their way at once', () => {
 
   it('claim nothing of the place that a group before them was to have until there was no room', async () => {
     const { first, second } = await overlapped();
-    // As much as a group takes, so that what comes later makes another one.
+    // As much as fits a group, so that later writes go to another one.
     const full = outcome(batch('full', 520 << 10));
     const behind = first.then(() => outcome(batch('behind', 300 << 10)));
     files.isHolding = true;

@@ -30,15 +30,15 @@ function item(format: LogFormat, key: string, value: Buffer, sequence: number, p
 }
 
 /**
- * A value of nothing but heads of items, as close as they can stand, each of which reaches to the end of the value,
- * where a trailer stands that would fit; only the checksum tells that none of them is an item.
+ * A value of nothing but heads of items, as close together as possible. Each item reaches to the end of the value,
+ * where a trailer stands that would fit; only the checksum shows that none of them is an item.
  */
 function manyHeads(size: number): Buffer {
   const value = Buffer.alloc(size);
   const trailer = internalFormat.itemSize([]);
   const last = Buffer.alloc(trailer);
   internalFormat.writeItem([], 1, { sequence: 5, generation: 1, synced: 0 }, last, 0, 0);
-  // Larger than what carries an MD5 would need one each, so the heads are in a short stretch before the end.
+  // Heads of items large enough for an MD5 would need one each, so they are in a short stretch before the end.
   for (let at = 0; at + 16 < size - TRAILER_SIZE; at += 8) {
     const end = size - at - 8;
     if (end >= 65_528) continue;

@@ -19,7 +19,7 @@ afterAll(() => scratch.clear());
 
 type Write = readonly [key: string, value: string | undefined];
 
-/** A compact log without a store around it: it leaves segments and merges them when it is told to. */
+/** A compact log without a store around it, which rotates and merges segments on command. */
 class Log {
   readonly events: StoreEvent[] = [];
   private log!: LogDirectory;
@@ -78,7 +78,7 @@ class Log {
     return new SegmentCompaction(log, log.maker, log.segments!, writer, all).run();
   }
 
-  /** Keys of the segments that were left, oldest first, tombstones with a `-`. */
+  /** Keys of the closed segments, oldest first, tombstones with a `-`. */
   get segments(): string[] {
     return this.log.files.slice(0, -1).map(({ keys }) =>
       keys
@@ -125,7 +125,7 @@ async function newLog(): Promise<Log> {
   return Log.open(await scratch.directory());
 }
 
-/** The newest of each key, in the order in which those were written. */
+/** The newest entry of each key, in the order in which these were written. */
 function expected(writes: readonly Write[]): { live: Record<string, string>; log: string[] } {
   const newest = new Map<string, string | undefined>();
   for (const [key, value] of writes) {
@@ -137,8 +137,8 @@ function expected(writes: readonly Write[]): { live: Record<string, string>; log
 }
 
 /**
- * How much of a segment is needed is estimated before a merge, so the next one may still join what came out smaller. With
- * nothing written between them every merge must leave fewer segments, or all as they are.
+ * How much of a segment is needed is estimated before a merge, so the next merge may still join an output that turned
+ * out smaller. If nothing is written between them, every merge must leave fewer segments, or all as they are.
  */
 async function joinUntilNothingChanges(log: Log, segmentBytes: number): Promise<void> {
   for (;;) {
@@ -242,7 +242,7 @@ describe('merging segments', () => {
     bytes[bytes.indexOf('some')]! ^= 1;
     await writeFile(rotten, bytes);
     await expect(log.merge({ segmentBytes: 1 })).rejects.toMatchObject({ code: 'LOG_CORRUPT' });
-    // Nothing was needed of the oldest, and it is gone.
+    // Nothing in the oldest segment was needed, and it is gone.
     expect(log.segments).toEqual(['old other rotten', '-gone -old rotten']);
     await log.close();
   });
@@ -321,7 +321,7 @@ describe('merging segments', () => {
     const merging = log.merge({ segmentBytes: 10_000 }).finally(() => (isDone = true));
     await Promise.all([merging, watch()]);
     expect(released).toEqual([0, 3, 6]);
-    // The merged segment, its index, and the list under its second name.
+    // The merged segment, its index, and the list under its temporary name.
     expect(most).toBeLessThanOrEqual(before + 3);
     expect(turns).toBeGreaterThan(8);
     await log.close();

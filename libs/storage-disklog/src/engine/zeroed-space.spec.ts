@@ -31,7 +31,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Writes until zeros follow, with a pause after each write; answers how many bytes of them. */
+/** Writes until zeros follow, with a pause after each write; returns how many bytes of zeros. */
 async function nextStep(pauseMs: number): Promise<number> {
   const before = zeroed;
   while (zeroed === before) {

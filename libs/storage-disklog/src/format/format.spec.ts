@@ -104,7 +104,7 @@ describe('items', () => {
         const frame = readFrame(data.subarray(0, MAX_FRAME_HEAD), 0, Math.min(data.length, MAX_FRAME_HEAD));
         if (frame === undefined || frame.end > data.length) return;
         const found = readItem(data, frame, 0);
-        // A term that Erlang could have written is possible; a checksum that fits is not.
+        // A term that Erlang could have written is possible; a matching checksum is not.
         if (!('reason' in found)) expect(found.trailer).toBeUndefined();
       }),
       { numRuns: 3000 },
@@ -235,7 +235,7 @@ describe('the small files', () => {
       const [{ timestamp: time, value }] = found.entries as [(typeof found.entries)[0]];
       const target = Buffer.alloc(termSize(found.entries));
       writeTerm(found.entries, time, target, 0);
-      // Atoms have two encodings, of which Erlang reads both.
+      // Atoms have two encodings, and Erlang reads both.
       if (value !== undefined) expect(target.equals(log.subarray(frame.termStart, frame.end))).toBe(true);
       at = frame.end;
     }

@@ -17,7 +17,7 @@ const trailer = fc.record({
   synced: fc.integer({ min: 0, max: 2 ** 48 - 1 }),
 });
 const position = fc.integer({ min: 8, max: 2 ** 40 });
-/** What becomes of the item's bytes: one of them changed, or some at the end not there. */
+/** A change of the item's bytes: one changed, or some at the end missing. */
 const harm = fc.option(
   fc.record({ at: fc.double({ min: 0, max: 1, noNaN: true }), bits: fc.integer({ min: 0, max: 255 }) }),
 );

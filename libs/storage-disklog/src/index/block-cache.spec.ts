@@ -2,13 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BlockCache } from './block-cache.js';
 
-/** What a block of this size counts, with its bookkeeping. */
+/** What a block of this size counts for, with its bookkeeping. */
 const BLOCK = 512;
 const COUNTED = BLOCK + 120;
 
 const place = fc.record({
   section: fc.nat(2),
-  // Blocks of a file, pages of a filter, and places beyond 32 bits that differ in nothing below.
+  // Blocks of a file, pages of a filter, and positions that differ only above 32 bits.
   offset: fc.oneof(
     fc.nat(200).map((i) => i * 4093),
     fc.nat(200).map((i) => i * BLOCK),

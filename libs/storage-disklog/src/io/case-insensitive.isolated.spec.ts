@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 /** Below this directory names are found whatever their case, as on macOS and Windows. */
 let folding: string | undefined;
 
-/** Every call of a module of files, with paths as such a file system finds them. */
+/** Every call of a file module, with paths as such a file system finds them. */
 const fold = vi.hoisted(() => ({ path: (path: unknown): unknown => path }));
 function folded<T extends object>(module: T): T {
   const calls = Object.entries(module).map(([name, value]: [string, unknown]): [string, unknown] => {
@@ -19,7 +19,7 @@ function folded<T extends object>(module: T): T {
 }
 vi.mock('node:fs/promises', async (original) => ({
   ...folded(await original<object>()),
-  // Looked for and made in one step, as by the file system itself.
+  // Synchronous, so that finding and making are one step, as in the file system itself.
   mkdir: async (path: unknown) => mkdirSync(fold.path(path) as string),
 }));
 vi.mock('node:fs', async (original) => {
@@ -36,7 +36,7 @@ fold.path = (path) => {
     try {
       names = realReaddir(found);
     } catch {
-      // Not there: what is asked for below it is not either.
+      // Missing, and so is everything below it.
     }
     found = join(found, names.find((other) => other.toLowerCase() === name.toLowerCase()) ?? name);
   }

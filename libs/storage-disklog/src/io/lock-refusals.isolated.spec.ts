@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-/** What the kernel says to a lock; undefined for yes. */
+/** What the kernel answers to a lock; undefined for success. */
 let refusal: string | undefined;
-/** The package finds no binary for this system, as on Alpine; the one of Linux is asked for by its name. */
+/** The package finds no binary for this system, as on Alpine; the Linux binary is loaded by name. */
 let isMusl = false;
 
 vi.mock('node:module', async (original) => ({

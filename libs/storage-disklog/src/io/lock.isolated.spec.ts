@@ -29,7 +29,7 @@ vi.mock('node:module', async (original) => ({
     throw new Error('no binary');
   },
 }));
-/** The module as another living process has it. */
+/** The module as loaded by another living process. */
 async function inProcess(pid: number): Promise<typeof lockDirectory> {
   vi.resetModules();
   const { pid: own } = process;
@@ -67,7 +67,7 @@ describe('a lock by pid', () => {
   });
 
   it('is taken over from a process that has ended', () => {
-    // By an earlier version, which did not write more, or died before it wrote anything.
+    // Written by an earlier version, which wrote nothing more, or died before it wrote anything.
     writeFileSync(path, '');
     lockDirectory(path, 'log').release();
     writeFileSync(path, `${deadPid()}\n`);
@@ -110,8 +110,8 @@ describe('a lock by pid', () => {
     ];
 
     /**
-     * Starts the first one. `stops` says who is stopped before which of its calls, to go on when another is done that
-     * starts there.
+     * Starts the first one. `stops` says which starter is stopped before which of its calls, to continue once
+     * another, which starts there, is done.
      * @returns how many calls each has made
      */
     function run(prepare: () => void, stops: readonly { who: number; at: number; next: number }[]) {

@@ -5,7 +5,7 @@ import { Scratch, scanText, withStore } from '../__fixtures__/directories.js';
 
 Logger.overrideLogger(false);
 
-/** Every file belongs to somebody else, who alone may leave its access time as it is. */
+/** Every file belongs to another user, who alone may keep its access time from being updated. */
 const refused = vi.hoisted(() => ({ count: 0, errno: 'EPERM' }));
 vi.mock('node:fs', async (original) => {
   const real = await original<typeof Fs>();
@@ -34,7 +34,7 @@ it.skipIf(process.platform !== 'linux')(
     const found = await withStore(options, scanText);
     expect(found).toEqual(Object.fromEntries(Array.from({ length: 12 }, (_, i) => [`k${i}`, `v${i}`])));
     expect(refused.count).toBeGreaterThan(2);
-    // Any other error is told.
+    // Any other error is reported.
     refused.errno = 'EACCES';
     await expect(withStore(options, scanText)).rejects.toMatchObject({ code: 'IO_ERROR' });
   },

@@ -20,7 +20,7 @@ async function readNumbers(logDir: string): Promise<number[]> {
   return withStore({ logDir, ...WRAP, repair: false }, numbersOf);
 }
 
-/** A log_dir with one wrap log that has come round, and a place for backups. */
+/** A log_dir with one wrap log that has wrapped, and a directory for backups. */
 async function wrapLog(puts = 300): Promise<{ logDir: string; target: string }> {
   const base = await scratch.directory();
   const logDir = join(base, 'log');

@@ -12,11 +12,11 @@ function item(key: string, sequence: number, position: number, synced: number): 
   return bytes;
 }
 
-/** A current file whose first read shows it as `early`, and every later one as `late`. */
+/** A current file whose first read returns `early`, and every later one `late`. */
 function changingFile(early: Buffer, late: Buffer): SnapshotFile {
   let reads = 0;
   const read = async (target: Buffer, offset: number, length: number, position: number) =>
-    // One read takes in all of so small a file.
+    // One read covers all of such a small file.
     (reads++ < 1 ? early : late).copy(target, offset, position, Math.min(position + length, late.length));
   return {
     number: 1,
@@ -35,7 +35,7 @@ function changingFile(early: Buffer, late: Buffer): SnapshotFile {
 it('writes that come while a file is read are not taken for damage', async () => {
   const places = [HEAD.length];
   for (let i = 0; i < 4; i++) places.push(places[i]! + item('k0', i, 0, 0).length);
-  // The third is still on its way when the fourth is there, which says that the second is stored.
+  // The third write is still in flight when the fourth, which says that the second is stored, has arrived.
   const [first, second, , fourth] = places
     .slice(0, 4)
     .map((at, i) => item(`k${i}`, i + 1, at, i === 3 ? places[2]! : 0));
@@ -48,7 +48,7 @@ it('writes that come while a file is read are not taken for damage', async () =>
   const steps: string[] = [];
   for await (const step of stepsOf(file, end)) steps.push(step.type);
   expect(steps).toEqual(['item', 'item']);
-  // What stays is damage.
+  // What remains is damage.
   const rotten = await extentOf(changingFile(early, early));
   expect(rotten.end).toBe(places[4]);
 });

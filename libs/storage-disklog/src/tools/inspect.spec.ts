@@ -45,7 +45,7 @@ async function verify(directory: string) {
 const keys = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => `key${from + i}`);
 const golden = (name: string) => join(GOLDEN, name);
 
-/** A wrap log of four files that has come round, closed. */
+/** A closed wrap log of four files that has wrapped. */
 async function wrapLog(puts = 200): Promise<string> {
   const logDir = await scratch.directory();
   await withStore({ logDir, maxNoBytes: 1500, maxNoFiles: 4, sync: 'os' }, async (store) => {

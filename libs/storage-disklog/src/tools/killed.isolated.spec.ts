@@ -21,7 +21,7 @@ const life = vi.hoisted(() => {
     state.made++;
   };
   type Any = (...args: never[]) => unknown;
-  /** For functions that answer by a promise. */
+  /** For functions that return a promise. */
   const mortal =
     (call: Any) =>
     async (...args: never[]) => {
@@ -39,7 +39,7 @@ const life = vi.hoisted(() => {
       return handle;
     },
   });
-  /** For functions that answer by a callback. */
+  /** For functions that take a callback. */
   const withCallback =
     (call: Any) =>
     (...args: never[]) => {
@@ -69,10 +69,10 @@ const wrap: DiskLogOptions = { logType: 'wrap', maxNoBytes: 400, maxNoFiles: 4 }
 const segments: DiskLogOptions = { logType: 'compact', maxNoBytes: 400 };
 const lines: DiskLogOptions = { logType: 'halt', format: 'external' };
 
-/** Of each tool; `GENROCKS_THOROUGH=1` has it die behind every change. */
+/** Kills of each tool; with `GENROCKS_THOROUGH=1` it dies after every change. */
 const DEATHS = process.env.GENROCKS_THOROUGH === '1' ? Infinity : 12;
 
-/** Runs a tool that dies behind ever more of its changes, and once more to the end; `check` looks at what is left. */
+/** Runs a tool that dies after more and more of its changes, and once to the end; `check` examines what is left. */
 async function killedEverywhere(
   prepare: () => Promise<string>,
   tool: (directory: string) => Promise<unknown>,
@@ -209,7 +209,7 @@ describe('a repair that is killed', () => {
 describe('a backup and a restore that are killed and run again', () => {
   const at = (directory: string, name: string) => join(directory, name);
 
-  /** A log, a backup of it, more in the log, and something else where the backup is to be restored. */
+  /** A log, a backup of it, newer data in the log, and something else where the backup is to be restored. */
   async function prepare(): Promise<string> {
     const directory = await scratch.directory();
     await cp(await filled(wrap), at(directory, 'logs'), { recursive: true });
@@ -253,7 +253,7 @@ describe('an export that is killed and run again', () => {
     await cp(partitionOf(origin), join(origin, 'u/partition_0'), { recursive: true });
     await killedEverywhere(
       async () => join(await scratch.directory(), 'new/erlang'),
-      // Killed behind its last step it has left all of it, and is refused the second time.
+      // Killed after its last step it has done everything, and is refused the second time.
       (target) =>
         exportLogs(origin, target).catch((error: unknown) => {
           if (!isGenRocksError(error, 'TARGET_NOT_EMPTY')) throw error;

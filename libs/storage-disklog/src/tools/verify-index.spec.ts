@@ -9,7 +9,7 @@ const scratch = new Scratch();
 afterAll(() => scratch.clear());
 afterEach(() => void vi.restoreAllMocks());
 
-/** A wrap log, and the indexes of two files that were left. */
+/** A wrap log, and the indexes of two closed files. */
 async function wrapLog() {
   const logDir = await scratch.directory();
   await withStore({ logDir, maxNoBytes: 1500, maxNoFiles: 3, sync: 'os' }, async (store) => {
@@ -21,7 +21,7 @@ async function wrapLog() {
   return { directory, index: join(directory, 'log.2.keys'), other: join(directory, 'log.3.keys') };
 }
 
-/** What is found where the index of another file takes an index's place before it is opened the `at`-th time. */
+/** The findings if the index of another file replaces an index before it is opened the `at`-th time. */
 async function verifyReplacing(at: number) {
   const { directory, index, other } = await wrapLog();
   const openSync = nodeFileSystem.openSync.bind(nodeFileSystem);
