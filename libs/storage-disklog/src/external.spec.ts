@@ -179,7 +179,7 @@ describe('a log of JSON lines', () => {
     await truncate(join(partitionOf(logDir), left), 0);
     await withStore({ ...wrap, logDir }, async (store) => {
       expect((await store.info()).details.damaged_ranges).toMatchObject([
-        { reason: 'the file was longer once' },
+        { reason: 'the file is shorter than it was' },
       ]);
     });
     expect((await verified(logDir)).clean).toBe(false);

@@ -82,9 +82,7 @@ describe.each(['internal', 'external'] as const)('an earlier use of the newest f
     return { options, path };
   }
 
-  const told = expect.stringMatching(
-    /earlier file stands in the place of the newest one .*generation 5/,
-  ) as string;
+  const told = expect.stringMatching(/earlier file has replaced the newest one.*generation 5/) as string;
 
   it('is reported, and nothing older passes for the newest', async () => {
     const { options, path } = await restored();

@@ -29,8 +29,8 @@ describe('a path that cannot be used', () => {
   it.each([
     ['missing', 'NOT_A_LOG', 'does not exist'],
     ['file/below', 'NOT_A_LOG', 'does not exist'],
-    ['file', 'NOT_A_LOG', 'is no directory'],
-    ['dangling', 'NOT_A_LOG', 'is a link to nothing, or to what is no directory'],
+    ['file', 'NOT_A_LOG', 'is not a directory'],
+    ['dangling', 'NOT_A_LOG', 'is a link that leads to no directory'],
     ['empty', 'NOT_A_LOG', 'is empty'],
     ['other', 'NOT_A_LOG', 'holds no log'],
     ['circle', 'IO_ERROR', 'cannot be used: its links lead in a circle'],

@@ -7,7 +7,7 @@ import { writeAll } from '../io/write-all.js';
  */
 export class UnfinishedStepError extends Error {
   constructor(override readonly cause: unknown) {
-    super('a change of the log was left unfinished', { cause });
+    super('a change of the log files was left unfinished', { cause });
   }
 }
 

@@ -112,7 +112,7 @@ function entryFrom(file: LogFile, bytes: Buffer, start: number, key: string, slo
     if (entry === undefined) throw file.rotten(at, length, 'an entry of the batch fails its checksum');
   }
   if (entry?.value === undefined || !isKey(entry.key, 0, entry.key.length, key)) {
-    throw file.rotten(at, length, 'the item does not hold the key it is known for');
+    throw file.rotten(at, length, 'the item does not contain the expected key');
   }
   return { key: entry.key, value: entry.value, verified };
 }

@@ -26,7 +26,7 @@ const MAGIC_OPENED = 0x47524c4f;
 const SIZE = 40;
 
 /** Reason reported for a `log.end` that cannot be read. */
-export const SPOILT_END = 'not a record of the log end, or a damaged one';
+export const SPOILT_END = 'not a valid record of the log end';
 
 export function writeLogEnd(logEnd: LogEnd): Buffer {
   const bytes = Buffer.alloc(SIZE);
@@ -94,7 +94,7 @@ export function isEarlierUse(
 
 /** Describes such a file in a damage report. */
 export function describeEarlierUse({ generation, items }: LogEnd): string {
-  return `an earlier file stands in the place of the newest one (generation ${generation}, ${items} item(s))`;
+  return `an earlier file has replaced the newest one, which was of generation ${generation} with ${items} item(s)`;
 }
 
 /** The stretch that a closed file has lost at its end, if any. */
@@ -108,7 +108,7 @@ export function endIsMissing(
   // A file without items cannot say its generation; an opened one may be new.
   if (found.items === 0 ? found.status === 'opened' : known.generation !== found.generation) return [];
   const { end: start } = found;
-  const reason = 'the file was longer once';
+  const reason = 'the file is shorter than it was';
   const sequenceAfter = known.lastSequence + 1;
   return [{ file, start, end: known.end, reason, sequenceBefore: undefined, sequenceAfter, missing: true }];
 }

@@ -58,7 +58,7 @@ export function refuseDirectories(
   const found = entries.find((entry) => entry.directory && isBeside(entry.name));
   if (found === undefined) return;
   const path = join(directory, found.name);
-  throw new StorageIoError(`${path} is a directory, and a file of the log has that name; move it away`);
+  throw new StorageIoError(`${path} is a directory, but the log needs that name for a file; move it away`);
 }
 
 /** Up to `length` bytes from the start of a file. */

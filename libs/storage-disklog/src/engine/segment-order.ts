@@ -45,7 +45,7 @@ export async function findSegments(
   }
   const segments = await settle(fs, names, found, order, check);
   const [file, length] = [names.segments, bytes?.length ?? 0];
-  const reason = 'the list of segments is missing, damaged or outdated; it is made anew out of the files';
+  const reason = 'the list of segments is missing, damaged or outdated; it is rebuilt from the files';
   options.onEvent({ type: 'damaged', file, offset: 0, length, reason });
   await replaceFile(fs, names.segments, writeSegmentList(order), names.unfinishedSegments, names.directory);
   return segments;

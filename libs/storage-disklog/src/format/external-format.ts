@@ -90,7 +90,7 @@ export const externalFormat: LogFormat = {
     const reader = new ItemReader(position);
     let end = 0;
     for (const line of linesOf(bytes)) {
-      if (end > 0 && reader.item !== undefined) return { reason: 'bytes left over behind the item' };
+      if (end > 0 && reader.item !== undefined) return { reason: 'extra bytes after the item' };
       const problem = reader.add(line);
       if (problem !== undefined) return problem;
       end += line.length;

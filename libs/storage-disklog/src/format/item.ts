@@ -180,7 +180,7 @@ export function readItem(buffer: Buffer, frame: Frame, position: number): Item |
 function readBody(buffer: Buffer, start: number, end: number): DecodedTerm | BadItem {
   try {
     const decoded = readTerm(buffer, start, end);
-    return decoded.end === end ? decoded : { reason: 'bytes left over behind the term' };
+    return decoded.end === end ? decoded : { reason: 'extra bytes after the term' };
   } catch (error) {
     return { reason: `not a log entry (${(error as Error).message})` };
   }

@@ -108,7 +108,7 @@ export function readLine(bytes: Buffer, position: number): Line | BadItem {
   const tail = bytes.toString('latin1', Math.max(0, bytes.length - SEAL_BYTES));
   if (!tail.startsWith(SEAL_HEAD)) return readUnsealed(bytes);
   const seal = parseSeal(tail);
-  if (seal === undefined) return { reason: 'the seal is not one' };
+  if (seal === undefined) return { reason: 'the seal is malformed' };
   const { generation, sequence, synced, crc } = seal;
   if (checksum(bytes.subarray(0, bytes.length - CRC_FROM_END), position) !== crc)
     return { reason: 'checksum mismatch' };

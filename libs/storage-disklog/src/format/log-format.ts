@@ -108,4 +108,4 @@ export interface Preceding {
 export const MISFIT = 'the item does not belong here';
 /** Up to this size, whatever looks like an item is read. */
 export const SMALL_BYTES = 4 << 10;
-export const TOO_MANY = 'too much here looks like an item and is none';
+export const TOO_MANY = 'too many bytes here look like items but are not';

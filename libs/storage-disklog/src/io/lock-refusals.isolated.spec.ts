@@ -56,7 +56,7 @@ describe.runIf(process.platform === 'linux')('a lock of the kernel that is refus
       expect(await refused(code)).toMatchObject({
         code: 'IO_ERROR',
         message: expect.stringMatching(
-          new RegExp(`takes no file locks \\(${code}\\).*local file system`),
+          new RegExp(`does not support file locks \\(${code}\\).*local file system`),
         ) as string,
       });
       expect(readdirSync('/proc/self/fd').length).toBe(before);

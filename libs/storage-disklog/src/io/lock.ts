@@ -60,9 +60,9 @@ function tryLock(locks: KernelLocks, fd: number, what: string): boolean {
     if (isErrno(error, 'EBUSY', 'EACCES')) return false;
     if (!isErrno(error, 'ENOLCK', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL')) throw error;
     // A lock by pid is no substitute: others that share such a file system may be on another machine.
-    const reason = `its file system takes no file locks (${(error as NodeJS.ErrnoException).code})`;
+    const reason = `its file system does not support file locks (${(error as NodeJS.ErrnoException).code})`;
     throw new StorageIoError(
-      `cannot lock ${what}: ${reason}; mount it with locks, or put log_dir on a local file system`,
+      `cannot lock ${what}: ${reason}; mount it with lock support, or put log_dir on a local file system`,
       error,
     );
   }

@@ -14,10 +14,10 @@ export function assertUsableNames(topic: string, platform: NodeJS.Platform = pro
   if (platform !== 'win32') return;
   for (const segment of topic.split('/')) {
     if (DEVICE.test(segment)) {
-      throw new InvalidTopicNameError(topic, `Windows has "${segment}" for a device; choose another name`);
+      throw new InvalidTopicNameError(topic, `"${segment}" is a device name on Windows; choose another name`);
     }
     if (segment.endsWith('.')) {
-      throw new InvalidTopicNameError(topic, 'Windows leaves out a "." at the end of a name; choose another');
+      throw new InvalidTopicNameError(topic, 'Windows drops a "." at the end of a name; choose another name');
     }
   }
 }

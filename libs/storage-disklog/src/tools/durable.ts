@@ -121,7 +121,8 @@ export class StagedDirectory {
     if (before?.isDirectory() === true) await chmod(this.path, before.mode & 0o777);
     let replaced: string | undefined;
     if (!(await isMissingOrEmpty(this.target))) {
-      if (!this.mayReplace) throw new TargetNotEmptyError(this.target, 'it came to be meanwhile');
+      if (!this.mayReplace)
+        throw new TargetNotEmptyError(this.target, 'it was created meanwhile, name a new directory');
       replaced = `${this.target}.${suffix}`;
       for (let n = 2; await exists(replaced); n++) replaced = `${this.target}.${suffix}.${n}`;
       await nodeFileSystem.rename(this.target, replaced);

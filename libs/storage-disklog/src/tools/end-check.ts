@@ -32,13 +32,13 @@ export class EndCheck {
   finish(fileEnd: number): string | undefined {
     const { end, generation, reached } = this;
     if (end === undefined || generation === undefined) return undefined;
-    const told = `log.end tells of generation ${end.generation}, with ${end.items} item(s) up to byte ${end.end}`;
+    const told = `log.end records generation ${end.generation} with ${end.items} item(s) up to byte ${end.end}`;
+    const other = (found: string) => `not the file of this log: ${told}, but ${found}`;
     // Files of one number only ever get higher generations.
-    if (generation < end.generation)
-      return `not the file of this log: its generation is ${generation}, ${told}`;
+    if (generation < end.generation) return other(`its generation is ${generation}`);
     if (generation > end.generation || fileEnd < end.end) return undefined;
-    if (reached === undefined) return `not the file of this log: no item ends there, ${told}`;
+    if (reached === undefined) return other('no item ends there');
     const isSame = reached.items === end.items && (reached.sequence ?? 0) <= end.lastSequence;
-    return isSame ? undefined : `not the file of this log: it has ${reached.items} up to there, ${told}`;
+    return isSame ? undefined : other(`it has ${reached.items} item(s) up to there`);
   }
 }

@@ -19,7 +19,7 @@ export class TargetNotEmptyError extends StorageError {
 export class BackupInvalidError extends StorageError {
   constructor(directory: string, problems: readonly string[]) {
     const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
-    const message = `${directory} is no sound backup: ${problems[0]}${more}; nothing was restored, use another backup`;
+    const message = `${directory} is not a valid backup: ${problems[0]}${more}; nothing was restored, use another backup`;
     super('BACKUP_INVALID', message, false, { details: { directory, problems: problems.slice(0, 100) } });
   }
 }

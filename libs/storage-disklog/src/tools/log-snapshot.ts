@@ -139,7 +139,7 @@ async function capture(
   if ((await sizeOf(names.truncation)) !== undefined) {
     if (!isOurs && (await isBeingTruncated(names))) return undefined;
     const reason =
-      'the log was being truncated when its process ended; it counts as empty, the next open finishes it';
+      'the log was being truncated when its process ended; it counts as empty, and the next open completes the truncation';
     return emptyLog(directory, limits, { severity: 'note', file: names.truncation, reason });
   }
   const present = listed.flatMap(({ name, directory: isDirectory }) => (isDirectory ? [] : [name]));

@@ -94,16 +94,16 @@ function assertShape({ genrocksBackup, partitions }: BackupManifest): void {
       const segments = path.split('/');
       const last = segments.pop();
       if (last !== `partition_${partition}`)
-        throw new Error(`${JSON.stringify(path)} is no partition's path`);
+        throw new Error(`${JSON.stringify(path)} is not the path of a partition`);
       if (segments.length > 0) assertTopicName(segments.join('/'));
     } else if (partitions.length > 1) throw new Error('several partitions without a path');
     if (typeof topic !== 'string') throw new Error('a topic is not a string');
-    if (paths.has(path)) throw new Error(`${path} twice`);
+    if (paths.has(path)) throw new Error(`${path} is listed twice`);
     paths.add(path);
     for (const { name, bytes, sha256 } of files) {
-      if (!FILE_NAME.test(name)) throw new Error(`${JSON.stringify(name)} is no log file's name`);
+      if (!FILE_NAME.test(name)) throw new Error(`${JSON.stringify(name)} is not the name of a log file`);
       if (!Number.isSafeInteger(bytes) || bytes < 0 || !SHA256.test(sha256))
-        throw new Error(`${name}: bad size or sum`);
+        throw new Error(`${name}: invalid size or checksum`);
     }
   }
 }
@@ -124,8 +124,8 @@ async function checkFile(path: string, { bytes, sha256 }: BackupFile): Promise<s
   const found = await lstat(path).catch(() => undefined);
   if (found === undefined) return 'missing';
   if (!found.isFile()) return 'not a file';
-  if (found.size !== bytes) return `has ${found.size} bytes, ${bytes} were backed up`;
-  return (await sha256Of(path)) === sha256 ? undefined : 'its checksum is another one';
+  if (found.size !== bytes) return `has ${found.size} bytes instead of ${bytes}`;
+  return (await sha256Of(path)) === sha256 ? undefined : 'its checksum differs';
 }
 
 async function sha256Of(path: string): Promise<string> {

@@ -27,7 +27,8 @@ const DESTROYED = /^~destroyed-/;
  */
 export async function findPartitions(directory: string): Promise<PartitionDirectory[]> {
   // It would mean the working directory, which is hardly ever intended.
-  if (directory === '') throw new InvalidArgumentError('an empty path names no directory; "." is this one');
+  if (directory === '')
+    throw new InvalidArgumentError('an empty path names no directory; use "." for the current one');
   const base = resolve(directory);
   const names = await list(base);
   if (names === undefined) throw new NotALogError(directory, await whyNoDirectory(base));
@@ -60,7 +61,7 @@ function describe(base: string, directory: string): PartitionDirectory {
 async function whyNoDirectory(path: string): Promise<string> {
   const found = await lstat(path).catch(() => undefined);
   if (found === undefined) return 'does not exist';
-  return found.isSymbolicLink() ? 'is a link to nothing, or to what is no directory' : 'is no directory';
+  return found.isSymbolicLink() ? 'is a link that leads to no directory' : 'is not a directory';
 }
 
 interface Name {

@@ -42,8 +42,7 @@ export async function restoreBackup(
   const manifest = await readManifest(from);
   await refuse(from, await checkFiles(from, manifest));
   if (options.force === true) await refuseOpen(to);
-  const remedy =
-    'name a new directory, or pass --force to put the backup in its place (it is kept beside it)';
+  const remedy = 'name a new directory, or pass --force to replace it (it is kept under another name)';
   const staged = await StagedDirectory.create(to, 'restoring', {
     mayReplace: options.force === true,
     remedy,

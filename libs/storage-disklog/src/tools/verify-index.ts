@@ -43,7 +43,7 @@ export async function verifyKeyIndex(
     return always(owner === undefined ? [damaged(path, 'its footer is damaged')] : []);
   if (footer.generation !== file.generation || footer.logEnd !== file.size)
     return always(
-      owner === undefined ? [note('belongs to another use of the file; the next open builds it')] : [],
+      owner === undefined ? [note('belongs to another use of the file name; the next open rebuilds it')] : [],
     );
   const keys = IndexedKeys.open(nodeFileSystem, path, {
     generation: footer.generation,
@@ -70,8 +70,7 @@ function compare(keys: IndexedKeys, path: string, file: SnapshotFile): IndexChec
       const known =
         slot !== undefined && (slot.at > frame.start || (slot.at === frame.start && slot.index >= index));
       const same = slot?.at !== frame.start || slot.index !== index || slot.deleted === (value === undefined);
-      if (!known || !same)
-        problem ??= `an entry at offset ${frame.start} of ${file.name} is not as the file has it`;
+      if (!known || !same) problem ??= `does not match the entry at offset ${frame.start} of ${file.name}`;
     }
   };
   return {
