@@ -2,6 +2,7 @@ import type { StoreEvent } from '@genrocks/storage';
 import type { LogFormat } from '../format/log-format.js';
 import { IndexedKeys } from '../index/indexed-keys.js';
 import { type IndexFooter, type LogFacts, writeIndex } from '../index/index-file.js';
+import { endsAs, tailCrc } from '../index/log-tail.js';
 import type { FileSystem } from '../io/file-system.js';
 import { PooledFile } from '../io/handle-pool.js';
 import type { KnownEnd } from './log-end.js';
@@ -49,6 +50,8 @@ export class LeftFiles {
         : IndexedKeys.trusted(this.fs, index, footer);
     if (keys === undefined) return undefined;
     const path = this.names.file(number);
+    // The summary of left files vouches for the file itself; an index does not.
+    if (footer === undefined && !endsAs(this.fs, path, keys.footer)) return undefined;
     const { logEnd, items, entries } = keys.footer;
     const handle = new PooledFile(this.fs, path);
     const counts = [logEnd, items, entries] as const;
@@ -194,8 +197,15 @@ export class LeftFiles {
     if (file.isReleased || file.damage.length > 0) return;
     const path = this.names.keyIndex(file.number);
     const { generation, end: logEnd, items, entries } = file;
-    const facts: LogFacts = { generation, logEnd, items, entries, lastSequence };
     try {
+      const facts: LogFacts = {
+        generation,
+        logEnd,
+        items,
+        entries,
+        lastSequence,
+        tailCrc: tailCrc(this.fs, file.path, logEnd),
+      };
       await writeIndex(this.fs, path, keys, facts);
       const indexed = IndexedKeys.open(this.fs, path, facts);
       if (indexed === undefined) return;

@@ -1,5 +1,6 @@
 import type { Entry } from '../format/entry.js';
 import { KeyTooLongError, writeIndex } from '../index/index-file.js';
+import { tailCrc } from '../index/log-tail.js';
 import type { FileMaker } from './file-maker.js';
 import { SegmentWriter } from './segment-writer.js';
 import type { Segments } from './segments.js';
@@ -82,7 +83,15 @@ export class SegmentOutputs {
     this.finished.push({ number, end, items, lastSequence });
     this.current = undefined;
     const { fs, names } = this.maker;
-    const facts = { generation: number, logEnd: end, items, entries, lastSequence };
+
+    const facts = {
+      generation: number,
+      logEnd: end,
+      items,
+      entries,
+      lastSequence,
+      tailCrc: tailCrc(fs, names.file(number), end),
+    };
     await writeIndex(fs, names.keyIndex(number), keys, facts).catch((error: unknown) => {
       if (!(error instanceof KeyTooLongError)) throw error;
     });

@@ -14,13 +14,14 @@ import { addToBloom, BLOOM_PAGE_BYTES, bloomPages, sealBloom } from './bloom.js'
  *   leaf blocks in key order, then the nodes above them level by level, the root last
  *   Bloom pages of 512 bytes each
  *   footer, 96 bytes: magic, generation, logEnd, items, entries, lastSequence, keys, rootOffset, leavesEnd, bloomAt,
- *     rootLength, bloomPages, ascending:u8, zeros, crc32 (u32 and u64, big-endian, as written below)
+ *     rootLength, bloomPages, ascending:u8, zeros, tailCrc, crc32 (u32 and u64, big-endian, as written below)
  *
  * It is a cache: it says which file it belongs to, every part has a checksum, and it is rebuilt from the log file if
  * anything is wrong. So it needs no sync.
  */
 export const FOOTER_BYTES = 96;
-const FOOTER_MAGIC = 0x47524b34;
+const FOOTER_MAGIC = 0x47524b35;
+const TAIL_CRC_AT = 88;
 
 export interface IndexFooter {
   /** Generation of the log file that the index belongs to. */
@@ -29,6 +30,8 @@ export interface IndexFooter {
   readonly items: number;
   readonly entries: number;
   readonly lastSequence: number;
+  /** Of the log file's last bytes, see {@link tailCrc}: tells it from another one of the same generation and length. */
+  readonly tailCrc: number;
   readonly keys: number;
   readonly root: BlockPlace;
   readonly leavesEnd: number;
@@ -38,7 +41,10 @@ export interface IndexFooter {
 }
 
 /** What the index says of its log file. */
-export type LogFacts = Pick<IndexFooter, 'generation' | 'logEnd' | 'items' | 'entries' | 'lastSequence'>;
+export type LogFacts = Pick<
+  IndexFooter,
+  'generation' | 'logEnd' | 'items' | 'entries' | 'lastSequence' | 'tailCrc'
+>;
 
 export function writeFooter(footer: IndexFooter): Buffer {
   const bytes = Buffer.alloc(FOOTER_BYTES);
@@ -58,6 +64,7 @@ export function writeFooter(footer: IndexFooter): Buffer {
   bytes.writeUInt32BE(footer.root.length, 72);
   bytes.writeUInt32BE(footer.bloomPages, 76);
   bytes[80] = footer.ascending ? 1 : 0;
+  bytes.writeUInt32BE(footer.tailCrc, TAIL_CRC_AT);
   bytes.writeUInt32BE(crc32(bytes.subarray(0, FOOTER_BYTES - 4)), FOOTER_BYTES - 4);
   return bytes;
 }
@@ -74,6 +81,7 @@ export function readFooter(bytes: Buffer): IndexFooter | undefined {
     items: wide(1),
     entries: wide(2),
     lastSequence: wide(3),
+    tailCrc: bytes.readUInt32BE(TAIL_CRC_AT),
     keys: wide(4),
     root: { offset: wide(5), length: bytes.readUInt32BE(72) },
     leavesEnd: wide(6),
