@@ -63,6 +63,11 @@ export class StorageHost {
         'topics.storage: this is an adapter; pass the module that provides it, such as EtsModule.forRoot()',
       ]);
     }
+    if (!isModule(storage)) {
+      throw new InvalidConfigError([
+        'topics.storage: not a module; give one that exports StorageAdapter, such as DiskLogModule.forRoot({ logDir })',
+      ]);
+    }
     return {
       module: StorageHost,
       imports: [defaultHost(storage), ...further.map(({ module }) => module)],
@@ -77,6 +82,12 @@ export class StorageHost {
       exports: [TOPICS_ADAPTERS],
     };
   }
+}
+
+/** JavaScript callers, and options read from files, get past the types. */
+function isModule(value: unknown): value is StorageModule {
+  if (typeof value === 'function') return true;
+  return typeof value === 'object' && value !== null && ('module' in value || 'then' in value);
 }
 
 function defaultHost(storage: StorageModule): DynamicModule {

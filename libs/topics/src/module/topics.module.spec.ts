@@ -246,3 +246,19 @@ describe('TopicsModule', () => {
     await expect(compiling()).rejects.toThrowError(message);
   });
 });
+
+describe('what JavaScript callers may pass', () => {
+  it.each([
+    ['no options', () => TopicsModule.forRoot(undefined as never), /storage: missing/],
+    [
+      'options of the storage',
+      () => TopicsModule.forRoot({ storage: { logDir: '.' } as never }),
+      /storage: not a module/,
+    ],
+    ['a path', () => TopicsModule.forRoot({ storage: './data' as never }), /storage: not a module/],
+    ['one topic', () => TopicsModule.forFeature('orders' as never), /forFeature\(\['orders'\]\)/],
+  ])('is refused with what to write instead: %s', (_, call, message) => {
+    expect(call).toThrowError(coded('INVALID_CONFIG'));
+    expect(call).toThrowError(message);
+  });
+});

@@ -9,7 +9,7 @@ import type { TopicDefinition } from '../options.js';
 import type { Topic } from '../topic.js';
 import { TopicsService } from '../topics.service.js';
 import { getTopicToken } from '../topics.tokens.js';
-import { TopicsModuleBase } from './topics.module-definition.js';
+import { TopicsModuleBase, type TopicsModuleOptions } from './topics.module-definition.js';
 
 /**
  * Topics and consumer groups for a Nest application, on a storage adapter of your choice.
@@ -31,11 +31,27 @@ export class TopicsModule extends TopicsModuleBase {
   }
 
   /**
+   * Opens the storage and provides {@link TopicsService}; once, in the root module.
+   * @throws `INVALID_CONFIG` for a missing or wrong `storage` at once, for other options when the application starts
+   */
+  static override forRoot(options: TopicsModuleOptions): DynamicModule {
+    // JavaScript callers may leave them out.
+    const given = options as TopicsModuleOptions | undefined;
+    return super.forRoot(given ?? ({} as TopicsModuleOptions));
+  }
+
+  /**
    * Provides topics for `@InjectTopic`. Topics that do not exist are created on start: with their definition, or with
    * defaults by name alone, if `autoCreateTopics` allows it. Topics of a module loaded later (`LazyModuleLoader`) are created
    * when it is loaded.
    */
   static forFeature(topics: readonly (string | TopicDefinition)[]): DynamicModule {
+    const given: unknown = topics;
+    if (!Array.isArray(given)) {
+      throw new InvalidConfigError([
+        "TopicsModule.forFeature: give an array, such as forFeature(['orders'])",
+      ]);
+    }
     const definitions = topics.map((topic) => (typeof topic === 'string' ? { name: topic } : topic));
     return {
       module: TopicsFeatureModule,
