@@ -136,7 +136,7 @@ export class LogOpener {
     const { keys, badBytes, end } = recovered;
     const writer = await this.maker.openWriter(file.path);
     try {
-      // The cut may be in the page cache only, so it is synced below: from here on what remains counts as stored.
+      // An interrupted write may be whole, but only in the page cache. From here on it counts as stored: hence the sync.
       if (badBytes > 0) await writer.truncate(end);
       await this.keepEnd(closedEnd, file, recovered);
       await this.markOpened(file, writer, known.size);

@@ -39,10 +39,10 @@ export interface RecoverOptions {
 /**
  * Reads a file and tells a torn tail from rot.
  *
- * A tear lies after the last whole item of a file that was being written. A group goes out as one write whose sectors
- * may reach the device in any order, so whole items may even follow the tear. Each item carries how much of the file
- * was on stable storage when it was written. If no item says that this reached beyond the tear, nobody was ever told
- * that the bytes in between are stored. Everything else that is not an item was stored once, and is damage.
+ * A torn tail is what follows the last whole item of a file that was being written. But a group goes out as one write
+ * whose sectors may reach the device in any order, so whole items may even follow a tear. Each item carries how much of
+ * the file was on stable storage when it was written. If no item says that this reached beyond the tear, nobody was
+ * ever told that the torn bytes are stored. Everything else that is not an item was stored once, and is damage.
  */
 export async function recoverFile(
   handle: Pick<FileHandle, 'read'>,

@@ -1,9 +1,9 @@
 import type { FileHandle } from '../io/file-system.js';
 
 /**
- * Smallest stretch of zeros written at once. Data written meanwhile queues behind the zeros at the device, so a log
- * with few writes gets small stretches: the device writes one in less than the millisecond between a thousand writes
- * a second.
+ * Initial and smallest step. Data written while zeros are on their way queues behind them at the device, so a log with
+ * few writes gets small steps: the device writes one in less than the millisecond between a thousand writes a second.
+ * A file shorter than its step gets a stretch of its own length instead, but at least {@link MIN_SIZE}.
  */
 const MIN_STEP = 256 << 10;
 const MAX_STEP = 4 << 20;

@@ -24,7 +24,7 @@ export const MD5_FROM = 65528;
 const MD5_SIZE = 16;
 export const TRAILER_SIZE = 24;
 export const TRAILER_MAGIC = 0x4754;
-/** No item can be larger: buffers of this size are still cheap to index, and the size is a u32. */
+/** Largest size of an item. The field is a u32, but only buffers up to this size are cheap to index. */
 const MAX_ITEM_SIZE = 0x7fff_ffff;
 
 /** What an item says of its place in the log, protected by its checksum. */

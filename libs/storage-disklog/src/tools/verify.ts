@@ -185,7 +185,7 @@ class Verification {
     const { log, names } = this;
     const current = log.files.at(-1);
     if (current !== undefined && named !== current.number) {
-      const reason = `names file ${named} as the current one, but by the files it is ${current.number}`;
+      const reason = `names file ${named} as the current one, but according to the files it is ${current.number}`;
       // A crash between naming the new file and switching the index leaves exactly this, and the next open corrects
       // it.
       if (current.status === 'opened') this.note(names.index, `${reason}; the next open corrects it`);
