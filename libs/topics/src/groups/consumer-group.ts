@@ -153,8 +153,8 @@ export class ConsumerGroup {
   }
 
   /**
-   * Pauses consumption of a topic, or of one partition, until {@link resume}. Partitions assigned later are
-   * paused too.
+   * Pauses consumption of a topic, or of one partition, until {@link resume}. Running handlers continue.
+   * Partitions assigned later are paused too.
    */
   pause(topic: string, partition?: number): void {
     this.partitions.pause(topic, partition);
@@ -166,9 +166,9 @@ export class ConsumerGroup {
   }
 
   /**
-   * Moves to another position in a partition that this member owns, and commits it. Running handlers end
-   * first. An offset out of range becomes the nearest end of the log. Do not await this in a handler of the
-   * same partition.
+   * Moves to another position in a partition that this member owns, and commits it. It first waits for
+   * running handlers, up to `drainTimeoutMs`. An offset out of range becomes the nearest end of the log. Do
+   * not await this in a handler of the same partition.
    * @throws `PARTITION_NOT_ASSIGNED` (also while the partition moves to another member or its topic closes),
    *   `INVALID_GROUP`, or the store's error
    */

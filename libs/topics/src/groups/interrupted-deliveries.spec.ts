@@ -57,7 +57,7 @@ class Processes {
     return this.running.service.groups.committed('g', 'orders', 0);
   }
 
-  /** The tries since the last look. */
+  /** The tries since the last call. */
   takeTries(): string[] {
     return this.tries.splice(0);
   }

@@ -5,7 +5,8 @@ import type { StartFrom } from './group.types.js';
 /**
  * Resolves a position to an offset in a partition; out of range, to the nearest end.
  * @param signal aborts the search for a time, which then fails with the signal's reason
- * @throws {InvalidGroupError} `INVALID_GROUP` for an invalid position; `TOPIC_STOPPED`, or the store's error
+ * @throws {InvalidGroupError} `INVALID_GROUP` for an invalid position; `TOPIC_STOPPED`,
+ *   `PARTITION_UNAVAILABLE`, or the store's error
  * @publicApi
  */
 export async function offsetOf(partition: Partition, at: StartFrom, signal?: AbortSignal): Promise<number> {

@@ -31,6 +31,6 @@ export interface AppendResult {
   readonly baseOffset: number;
   /** Offset of the last record. */
   readonly lastOffset: number;
-  /** Earliest offset readable. */
+  /** The lowest offset that can be read. */
   readonly startOffset: number;
 }

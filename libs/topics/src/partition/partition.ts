@@ -137,7 +137,7 @@ export class Partition {
    * Appends a record batch (version 2) as its producer packed it: only the base offset is set, everything
    * else is stored unchanged. The bytes are copied unless `lent` is set.
    * @throws `CORRUPT_BATCH`, `MESSAGE_TOO_LARGE`, `INVALID_MESSAGE` for a control batch, `BACKPRESSURE`,
-   *   `TOPIC_STOPPED`, or the store's error
+   *   `TOPIC_STOPPED`, `PARTITION_UNAVAILABLE`, or the store's error
    */
   append(batch: Uint8Array, options: AppendOptions = {}): Promise<AppendResult> {
     return this.writer.append(batch, options);
@@ -145,7 +145,8 @@ export class Partition {
 
   /**
    * Reads record batches as bytes, starting with the one that contains `offset`.
-   * @throws `OFFSET_OUT_OF_RANGE`, `CORRUPT_BATCH`, `TOPIC_STOPPED`, or the store's error
+   * @throws `OFFSET_OUT_OF_RANGE`, `CORRUPT_BATCH`, `TOPIC_STOPPED`, `PARTITION_UNAVAILABLE`, or the store's
+   *   error
    */
   readBatches(options: ReadBatchesOptions): Promise<ReadBatchesResult> {
     return this.fetch.read(options);
@@ -161,8 +162,8 @@ export class Partition {
 
   /**
    * Reads messages from `offset` on.
-   * @throws `OFFSET_OUT_OF_RANGE`, `CORRUPT_BATCH`, `UNSUPPORTED_COMPRESSION`, `TOPIC_STOPPED`, or the
-   *   store's error
+   * @throws `OFFSET_OUT_OF_RANGE`, `CORRUPT_BATCH`, `UNSUPPORTED_COMPRESSION`, `TOPIC_STOPPED`,
+   *   `PARTITION_UNAVAILABLE`, or the store's error
    */
   async readMessages<T = unknown>(options: ReadMessagesOptions): Promise<ReadMessagesResult<T>> {
     const { offset, limit = DEFAULT_LIMIT } = options;
@@ -194,7 +195,7 @@ export class Partition {
    * reads the headers of up to an hour's batches. It unpacks one batch, or a few whose producers stated a
    * newest timestamp that no record has; the result may then lie before the record.
    * @param signal aborts the search, which then fails with the signal's reason
-   * @throws `CORRUPT_BATCH` for damage, `TOPIC_STOPPED`, or the store's error
+   * @throws `CORRUPT_BATCH` for damage, `TOPIC_STOPPED`, `PARTITION_UNAVAILABLE`, or the store's error
    */
   async offsetForTimestamp(timestamp: number, signal?: AbortSignal): Promise<OffsetForTimestamp | null> {
     const { reader } = this.life.opened();
@@ -250,7 +251,8 @@ export class Partition {
    * When space is freed depends on the adapter: the memory adapter and RocksDB free it at once; a wrap log
    * frees it when it wraps around, or at once if no record is left.
    * @returns the offset the partition starts at
-   * @throws `OFFSET_OUT_OF_RANGE` for an offset past the end, `TOPIC_STOPPED`, or the store's error
+   * @throws `OFFSET_OUT_OF_RANGE` for an offset past the end, `TOPIC_STOPPED`, `PARTITION_UNAVAILABLE`, or
+   *   the store's error
    */
   async deleteRecords(before: number): Promise<number> {
     await this.bounds.deleteRecords(before);
@@ -263,7 +265,8 @@ export class Partition {
    *
    * An empty partition starts at this offset, also after a restart. If the partition has records, the gap
    * survives a restart only once a record is stored, or an offset committed by a group, at or after `offset`.
-   * @throws `INVALID_MESSAGE` for an invalid offset, `TOPIC_STOPPED`, or the store's error
+   * @throws `INVALID_MESSAGE` for an invalid offset, `TOPIC_STOPPED`, `PARTITION_UNAVAILABLE`, or the store's
+   *   error
    */
   skipTo(offset: number): Promise<void> {
     return this.bounds.skipTo(offset);

@@ -1,7 +1,7 @@
 import { CorruptBatchError } from '../errors.js';
 import { crc32c } from './crc32c.js';
 
-// Kafka record batch, version 2. Everything before CRC_FROM may be rewritten without a new checksum.
+// Layout of a Kafka record batch, version 2. The checksum does not cover the fields before CRC_FROM.
 const BASE_OFFSET = 0;
 const BATCH_LENGTH = 8;
 const LEADER_EPOCH = 12;
@@ -17,7 +17,7 @@ const PRODUCER_EPOCH = 51;
 const BASE_SEQUENCE = 53;
 const COUNT = 57;
 
-/** Bytes of a batch before its records. */
+/** Size of a batch header, in bytes. */
 export const BATCH_HEADER_BYTES = 61;
 /** Size of the base offset and length fields, which the length does not include. */
 const LOG_OVERHEAD = 12;

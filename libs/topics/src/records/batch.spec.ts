@@ -60,7 +60,7 @@ const same = (a: Uint8Array | null, b: Uint8Array | null) =>
 
 describe('crc32c', () => {
   it('matches the published vectors', () => {
-    // RFC 3720, B.4
+    // The check value of CRC-32C, and vectors of RFC 3720, B.4.
     expect(crc32cJs(Buffer.from('123456789'))).toBe(0xe3069283);
     expect(crc32cJs(Buffer.alloc(32))).toBe(0x8a9136aa);
     expect(crc32cJs(Buffer.alloc(32, 0xff))).toBe(0x62a8ab43);

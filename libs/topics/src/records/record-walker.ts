@@ -5,14 +5,14 @@ import { VarintReader } from './varint.js';
 export const MIN_RECORD_BYTES = 7;
 
 /**
- * Goes over records that lie one after the other, and never past their end. It tells where the parts of one record are,
- * and makes nothing of them.
+ * Walks consecutive records, never past the end of the buffer. It locates the parts of the current record without
+ * decoding them.
  *
  * ```
  * record => length attributes timestamp_delta offset_delta key value header_count [name value]
  * ```
- * Attributes are one byte, unused in version 2. Everything else is a zigzag varint, or bytes preceded by their length as one;
- * a length of -1 is null.
+ * Attributes are one byte, unused in version 2. Everything else is a zigzag varint, or bytes after their length as one.
+ * A length of -1 means null.
  */
 export class RecordWalker {
   timestampDelta = 0;

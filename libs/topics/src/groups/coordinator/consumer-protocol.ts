@@ -25,7 +25,7 @@ const NOT_SAID = -1;
  * Subscription => version [topic] user_data [1+ [owned]] [2+ generation_id] [3+ rack_id]
  *   owned      => topic [partition]
  * ```
- * @param version 0 to 3; older ones leave out what they have no place for
+ * @param version 0 to 3; older versions leave out the fields they do not have
  */
 export function encodeSubscription(
   { topics, owned, generation }: Omit<Subscription, 'userData'>,

@@ -10,10 +10,7 @@ import type { TopicsError } from '../../errors.js';
  */
 export type MembershipState = 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable' | 'Dead';
 
-/**
- * An assignment protocol that a member supports, with the member's metadata for the leader. The coordinator
- * does not interpret the metadata.
- */
+/** An assignment protocol that a member supports, with the member's metadata for the leader. */
 export interface MemberProtocol {
   /** Name of the assignment protocol, such as `range`. */
   readonly name: string;
@@ -52,8 +49,8 @@ export interface JoinRequest {
    */
   readonly sessionTimeoutMs: number;
   /**
-   * How long a rebalance waits for this member to join, in milliseconds. Negative: as long as its session
-   * timeout.
+   * How long a rebalance waits for members to join, in milliseconds; the longest timeout in the group counts.
+   * Negative: as long as the session timeout.
    */
   readonly rebalanceTimeoutMs: number;
   /** `consumer`, or another name that all members of the group give. Not empty. */
