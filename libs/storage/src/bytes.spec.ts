@@ -9,7 +9,7 @@ import {
   toKeyRange,
 } from './index.js';
 
-// Few byte values, so that keys often share prefixes; 0x00 and 0xff are where ranges go wrong.
+// Few byte values, so that keys often share prefixes; 0x00 and 0xff are where ranges break.
 const byte = fc.constantFrom(0x00, 0x01, 0x61, 0x7f, 0x80, 0xfe, 0xff);
 const key = fc.array(byte, { maxLength: 4 }).map((bytes) => Buffer.from(bytes));
 const conditions: fc.Arbitrary<ScanOptions> = fc.record(

@@ -1,5 +1,5 @@
-// An adapter as a third party would write it from the README: everything in one sorted array, persisted by handing
-// the arrays to the next adapter. Nothing of the package but what is public.
+// An adapter as a third party would write it from the README, using only public API: everything is in one sorted array,
+// and the next adapter gets the arrays, which stands for persistence.
 import {
   assertBatch,
   type BatchOperation,
@@ -158,7 +158,7 @@ export class ArrayAdapter extends ExclusiveStorageAdapter {
     maxValueBytes: MAX_VALUE_BYTES,
   } as const;
 
-  /** The tables outlive the adapter; give them to the next one. */
+  /** The tables outlive the adapter; pass them to the next one. */
   constructor(readonly tables: ArrayTable[] = []) {
     super();
   }

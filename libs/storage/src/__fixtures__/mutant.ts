@@ -13,7 +13,7 @@ export interface Mutant {
 
 export const later = () => new Promise<void>((resolve) => setTimeout(resolve, 2));
 
-/** Pages of a scan, changed. */
+/** Changes the pages of a scan. */
 export function changePages(store: PartitionStore, change: (page: StoreEntry[]) => StoreEntry[]): void {
   const scanPages = store.scanPages.bind(store);
   store.scanPages = async function* (options) {

@@ -1,19 +1,19 @@
 import type { StoreEntry } from '../index.js';
 import { changePages, changeLog, pageBy, type Mutant } from './mutant.js';
 
-/** What a store may do wrong when it is read. */
+/** Faults of reads. */
 export const READ_MUTANTS: readonly Mutant[] = [
   {
-    fault: 'get answers the bytes that are stored',
-    caughtBy: 'isolation: changing what a read answered changes nothing in the store',
+    fault: 'get returns the stored buffer itself',
+    caughtBy: 'isolation: changing the result of a read changes nothing in the store',
     store: (store, table) => {
       store.get = async (key) =>
         table.entries.find((entry) => entry.key.equals(Buffer.from(key as string)))?.value;
     },
   },
   {
-    fault: 'get reads into memory that it uses again',
-    caughtBy: 'isolation: what was read stays as it was while more is read',
+    fault: 'get reads into memory that it reuses',
+    caughtBy: 'isolation: the result of a read does not change during later reads',
     store: (store) => {
       const get = store.get.bind(store);
       const scratch = Buffer.alloc(20 * 1024 * 1024);
@@ -26,8 +26,8 @@ export const READ_MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    fault: 'the pages of a scan share their memory',
-    caughtBy: 'isolation: what was read stays as it was while more is read',
+    fault: 'the pages of a scan share memory',
+    caughtBy: 'isolation: the result of a read does not change during later reads',
     store: (store) => {
       const scratch = Buffer.alloc(20 * 1024 * 1024);
       changePages(store, (page) => {
@@ -41,27 +41,27 @@ export const READ_MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    fault: 'a scan goes on behind all keys that begin with the last of its page',
-    caughtBy: 'scan iteration: a scan over keys that begin with one another, over many pages',
+    fault: 'a scan continues after all keys that start with the last key of its page',
+    caughtBy: 'scan iteration: a scan over keys that are prefixes of each other, over many pages',
     store: (store) => pageBy(store, (last) => Buffer.concat([last, Buffer.from([0xff])])),
   },
   {
-    fault: 'a scan begins its pages with the last key of the page before',
+    fault: 'a scan starts each page with the last key of the previous page',
     caughtBy: 'scan iteration: scan over 12,000 keys, forward and backward',
     store: (store) => pageBy(store, (last) => last),
   },
   {
     fault: 'the log has no tombstones',
-    caughtBy: 'log: the log tells every write in order, overwritten values and tombstones included',
+    caughtBy: 'log: the log has every write in order, overwritten values and tombstones included',
     store: (store) => changeLog(store, (page) => page.filter(({ type }) => type === 'put')),
   },
   {
-    fault: 'the log goes by keys',
-    caughtBy: 'log: the log tells every write in order, overwritten values and tombstones included',
+    fault: 'the log is in key order',
+    caughtBy: 'log: the log has every write in order, overwritten values and tombstones included',
     store: (store) => changeLog(store, (page) => page.toSorted((a, b) => a.key.compare(b.key))),
   },
   {
-    fault: 'the log tells seconds',
+    fault: 'the log has times in seconds',
     caughtBy: 'log: log entries carry the time of their write, in milliseconds, never going back',
     store: (store) => {
       changeLog(store, (page) =>
@@ -70,8 +70,8 @@ export const READ_MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    fault: 'the log answers the bytes that are stored',
-    caughtBy: 'isolation: changing what a read answered changes nothing in the store',
+    fault: 'the log returns the stored buffers themselves',
+    caughtBy: 'isolation: changing the result of a read changes nothing in the store',
     store: (store, table) => {
       store.readLogPages = async function* () {
         if (table.log.length > 0) yield table.log;
@@ -79,8 +79,8 @@ export const READ_MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    fault: 'maxBytes is not heeded',
-    caughtBy: 'scan order: maxBytes ends a scan before its values pass it, yet never before the first entry',
+    fault: 'maxBytes is ignored',
+    caughtBy: 'scan order: maxBytes ends a scan before its values exceed it, but not before the first entry',
     store: (store) => {
       const scanPages = store.scanPages.bind(store);
       store.scanPages = ({ maxBytes: _, ...options } = {}) => scanPages(options);
@@ -99,7 +99,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    fault: 'an empty value is none',
+    fault: 'an empty value counts as no value',
     caughtBy: 'basics: exists tells whether a key has a value',
     store: (store) => {
       const get = store.get.bind(store);
@@ -110,7 +110,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    fault: 'scans go in the order of the writes',
+    fault: 'scans are in the order of the writes',
     caughtBy: 'scan order: scan goes in unsigned byte order, whatever the order of the writes, and backwards',
     store: (store, table) => {
       changePages(store, (page) =>
@@ -124,7 +124,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
   {
     fault: 'a scan counts positions, which writes shift',
     caughtBy:
-      'scan iteration: a scan during writes yields each key at most once, in order, and all that nobody touched',
+      'scan iteration: a scan during writes yields each key at most once, in order, and every untouched key',
     store: (store, table) => {
       store.scanPages = async function* ({ reverse = false } = {}) {
         for (let at = 0; at < table.entries.length; at += 100) {

@@ -1,11 +1,11 @@
 import type { StoreEntry } from '../index.js';
 import { changeBatch, later, type Mutant } from './mutant.js';
 
-/** What a store may do wrong when it is written, kept, opened or closed. */
+/** Faults of writes, persistence, opening and closing. */
 export const WRITE_MUTANTS: readonly Mutant[] = [
   {
-    fault: 'a deleted key comes back with a reopen',
-    caughtBy: 'persistence: a reopened store holds what was written: overwrites, deletions, batches',
+    fault: 'a deleted key comes back after a reopen',
+    caughtBy: 'persistence: a reopened store has what was written: overwrites, deletions, batches',
     store: (_store, table) => {
       const written = table.log.filter((entry) => entry.type === 'put');
       const lost = written.filter(({ key }) => !table.entries.some((entry) => entry.key.equals(key)));
@@ -13,8 +13,8 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    fault: 'an overwritten value comes back with a reopen',
-    caughtBy: 'persistence: a reopened store holds what was written: overwrites, deletions, batches',
+    fault: 'an overwritten value comes back after a reopen',
+    caughtBy: 'persistence: a reopened store has what was written: overwrites, deletions, batches',
     store: (_store, table) => {
       table.entries = table.entries.map((entry) => {
         const oldest = table.log.find(({ type, key }) => type === 'put' && key.equals(entry.key));
@@ -23,15 +23,15 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    fault: 'the newest write is lost with a reopen',
-    caughtBy: 'persistence: closing a store alone keeps what it holds, too',
+    fault: 'the newest write is lost by a reopen',
+    caughtBy: 'persistence: closing only a store, not the adapter, keeps its data',
     store: (_store, table) => {
       table.entries.pop();
     },
   },
   {
-    fault: 'a reopen counts anew',
-    caughtBy: 'persistence: a reopened store counts what it holds',
+    fault: 'a reopen resets the counters',
+    caughtBy: 'persistence: a reopened store counts its entries',
     store: (store, table) => {
       const before = table.log.length;
       const info = store.info.bind(store);
@@ -43,7 +43,7 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
   },
   {
     fault: 'a batch is applied operation by operation',
-    caughtBy: 'batch: a scan sees a batch whole or not at all',
+    caughtBy: 'batch: a scan sees all of a batch or nothing of it',
     store: (store) => {
       changeBatch(store, (batch) => async (operations) => {
         for (const operation of operations) await batch([operation]);
@@ -63,8 +63,8 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    fault: 'of a key that a batch writes twice, the first counts',
-    caughtBy: 'batch: operations of a batch apply in their order',
+    fault: 'if a batch writes a key twice, the first write wins',
+    caughtBy: 'batch: the operations of a batch apply in order',
     store: (store) => {
       changeBatch(
         store,
@@ -75,7 +75,7 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
   },
   {
     fault: 'a write resolves before it can be read',
-    caughtBy: 'concurrency: a write that resolved is seen by every read after it, while other writes go on',
+    caughtBy: 'concurrency: every read after a resolved write sees it, while other writes go on',
     store: (store) => {
       changeBatch(store, (batch) => async (operations) => {
         setTimeout(() => void batch(operations).catch(() => {}), 1);
@@ -105,7 +105,7 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
   },
   {
     fault: 'a lent value is read after its write has resolved',
-    caughtBy: 'isolation: what is lent is stored as it was, and may be reused once the write has resolved',
+    caughtBy: 'isolation: a lent value is stored as it was, and can be reused once the write has resolved',
     store: (store, table) => {
       changeBatch(store, (batch) => async (operations) => {
         await batch(operations);
@@ -118,8 +118,8 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    fault: 'truncate lets the log be',
-    caughtBy: 'truncation: truncate removes everything, and the store takes writes again',
+    fault: 'truncate does not clear the log',
+    caughtBy: 'truncation: truncate removes everything, and the store accepts writes again',
     store: (store, table) => {
       store.truncate = async () => {
         table.entries = [];
@@ -127,7 +127,7 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    fault: 'truncate waits for a moment and takes later writes with it',
+    fault: 'truncate is delayed and removes later writes',
     caughtBy: 'truncation: truncate takes its place in the order of the writes',
     store: (store) => {
       const truncate = store.truncate.bind(store);
@@ -138,7 +138,7 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    fault: 'optimize takes a live key for an old one',
+    fault: 'optimize removes a live key',
     caughtBy: 'upkeep: optimize changes nothing that a reader sees',
     store: (store, table) => {
       store.optimize = async () => void table.entries.splice(5, 1);
@@ -155,7 +155,7 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    fault: 'discardBefore takes its key, too',
+    fault: 'discardBefore also removes its own key',
     caughtBy: 'upkeep: discardBefore loses nothing from its key on',
     store: (store, table) => {
       store.discardBefore = async (before) => {
@@ -164,8 +164,8 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    fault: 'text is stored in its composed form',
-    caughtBy: 'basics: strings are their UTF-8 bytes',
+    fault: 'text is stored in Unicode normal form',
+    caughtBy: 'basics: strings are stored as their UTF-8 bytes',
     store: (store) => {
       const put = store.put.bind(store);
       store.put = (key, value) => put(typeof key === 'string' ? key.normalize('NFC') : key, value);
@@ -183,8 +183,8 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    fault: 'a long value is cut',
-    caughtBy: 'sizes: values of 1 MiB and of the largest size come back whole',
+    fault: 'a long value is truncated',
+    caughtBy: 'sizes: values of 1 MiB and of the largest size come back complete',
     store: (store) => {
       const put = store.put.bind(store);
       const cut = (value: unknown) => (Buffer.isBuffer(value) ? value.subarray(0, 2 ** 20) : value);
@@ -204,7 +204,7 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
   },
   {
     fault: 'an open store can be destroyed',
-    caughtBy: 'opening: destroy removes a closed store with all it holds, and nothing else',
+    caughtBy: 'opening: destroy removes a closed store and all its data, and nothing else',
     adapter: (adapter) => {
       const destroy = adapter.destroy.bind(adapter);
       adapter.destroy = async (topic, partition) => {
@@ -214,8 +214,8 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    fault: 'destroy takes the topics below, too',
-    caughtBy: 'opening: destroy removes a closed store with all it holds, and nothing else',
+    fault: 'destroy also removes the topics below',
+    caughtBy: 'opening: destroy removes a closed store and all its data, and nothing else',
     adapter: (adapter) => {
       const destroy = adapter.destroy.bind(adapter);
       adapter.destroy = async (topic, partition) => {
@@ -229,7 +229,7 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    fault: 'partition 10 is partition 1',
+    fault: 'partition 10 is taken for partition 1',
     caughtBy: 'opening: partitions and topics are independent, nested topics too',
     adapter: (adapter) => {
       const open = adapter.open.bind(adapter);
@@ -237,15 +237,15 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    fault: 'any setting is taken',
+    fault: 'any setting is accepted',
     caughtBy: 'opening: unknown settings are refused with INVALID_CONFIG, and nothing is created',
     adapter: (adapter) => {
       adapter.validateSettings = () => {};
     },
   },
   {
-    fault: 'the adapter closes, its stores do not',
-    caughtBy: 'closing: closing the adapter closes its stores and refuses everything after',
+    fault: 'the adapter closes without closing its stores',
+    caughtBy: 'closing: closing the adapter closes its stores and refuses every later call',
     adapter: (adapter) => {
       adapter.close = async () => {
         Reflect.set(adapter, 'closing', Promise.resolve());

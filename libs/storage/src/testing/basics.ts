@@ -6,21 +6,21 @@ const NOT_BYTES: unknown[] = [undefined, null, 1, true, {}, [1, 2], new Date(0),
 
 export const basicTests: TestDefinition[] = [
   {
-    name: 'get answers what was put, undefined for any other key',
+    name: 'get returns the stored value, and undefined for any other key',
     async run(context) {
       const store = await context.open();
       assert.equal(store.topic, 'conformance');
       assert.equal(store.partition, 0);
       assert.equal(await store.get('a'), undefined);
       await store.put('a', 'one');
-      assert.ok(Buffer.isBuffer(await store.get('a')), 'get answers a Buffer');
+      assert.ok(Buffer.isBuffer(await store.get('a')), 'get returns a Buffer');
       assert.equal(await getText(store, 'a'), 'one');
       assert.equal(await store.get('A'), undefined);
       assert.equal(await store.get('a '), undefined);
     },
   },
   {
-    name: 'put replaces an older value, also by a shorter and by an empty one',
+    name: 'put replaces an older value, also with a shorter or an empty one',
     async run(context) {
       const store = await context.open();
       for (const value of ['first', 'the second is longer', '3', '', 'last']) {
@@ -31,7 +31,7 @@ export const basicTests: TestDefinition[] = [
     },
   },
   {
-    name: 'delete removes a key, and resolves where there is none',
+    name: 'delete removes a key, and resolves if there is none',
     async run(context) {
       const store = await context.open();
       await store.delete('nothing');
@@ -72,7 +72,7 @@ export const basicTests: TestDefinition[] = [
     },
   },
   {
-    name: 'strings are their UTF-8 bytes',
+    name: 'strings are stored as their UTF-8 bytes',
     async run(context) {
       const store = await context.open();
       for (const text of ['plain', 'Grüße', '日本', '🚀', '\u0000', 'e\u0301']) {
@@ -85,7 +85,7 @@ export const basicTests: TestDefinition[] = [
     },
   },
   {
-    name: 'a view is the bytes it shows, not those of the memory behind it',
+    name: 'of a view, only its own bytes are stored, not the memory behind it',
     async run(context) {
       const store = await context.open();
       const memory = Uint8Array.from([9, 1, 2, 3, 9]);

@@ -28,7 +28,7 @@ export const batchTests: TestDefinition[] = [
     },
   },
   {
-    name: 'operations of a batch apply in their order',
+    name: 'the operations of a batch apply in order',
     async run(context) {
       const store = await context.open();
       await store.put('b', 'before');
@@ -75,7 +75,7 @@ export const batchTests: TestDefinition[] = [
     },
   },
   {
-    name: 'a batch of 10,000 operations applies whole',
+    name: 'a batch of 10,000 operations applies completely',
     async run(context) {
       const store = await context.open();
       const keys = numberedKeys(10_000);
@@ -100,14 +100,14 @@ export const batchTests: TestDefinition[] = [
     },
   },
   {
-    name: 'a scan sees a batch whole or not at all',
+    name: 'a scan sees all of a batch or nothing of it',
     async run(context) {
       const store = await context.open();
       const writes: Promise<void>[] = [];
       for (let round = 0; round < 50; round++) {
         const value = String(round);
         writes.push(store.batch(numberedKeys(20).map((key) => ({ type: 'put', key, value }))));
-        // Where the test fails before it awaits them all, closing the store may fail them.
+        // If the test fails before it awaits them all, closing the store may reject them.
         writes.at(-1)!.catch(() => {});
         const page = await collect(store.scan({ limit: 20 }));
         assert.ok(new Set(page.map((entry) => entry.value.toString())).size <= 1, 'half a batch was read');

@@ -27,7 +27,7 @@ async function assertClosed(store: PartitionStore): Promise<void> {
   }
 }
 
-/** Writes that are under way while `close` runs; answers the keys whose write resolved. */
+/** Writes while `close` runs; returns the keys whose write resolved. */
 async function writeWhileClosing(store: PartitionStore, close: () => Promise<void>): Promise<string[]> {
   const keys = numberedKeys(300);
   const writes = keys.map((key, i) =>
@@ -45,7 +45,7 @@ async function writeWhileClosing(store: PartitionStore, close: () => Promise<voi
 
 export const closingTests: TestDefinition[] = [
   {
-    name: 'every method fails with STORE_CLOSED after close; close may be called again',
+    name: 'after close, every method fails with STORE_CLOSED, and close may be called again',
     async run(context) {
       const store = await context.open();
       await store.put('a', '1');
@@ -55,7 +55,7 @@ export const closingTests: TestDefinition[] = [
     },
   },
   {
-    name: 'a closed store stays closed when it is opened anew',
+    name: 'a closed store stays closed when it is opened again',
     async run(context) {
       const old = await context.open();
       await old.close();
@@ -67,7 +67,7 @@ export const closingTests: TestDefinition[] = [
     },
   },
   {
-    name: 'a scan that is open when the store closes ends whole or fails with STORE_CLOSED',
+    name: 'a scan in progress when the store closes completes or fails with STORE_CLOSED',
     async run(context) {
       const store = await context.open();
       await fill(store, numberedKeys(8000));
@@ -84,7 +84,7 @@ export const closingTests: TestDefinition[] = [
     },
   },
   {
-    name: 'writes under way while the store closes resolve or fail with STORE_CLOSED',
+    name: 'writes in progress when the store closes resolve or fail with STORE_CLOSED',
     async run(context) {
       const store = await context.open();
       await writeWhileClosing(store, () => store.close());
@@ -114,7 +114,7 @@ export const closingTests: TestDefinition[] = [
     },
   },
   {
-    name: 'closing the adapter closes its stores and refuses everything after',
+    name: 'closing the adapter closes its stores and refuses every later call',
     async run(context) {
       const { adapter } = context;
       const stores = [await context.open('a'), await context.open('a', 1), await context.open('b')];
@@ -141,7 +141,7 @@ export const closingTests: TestDefinition[] = [
         else assertCode(outcome.reason, 'STORE_CLOSED');
       }
       if (!context.supports.persistent) return;
-      // Nothing that was half open may be left locked.
+      // A store that was being opened must not stay locked.
       await context.reopen();
       await context.open('a', 0);
       await context.open('a/b', 3);

@@ -48,7 +48,7 @@ export const concurrencyTests: TestDefinition[] = [
     },
   },
   {
-    name: 'a write that resolved is seen by every read after it, while other writes go on',
+    name: 'every read after a resolved write sees it, while other writes go on',
     async run(context) {
       const store = await context.open();
       const writer = async (name: string) => {
@@ -85,7 +85,7 @@ export const concurrencyTests: TestDefinition[] = [
     },
   },
   {
-    name: 'two writers of one key leave the log and the value agreed',
+    name: 'with two writers of one key, the log and the value agree',
     async run(context) {
       const store = await context.open();
       const writer = async (name: string) => {

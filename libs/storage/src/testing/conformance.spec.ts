@@ -19,14 +19,14 @@ describe('the storage contract, by an adapter of a third party', () => {
   }
 });
 
-/** Runs the test of this name; its failure, or undefined. */
+/** Runs the test of this name; returns its failure, or undefined. */
 async function failureOf(name: string, create: () => StorageAdapter): Promise<unknown> {
   const test = testsOf(create).find((each) => each.name === name);
   expect(test, name).toBeDefined();
   return test!.run().catch((error: unknown) => error);
 }
 
-/** An adapter whose stores are spoilt in one way. */
+/** An adapter whose stores have one fault. */
 function spoilt(spoil: (store: PartitionStore) => void): () => StorageAdapter {
   return () => {
     const adapter = new ArrayAdapter();
@@ -51,7 +51,7 @@ describe('conformanceTests', () => {
     });
     expect(
       await failureOf(
-        'isolation: buffers may be reused as soon as put, delete or batch have been called',
+        'isolation: buffers can be reused as soon as put, delete or batch has been called',
         create,
       ),
     ).toBeInstanceOf(Error);
@@ -91,7 +91,7 @@ describe('conformanceTests', () => {
     });
     expect(
       await failureOf(
-        'closing: every method fails with STORE_CLOSED after close; close may be called again',
+        'closing: after close, every method fails with STORE_CLOSED, and close may be called again',
         create,
       ),
     ).toBeInstanceOf(Error);

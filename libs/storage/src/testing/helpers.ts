@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { isGenRocksError } from '../errors.js';
 import type { BytesLike, LogEntry, PartitionStore, ScanOptions, StoreEntry } from '../partition-store.js';
 
-/** Asserts that a call rejects (and does not throw before it returns a promise) with an error of ours. */
+/** Asserts that a call rejects (and does not throw before it returns a promise) with a GenRocks error. */
 export async function rejectsWith(code: string, call: () => Promise<unknown>): Promise<void> {
   let outcome: Promise<unknown>;
   try {
@@ -28,17 +28,17 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   return all;
 }
 
-/** A value as text, undefined where there is none. */
+/** A value as text; undefined if there is none. */
 export async function getText(store: PartitionStore, key: BytesLike): Promise<string | undefined> {
   return (await store.get(key))?.toString('utf8');
 }
 
-/** Scanned keys in hex, which shows binary keys in messages. */
+/** Scanned keys in hex, so that messages show binary keys. */
 export async function scanKeys(store: PartitionStore, options?: ScanOptions): Promise<string[]> {
   return (await collect(store.scan(options))).map((entry) => entry.key.toString('hex'));
 }
 
-/** Everything in the store as `key=value` texts. */
+/** All entries of the store as `key=value` texts. */
 export async function scanTexts(store: PartitionStore, options?: ScanOptions): Promise<string[]> {
   return (await collect(store.scan(options))).map(entryText);
 }
@@ -75,14 +75,14 @@ export async function fill(
   await Promise.all(batches);
 }
 
-/** Bytes that depend on a seed, so that one value cannot pass for another. */
+/** Bytes that depend on a seed, so that values differ from each other. */
 export function patternBytes(length: number, seed = 0): Buffer {
   const bytes = Buffer.allocUnsafe(length);
   for (let i = 0; i < length; i++) bytes[i] = (i * 31 + (i >> 8) + seed * 7) & 0xff;
   return bytes;
 }
 
-/** A small seeded generator of random numbers (mulberry32), so that a failure can be run again. */
+/** A small seeded generator of random numbers (mulberry32), so that a failure can be reproduced. */
 export class Random {
   constructor(private state: number) {}
 

@@ -5,7 +5,7 @@ import { collect, entryText, fill, logText, logTexts, numberedKeys, scanTexts } 
 
 export const isolationTests: TestDefinition[] = [
   {
-    name: 'buffers may be reused as soon as put, delete or batch have been called',
+    name: 'buffers can be reused as soon as put, delete or batch has been called',
     async run(context) {
       const store = await context.open();
       const key = Buffer.from('k1');
@@ -33,7 +33,7 @@ export const isolationTests: TestDefinition[] = [
     },
   },
   {
-    name: 'what is lent is stored as it was, and may be reused once the write has resolved',
+    name: 'a lent value is stored as it was, and can be reused once the write has resolved',
     async run(context) {
       const store = await context.open();
       const value = Buffer.alloc(100_000, '1');
@@ -56,7 +56,7 @@ export const isolationTests: TestDefinition[] = [
     },
   },
   {
-    name: 'a key may be reused as soon as get or exists have been called, or a scan has begun',
+    name: 'a key can be reused as soon as get or exists has been called, or a scan has begun',
     async run(context) {
       const store = await context.open();
       await store.put('aa', '1');
@@ -72,7 +72,7 @@ export const isolationTests: TestDefinition[] = [
     },
   },
   {
-    name: 'changing what a read answered changes nothing in the store',
+    name: 'changing the result of a read changes nothing in the store',
     async run(context) {
       const store = await context.open();
       await store.put('key', 'value');
@@ -92,7 +92,7 @@ export const isolationTests: TestDefinition[] = [
     },
   },
   {
-    name: 'what was read stays as it was while more is read',
+    name: 'the result of a read does not change during later reads',
     async run(context) {
       const store = await context.open();
       const keys = numberedKeys(2000);
@@ -112,7 +112,7 @@ export const isolationTests: TestDefinition[] = [
     },
   },
   {
-    name: 'a value that was read stays as it was when the key is written again',
+    name: 'the result of a read does not change when the key is written again',
     async run(context) {
       const store = await context.open();
       await store.put('key', 'old');

@@ -8,7 +8,7 @@ const CLOCK_SKEW = 60_000;
 
 export const logTests: TestDefinition[] = [
   {
-    name: 'the log tells every write in order, overwritten values and tombstones included',
+    name: 'the log has every write in order, overwritten values and tombstones included',
     unless: unlessHistory,
     async run(context) {
       const store = await context.open();
@@ -26,7 +26,7 @@ export const logTests: TestDefinition[] = [
     },
   },
   {
-    name: 'the log tells the newest write of every live key, in the order of the writes',
+    name: 'the log has the newest write of every live key, in the order of the writes',
     unless: unlessLatest,
     async run(context) {
       const store = await context.open();
@@ -81,7 +81,7 @@ export const logTests: TestDefinition[] = [
     },
   },
   {
-    name: 'readLogEntries keeps to its limit and refuses one that cannot be',
+    name: 'readLogEntries respects its limit, and refuses an invalid one',
     async run(context) {
       const store = await context.open();
       await fill(store, numberedKeys(3000));

@@ -12,7 +12,7 @@ interface Write {
   readonly value: string;
 }
 
-/** What a store must be: a plain Map and the list of all writes. Bytes are latin1 strings. */
+/** The model of a store: a plain Map and the list of all writes. Bytes are latin1 strings. */
 class Model {
   readonly live = new Map<string, string>();
   writes: Write[] = [];
@@ -24,7 +24,7 @@ class Model {
       this.live.set(key, value);
       this.writes.push({ type: 'put', key, value });
     } else {
-      // Whether deleting a key that is not there leaves a tombstone is the adapter's choice.
+      // An adapter may or may not leave a tombstone when a missing key is deleted.
       if (this.live.delete(key)) this.writes.push({ type: 'delete', key, value: '' });
     }
   }
@@ -129,7 +129,7 @@ class ModelRun {
   }
 
   private async optimize(): Promise<void> {
-    // In a log with history it may reclaim what was overwritten, which the model could not follow.
+    // In a log with history, it may reclaim overwritten values, which the model does not track.
     if (this.context.supports.log === 'latest') await this.store.optimize();
   }
 
@@ -143,7 +143,7 @@ class ModelRun {
     this.store = await this.context.open();
   }
 
-  /** Deletes only what is there: see {@link Model.apply}. */
+  /** Deletes only existing keys: see {@link Model.apply}. */
   private operation(): BatchOperation {
     const key = this.random.pick(this.keys);
     if (this.random.chance(30) && this.model.live.has(keyToString(key))) return { type: 'delete', key };
@@ -153,7 +153,7 @@ class ModelRun {
 
 export const modelTests: TestDefinition[] = [
   {
-    name: `${STEPS} random operations leave the store as they leave a plain map`,
+    name: `${STEPS} random operations leave the store in the same state as a plain map`,
     async run(context) {
       const seed = context.harness.seed ?? 1;
       const run = new ModelRun(context, await context.open(), seed);

@@ -1,4 +1,4 @@
-// The suite is as good as what it catches: an adapter that passes it, with one promise broken at a time.
+// Tests the suite: takes an adapter that passes it, and breaks one promise at a time.
 import { describe, expect, it } from 'vitest';
 import { ArrayAdapter, type ArrayTable } from '../__fixtures__/array-adapter.js';
 import type { Mutant } from '../__fixtures__/mutant.js';
@@ -20,7 +20,7 @@ function mutate({ store: spoilStore, adapter: spoilAdapter }: Mutant, tables?: A
   return adapter;
 }
 
-describe('the conformance suite catches an adapter of which', () => {
+describe('the conformance suite catches an adapter with this fault:', () => {
   it.each([...READ_MUTANTS, ...WRITE_MUTANTS])('$fault', async (mutant) => {
     const tests = conformanceTests({
       supports: new ArrayAdapter().supports,

@@ -56,7 +56,7 @@ export const openingTests: TestDefinition[] = [
     },
   },
   {
-    name: 'of many opens at once exactly one succeeds',
+    name: 'of many concurrent opens, exactly one succeeds',
     async run(context) {
       const outcomes = await Promise.allSettled(Array.from({ length: 8 }, () => context.open()));
       const opened = outcomes.filter((outcome) => outcome.status === 'fulfilled');
@@ -69,7 +69,7 @@ export const openingTests: TestDefinition[] = [
     },
   },
   {
-    name: 'list is empty at first and tells every open store',
+    name: 'list is empty at first, and contains every open store',
     async run(context) {
       assert.deepEqual(await listed(context), []);
       await context.open('b', 2);
@@ -78,7 +78,7 @@ export const openingTests: TestDefinition[] = [
     },
   },
   {
-    name: 'destroy removes a closed store with all it holds, and nothing else',
+    name: 'destroy removes a closed store and all its data, and nothing else',
     async run(context) {
       const other = await context.open('a/b', 0);
       await other.put('kept', '1');
@@ -145,7 +145,7 @@ export const openingTests: TestDefinition[] = [
     },
   },
   {
-    name: 'after a reopen every store is listed, and can be destroyed without being opened',
+    name: 'after a reopen, every store is listed, and can be destroyed without being opened',
     unless: unlessPersistent,
     async run(context) {
       for (const [topic, partition] of [

@@ -4,7 +4,7 @@ import { collect, fill, logTexts, numberedKeys, patternBytes, scanTexts } from '
 
 export const persistenceTests: TestDefinition[] = [
   {
-    name: 'a reopened store holds what was written: overwrites, deletions, batches',
+    name: 'a reopened store has what was written: overwrites, deletions, batches',
     unless: unlessPersistent,
     async run(context) {
       const store = await context.open();
@@ -27,7 +27,7 @@ export const persistenceTests: TestDefinition[] = [
     },
   },
   {
-    name: 'a reopened store counts what it holds',
+    name: 'a reopened store counts its entries',
     unless: unlessPersistent,
     async run(context) {
       const store = await context.open();
@@ -45,7 +45,7 @@ export const persistenceTests: TestDefinition[] = [
     },
   },
   {
-    name: 'closing a store alone keeps what it holds, too',
+    name: 'closing only a store, not the adapter, keeps its data',
     unless: unlessPersistent,
     async run(context) {
       for (let round = 0; round < 4; round++) {
@@ -57,7 +57,7 @@ export const persistenceTests: TestDefinition[] = [
     },
   },
   {
-    name: 'a reopened store keeps many keys, large values and binary keys, and takes more',
+    name: 'a reopened store has many keys, large values and binary keys, and accepts more',
     unless: unlessPersistent,
     async run(context) {
       const store = await context.open();
@@ -94,7 +94,7 @@ export const persistenceTests: TestDefinition[] = [
     },
   },
   {
-    name: 'an empty store that was opened once is there after a reopen',
+    name: 'an empty store that was opened once exists after a reopen',
     unless: unlessPersistent,
     async run(context) {
       await context.open('empty', 7);

@@ -21,10 +21,10 @@ export const scanIterationTests: TestDefinition[] = [
     },
   },
   {
-    name: 'a scan over keys that begin with one another, over many pages',
+    name: 'a scan over keys that are prefixes of each other, over many pages',
     async run(context) {
       const store = await context.open();
-      // In byte order. Seven of each, so that pages of a round size end behind any of them.
+      // In byte order. Seven of each, so that pages of a round size end after each of them.
       const keys = numberedKeys(1000).flatMap((key) =>
         ['', '00', '0000', '01', '7f', 'ff', 'ffff'].map((end) => Buffer.from(key).toString('hex') + end),
       );
@@ -37,7 +37,7 @@ export const scanIterationTests: TestDefinition[] = [
     },
   },
   {
-    name: 'pages are never empty and hold what the scan yields',
+    name: 'pages are never empty, and contain what the scan yields',
     async run(context) {
       const store = await context.open();
       await fill(store, numberedKeys(5000));
@@ -52,7 +52,7 @@ export const scanIterationTests: TestDefinition[] = [
     },
   },
   {
-    name: 'a scan can end early, and leaves the store as usable as before',
+    name: 'a scan can end early, and the store remains usable',
     async run(context) {
       const store = await context.open();
       await fill(store, numberedKeys(3000));
@@ -78,7 +78,7 @@ export const scanIterationTests: TestDefinition[] = [
     },
   },
   {
-    name: 'scans of one store do not disturb each other',
+    name: 'scans of one store do not affect each other',
     async run(context) {
       const store = await context.open();
       const keys = numberedKeys(2500);
@@ -103,7 +103,7 @@ export const scanIterationTests: TestDefinition[] = [
     },
   },
   {
-    name: 'a scan during writes yields each key at most once, in order, and all that nobody touched',
+    name: 'a scan during writes yields each key at most once, in order, and every untouched key',
     async run(context) {
       const store = await context.open();
       const untouched = numberedKeys(4000).map((key) => `${key}.keep`);
@@ -115,11 +115,11 @@ export const scanIterationTests: TestDefinition[] = [
         let next = 0;
         for await (const page of store.scanPages({ reverse })) {
           found.push(...page.map((entry) => entry.key.toString()));
-          // Where pages are small, waiting for a write at each would wait for the device all the time.
+          // With small pages, awaiting a write for each page would take too long.
           if (found.length < next) continue;
           next = found.length + 100;
           const at = (found.length * 7) % 4000;
-          // More goes than comes, behind the reader: what counts positions would pass over keys.
+          // Behind the reader, more keys are removed than added: a scan that counts positions would skip keys.
           for (const key of found.slice(-20)) if (key.endsWith('.touch')) writes.push(store.delete(key));
           writes.push(store.delete(touched[at]!), store.put(touched[3999 - at]!, 'changed'));
           writes.push(store.put(`${touched[at]!}.new`, 'new'));

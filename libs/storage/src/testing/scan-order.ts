@@ -3,7 +3,7 @@ import type { ScanOptions } from '../partition-store.js';
 import type { TestDefinition } from './harness.js';
 import { collect, fill, numberedKeys, patternBytes, Random, rejectsWith, scanKeys } from './helpers.js';
 
-/** Keys that catch signed, textual, length-first and zero-terminated comparison. In byte order. */
+/** Keys that reveal signed, textual, length-first and zero-terminated comparison. In byte order. */
 const HEX_KEYS = [
   ...['', '00', '0000', '00ff', '01', '0a', '61', '6100', '6161', '6162', '61ff', '61ffff', '62'],
   ...['7f', '80', 'c3', 'c3a9', 'fe', 'feff', 'ff', 'ff00', 'ff61', 'ffff', 'ffff00', 'ffffff'],
@@ -11,7 +11,7 @@ const HEX_KEYS = [
 
 const bytes = (hex: string) => Buffer.from(hex, 'hex');
 
-/** What a scan must answer, told the slow way. */
+/** What a scan must return, computed the slow way. */
 function expectedKeys(keys: readonly string[], options: ScanOptions): string[] {
   const hex = (bound: ScanOptions['gt']) => Buffer.from(bound as Uint8Array).toString('hex');
   const { gt, gte, lt, lte, prefix, reverse, limit } = options;
@@ -62,7 +62,7 @@ export const scanOrderTests: TestDefinition[] = [
     },
   },
   {
-    name: 'every one-byte key has its place',
+    name: 'one-byte keys are in byte order',
     async run(context) {
       const store = await context.open();
       const keys = Array.from({ length: 256 }, (_, i) => Buffer.from([i]));
@@ -76,7 +76,7 @@ export const scanOrderTests: TestDefinition[] = [
     },
   },
   {
-    name: 'prefix, gt, gte, lt and lte hold alone, also empty and of 0xff bytes',
+    name: 'prefix, gt, gte, lt and lte each work alone, also if empty or of 0xff bytes',
     async run(context) {
       const store = await context.open();
       for (const key of HEX_KEYS) await store.put(bytes(key), key);
@@ -92,7 +92,7 @@ export const scanOrderTests: TestDefinition[] = [
     },
   },
   {
-    name: 'all conditions given together must hold',
+    name: 'all given conditions must hold',
     async run(context) {
       const store = await context.open();
       for (const key of HEX_KEYS) await store.put(bytes(key), key);
@@ -120,7 +120,7 @@ export const scanOrderTests: TestDefinition[] = [
     },
   },
   {
-    name: 'maxBytes ends a scan before its values pass it, yet never before the first entry',
+    name: 'maxBytes ends a scan before its values exceed it, but not before the first entry',
     async run(context) {
       const store = await context.open();
       const sizes = new Map(numberedKeys(300).map((key, i) => [key, (i * 7919) % 5000]));
@@ -131,7 +131,7 @@ export const scanOrderTests: TestDefinition[] = [
           const message = `maxBytes ${maxBytes}, reverse ${reverse}`;
           const expected = numberedKeys(300).slice(10, 290);
           if (reverse) expected.reverse();
-          // What an entry takes may count: half as much again and 200 bytes are more than any store needs.
+          // A store may count the bytes as stored. Half as much again and 200 bytes are more than any store needs.
           const within = (overhead: number) => {
             let bytes = 0;
             const sizeOf = (key: string) => sizes.get(key)! * (1 + overhead / 400) + overhead;
@@ -150,7 +150,7 @@ export const scanOrderTests: TestDefinition[] = [
     },
   },
   {
-    name: 'a scan reads into the memory it is given, or into memory of its own',
+    name: 'a scan reads into the given memory, or into memory of its own',
     async run(context) {
       const store = await context.open();
       await fill(store, numberedKeys(200));
@@ -174,7 +174,7 @@ export const scanOrderTests: TestDefinition[] = [
     },
   },
   {
-    name: 'conditions that exclude each other yield nothing',
+    name: 'contradictory conditions yield nothing',
     async run(context) {
       const store = await context.open();
       await fill(store, ['a', 'b', 'c']);
@@ -205,7 +205,7 @@ export const scanOrderTests: TestDefinition[] = [
     },
   },
   {
-    name: 'a limit or bound that cannot be is refused with INVALID_ARGUMENT',
+    name: 'an invalid limit or bound is refused with INVALID_ARGUMENT',
     async run(context) {
       const store = await context.open();
       await store.put('a', '1');
@@ -219,7 +219,7 @@ export const scanOrderTests: TestDefinition[] = [
         { prefix: {} },
       ];
       for (const options of wrong as ScanOptions[]) {
-        // The iteration fails, not the call that answers it.
+        // The iteration fails, not the call that returns it.
         const scan = store.scan(options);
         await rejectsWith('INVALID_ARGUMENT', () => collect(scan));
         const pages = store.scanPages(options);

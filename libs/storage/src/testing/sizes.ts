@@ -17,7 +17,7 @@ async function roundTrip(store: PartitionStore, sizes: readonly number[]): Promi
 
 export const sizeTests: TestDefinition[] = [
   {
-    name: 'supports promises keys of 1 KiB and values of 1 MiB at least',
+    name: 'supports allows keys of at least 1 KiB and values of at least 1 MiB',
     async run({ adapter, supports }) {
       assert.deepEqual({ ...adapter.supports }, { ...supports }, 'supports differ from the harness');
       assert.ok(supports.maxKeyBytes >= 1024, 'maxKeyBytes');
@@ -25,7 +25,7 @@ export const sizeTests: TestDefinition[] = [
     },
   },
   {
-    name: 'values of every size around powers of two and around 65,536 bytes come back whole',
+    name: 'values of every size around powers of two and around 65,536 bytes come back complete',
     async run(context) {
       const store = await context.open();
       const powers = [8, 128, 256, 512, 1024, 4096, 32_768, 131_072, 262_144];
@@ -43,7 +43,7 @@ export const sizeTests: TestDefinition[] = [
     },
   },
   {
-    name: 'values of 1 MiB and of the largest size come back whole',
+    name: 'values of 1 MiB and of the largest size come back complete',
     async run(context) {
       const store = await context.open();
       const largest = Math.min(context.supports.maxValueBytes, LARGEST_TRIED);

@@ -4,7 +4,7 @@ import { fill, getText, logTexts, numberedKeys, scanTexts } from './helpers.js';
 
 export const truncationTests: TestDefinition[] = [
   {
-    name: 'truncate removes everything, and the store takes writes again',
+    name: 'truncate removes everything, and the store accepts writes again',
     async run(context) {
       const store = await context.open();
       await store.truncate();

@@ -4,7 +4,7 @@ import { type TestDefinition, unlessPersistent } from './harness.js';
 
 export const upkeepTests: TestDefinition[] = [
   {
-    name: 'info tells what the store is and how much it holds',
+    name: 'info returns the name of the store and how much it holds',
     async run(context) {
       const store = await context.open('some/topic', 3);
       const empty = await store.info();
@@ -26,7 +26,7 @@ export const upkeepTests: TestDefinition[] = [
     },
   },
   {
-    name: 'items counts tombstones and overwritten values exactly where the log keeps them',
+    name: 'items counts tombstones and overwritten values if, and only if, the log keeps them',
     async run(context) {
       const store = await context.open();
       await store.put('a', '1');
@@ -55,7 +55,7 @@ export const upkeepTests: TestDefinition[] = [
     },
   },
   {
-    name: 'sync resolves, on an empty store and with writes under way',
+    name: 'sync resolves, on an empty store and with writes in progress',
     async run(context) {
       const store = await context.open();
       await store.sync();
@@ -67,7 +67,7 @@ export const upkeepTests: TestDefinition[] = [
     },
   },
   {
-    name: 'retainFrom may be told at any time and loses nothing',
+    name: 'retainFrom may be called at any time and loses nothing',
     async run(context) {
       const store = await context.open();
       store.retainFrom(null);
@@ -110,7 +110,7 @@ export const upkeepTests: TestDefinition[] = [
     },
   },
   {
-    name: "retain: 'all' keeps every live key over a reopen",
+    name: "retain: 'all' keeps every live key after a reopen",
     unless: unlessPersistent,
     async run(context) {
       const options = { retain: 'all', settings: context.harness.tightSettings } as const;
