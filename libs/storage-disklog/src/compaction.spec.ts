@@ -66,7 +66,7 @@ describe('a compaction while others write', () => {
       expect(during).toBeGreaterThan(3);
       const live = [...expected].sort(([a], [b]) => (a < b ? -1 : 1));
       expect((await contentsOf(store)).live).toEqual(live);
-      // As a crash would leave it, and after an orderly end.
+      // As a crash would leave it, and after a close.
       const copy = await scratch.directory();
       await cp(logDir, copy, { recursive: true, filter: (path) => !path.endsWith('log.lock') });
       await adapter.close();
@@ -79,7 +79,7 @@ describe('a compaction while others write', () => {
   );
 });
 
-/** Files whose compaction, once `armed`, stops at its first write of any length, until it is released. */
+/** A file system in which a compaction, once `armed`, stops at its first long write until it is released. */
 class HeldCopies {
   armed = false;
   readonly reached: Promise<void>;
@@ -96,7 +96,7 @@ class HeldCopies {
         const handle = await fastFileSystem.open(path, options);
         const write = handle.write.bind(handle);
         handle.write = async (source, offset, length, position) => {
-          // The few bytes of a new file's head do not wait.
+          // The write of a new head is short and does not wait.
           if (this.armed && options.create === true && length > 1000) {
             reach();
             await released;
@@ -109,7 +109,7 @@ class HeldCopies {
   }
 }
 
-it('a copy under way and a truncation do not meet in one file', async () => {
+it('a copy in progress and a truncation do not use the same file', async () => {
   const logDir = await scratch.directory();
   const copies = new HeldCopies();
   const adapter = new DiskLogStorageAdapter({ logDir, logType: 'compact', sync: 'os' }, copies.fs);
@@ -161,20 +161,17 @@ it('keeps the tombstone of a key that was copied before it was deleted, and no o
 it.each([
   ['one file', {}],
   ['segments', { maxNoBytes: 20_000 }],
-])(
-  'a log of %s that is closed is left alone by a compaction that was asked for before',
-  async (_, limits) => {
-    const logDir = await scratch.directory();
-    const fs = new FaultyFileSystem();
-    const adapter = new DiskLogStorageAdapter({ logDir, logType: 'compact', sync: 'os', ...limits }, fs);
-    const store = await adapter.open('t', 0);
-    for (let i = 0; i < 50; i++) await store.put(`k${i % 20}`, filler);
-    const compaction = store.optimize();
-    await Promise.all([
-      expect(compaction).rejects.toMatchObject({ code: 'STORE_CLOSED' }),
-      store.close().then(() => void (fs.fault = () => 'EIO')),
-    ]);
-    expect(fs.openHandles).toEqual(new Set());
-    await adapter.close();
-  },
-);
+])('a compaction that was requested before does not touch a closed log of %s', async (_, limits) => {
+  const logDir = await scratch.directory();
+  const fs = new FaultyFileSystem();
+  const adapter = new DiskLogStorageAdapter({ logDir, logType: 'compact', sync: 'os', ...limits }, fs);
+  const store = await adapter.open('t', 0);
+  for (let i = 0; i < 50; i++) await store.put(`k${i % 20}`, filler);
+  const compaction = store.optimize();
+  await Promise.all([
+    expect(compaction).rejects.toMatchObject({ code: 'STORE_CLOSED' }),
+    store.close().then(() => void (fs.fault = () => 'EIO')),
+  ]);
+  expect(fs.openHandles).toEqual(new Set());
+  await adapter.close();
+});

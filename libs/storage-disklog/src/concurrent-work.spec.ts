@@ -9,7 +9,7 @@ Logger.overrideLogger(false);
 const scratch = Scratch.inMemory();
 afterAll(() => scratch.clear());
 
-// Longer than a call that waits for ever takes to be noticed.
+// Longer than it takes to notice a call that never ends.
 it(
   'calls that do not wait for each other, beside shortages, closings and kills, leave what was acknowledged',
   { timeout: 120_000 },

@@ -6,7 +6,7 @@ import { record, scenarios } from './__fixtures__/crash-scenarios.js';
 import { Scratch } from './__fixtures__/directories.js';
 import { newSeed, Random } from './__fixtures__/random.js';
 
-// Opening after a crash warns, and these are thousands.
+// An open after a crash logs a warning, and there are thousands of them.
 Logger.overrideLogger(false);
 
 const scratch = Scratch.inMemory();
@@ -14,7 +14,7 @@ afterAll(() => scratch.clear());
 
 const POLICIES: Policy[] = ['all kept', 'all dropped', 'random', 'random'];
 
-describe('every state that a power cut can leave opens, with all that was acknowledged', () => {
+describe('every state that a power cut can leave opens, with everything that was acknowledged', () => {
   for (const scenario of scenarios) {
     it(scenario.name, { timeout: 120_000 }, async () => {
       const seed = newSeed();

@@ -17,7 +17,7 @@ Logger.overrideLogger(false);
 const scratch = new Scratch();
 afterAll(() => scratch.clear());
 
-/** What an operation changes; `prepare` comes before it. */
+/** Records the changes that an operation makes, after `prepare`. */
 const stepsOf = (options: DiskLogOptions, prepare: Use, operation: Use): Promise<Steps> =>
   recordSteps(scratch, options, prepare, operation);
 type Use = (store: PartitionStore) => Promise<unknown>;
@@ -35,13 +35,13 @@ const puts =
   };
 const texts = (count: number, from = 0) => range(from, from + count).map((i) => `k${i}=v${i}`);
 
-// Four entries of some 60 bytes fill a file.
+// Four entries of about 60 bytes fill a file.
 const wrap: DiskLogOptions = { logType: 'wrap', maxNoBytes: 260, maxNoFiles: 2 };
 const wrappedLines: DiskLogOptions = { ...wrap, maxNoBytes: 480, format: 'external' };
 const halt: DiskLogOptions = { logType: 'halt' };
 const segments: DiskLogOptions = { logType: 'compact', maxNoBytes: 260 };
 
-it('a write that is stored and not acknowledged is there', async () => {
+it('a write that was stored but not acknowledged is there', async () => {
   const logDir = await scratch.directory();
   let written!: () => void;
   const isWritten = new Promise<void>((done) => (written = done));
@@ -71,8 +71,8 @@ it('a write that is stored and not acknowledged is there', async () => {
   expect(log).toEqual(['a=1', 'b=last']);
 });
 
-describe('the next file of a wrap log', () => {
-  it('is current from when it has its name; before that, all is as it was', async () => {
+describe('the rotation of a wrap log', () => {
+  it('takes effect when the new file gets its name; before that, the log is as before', async () => {
     const steps = await stepsOf(wrap, puts(8), puts(1, 8));
     const named = steps.behind(renamesFrom('log.new'));
     const old = { log: texts(8), currentFile: 2 };
@@ -87,7 +87,7 @@ describe('the next file of a wrap log', () => {
       expect(await steps.found(moment, 'all dropped')).toMatchObject(young);
   });
 
-  it('leaves one behind whose index is built, until it is in place', async () => {
+  it('leaves a file whose index is rebuilt unless the index was already in place', async () => {
     const steps = await stepsOf(wrap, puts(4), puts(1, 4));
     const left = steps.behind(renames('log.2'));
     const indexed = steps.behind(renames('log.1.keys'));
@@ -96,7 +96,7 @@ describe('the next file of a wrap log', () => {
     for (const moment of steps.from(indexed)) expect((await steps.found(moment)).indexed).toEqual([]);
   });
 
-  it('of JSON lines takes the index of the overwritten one away first, and that is built again', async () => {
+  it('of JSON lines first removes the index of the overwritten file, which is then rebuilt', async () => {
     const steps = await stepsOf(wrappedLines, puts(8), puts(1, 8));
     const { currentFile, log } = await steps.found(steps.behind(removes('log.1.keys')) - 1);
     expect([currentFile, log]).toEqual([2, texts(8)]);
@@ -112,7 +112,7 @@ describe('a truncation', () => {
     ['halt', halt],
     ['compact, in segments', segments],
     ['JSON lines', wrappedLines],
-  ])('is finished from when its marker stands (%s)', async (_, options) => {
+  ])('is finished by the next open once its marker is there (%s)', async (_, options) => {
     const steps = await stepsOf(options, puts(6), (store) => store.truncate());
     const marked = steps.behind((change) => change.type === 'create' && change.path === 'log.truncating');
     for (const moment of steps.before(marked))
@@ -124,13 +124,13 @@ describe('a truncation', () => {
       expect((await steps.found(moment, 'all dropped')).log).toEqual([]);
   });
 
-  it('that was killed leaves no index that passes for one of a later file', async () => {
+  it('that was killed leaves no index that could pass for the index of a later file', async () => {
     const logDir = await scratch.directory();
     const fs = new RecordingFileSystem(partitionOf(logDir));
     const options: DiskLogOptions = { ...wrap, maxNoFiles: 4 };
     const adapter = new DiskLogStorageAdapter({ ...options, logDir }, fs);
     const store = await adapter.open('t', 0);
-    // The second file is left, with an index, and the next entries will make it as long.
+    // The second file is rotated and has an index, and the next entries will make it just as long.
     await puts(10)(store);
     await store.truncate();
     await adapter.close();
@@ -159,7 +159,7 @@ describe('a truncation', () => {
 });
 
 describe('the segments of a compact log', () => {
-  it('one is left from when the list says so', async () => {
+  it('rotate when the list says so', async () => {
     const steps = await stepsOf(segments, puts(8), puts(1, 8));
     const { currentFile, files } = await steps.found(steps.first);
     const listed = steps.behind(renames('log.segments'));
@@ -170,7 +170,7 @@ describe('the segments of a compact log', () => {
     for (const moment of steps.from(listed, written)) expect(await steps.found(moment)).toMatchObject(young);
   });
 
-  it('merged ones take the place of others from when the list says so', async () => {
+  it('are replaced by merged ones when the list says so', async () => {
     const prepare = async (store: PartitionStore) => {
       await puts(5)(store);
       for (let i = 0; i < 4; i++) await store.put('k0', `new ${i}`);
@@ -178,7 +178,7 @@ describe('the segments of a compact log', () => {
     };
     const steps = await stepsOf(segments, prepare, (store) => store.optimize());
     const stretches = steps.between(renames('log.segments'));
-    // The segment that is being written is left first.
+    // First, the current segment is rotated.
     expect(stretches.length).toBeGreaterThan(2);
     const seen: string[] = [];
     for (const moments of stretches) {
@@ -196,7 +196,7 @@ describe('the segments of a compact log', () => {
 it.each([
   ['a halt log', halt],
   ['JSON lines', { ...halt, format: 'external' }],
-] as const)('a compaction of %s has happened from when the copy has its name', async (_, options) => {
+] as const)('a compaction of %s takes effect when the copy gets its name', async (_, options) => {
   const prepare = async (store: PartitionStore) => {
     await puts(3)(store);
     await puts(2)(store);
@@ -214,7 +214,7 @@ it.each([
   ['halt', halt],
   ['compact', segments],
   ['JSON lines', wrappedLines],
-])('a log that is being created is empty, and is made whole (%s)', async (_, options) => {
+])('a log that was being created opens empty and complete (%s)', async (_, options) => {
   const steps = await stepsOf(
     options,
     async () => undefined,
@@ -229,7 +229,7 @@ it.each([
 it.each([
   ['its head says so', { ...wrap, maxNoBytes: 10_000 }, closesHead],
   ['log.end says so', { ...halt, format: 'external' }, renames('log.end')],
-] as const)('a log is closed from when %s', async (_, options, isStep) => {
+] as const)('a log is closed when %s', async (_, options, isStep) => {
   const steps = await stepsOf(options, puts(3), async () => undefined);
   const closed = steps.behind(isStep);
   const refusing: DiskLogOptions = { ...options, repair: false };
@@ -244,7 +244,7 @@ it.each([
 describe('destroying a store', () => {
   const CALLS = ['rename', 'syncDirectory', 'removeTree', 'removeDirectory'] as const;
 
-  /** Destroys a store and dies behind so many calls; answers where the files are, and whether it died. */
+  /** Destroys a store and dies after so many calls; returns where the files are, and whether it died. */
   async function destroyed(lived: number) {
     const logDir = await scratch.directory();
     await withStore({ logDir }, puts(3), 'a/b');
@@ -264,7 +264,7 @@ describe('destroying a store', () => {
     return { logDir, hasDied: left < 0 };
   }
 
-  it('has happened from when its directory has another name, and the next open removes the rest', async () => {
+  it('takes effect when its directory is renamed, and the next open removes the rest', async () => {
     let lived = 0;
     for (let hasDied = true; hasDied; lived++) {
       const { logDir, hasDied: died } = await destroyed(lived);

@@ -13,8 +13,8 @@ import { fastFileSystem, unseeingFileSystem } from './__fixtures__/recording-fil
 import type { DiskLogOptions } from './index.js';
 
 /**
- * Every bit and every length takes hours in all, so it can be had in parts: `GENROCKS_THOROUGH=2/8` is the second of
- * eight, `1` all of it. Without, a step that shares no factor with 8 meets every kind of place.
+ * Trying every bit and every length takes hours, so it can be split: `GENROCKS_THOROUGH=2/8` runs the second of eight
+ * parts, `1` runs all. Otherwise, the tests take samples, in steps that share no factor with 8 to meet every kind of place.
  */
 const [part, parts] = partOf(process.env.GENROCKS_THOROUGH ?? '');
 const thorough = parts > 0;
@@ -24,14 +24,14 @@ function partOf(text: string): [part: number, parts: number] {
   return match === null ? [0, 0] : [Number(match[1]) - 1, Number(match[2] ?? 1)];
 }
 
-/** From where, and in which steps: all of this part, or samples. */
+/** Start and step width: everything of this part, or samples. */
 const [from, step] = thorough ? [part, parts] : [0, undefined];
 
 vi.setConfig({ testTimeout: thorough ? 12 * 3_600_000 : 120_000 });
-/** Changes tried between two lines that tell how far it is. */
+/** Changes tried between two lines of progress. */
 const PROGRESS = 2000;
 
-// Opening damaged logs writes errors, and these are thousands.
+// An open of a damaged log logs an error, and there are thousands of them.
 Logger.overrideLogger(false);
 
 const scratch = Scratch.inMemory();
@@ -66,7 +66,7 @@ describe.each([
     logDir = await scratch.directory();
   });
 
-  /** Changes every log file in turn; fails with every kind of wrong answer met, and where. */
+  /** Changes every log file in turn; fails with every kind of wrong answer, and where it was found. */
   async function tryAll(
     changes: (bytes: Buffer, name: string) => Iterable<[string, Buffer | undefined, number?]>,
     names = (name: string) => /^log(\.\d+)?$/.test(name),
@@ -92,7 +92,7 @@ describe.each([
     expect(problems.slice(0, 20)).toEqual([]);
   }
 
-  /** The file that was being written: a cut there may look like a write that never came. */
+  /** The current file: a cut there may look like a write that never arrived. */
   function isCurrent(name: string): boolean {
     const numbers = Object.keys(sample.files).map((file) => Number(/^log\.(\d+)$/.exec(file)?.[1] ?? 0));
     return name === 'log' || name === `log.${Math.max(...numbers)}`;
@@ -121,7 +121,7 @@ describe.each([
     });
   });
 
-  it('every sector of 512 bytes zeroed, and shorter stretches', async () => {
+  it('every sector of 512 bytes zeroed, and shorter ranges', async () => {
     await tryAll(function* (bytes) {
       for (const size of [512, 64]) {
         for (let at = 0; at < bytes.length; at += size) {
@@ -152,7 +152,7 @@ describe.each([
     );
   });
 
-  // Behind the opening, where the file system tells of nothing: left-summary.spec.ts.
+  // Changes that the file system does not reveal are found after the open: left-summary.spec.ts.
   it.runIf(fs === fastFileSystem)(
     'a copy of the damaged file exists before anything in it is rewritten',
     async () => {

@@ -16,7 +16,7 @@ const put = (i: number): Operation => ({
   type: 'write',
   writes: [{ key: `k${i % 7}`, value: `v${i}` }],
 });
-/** Wants a file of its own. */
+/** An operation that needs a file of its own. */
 const large: Operation = { type: 'write', writes: [{ key: 'k5', value: 'v'.repeat(480) }] };
 const puts = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => put(from + i));
 
@@ -64,9 +64,9 @@ const scripts: readonly Script[] = [
 ];
 
 /**
- * Takes a step while `isShort`, given a call's name and which of that name it is, says of some that no descriptor is
- * left for them, somebody reading the log meanwhile. What is seen, then and behind a restart, must be what was before
- * the step or what is behind it.
+ * Runs a step during which some calls fail for lack of descriptors, while a reader reads the log. `isShort` gets the name
+ * of a call and its number among the calls of that name. What is seen, then and after a restart, must be the state before
+ * the step or the state after it.
  */
 async function takeStep(
   { options, before, step }: Script,
@@ -105,11 +105,11 @@ async function takeStep(
     expect(error).toMatchObject({ retriable: true });
     if (step.type === 'write') expect(error).toMatchObject({ details: { nothingStored: true } });
     const now = await contentsOf(store);
-    // Outdated entries may go all the same, for a compaction goes in steps.
+    // Outdated entries may be gone even so, because a compaction proceeds in steps.
     expect(step.type === 'optimize' ? now.live : now.log).toEqual(step.type === 'optimize' ? live : seen);
   }
   expect((await store.info()).details.failed).toBeNull();
-  // Who was reading goes on, with what was there when it began.
+  // A reader in progress continues with the entries that were there when it began.
   while (await readOn());
   expect(read.slice(0, seen.length)).toEqual(seen);
   await perform(store, step);
@@ -134,8 +134,8 @@ describe.each(scripts)('a shortage of descriptors during $name', (script) => {
   it.each(['at one call', 'from one call on'])(
     'changes nothing, and the log goes on behind it (%s)',
     async (when) => {
-      // Each call has its turn to be the first that is refused. It is known by its name: a merge may be under way as
-      // well, so the same call is not always as many calls behind the step's beginning.
+      // Each call in turn is the first to be refused. Calls are counted by name: a merge may also be running, so the
+      // same call does not always come at the same position after the start of the step.
       const met = new Set<string>();
       let refusals = 0;
       for (;;) {
@@ -150,14 +150,14 @@ describe.each(scripts)('a shortage of descriptors during $name', (script) => {
         met.add(first);
         if (error !== undefined) refusals++;
       }
-      // The step does meet it.
+      // The shortage does affect the step.
       expect(refusals).toBeGreaterThan(1);
       expect([...met].some((name) => name.startsWith('openDirectory'))).toBe(true);
     },
   );
 });
 
-it('a shortage of descriptors while a log is read is told as one that passes', async () => {
+it('a shortage of descriptors during a read fails with a retriable error', async () => {
   const logDir = await scratch.directory();
   const fill = async (store: PartitionStore) => {
     for (const operation of puts(0, 12)) await perform(store, operation);

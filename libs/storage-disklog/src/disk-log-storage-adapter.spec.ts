@@ -40,11 +40,11 @@ describe('one process at a time', () => {
     });
   });
 
-  it('a lock dies with the process that held it', async () => {
+  it('a lock ends with the process that held it', async () => {
     const logDir = await scratch.directory();
     const directory = partitionOf(logDir, 'orders');
     await mkdir(directory, { recursive: true });
-    // Another process takes the very lock that a store takes, and is killed while it holds it.
+    // Another process takes the same lock as a store, and is killed while it holds it.
     const locks = dirname(createRequire(import.meta.url).resolve('fs-native-extensions/package.json'));
     const script = `
       const fs = require('node:fs');
@@ -90,7 +90,7 @@ describe('names and places', () => {
     expect(await readdir(dirname(logDir))).toEqual([]);
   });
 
-  it('puts nested topics in nested directories, apart from each other', async () => {
+  it('puts nested topics into nested, separate directories', async () => {
     const logDir = await scratch.directory();
     await withAdapter(logDir, async (adapter) => {
       for (const topic of ['a', 'a/b', 'a/b/c']) await (await adapter.open(topic, 0)).put('who', topic);
@@ -106,7 +106,7 @@ describe('names and places', () => {
     });
   });
 
-  it('removes a destroyed store with its directories, and finishes what a crash left of it', async () => {
+  it('removes a destroyed store with its directories, and the remains after a crash', async () => {
     const logDir = await scratch.directory();
     await mkdir(join(logDir, '~destroyed-1-1-0'));
     await writeFile(join(logDir, '~destroyed-1-1-0', 'log.1'), 'x');
@@ -132,7 +132,7 @@ describe('names and places', () => {
   });
 
   it('says what is wrong with a log_dir that cannot be written', async () => {
-    // Even root cannot write there.
+    // Not even root can write there.
     await withAdapter('/proc/genrocks', async (adapter) => {
       await expect(adapter.open('t', 0)).rejects.toMatchObject({ code: 'IO_ERROR' });
     });
@@ -166,7 +166,7 @@ describe('options', () => {
     expect(() => new DiskLogStorageAdapter(options as object)).toThrowError(new RegExp(`${part}|${camel}`));
   });
 
-  it('takes settings of a single store over its own, and refuses unknown ones', async () => {
+  it('lets the settings of a single store override its own, and refuses unknown ones', async () => {
     const logDir = await scratch.directory();
     await withAdapter(logDir, async (adapter) => {
       const store = await adapter.open('t', 0, { settings: { logType: 'halt', maxNoBytes: '2MB' } });
@@ -178,7 +178,7 @@ describe('options', () => {
     });
   });
 
-  it('keeps what must not wrap away in a compact log', async () => {
+  it("keeps a store with retain: 'all' in a compact log", async () => {
     await withAdapter(await scratch.directory(), async (adapter) => {
       const store = await adapter.open('meta', 0, {
         retain: 'all',

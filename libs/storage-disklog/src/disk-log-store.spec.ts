@@ -18,7 +18,7 @@ afterAll(() => scratch.clear());
 
 const value = (i: number) => `value-${i}`.padEnd(100, '.');
 
-/** Puts numbered keys one after the other, so that every put is an item of its own. */
+/** Puts numbered keys one after the other, so that each put is a separate item. */
 async function fill(logDir: string, options: DiskLogOptions, from: number, to: number): Promise<void> {
   await withStore({ ...options, logDir }, async (store) => {
     for (let i = from; i <= to; i++) await store.put(`key${String(i).padStart(4, '0')}`, value(i));
@@ -47,7 +47,7 @@ describe('after a restart', () => {
     });
   });
 
-  it('a log that was not closed opens with everything acknowledged', async () => {
+  it('a log that was not closed opens with everything that was acknowledged', async () => {
     const logDir = await scratch.directory();
     const crashed = new DiskLogStorageAdapter({ logDir });
     const store = await crashed.open('t', 0);
@@ -56,7 +56,7 @@ describe('after a restart', () => {
       { type: 'put', key: 'b', value: '2' },
       { type: 'delete', key: 'a' },
     ]);
-    // A copy taken while it is open is what a crash leaves.
+    // A copy taken while the log is open is what a crash leaves.
     const copyDir = await scratch.directory();
     const files = await snapshot(partitionOf(logDir));
     await withStore({ logDir: copyDir }, async () => undefined);
@@ -80,7 +80,7 @@ describe('after a restart', () => {
 describe('a wrap log', () => {
   const options: DiskLogOptions = { maxNoBytes: 1000, maxNoFiles: 3 };
 
-  it('drops its oldest file when it comes round, and says what was lost', async () => {
+  it('drops its oldest file when it comes round, and reports what was lost', async () => {
     const logDir = await scratch.directory();
     const events: StoreEvent[] = [];
     const adapter = new DiskLogStorageAdapter({ logDir, ...options });
@@ -114,7 +114,7 @@ describe('a wrap log', () => {
     });
   });
 
-  it('takes more files, and fewer as the wrap comes round, when it is opened with other limits', async () => {
+  it('adopts other limits when it is opened: more files at once, fewer as the wrap comes round', async () => {
     const logDir = await scratch.directory();
     await fill(logDir, options, 1, 30);
     const before = await withStore({ logDir, ...options }, (store) => scanText(store));
@@ -131,7 +131,7 @@ describe('a wrap log', () => {
     });
   });
 
-  it('overflow: reject refuses to drop what is still needed, and goes on when it no longer is', async () => {
+  it('overflow: reject refuses to drop entries that are still needed, and continues once they are not', async () => {
     const logDir = await scratch.directory();
     await withStore({ logDir, ...options, overflow: 'reject' }, async (store) => {
       store.retainFrom('key05');
@@ -148,7 +148,7 @@ describe('a wrap log', () => {
   });
 });
 
-describe('the key index of left files', () => {
+describe('the key index of rotated files', () => {
   const options: DiskLogOptions = { maxNoBytes: 20_000, maxNoFiles: 20, sync: 'os' };
   const index = (logDir: string) => join(partitionOf(logDir), 'log.1.keys');
 
@@ -158,7 +158,7 @@ describe('the key index of left files', () => {
     return { logDir, expected: await withStore({ logDir, ...options }, (store) => scanText(store)) };
   }
 
-  it('is there for every file but the current one, and holds the keys', async () => {
+  it('exists for every file but the current one, and holds the keys', async () => {
     const { logDir, expected } = await filled();
     expect(Object.keys(expected)).toHaveLength(1000);
     const names = await readdir(partitionOf(logDir));
@@ -176,7 +176,7 @@ describe('the key index of left files', () => {
     });
   });
 
-  it('is built again where it is missing, cut, or of another file', async () => {
+  it('is rebuilt if it is missing, cut, or of another file', async () => {
     const { logDir, expected } = await filled();
     const bytes = await readFile(index(logDir));
     const spoil = [
@@ -189,7 +189,7 @@ describe('the key index of left files', () => {
       const events: StoreEvent[] = [];
       const adapter = new DiskLogStorageAdapter({ logDir, ...options });
       const store = await adapter.open('t', 0, { onEvent: (event) => events.push(event) });
-      // One that is there is looked at behind the opening.
+      // An existing index is inspected after the open.
       const indexed = () => events.filter(({ type }) => type === 'indexed');
       await expect.poll(() => indexed()).toHaveLength(1);
       expect(await scanText(store)).toEqual(expected);
@@ -198,7 +198,7 @@ describe('the key index of left files', () => {
     }
   });
 
-  it('never answers wrongly with a byte changed anywhere in it', async () => {
+  it('never gives a wrong answer, whichever of its bytes is changed', async () => {
     const { logDir, expected } = await filled();
     const bytes = await readFile(index(logDir));
     for (let at = 0; at < bytes.length; at += 97) {
@@ -215,7 +215,7 @@ describe('the key index of left files', () => {
 });
 
 describe('a halt log', () => {
-  it('refuses what does not fit, whole, until it is truncated or the limit is raised', async () => {
+  it('refuses a write that does not fit completely, until the log is truncated or the limit is raised', async () => {
     const logDir = await scratch.directory();
     const options: DiskLogOptions = { logDir, logType: 'halt', maxNoBytes: 1000 };
     await withStore(options, async (store) => {

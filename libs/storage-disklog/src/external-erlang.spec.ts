@@ -29,7 +29,7 @@ describe("JSON lines that Erlang's disk_log wrote", () => {
     );
   });
 
-  it('wrap_external: the files in the order they were written, and goes on from there', async () => {
+  it('wrap_external: reads the files in the order they were written, and continues from there', async () => {
     const logDir = await scratch.golden('wrap_external');
     const options: DiskLogOptions = { ...wrap, maxNoBytes: 200, logDir };
     await withStore(

@@ -35,7 +35,7 @@ async function verified(logDir: string) {
 }
 
 describe('a log of JSON lines', () => {
-  it('waits for the device under sync: always, and not on the thread of the event loop', async () => {
+  it('waits for the device under sync: always, without blocking the event loop', async () => {
     let durableWrites = 0;
     const fs: typeof nodeFileSystem = {
       ...nodeFileSystem,
@@ -58,7 +58,7 @@ describe('a log of JSON lines', () => {
     expect(durableWrites).toBe(2);
   });
 
-  it('is readable text at any moment, its last line whole', async () => {
+  it('is readable text at any moment, with a complete last line', async () => {
     const logDir = await scratch.directory();
     await withStore({ ...halt, logDir }, async (store) => {
       await store.put('greeting', 'Grüße "€"');
@@ -67,7 +67,7 @@ describe('a log of JSON lines', () => {
         { type: 'put', key: 'a', value: Buffer.from([0xff]) },
         { type: 'delete', key: 'b' },
       ]);
-      // Large enough that another format would have space ahead by now.
+      // So large that the internal format would have zeroed space by now.
       for (let i = 0; i < 20; i++) await store.put(`k${i}`, 'x'.repeat(10_000));
       const [put, deletion, first, second] = await lines(logDir);
       expect(put).toMatchObject({
@@ -103,7 +103,7 @@ describe('a log of JSON lines', () => {
     });
   });
 
-  it('that was not closed needs a repair, and is left untouched with repair: false', async () => {
+  it('that was not closed needs a repair, and stays untouched with repair: false', async () => {
     const logDir = await scratch.directory();
     const copy = await scratch.directory();
     await withStore({ ...halt, logDir }, async (store) => {
@@ -125,7 +125,7 @@ describe('a log of JSON lines', () => {
     expect(await lines(copy)).toHaveLength(1);
   });
 
-  it('takes lines that others wrote, and keeps a copy before it cuts what is none', async () => {
+  it('accepts lines that other programs wrote, and keeps a copy before it cuts what is not a line', async () => {
     const logDir = await scratch.directory();
     await withStore({ ...halt, logDir }, (store) => store.put('ours', '1'));
     const path = join(partitionOf(logDir), 'log');
@@ -143,7 +143,7 @@ describe('a log of JSON lines', () => {
     expect(await readFile(`${path}.corrupt`, 'utf8')).toBe('no log at all');
   });
 
-  it('that ends in damage goes on with a line of its own', async () => {
+  it('that ends in damage continues on a new line', async () => {
     const logDir = await scratch.directory();
     await withStore({ ...halt, logDir }, async (store) => {
       await store.put('a', '1');
@@ -169,7 +169,7 @@ describe('a log of JSON lines', () => {
     });
   });
 
-  it('that lost a left file to a cut at its very beginning says so', async () => {
+  it('that lost a rotated file to a cut at its very beginning reports it', async () => {
     const logDir = await scratch.directory();
     await withStore({ ...wrap, logDir }, async (store) => {
       for (let i = 0; i < 12; i++) await store.put(`k${i}`, 'x'.repeat(40));
@@ -220,7 +220,7 @@ describe('a log of JSON lines', () => {
   });
 });
 
-it('an empty log of JSON lines is backed up as one that was closed', async () => {
+it('an empty log of JSON lines is backed up as a closed log', async () => {
   const logDir = await scratch.directory();
   const base = await scratch.directory();
   await withStore({ ...halt, logDir }, () => backupLogs(partitionOf(logDir), partitionOf(base)));

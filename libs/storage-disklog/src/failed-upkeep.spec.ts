@@ -29,7 +29,7 @@ async function open(options: DiskLogOptions) {
 describe('a compact log on a full device', () => {
   const segments: DiskLogOptions = { logType: 'compact', maxNoBytes: 4000, sync: 'os' };
 
-  it('leaves nothing of the key indexes that had no room', async () => {
+  it('leaves no remains of key indexes for which there was no room', async () => {
     const { adapter, store } = await open(segments);
     fs.fault = ({ name, file }) => (name === 'write' && file.endsWith('.keys.new') ? 'ENOSPC' : undefined);
     for (let i = 0; i < 300; i++) await store.put(`k${i % 100}`, 'v'.repeat(40));
@@ -40,7 +40,7 @@ describe('a compact log on a full device', () => {
     expect(names.filter((name) => name.endsWith('.new'))).toEqual([]);
   });
 
-  it('does not try to compact itself at every write, and does so later', async () => {
+  it('does not try to compact at every write, but does so later', async () => {
     const { adapter, store } = await open({ logType: 'compact', sync: 'os' });
     const attempts = () =>
       fs.calls.filter(({ name, file }) => name === 'open' && file === 'log.compacted').length;
@@ -51,7 +51,7 @@ describe('a compact log on a full device', () => {
       }
     };
     fs.fault = ({ name, file }) => (name === 'write' && file === 'log.compacted' ? 'ENOSPC' : undefined);
-    // A megabyte makes it worth while; less than another one follows.
+    // One MiB makes a compaction worthwhile; less than another MiB follows.
     await write(1800);
     expect(attempts()).toBe(1);
     fs.fault = () => undefined;
@@ -62,16 +62,16 @@ describe('a compact log on a full device', () => {
   });
 });
 
-describe('a merge that optimize() waits for and that is broken off', () => {
+describe('a merge that optimize() waits for and that is aborted', () => {
   const segments: DiskLogOptions = { logType: 'compact', maxNoBytes: 4000, sync: 'os' };
 
-  /** Begins to merge for the first time, and does something else when it reads the first segment. */
+  /** Starts the first merge, and runs something else when it reads the first segment. */
   async function optimizing<T>(meanwhile: (store: PartitionStore) => Promise<T>) {
     const opened = await open(segments);
     fs.fault = ({ name, file }) => (name === 'write' && file.endsWith('.keys.new') ? 'ENOSPC' : undefined);
     await opened.store.put('needed', 'of the first');
     for (let i = 0; i < 300; i++) await opened.store.put(`k${i % 10}`, 'v'.repeat(40));
-    // None is under way from here on.
+    // From here on, no merge is running.
     await expect(opened.store.optimize()).rejects.toMatchObject({ code: 'NO_SPACE' });
     let other: Promise<T> | undefined;
     fs.fault = ({ name, file }) => {
@@ -87,7 +87,7 @@ describe('a merge that optimize() waits for and that is broken off', () => {
     return { ...opened, outcome };
   }
 
-  it('by a truncation that is refused begins anew', async () => {
+  it('by a truncation that is refused starts again', async () => {
     const { adapter, store, outcome } = await optimizing((emptied) =>
       expect(emptied.truncate()).rejects.toMatchObject({ code: 'IO_ERROR', retriable: true }),
     );
@@ -96,13 +96,13 @@ describe('a merge that optimize() waits for and that is broken off', () => {
     await adapter.close();
   });
 
-  it('by the closing of the store says so', async () => {
+  it('by closing the store fails with STORE_CLOSED', async () => {
     const { outcome } = await optimizing((store) => store.close());
     expect(outcome).toBe('STORE_CLOSED');
   });
 });
 
-it('a merge that damage ends is tried again when the log is twice as long, not at every segment', async () => {
+it('a merge that ended at damage is retried when the log is twice as long, not at every segment', async () => {
   const options: DiskLogOptions = { logType: 'compact', maxNoBytes: 2000, sync: 'os' };
   const key = (i: number) => `k${String(i).padStart(4, '0')}`;
   await withStore({ ...options, logDir }, async (store) => {
@@ -118,29 +118,29 @@ it('a merge that damage ends is tried again when the log is twice as long, not a
   const { adapter, store } = await open(options);
   for (let i = 100; i < 900; i++) {
     await store.put(key(i), 'v'.repeat(60));
-    // A merge that was begun goes on.
+    // A merge in progress continues.
     await turn();
   }
   await expect(store.optimize()).rejects.toMatchObject({ code: 'LOG_CORRUPT' });
   const { details } = await store.info();
   expect(details.files).toBeGreaterThan(40);
-  // Every attempt reads the oldest segment's keys: twice where it finds them.
+  // Every attempt reads the keys of the oldest segment, and reads them twice if it finds them.
   const reads = fs.calls.filter(({ name, file }) => name === 'read' && file === 'log.keys');
   expect(reads.length).toBeGreaterThan(0);
   expect(reads.length).toBeLessThan(20);
   await adapter.close();
 });
 
-it('a log is not opened where its head cannot be marked so: a crash would leave a closed file with a torn tail', async () => {
+it('a log whose head cannot be marked as opened does not open: a crash would leave a closed file with a torn tail', async () => {
   const first = await open({ logType: 'halt' });
   await first.store.put('a', '1');
   await first.adapter.close();
-  // A write that takes nothing, without an error.
+  // A write that accepts no bytes, without an error.
   fs.fault = ({ name, file }) => (name === 'write' && file === 'log' ? 0 : undefined);
   await expect(open({ logType: 'halt' })).rejects.toMatchObject({ code: 'NO_SPACE' });
 });
 
-it('overflow: reject is not stopped by a damaged key index, which is built again', async () => {
+it('overflow: reject is not stopped by a damaged key index, which is rebuilt', async () => {
   const options: DiskLogOptions = { maxNoBytes: 2000, maxNoFiles: 3, overflow: 'reject', sync: 'os' };
   const key = (i: number) => `k${String(i).padStart(3, '0')}`;
   await withStore({ ...options, logDir }, async (store) => {
@@ -161,7 +161,7 @@ it('overflow: reject is not stopped by a damaged key index, which is built again
   });
 });
 
-it('what is left of a destroyed store and cannot be removed keeps no other from opening', async () => {
+it('remains of a destroyed store that cannot be removed do not keep other stores from opening', async () => {
   await mkdir(join(logDir, '~destroyed-1-2-3'));
   const { removeTree } = fs;
   fs.removeTree = () => Promise.reject(Object.assign(new Error('busy'), { code: 'EBUSY' }));

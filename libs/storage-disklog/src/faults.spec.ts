@@ -64,8 +64,8 @@ describe('a failed sync', () => {
     await again.put('b', '2');
   });
 
-  it('is not what a sync beside the writes meets while the log goes to its next file', async () => {
-    // Long enough for the interval to end between the closing of one file and the beginning of the next.
+  it('does not happen to a background sync during a rotation', async () => {
+    // So long that the interval ends between closing one file and starting the next.
     const rename = fs.rename.bind(fs);
     fs.rename = (from, to) => new Promise((done) => setTimeout(done, 15)).then(() => rename(from, to));
     const store = await open({ sync: 'interval', syncIntervalMs: 10, maxNoBytes: 2000, maxNoFiles: 3 });
@@ -73,7 +73,7 @@ describe('a failed sync', () => {
     expect(await codeOf(store.sync())).toBe('ok');
   });
 
-  it('of a durable write is final too, whatever else waits', async () => {
+  it('of a durable write is also final, whatever else is waiting', async () => {
     const store = await open({ logType: 'halt' });
     await store.put('a', '1');
     fs.fault = ({ name }) => (name === 'write' ? 'EIO' : undefined);
@@ -92,7 +92,7 @@ describe('a failed sync', () => {
 });
 
 describe('a full device', () => {
-  it.each([1, 16])('has its last room for data, not for zeros ahead of it (%i writers)', async (writers) => {
+  it.each([1, 16])('has its last space for data, not for zeros ahead (%i writers)', async (writers) => {
     const device = new SmallDevice(150);
     fs = device;
     const store = await open({ logType: 'halt' });
@@ -142,7 +142,7 @@ describe('a full device', () => {
       expect((await store.info()).bytes).toBe(before);
       fs.fault = () => undefined;
       await store.put('d', '4');
-      // As the process leaves it when it dies now.
+      // As the process would leave it if it died now.
       const copy = await scratch.directory();
       await cp(logDir, copy, { recursive: true, filter: (path) => !path.endsWith('log.lock') });
       const dead = new DiskLogStorageAdapter({ logType: 'halt', logDir: copy });
@@ -154,7 +154,7 @@ describe('a full device', () => {
     },
   );
 
-  it('takes every write in small pieces: nothing is lost', async () => {
+  it('accepts every write in small pieces: nothing is lost', async () => {
     const store = await open({ logType: 'wrap', maxNoBytes: 500, maxNoFiles: 20 });
     fs.fault = ({ name }) => (name === 'write' ? 13 : undefined);
     for (let i = 0; i < 30; i++) await store.put(`k${i}`, `v${i}`);
@@ -165,7 +165,7 @@ describe('a full device', () => {
     ).toHaveLength(30);
   });
 
-  it('a truncation makes room', async () => {
+  it('a truncation frees space', async () => {
     const store = await open({ logType: 'wrap', maxNoBytes: 300, maxNoFiles: 3 });
     for (let i = 0; i < 9; i++) await store.put(`k${i}`, 'v');
     let removed = false;
@@ -180,7 +180,7 @@ describe('a full device', () => {
   });
 });
 
-/** What runs while one call after the other fails. */
+/** The operations during which each call in turn fails. */
 const writes = (from: number, to: number): Operation[] =>
   Array.from({ length: to - from }, (_, i) => ({
     type: 'write',
@@ -218,10 +218,10 @@ const scripts: { name: string; limits: Limits; compacted: boolean; operations: O
   },
 ];
 
-describe.each(scripts)('any one call that fails during $name', ({ limits, compacted, operations }) => {
+describe.each(scripts)('any single failing call during $name', ({ limits, compacted, operations }) => {
   /**
-   * Runs the script with a fault, goes on behind it, and opens the log again: every operation answers with `ok` or a
-   * code, and what was acknowledged is there, in memory and after the restart.
+   * Runs the script with a fault, continues after it, and opens the log again. Every operation gives `ok` or a code, and
+   * everything acknowledged is there, in memory and after the restart.
    */
   async function runWith(fault: (call: Call) => Fault): Promise<string | undefined> {
     logDir = await scratch.directory();
@@ -245,7 +245,7 @@ describe.each(scripts)('any one call that fails during $name', ({ limits, compac
       if (code !== 'ok') failed.push(operation);
       else {
         acknowledged.push(operation);
-        // Refused and gone on from: it may not come true later.
+        // The write was refused and the log went on, so it must not appear later.
         failed = failed.filter(({ type }) => type !== 'truncate');
       }
     }
@@ -254,7 +254,7 @@ describe.each(scripts)('any one call that fails during $name', ({ limits, compac
     fs.fault = () => undefined;
     const again = await open(limits);
     const contents = await contentsOf(again);
-    // What failed may have happened all the same, if nothing was acknowledged behind it, or have dropped an old file.
+    // A failed operation may have taken effect even so, if nothing was acknowledged after it, or may have dropped an old file.
     const problem = crashProblem(
       contents,
       [...acknowledged, ...failed.slice(0, 1)],

@@ -35,8 +35,8 @@ const codes = (calls: readonly Promise<unknown>[]): Promise<string[]> =>
 
 const keys = async () => (await logEntries(store)).map((entry) => entryText(entry).replace(/=.*/, ''));
 
-describe('a full halt log has room for what comes behind its truncation', () => {
-  it('at once, and no more than there will be', async () => {
+describe('a full halt log has room for writes queued behind its truncation', () => {
+  it('at once, and for no more than will fit', async () => {
     const results = await codes([
       store.put('before', large),
       store.truncate(),
@@ -50,11 +50,11 @@ describe('a full halt log has room for what comes behind its truncation', () => 
     expect(await keys()).toEqual(['a', 'b', 'c']);
   });
 
-  it('while something else is before it, and while it is under way', async () => {
+  it('while something else is queued before it, and while it runs', async () => {
     const calls = [store.sync(), store.put('small', 'y'), store.truncate(), store.put('a', large)];
     await calls[0];
     calls.push(store.put('b', 'y'));
-    // Its first file is on its way.
+    // Its first file is being written.
     while (!fs.calls.some(({ file }) => file === 'log.truncating')) await new Promise(setImmediate);
     calls.push(store.put('c', 'z'), store.put('more', large));
     expect(await codes(calls)).toEqual(['ok', 'ok', 'ok', 'ok', 'ok', 'ok', 'LOG_FULL']);
@@ -67,7 +67,7 @@ describe('a full halt log has room for what comes behind its truncation', () => 
     expect(await keys()).toEqual(['k4']);
   });
 
-  it('but never more than its limit, where the truncation fails', async () => {
+  it('but never more than its limit, if the truncation fails', async () => {
     fs.fault = ({ name }) => (name === 'openDirectory' ? 'EMFILE' : undefined);
     const results = await codes([store.truncate(), store.put('a', large), store.sync(), store.put('b', 'y')]);
     expect(results).toEqual(['IO_ERROR', 'LOG_FULL', 'ok', 'ok']);

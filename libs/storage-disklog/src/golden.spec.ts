@@ -95,7 +95,7 @@ describe("logs that Erlang's disk_log wrote", () => {
     expect(await read(name, { maxNoBytes: 200, maxNoFiles: 3 })).toEqual(numbered(29, 40));
   });
 
-  it('goes on where Erlang stopped, wraps round, and reads all of it again', async () => {
+  it('continues where Erlang stopped, wraps round, and reads everything again', async () => {
     const logDir = await scratch.golden('wrap_wrapped');
     const options = { logDir, maxNoBytes: 200, maxNoFiles: 3 };
     await withStore(options, (store) => store.put('ours', 'x'), 'golden');

@@ -15,7 +15,7 @@ Logger.overrideLogger(false);
 const scratch = new Scratch();
 afterAll(() => scratch.clear());
 
-/** Opens so many other files that the pool closes every one that is not pinned. */
+/** Opens so many other files that the pool closes every file that is not pinned. */
 async function crowdOut(): Promise<void> {
   const path = join(await scratch.directory(), 'other');
   await writeFile(path, 'x');
@@ -74,7 +74,7 @@ it.each([
     await fill(await wider.open('t', 0));
     await wider.close();
     let lastOpened = 0;
-    // As many files get their pin as can, before one does not.
+    // Pins as many files as possible, until one fails.
     for (let refused = 0; ; refused++) {
       const fs = new FaultyFileSystem();
       const copy = await scratch.directory();

@@ -22,7 +22,7 @@ async function write(store: PartitionStore, from: number, to: number): Promise<v
   for (let i = from; i < to; i++) await store.put(key(i), `${i} ${VALUE}`);
 }
 
-/** A log whose first file has a rotten key index, open, and a `get` that is building it again: the file is being read. */
+/** An open log whose first file has a rotten key index, and a `get` that is rebuilding it from the file. */
 async function repairing(options: DiskLogOptions, first: string) {
   const logDir = await scratch.directory();
   const settings: DiskLogOptions = { maxNoBytes: 2000, sync: 'os', logDir, ...options };
@@ -55,7 +55,7 @@ async function repairing(options: DiskLogOptions, first: string) {
   return { settings, adapter, store, index, got, goOn, events };
 }
 
-describe('an index that is built again while its file goes away', () => {
+describe('an index that is being rebuilt while its file is removed', () => {
   it.each<DiskLogOptions>([{ format: 'internal' }, { format: 'external', maxNoBytes: 4000 }])(
     'by a wrap is not written: %o',
     async (format) => {
@@ -78,7 +78,7 @@ describe('an index that is built again while its file goes away', () => {
     },
   );
 
-  it('by a truncation is not written: it could pass for that of the next file of its number', async () => {
+  it('by a truncation is not written: it could pass for the index of the next file with its number', async () => {
     const { settings, adapter, store, index, got, goOn } = await repairing({ maxNoFiles: 9 }, 'log.1');
     await store.truncate();
     goOn();
@@ -102,14 +102,14 @@ describe('an index that is built again while its file goes away', () => {
     expect(existsSync(index)).toBe(existsSync(index.replace('.keys', '')));
   });
 
-  it("with the log, which is closed, is not written: the directory may be another owner's", async () => {
+  it('by closing the log is not written: the directory may have another owner', async () => {
     const { settings, adapter, index, got, goOn } = await repairing({ maxNoFiles: 9 }, 'log.1');
     await adapter.close();
     const other = new DiskLogStorageAdapter(settings, fastFileSystem);
     await other.destroy('t', 0);
     await write(await other.open('t', 0), 0, 1);
     goOn();
-    // Its key is there, and so it must not be told that it is not.
+    // The key exists, so the answer must not be that it does not.
     await expect(got).rejects.toMatchObject({ code: 'STORE_CLOSED' });
     expect(existsSync(index)).toBe(false);
     await other.close();

@@ -10,7 +10,7 @@ import { LeafBuilder, NodeBuilder } from './index/block-builder.js';
 const scratch = new Scratch();
 afterAll(() => scratch.clear());
 
-// The entries of a block lie behind one another, a third as many items from `at` on: the last must still fit 48 bits.
+// The entries of a block stand one after the other, in a third as many items from `at` on: the last must fit 48 bits.
 const MOST_KEYS = 60;
 const slot = fc.record<Slot>({
   at: fc.oneof(fc.integer({ min: 8, max: 2000 }), fc.integer({ min: 8, max: 2 ** 48 - 1 - MOST_KEYS })),
@@ -36,7 +36,7 @@ describe('a block of the key index', () => {
         (keys, others, one) => {
           const sorted = [...keys].sort();
           const builder = new LeafBuilder();
-          // Entries that are read with their item have no checksum of their own.
+          // Entries that are read together with their item have no checksum of their own.
           const slots = sorted.map((_, i) => {
             const at = one.at + Math.floor(i / 3);
             return one.inner === 0 ? { ...one, at, innerLength: 0, crc: 0 } : { ...one, at };
@@ -60,7 +60,7 @@ describe('a block of the key index', () => {
     );
   });
 
-  it('has nothing in it of the block that its builder made before', () => {
+  it('contains nothing of the block that its builder made before', () => {
     const names = fc.uniqueArray(key, { minLength: 1, maxLength: MOST_KEYS }).map((keys) => keys.sort());
     fc.assert(
       fc.property(fc.array(fc.tuple(names, slot), { minLength: 2, maxLength: 4 }), (blocks) => {
@@ -77,7 +77,7 @@ describe('a block of the key index', () => {
     );
   });
 
-  it('is done when the next key would make it larger than a page', () => {
+  it('is complete when the next key would make it larger than a page', () => {
     const builder = new LeafBuilder();
     const one: Slot = { at: 8, length: 100, index: 0, deleted: false, inner: 0, innerLength: 0, crc: 0 };
     let next = 0;
@@ -86,11 +86,11 @@ describe('a block of the key index', () => {
     const block = builder.finish();
     expect(block.length).toBeLessThanOrEqual(4096);
     expect(block.length).toBeGreaterThan(4000);
-    // Of an entry alone: the rest of its key, and what tells its item from the others.
+    // A single entry takes the rest of its key, and what distinguishes its item from the others.
     expect(next).toBeGreaterThan(300);
   });
 
-  it('finds numbers and words alike, however they are spread', () => {
+  it('finds numbers and words, however they are distributed', () => {
     const spreads = [
       (i: number) => String(i * 7).padStart(8, '0'),
       (i: number) => i.toString(2).padStart(12, 'x'),
@@ -121,7 +121,7 @@ describe('a block of the key index', () => {
 });
 
 describe('a node of the key index', () => {
-  it('leads to the last child that begins at or below a key', () => {
+  it('leads to the last child that starts at or below a key', () => {
     const places = fc.record({ offset: fc.nat(2 ** 40), length: fc.nat(70_000) });
     fc.assert(
       fc.property(
@@ -139,7 +139,7 @@ describe('a node of the key index', () => {
           const node = builder.finish();
           expect(isIntact(node)).toBe(true);
           sorted.forEach(([, place], i) => expect(childOf(node, i)).toEqual(place));
-          // Its own first key is left out, so what is below it comes to the first child as well.
+          // The first key of a node is not stored, so keys below it also lead to the first child.
           for (const name of [...sorted.map(([first]) => first), ...others]) {
             const found = search(node, name);
             const child = found >= 0 ? found : Math.max(0, ~found - 1);
@@ -150,7 +150,7 @@ describe('a node of the key index', () => {
     );
   });
 
-  it('has two children however long their keys', () => {
+  it('has two children, however long their keys are', () => {
     const builder = new NodeBuilder();
     const long = (end: string) => 'k'.repeat(65_534) + end;
     expect(builder.add(long('a'), { offset: 0, length: 65_600 })).toBe(true);
@@ -162,10 +162,10 @@ describe('a node of the key index', () => {
   });
 });
 
-describe('the key index of a left file', () => {
+describe('the key index of a rotated file', () => {
   const options = { maxNoBytes: '1MB', maxNoFiles: 50 };
 
-  it('holds keys of the greatest length', async () => {
+  it('holds keys of the maximum length', async () => {
     const logDir = await scratch.directory();
     const long = (i: number) =>
       Buffer.concat([Buffer.alloc(65_530, 'k'), latin1(String(i).padStart(5, '0'))]);
@@ -182,7 +182,7 @@ describe('the key index of a left file', () => {
     });
   });
 
-  it('is built again where it is of an older layout', async () => {
+  it('is rebuilt if it has an older layout', async () => {
     const logDir = await scratch.directory();
     await withStore({ ...options, logDir }, async (store) => {
       for (let i = 0; i < 30; i++) await store.put(`key-${i}`, Buffer.alloc(60_000, 'v'));

@@ -10,12 +10,12 @@ Logger.overrideLogger(false);
 const scratch = Scratch.inMemory();
 afterAll(() => scratch.clear());
 
-it('takes a value of the largest size, refuses one above it and batches above theirs, and goes on', async () => {
+it('accepts a value of the maximum size, refuses larger values and batches, and continues', async () => {
   const logDir = await scratch.directory();
   let adapter = new DiskLogStorageAdapter({ logDir, sync: 'os' });
   let store = await adapter.open('t', 0);
   const largest = Buffer.alloc(MAX_VALUE_BYTES);
-  // Every page differs, so that none passes for another.
+  // Every page is different, so that none can pass for another.
   for (let at = 0; at < largest.length; at += 4096) largest.writeUInt32BE(at, at);
   const above = Buffer.alloc(MAX_VALUE_BYTES + 1);
   const tooLarge = expect.objectContaining({ code: 'TOO_LARGE', retriable: false }) as Error;

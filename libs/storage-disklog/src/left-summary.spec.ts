@@ -17,7 +17,7 @@ const scratch = new Scratch();
 afterAll(() => scratch.clear());
 
 const RECORD_BYTES = 128;
-/** For what happens behind an opening, on a busy machine too. */
+/** Time for what happens after an open, even on a busy machine. */
 const WAIT = { timeout: 20_000 };
 
 interface Opened {
@@ -63,7 +63,7 @@ async function fill(store: PartitionStore, from: number, count: number): Promise
   for (let i = from; i < from + count; i++) await store.put(`k${i % 37}`, `${i}`.padEnd(100, '.'));
 }
 
-/** A wrap log of twenty files or so, its summary whole. */
+/** A wrap log of about twenty files, with a complete summary. */
 async function filled(options: DiskLogOptions = {}, fs?: FileSystem) {
   const all = { logDir: await scratch.directory(), maxNoBytes: 700, maxNoFiles: 60, ...options };
   await opened(all, ({ store }) => fill(store, 0, 80), fs);
@@ -74,12 +74,12 @@ async function filled(options: DiskLogOptions = {}, fs?: FileSystem) {
 
 const damageIn = (events: readonly StoreEvent[]) => events.filter(({ type }) => type === 'damaged');
 
-describe.each(['internal', 'external'] as const)('the summary of left files, format %s', (format) => {
-  it('spares the opening a look at each of them', async () => {
+describe.each(['internal', 'external'] as const)('the summary of rotated files, format %s', (format) => {
+  it('spares the open from inspecting each of them', async () => {
     const { options, current } = await filled({ format });
     await opened(options, async ({ store, touched, events }) => {
       const first = touched.filter((name) => name !== current);
-      // The first that the directory names tells the format of the log.
+      // The first file listed by the directory is read for the format of the log.
       expect(first.length).toBeLessThanOrEqual(1);
       const { live, log } = await contentsOf(store);
       expect([live.length, log.length]).toEqual([37, 80]);
@@ -87,7 +87,7 @@ describe.each(['internal', 'external'] as const)('the summary of left files, for
     });
   });
 
-  it('is made by the first opening of a log that has none, and renewed where files were copied', async () => {
+  it('is written by the first open of a log without one, and renewed after files were copied', async () => {
     const { options, path, current } = await filled({ format });
     await rm(path('log.left'));
     const looks = async () =>
@@ -116,7 +116,7 @@ describe.each(['internal', 'external'] as const)('the summary of left files, for
     });
   });
 
-  it('does not count where the file system keeps times in whole seconds', async () => {
+  it('does not count if the file system keeps times in whole seconds', async () => {
     const fs: FileSystem = {
       ...nodeFileSystem,
       stampSync(path) {
@@ -129,7 +129,7 @@ describe.each(['internal', 'external'] as const)('the summary of left files, for
       await opened(options, ({ touched }) => expect(touched.length).toBeGreaterThan(20), fs);
   });
 
-  it('does not hide files that are missing, or that have each other’s names', async () => {
+  it('does not hide files that are missing or have swapped names', async () => {
     const { options, path } = await filled({ format });
     renameSync(path('log.3'), path('other'));
     await opened(options, ({ events }) => expect(damageIn(events)).toHaveLength(1));
@@ -138,11 +138,11 @@ describe.each(['internal', 'external'] as const)('the summary of left files, for
     await opened(options, ({ events }) => expect(damageIn(events)).not.toEqual([]));
   });
 
-  it('does not vouch for a key index: a missing one is built at once, another one when it is read', async () => {
+  it('does not vouch for a key index: a missing one is rebuilt at once, a different one when it is read', async () => {
     const { options, path } = await filled({ format });
     const wanted = await opened(options, ({ store }) => contentsOf(store));
     await rm(path('log.2.keys'));
-    // Of the same layout, but of other keys: sound in all its parts.
+    // An index of the same layout but with other keys, sound in all its parts.
     copyFileSync(path('log.9.keys'), path('log.5.keys'));
     await opened(options, async ({ store, events }) => {
       const built = events.filter(({ type }) => type === 'indexed');
@@ -152,7 +152,7 @@ describe.each(['internal', 'external'] as const)('the summary of left files, for
     });
   });
 
-  it('is no more than a cache: without room, or the right, to write it, the log works as before', async () => {
+  it('is only a cache: if it cannot be written for lack of space or permission, the log works as before', async () => {
     const { options, path, current } = await filled({ format });
     await rm(path('log.left'));
     await mkdir(path('log.left'));
@@ -164,7 +164,7 @@ describe.each(['internal', 'external'] as const)('the summary of left files, for
     });
   });
 
-  it('lets rot that the file system does not know of be found behind the opening', async () => {
+  it('does not prevent rot that the file system does not reveal from being found after the open', async () => {
     const { options, path } = await filled({ format }, unseeingFileSystem);
     await flip(path('log.4'), 60);
     const find = ({ events }: Opened) =>
@@ -173,7 +173,7 @@ describe.each(['internal', 'external'] as const)('the summary of left files, for
         expect(await readdir(partitionOf(options.logDir))).toContain('log.4.corrupt');
       }, WAIT);
     await opened(options, find, unseeingFileSystem);
-    // From then on by the opening itself.
+    // From then on, the open itself finds it.
     await opened(
       options,
       ({ events }) => expect(damageIn(events)).toMatchObject([{ file: path('log.4') }]),
@@ -181,7 +181,7 @@ describe.each(['internal', 'external'] as const)('the summary of left files, for
     );
   });
 
-  it('changes nothing of what is opened, however old or damaged it is, or the indexes are', async () => {
+  it('does not change the contents, however old or damaged it or the indexes are', async () => {
     const seed = newSeed();
     const random = new Random(seed);
     const options: DiskLogOptions & { logDir: string } = {
@@ -213,7 +213,7 @@ describe.each(['internal', 'external'] as const)('the summary of left files, for
     }
   });
 
-  /** What a log, changed in some way, holds when it is opened. */
+  /** Opens a log that was changed in some way, and returns its contents. */
   async function stateOf(
     options: DiskLogOptions,
     logDir: string,
@@ -235,7 +235,7 @@ describe.each(['internal', 'external'] as const)('the summary of left files, for
   }
 });
 
-/** Puts a summary and indexes of an earlier moment in place, which a power cut may bring back, or damages them. */
+/** Puts back the summary and indexes of an earlier moment, as a power cut may do, or damages them. */
 function makeOld(path: (name: string) => string, before: string, random: Random): void {
   for (let number = 1; number <= 5; number++) {
     if (!random.chance(0.4)) continue;
@@ -243,7 +243,7 @@ function makeOld(path: (name: string) => string, before: string, random: Random)
     try {
       copyFileSync(join(before, `log.${number}.keys`), path(`log.${number}.keys`));
     } catch {
-      // There was none yet.
+      // It did not exist yet.
     }
   }
   const summary = readIfThere(path('log.left'));
@@ -255,7 +255,7 @@ function makeOld(path: (name: string) => string, before: string, random: Random)
     if (summary.length > 0) summary[random.int(summary.length)]! ^= 1 << random.int(8);
     writeFileSync(path('log.left'), summary);
   } else {
-    // Records in each other's places, and old ones beside new ones.
+    // Records in the wrong places, and old records beside new ones.
     for (let at = 0; at + RECORD_BYTES <= summary.length; at += RECORD_BYTES) {
       const from = random.chance(0.5) ? at : RECORD_BYTES * random.int(summary.length / RECORD_BYTES);
       const source = random.chance(0.5) ? old : summary;

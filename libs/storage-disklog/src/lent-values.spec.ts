@@ -61,7 +61,7 @@ describe('large values that are lent', () => {
     },
   );
 
-  it('are the caller’s again once the write has settled', async () => {
+  it('belong to the caller again once the write has settled', async () => {
     const value = large('1');
     const found = await withStore({ logType: 'halt' }, async (store) => {
       await store.put('a', value, { lent: true });
@@ -73,7 +73,7 @@ describe('large values that are lent', () => {
     expect(found).toEqual({ a: '300000 1', b: '300000 2' });
   });
 
-  it('are written whole where the system takes them piece by piece', async () => {
+  it('are written completely even if the system accepts them piece by piece', async () => {
     const fs = new FaultyFileSystem();
     let next = 0;
     const counts = [1, 7, 24, 60, 100_000, 199_990, 1, 3];
@@ -89,14 +89,14 @@ describe('large values that are lent', () => {
     expect(next).toBeGreaterThan(counts.length);
   });
 
-  it('leave no trace where there is no room for them', async () => {
+  it('leave no trace if there is no room for them', async () => {
     const fs = new FaultyFileSystem();
     const found = await withStore(
       { logType: 'halt' },
       async (store) => {
         await store.put('a', large('a'), { lent: true });
         let writes = 0;
-        // Part of it is taken, then nothing.
+        // Part of it is accepted, then nothing.
         fs.fault = ({ name }) => (name !== 'write' ? undefined : writes++ === 0 ? 100_000 : 'ENOSPC');
         const refused = await store.put('b', large('b'), { lent: true }).catch((error: unknown) => error);
         expect(isGenRocksError(refused) && refused.code).toBe('NO_SPACE');

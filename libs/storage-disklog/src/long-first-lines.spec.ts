@@ -29,7 +29,7 @@ const firsts: { name: string; first: First }[] = [
   },
 ];
 
-/** Counts the bytes that are read of each log file, until the log is open. */
+/** Counts the bytes read of each log file until the log is open. */
 async function opened<T>(
   options: DiskLogOptions,
   use: (store: PartitionStore, readOf: ReadonlyMap<string, number>, events: StoreEvent[]) => Promise<T>,
@@ -65,7 +65,7 @@ async function opened<T>(
 const formats = ['internal', 'external'] as const;
 const cases = firsts.flatMap(({ name, first }) => formats.map((format) => ({ name, first, format })));
 
-describe.each(cases)('files that begin with $name, format $format', ({ first, format }) => {
+describe.each(cases)('files that start with $name, format $format', ({ first, format }) => {
   async function filled() {
     const options: DiskLogOptions = { ...wrap, format, logDir: await scratch.directory() };
     await opened(options, async (store) => {
@@ -76,7 +76,7 @@ describe.each(cases)('files that begin with $name, format $format', ({ first, fo
     return { options, file };
   }
 
-  it('are not read for their generation, although no summary tells of them', async () => {
+  it('are not read for their generation, even without a summary', async () => {
     const { options, file } = await filled();
     await rm(file('log.left'));
     await opened(options, async (store, readOf, events) => {
@@ -86,7 +86,7 @@ describe.each(cases)('files that begin with $name, format $format', ({ first, fo
     });
   });
 
-  it('are found in their order where log.idx is lost, with or without an index', async () => {
+  it('are found in order if log.idx is lost, with or without an index', async () => {
     const { options, file } = await filled();
     const before = await opened(options, (store) => contentsOf(store));
     await rm(file('log.left'));
@@ -96,10 +96,10 @@ describe.each(cases)('files that begin with $name, format $format', ({ first, fo
     expect(after).toEqual(before);
   });
 
-  it('are read where the end of the file does not say what its index says', async () => {
+  it('are read if the end of the file disagrees with its index', async () => {
     const { options, file } = await filled();
     await rm(file('log.left'));
-    // Of the same length, and of another generation.
+    // With the same length and another generation.
     await writeFile(file('log.1'), await readFile(file('log.2')));
     await opened(options, async (store, _, events) => {
       expect(events.some(({ type }) => type === 'damaged')).toBe(true);

@@ -44,7 +44,7 @@ async function expectAll(store: PartitionStore): Promise<void> {
   expect(found).toEqual(written);
 }
 
-it('keys longer than an index can hold, as Erlang may have written them, are kept in a compact log', async () => {
+it('keys too long for an index, as Erlang may have written them, are kept in a compact log', async () => {
   const logDir = await scratch.directory();
   const options: DiskLogOptions = { logDir, logType: 'compact', maxNoBytes: 4000, sync: 'os' };
   await mkdir(partitionOf(logDir), { recursive: true });

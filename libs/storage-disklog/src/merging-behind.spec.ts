@@ -12,7 +12,7 @@ const SEGMENT = 2000;
 const KEYS = 20;
 const VALUE = 'x'.repeat(60);
 
-/** Writers that never wait, and a merge that cannot read until the gate opens, or may not read at all. */
+/** Writers that never wait, and a merge that cannot read until the gate opens, or cannot read at all. */
 async function outrun(gate: { isOpen: Promise<void>; error?: Error }) {
   const gated = (handle: FileHandle): FileHandle =>
     Object.assign(Object.create(handle) as FileHandle, {
@@ -40,7 +40,7 @@ async function outrun(gate: { isOpen: Promise<void>; error?: Error }) {
   let most = 0;
   const put = async (i: number) => {
     await store.put(`k${i % KEYS}`, `${i} ${VALUE}`);
-    // It may have been closed meanwhile.
+    // The store may have been closed meanwhile.
     const info = await store.info().catch(() => undefined);
     most = Math.max(most, info?.bytes ?? 0);
   };
@@ -57,7 +57,7 @@ async function untilIdle(seen: { writes: number }): Promise<void> {
   }
 }
 
-it('writers that outrun the merging of a compact log wait for it', async () => {
+it('writers that outrun a merge of a compact log wait for it', async () => {
   let open!: () => void;
   const { adapter, store, puts, seen, most } = await outrun({ isOpen: new Promise((done) => (open = done)) });
   await untilIdle(seen);
@@ -66,13 +66,13 @@ it('writers that outrun the merging of a compact log wait for it', async () => {
   const live = Object.entries(await scanText(store));
   expect(live).toHaveLength(KEYS);
   for (const [, value] of live) expect(Number(value.split(' ')[0])).toBeGreaterThanOrEqual(3000 - KEYS);
-  // Two of the last merge and two segments, that and one that was just left, and the one being written.
+  // What the last merge left; twice that and two segments of new entries; a segment just rotated; the current one.
   const lastMerge = KEYS * 130;
   expect(most()).toBeLessThan(3 * lastMerge + 4 * SEGMENT);
   await adapter.close();
 });
 
-it('nobody waits for a merge that fails, nor for one that is no longer wanted', async () => {
+it('writers do not wait for a merge that fails or is no longer wanted', async () => {
   const error = Object.assign(new Error('injected'), { code: 'EIO' });
   const failing = await outrun({ isOpen: Promise.resolve(), error });
   await failing.puts;
@@ -87,7 +87,7 @@ it('nobody waits for a merge that fails, nor for one that is no longer wanted', 
   await closed;
 });
 
-it('nobody waits for the compaction of a first segment, which waits for its turn behind them', async () => {
+it('writers do not wait for the compaction of a first segment, which is queued behind them', async () => {
   const logDir = await scratch.directory();
   const adapter = new DiskLogStorageAdapter(
     { logDir, logType: 'compact', maxNoBytes: SEGMENT },

@@ -12,7 +12,7 @@ Logger.overrideLogger(false);
 const scratch = new Scratch();
 afterAll(() => scratch.clear());
 
-/** Puts `count` keys, and gives what was found damaged on opening, and all keys there are. */
+/** Puts `count` keys, and returns the damage found by the open, and all keys. */
 async function opened(options: DiskLogOptions, count = 0): Promise<{ damage: string[]; keys: string[] }> {
   const damage: string[] = [];
   const adapter = new DiskLogStorageAdapter(options);
@@ -39,8 +39,8 @@ async function damageIn(options: DiskLogOptions): Promise<string[]> {
   return damage;
 }
 
-describe.each(['internal', 'external'] as const)('a file of a wrap log that is gone, format %s', (format) => {
-  it('is reported whenever the log opens, until a repair has recorded the loss', async () => {
+describe.each(['internal', 'external'] as const)('a missing file of a wrap log, format %s', (format) => {
+  it('is reported at every open, until a repair has recorded the loss', async () => {
     const options = { logDir: await scratch.directory(), format, maxNoBytes: 600, maxNoFiles: 20 };
     await opened(options, 20);
     const { keys: before } = await opened(options);
@@ -56,7 +56,7 @@ describe.each(['internal', 'external'] as const)('a file of a wrap log that is g
     expect((await opened(options)).damage).toEqual([]);
   });
 
-  it('is no news where it was dropped: the log came round, or got other limits', async () => {
+  it('is not reported if it was dropped: the log came round, or got other limits', async () => {
     const options = { logDir: await scratch.directory(), format, maxNoBytes: 600 };
     for (const maxNoFiles of [5, 5, 2, 7, 3, 3]) {
       expect(await opened({ ...options, maxNoFiles }, 25)).toMatchObject({ damage: [] });
@@ -65,7 +65,7 @@ describe.each(['internal', 'external'] as const)('a file of a wrap log that is g
 });
 
 describe.each(['internal', 'external'] as const)('an earlier use of the newest file, format %s', (format) => {
-  /** A closed log that came round to log.1, which is as it was before that. */
+  /** A closed log that came round to log.1, with log.1 put back as it was before. */
   async function restored(): Promise<{ options: DiskLogOptions; path: string }> {
     const options = { logDir: await scratch.directory(), format, maxNoBytes: 600, maxNoFiles: 4 };
     const path = join(partitionOf(options.logDir), 'log.1');
@@ -74,7 +74,7 @@ describe.each(['internal', 'external'] as const)('an earlier use of the newest f
     for (let round = 0; ; round++) {
       await opened(options, 1);
       const now = await readFile(path);
-      // One item in it.
+      // The file holds one item.
       if (now.length < earlier.length && now.length > 50) break;
       if (round === 40) throw new Error('the log does not come round');
     }
@@ -84,7 +84,7 @@ describe.each(['internal', 'external'] as const)('an earlier use of the newest f
 
   const told = expect.stringMatching(/earlier file has replaced the newest one.*generation 5/) as string;
 
-  it('is reported, and nothing older passes for the newest', async () => {
+  it('is reported, and nothing older is taken for the newest', async () => {
     const { options, path } = await restored();
     const events: StoreEvent[] = [];
     const adapter = new DiskLogStorageAdapter(options);
@@ -103,7 +103,7 @@ describe.each(['internal', 'external'] as const)('an earlier use of the newest f
     });
     for (let i = 0; i < 6; i++) await store.put(`more ${i}`, 'x'.repeat(100));
     await adapter.close();
-    // What came after has other numbers than what was lost.
+    // Later items have other numbers than the lost ones.
     const directory = partitionOf(options.logDir!);
     const missing = /^1 file\(s\) missing between log\.4 .* and log\.1 /;
     for (let i = 0; i < 2; i++) expect(await damageIn(options)).toEqual([expect.stringMatching(missing)]);
@@ -111,7 +111,7 @@ describe.each(['internal', 'external'] as const)('an earlier use of the newest f
     expect(await damageIn(options)).toEqual([]);
   });
 
-  it('is a finding, which a repair settles', async () => {
+  it('is a finding that a repair settles', async () => {
     const { options, path } = await restored();
     const directory = partitionOf(options.logDir!);
     const snapshot = await LogSnapshot.open(directory);
@@ -125,7 +125,7 @@ describe.each(['internal', 'external'] as const)('an earlier use of the newest f
   });
 });
 
-it('a halt log from before a compaction is reported in the place of the compacted one', async () => {
+it('a halt log from before a compaction is reported if it replaces the compacted one', async () => {
   const options: DiskLogOptions = { logDir: await scratch.directory(), logType: 'halt' };
   const path = join(partitionOf(options.logDir!), 'log');
   await opened(options, 8);
@@ -164,7 +164,7 @@ it.each(['internal', 'external'] as const)(
   },
 );
 
-it('a log that is gone altogether is damage to verify while log.end tells of it', async () => {
+it('a log that is entirely missing is damage to verify while log.end exists', async () => {
   const logDir = await scratch.directory();
   await opened({ logDir, logType: 'halt' }, 20);
   await rm(join(partitionOf(logDir), 'log'));

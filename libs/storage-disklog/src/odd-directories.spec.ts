@@ -59,7 +59,7 @@ it.each([...besides, 'log.lock'])(
   },
 );
 
-it("a directory in the place of log.left, a cache, is in nobody's way", async () => {
+it('a directory named log.left, a cache, does no harm', async () => {
   const logDir = await filled(wrap);
   const path = join(partitionOf(logDir), 'log.left');
   await rm(path);
@@ -73,7 +73,7 @@ it("a directory in the place of log.left, a cache, is in nobody's way", async ()
   expect(await withStore({ ...wrap, logDir }, size)).toBe(1);
 });
 
-it('a clock that was put back changes the times of entries, not their order', async () => {
+it('a clock that is set back changes the times of entries, not their order', async () => {
   const logDir = await filled(wrap);
   vi.useFakeTimers({ toFake: ['Date'], now: 1000 });
   await withStore({ ...wrap, logDir }, (store) => store.put('k3', 'newer'));
@@ -82,7 +82,7 @@ it('a clock that was put back changes the times of entries, not their order', as
   expect(await withStore({ ...wrap, logDir }, (store) => store.get('k3'))).toEqual(Buffer.from('newer'));
 });
 
-it('a hole behind the items of a log that was not closed is no damage', async () => {
+it('a hole after the items of a log that was not closed is not damage', async () => {
   const logDir = await filled({ logType: 'halt' });
   const handle = await open(join(partitionOf(logDir), 'log'), 'r+');
   await handle.write(Buffer.from('06070809', 'hex'), 0, 4, 4);

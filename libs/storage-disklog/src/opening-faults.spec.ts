@@ -30,13 +30,13 @@ async function flip(path: string, at = 60): Promise<void> {
   bytes[at < 0 ? bytes.length + at : at]! ^= 1;
   await writeFile(path, bytes);
 }
-/** Takes the last item away. */
+/** Cuts off the last item. */
 async function cut(path: string): Promise<void> {
   const bytes = await readFile(path);
   await writeFile(path, bytes.subarray(0, bytes.lastIndexOf('bWLA') - 4));
 }
 
-/** Logs that have something to be done when they are opened. */
+/** Logs that need some work when they are opened. */
 const logs: [string, DiskLogOptions, closed: boolean, change: (logDir: string) => Promise<unknown>][] = [
   ['a wrap log that was closed', wrap, true, async () => undefined],
   ['a wrap log that was not closed, with a torn tail', wrap, false, tear('log.2')],
@@ -68,7 +68,7 @@ const logs: [string, DiskLogOptions, closed: boolean, change: (logDir: string) =
 const CHANGES = ['write', 'truncate', 'rename', 'unlink', 'copyFile'];
 const once = (errno: string) => (call: Call, index: number) => (call.index === index ? errno : undefined);
 
-/** Which calls from the one with an index on fail; every `stride`th call is tried. */
+/** Which calls, from a given one on, fail; every `stride`th call is tried. */
 const faults: [string, stride: number, errnoOf: (call: Call, index: number) => Fault][] = [
   ['EIO', 1, once('EIO')],
   ['EMFILE', 5, once('EMFILE')],
@@ -103,7 +103,7 @@ describe.each(logs)('calls that fail while %s is opened', (_, options, closed, c
     return copy;
   }
 
-  /** Opens a log with a fault, and answers what it holds, or the code with which it did not open. */
+  /** Opens a log with a fault, and returns its contents, or the error code if it did not open. */
   async function openedWith(logDir: string, fault: (call: Call) => Fault) {
     const fs = new FaultyFileSystem();
     const adapter = new DiskLogStorageAdapter({ ...options, logDir }, fs);
@@ -149,7 +149,7 @@ describe.each(logs)('calls that fail while %s is opened', (_, options, closed, c
 });
 
 it.each([
-  // What is written next takes the place of what was cut, so from there on nothing is left to tell of it.
+  // The next write replaces what was cut, so nothing reveals it from then on.
   ['a halt log that was cut', halt, [0, 0, 0], (path: string) => cut(path)],
   ['a halt log with damage in its last item', halt, [0, 0, 1, 1], (path: string) => flip(path, -20)],
   ['JSON lines with damage in the last one', lines, [0, 0, 1, 1], (path: string) => flip(path, -20)],

@@ -9,7 +9,7 @@ const scratch = new Scratch();
 afterAll(() => scratch.clear());
 
 describe('opening a log of many files', () => {
-  it('lets the event loop turn between them, however slow the device', async () => {
+  it('lets the event loop turn between files, however slow the device', async () => {
     const options = { logDir: await scratch.directory(), maxNoBytes: '2kB', maxNoFiles: 20 };
     await withStore(options, async (store) => {
       for (let i = 0; i < 15; i++) await store.put(`key-${i}`, Buffer.alloc(1500, 'v'));
@@ -30,12 +30,12 @@ describe('opening a log of many files', () => {
     const adapter = new DiskLogStorageAdapter(options, slow);
     await adapter.open('t', 0);
     await adapter.close();
-    // Each file and each index at least.
+    // At least each file and each index.
     expect(opened).toBeGreaterThan(25);
     expect(mostInOneTurn).toBeLessThanOrEqual(2);
   });
 
-  describe('that begin with large items', () => {
+  describe('that start with large items', () => {
     const value = Buffer.alloc(100_000, 'v');
 
     async function filled() {
@@ -46,7 +46,7 @@ describe('opening a log of many files', () => {
       return options;
     }
 
-    /** Opens the log, and counts the bytes that were read of it before it was open. */
+    /** Opens the log, and counts the bytes read until it was open. */
     async function opened(options: { logDir: string }) {
       let bytes = 0;
       const counted = (handle: FileHandle): FileHandle =>
@@ -77,7 +77,7 @@ describe('opening a log of many files', () => {
       expect(bytes).toBeLessThan(4 * value.length);
     });
 
-    it('reads them where an index is missing, or is of another file', async () => {
+    it('reads them if an index is missing or is of another file', async () => {
       const options = await filled();
       const directory = join(options.logDir, 't/partition_0');
       await rm(join(directory, 'log.2.keys'));

@@ -15,7 +15,7 @@ const keyOf = (i: number) => `k${String(i).padStart(4, '0')}`;
 const valueOf = (i: number) => `${keyOf(i)} needle `.padEnd(50 + ((i * 997) % 4000), 'v');
 const COUNT = 300;
 
-/** Single writes and batches in turn, over several files: the last keys are in the one that is being written. */
+/** Single writes and batches alternately, over several files; the last keys are in the current file. */
 async function fill(store: PartitionStore): Promise<void> {
   for (let i = 0; i < COUNT;) {
     const batch = Array.from({ length: Math.min(COUNT - i, 1 + (i % 7)) }, (_, k) => i + k);
@@ -24,7 +24,7 @@ async function fill(store: PartitionStore): Promise<void> {
   }
 }
 
-/** What a scan gives, and how many bytes it read for it. */
+/** The results of a scan, and how many bytes it read for them. */
 async function read(store: PartitionStore, options: ScanOptions) {
   const entries: StoreEntry[] = [];
   let bytes = 0;
@@ -48,7 +48,7 @@ describe.each(['internal', 'external'] as const)('a scan with maxBytes, format %
     await withStore(options, (store) => use(store, options));
   };
 
-  it('reads what it gives and hardly more, wherever it begins, and all of it is checked', async () => {
+  it('reads little more than it returns, wherever it starts, and checks all of it', async () => {
     await withLog(async (store) => {
       expect((await store.info()).details.files).toBeGreaterThan(3);
       for (let from = 0; from < COUNT; from += 11) {
@@ -70,7 +70,7 @@ describe.each(['internal', 'external'] as const)('a scan with maxBytes, format %
     });
   });
 
-  it('goes on from file to file, and ends at the end', async () => {
+  it('continues from file to file, and ends at the end', async () => {
     await withLog(async (store) => {
       const seen: string[] = [];
       for (let gt = ''; ;) {
@@ -83,7 +83,7 @@ describe.each(['internal', 'external'] as const)('a scan with maxBytes, format %
     });
   });
 
-  it('gives what lies before rot, and fails where it begins at it', async () => {
+  it('returns what lies before rot, and fails if it starts at the rot', async () => {
     await withLog(async (store, options) => {
       const path = join(partitionOf(options.logDir!), 'log.1');
       const bytes = await readFile(path);

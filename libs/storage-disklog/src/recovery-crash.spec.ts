@@ -11,17 +11,17 @@ import { newSeed, Random } from './__fixtures__/random.js';
 import { recoveryProblem } from './__fixtures__/recovery-crash.js';
 import { DiskLogStorageAdapter } from './index.js';
 
-// Opening after a crash warns, and these are thousands.
+// An open after a crash logs a warning, and there are thousands of them.
 Logger.overrideLogger(false);
 
 const scratch = Scratch.inMemory();
 afterAll(() => scratch.clear());
 
-/** First crashes of a scenario, and the share of what can follow each; `npm run torture` tries more. */
+/** First crashes of a scenario, and the share tried of what can follow each; `npm run torture` tries more. */
 const CRASHES = 3;
 const SHARE = 0.2;
 
-describe('a power cut while a log is opened after a power cut changes nothing of what is recovered', () => {
+describe('a second power cut, during the open after the first one, does not change what is recovered', () => {
   for (const scenario of scenarios) {
     it(scenario.name, { timeout: 120_000 }, async () => {
       const seed = newSeed();
@@ -38,14 +38,14 @@ describe('a power cut while a log is opened after a power cut changes nothing of
   }
 });
 
-it('what a full device refused does not come back with a power cut behind a later write', async () => {
+it('a write refused by a full device does not come back after a later write and a power cut', async () => {
   const logDir = await scratch.directory();
   const fs = new RecordingFileSystem(partitionOf(logDir));
   const adapter = new DiskLogStorageAdapter({ logDir, logType: 'halt' }, fs);
   const store = await adapter.open('t', 0);
   await store.put('a', '1');
   const size = sizeOf([{ key: 'a', value: '1' }]);
-  // Of the group that gathers behind the first write, the device takes two whole items.
+  // Of the group that gathers during the first write, the device accepts two whole items.
   let isFull = false;
   fs.takes = (length) => {
     const taken = isFull ? 0 : length > 2 * size ? 2 * size : length;

@@ -13,7 +13,7 @@ afterAll(() => scratch.clear());
 
 const isCorrupt = (error: unknown) => isGenRocksError(error, 'LOG_CORRUPT');
 
-/** A wrap log whose first file was left, with one byte of a value there changed. */
+/** A wrap log whose first file was rotated, with one changed byte of a value there. */
 async function rottenLog(format: 'internal' | 'external'): Promise<DiskLogOptions> {
   const logDir = await scratch.directory();
   const options: DiskLogOptions = { logDir, maxNoBytes: 1000, maxNoFiles: 5, format };
@@ -29,14 +29,14 @@ async function rottenLog(format: 'internal' | 'external'): Promise<DiskLogOption
   return options;
 }
 
-/** Every block of an index fails its check from now on; the footer at the end, by which it was opened, is left. */
+/** Makes every block of an index fail its check; the footer, by which it was opened, stays intact. */
 async function spoilIndex(path: string): Promise<void> {
   const bytes = await readFile(path);
   for (let at = 0; at < bytes.length - 96; at += 40) bytes[at]! ^= 1;
   await writeFile(path, bytes);
 }
 
-/** Opens the log for a test, which gets the damage that was reported. */
+/** Opens the log for a test, which gets the reported damage. */
 async function withEvents(
   options: DiskLogOptions,
   use: (store: PartitionStore, damage: () => StoreEvent[]) => Promise<void>,
@@ -82,7 +82,7 @@ describe.each(['internal', 'external'] as const)(
       });
     });
 
-    it('together with a damaged index hides no older value: what the index knew is gone', async () => {
+    it('together with a damaged index does not bring back an older value, although the index is lost', async () => {
       const options = await rottenLog(format);
       const directory = partitionOf(options.logDir!);
       expect(await readdir(directory)).toContain('log.1.keys');
@@ -95,7 +95,7 @@ describe.each(['internal', 'external'] as const)(
       });
     });
 
-    it('together with a damaged index is in the way of a scan that meets both', async () => {
+    it('together with a damaged index fails a scan that meets both', async () => {
       const options = await rottenLog(format);
       await withEvents(options, async (store, damage) => {
         await spoilIndex(join(partitionOf(options.logDir!), 'log.1.keys'));
@@ -104,7 +104,7 @@ describe.each(['internal', 'external'] as const)(
       });
     });
 
-    it('is in the way of a scan under way, although others have had the index built again', async () => {
+    it('fails a scan in progress, even if another reader has had the index rebuilt', async () => {
       const logDir = await scratch.directory();
       const options: DiskLogOptions = { logDir, maxNoBytes: 100_000, format };
       const keys = Array.from({ length: 4000 }, (_, i) => `k${String((i * 7919) % 4000).padStart(4, '0')}`);

@@ -24,7 +24,7 @@ describe('the segments of a compact log', () => {
       copyOpenLog(logDir, killed);
       await adapter.close();
       const directory = partitionOf(killed);
-      // Being made when the process died, by its name; and of no list.
+      // A file that looks as if it was being made when the process died: no list names it.
       await writeFile(join(directory, 'log.c999'), await readFile(join(directory, 'log')));
       if (missing !== undefined) await rm(join(directory, missing));
       await writeFile(join(directory, 'log.lock'), '');
@@ -105,7 +105,7 @@ describe('the segments of a compact log', () => {
     await again.adapter.close();
   });
 
-  it('removes nothing where the list is from before a truncation, and knows of higher sequence numbers', async () => {
+  it('removes nothing if the list is from before a truncation, with higher sequence numbers', async () => {
     const logDir = await scratch.directory();
     const path = join(partitionOf(logDir), 'log.segments');
     const first = await open({ ...small, logDir });
@@ -124,7 +124,7 @@ describe('the segments of a compact log', () => {
     expect(await liveIn({ ...small, logDir })).toEqual(sorted(live));
   });
 
-  it('keeps its list where a crash has left segments that are merged, although they end with a deletion', async () => {
+  it('keeps its list if a crash has left segments that were merged, even if they end with a deletion', async () => {
     const logDir = await scratch.directory();
     const killed = await scratch.directory();
     const { adapter, store } = await open({ ...small, logDir });
@@ -134,7 +134,7 @@ describe('the segments of a compact log', () => {
     const merged = await scratch.directory();
     copyOpenLog(logDir, merged);
     await store.optimize();
-    // The tombstone is gone with what it hid, so nothing that was left is as new as the last merged segment.
+    // The tombstone is gone with what it hid, so no rotated segment is as new as the last merged one.
     for (const [name, items] of [
       ['empty', 0],
       ['written', 3],
@@ -156,7 +156,7 @@ describe('the segments of a compact log', () => {
     await adapter.close();
   });
 
-  it('loses nothing by a repair where its list is from before a merge', async () => {
+  it('loses nothing by a repair if its list is from before a merge', async () => {
     const { logDir, expected } = await filled(scratch);
     const directory = partitionOf(logDir);
     const { adapter, store } = await open({ ...small, logDir });
@@ -165,7 +165,7 @@ describe('the segments of a compact log', () => {
     await adapter.close();
     const list = readSegmentList(await readFile(join(directory, 'log.segments')))!;
     const [{ lastSequence }] = [list.at(-2)!];
-    // As it was when the current segment had been begun, and nothing merged yet.
+    // As it was when the current segment had just begun, before any merge.
     const earlier = { number: 7777, generation: 7777, end: 900, lastSequence, clean: false };
     await writeFile(join(directory, 'log.segments'), writeSegmentList([earlier, list.at(-1)!]));
     await expect(open({ ...small, logDir })).rejects.toMatchObject({ code: 'LOG_CORRUPT' });
@@ -176,7 +176,7 @@ describe('the segments of a compact log', () => {
     expect(await liveIn({ ...small, logDir })).toEqual(sorted(new Map([...expected, ['last', 'x']])));
   });
 
-  it('removes what no list names, and nothing else', async () => {
+  it('removes segments that the list does not name, and nothing else', async () => {
     const { logDir, expected } = await filled(scratch);
     const directory = partitionOf(logDir);
     const names = await readdir(directory);

@@ -26,7 +26,7 @@ describe.each([
   ['internal', small],
   ['external', { ...small, maxNoBytes: 8000, format: 'external' }],
 ] as const)('a compact log in segments, format %s', (_, options) => {
-  it('keeps every key, over segments and reopenings, and after optimize nothing else, in the order of the writes', async () => {
+  it('keeps every key over segments and reopenings, and after optimize nothing else, in the order of the writes', async () => {
     const { logDir, expected } = await filled(scratch, options);
     expect(await liveIn({ ...options, logDir })).toEqual(expected);
     const { adapter, store, events } = await open({ ...options, logDir });
@@ -45,7 +45,7 @@ describe.each([
     expect(await liveIn({ ...options, logDir })).toEqual(expected);
   });
 
-  it('stays small by itself where the same keys are written again and again', async () => {
+  it('stays small by itself if the same keys are written again and again', async () => {
     const logDir = await scratch.directory();
     const { adapter, store } = await open({ ...options, logDir });
     let most = 0;
@@ -64,7 +64,7 @@ describe.each([
     expect(await liveIn({ ...options, logDir })).toEqual(newest);
   });
 
-  it('forgets deleted keys and their tombstones, and none of them comes back', async () => {
+  it('drops deleted keys and their tombstones, and none of them comes back', async () => {
     const { logDir, expected } = await filled(scratch, options);
     const { adapter, store } = await open({ ...options, logDir });
     for (const [key] of expected) await store.delete(key);
@@ -92,7 +92,7 @@ describe.each([
       const report = await verifyLog(log);
       await log.close();
       expect(report).toMatchObject({ clean: true, type: 'single' });
-      // Of a segment that was just left the index may not have been ready.
+      // The index of a segment that was just rotated may not have been ready.
       expect(report.findings.filter(({ reason }) => !reason.startsWith('missing; the next open'))).toEqual(
         [],
       );
@@ -103,7 +103,7 @@ describe.each([
     await exportLog(log, partitionOf(target));
     await log.close();
     expect(await liveIn({ logDir: target, logType: 'halt', maxNoBytes: '1MB' })).toEqual(expected);
-    // One entry of a segment is damaged, and is all that is lost, if it was not outdated.
+    // One entry of a segment is damaged; only that entry is lost, unless it was outdated.
     const first = (await readdir(partitionOf(base))).filter((name) => /^log\.c\d+$/.test(name))[0]!;
     const bytes = await readFile(join(partitionOf(base), first));
     const at = bytes.indexOf('first');
@@ -119,7 +119,7 @@ describe.each([
 });
 
 describe('a compact log in segments', () => {
-  it('takes over a log of one large file', async () => {
+  it('adopts a log of one large file', async () => {
     const logDir = await scratch.directory();
     let expected: [string, string][] = [];
     await withStore({ logDir, logType: 'halt', maxNoBytes: '1MB' }, async (store) => {
@@ -142,7 +142,7 @@ describe('a compact log in segments', () => {
     expect(await liveIn({ ...small, logDir })).toEqual(expected);
   });
 
-  it('has everything compacted that came before a call of optimize, also while an earlier one is under way', async () => {
+  it('compacts everything written before a call of optimize, even while an earlier call is running', async () => {
     const { adapter, store } = await open({ ...small, logDir: await scratch.directory() });
     const expected = sorted(await fill(store));
     await store.optimize();
@@ -156,7 +156,7 @@ describe('a compact log in segments', () => {
     await adapter.close();
   });
 
-  it('does not let compaction disturb a scan that began before', async () => {
+  it('does not let a compaction disturb a scan that began before it', async () => {
     const { logDir, expected } = await filled(scratch);
     const { adapter, store } = await open({ ...small, logDir });
     const found: [string, string][] = [];
@@ -172,7 +172,7 @@ describe('a compact log in segments', () => {
     await adapter.close();
   });
 
-  it('goes on through truncations and closings in the middle of a compaction', async () => {
+  it('survives truncations and closes in the middle of a compaction', async () => {
     for (const action of ['truncate', 'close', 'kill'] as const) {
       const { logDir, expected } = await filled(scratch);
       const { adapter, store } = await open({ ...small, logDir });
@@ -194,10 +194,10 @@ describe('a compact log in segments', () => {
     }
   });
 
-  it('is empty behind a truncation, whatever a merge was making meanwhile', async () => {
+  it('is empty after a truncation, whatever a merge was making meanwhile', async () => {
     const { logDir, expected } = await filled(scratch);
     const { adapter, store, merge } = await openHeld({ ...small, logDir });
-    // Nobody waits for a merge that has little to do.
+    // No writer waits for a merge that has little to do.
     await store.optimize();
     for (const [key] of expected.slice(0, 40)) await store.put(key, '.'.repeat(40));
     merge.hold();
@@ -214,9 +214,9 @@ describe('a compact log in segments', () => {
 });
 
 /**
- * Opens a log in which, once it is held, a merge makes its file between a truncation's look which files there are and the
- * rest of it, and has stored the file, but not come to its end, before `goOn`. Where one waits for the other, time is up after
- * so many turns of the event loop.
+ * Opens a log in which, once held, a merge makes its file between the moment at which a truncation lists the files and the
+ * rest of the truncation. The merge has stored the file, but has not finished, before `goOn`. If one waits for the other,
+ * the wait ends after so many turns of the event loop.
  */
 async function openHeld(options: DiskLogOptions) {
   const seen = { isHeld: false, isListed: false, isStored: false, mayGoOn: false };
@@ -235,7 +235,7 @@ async function openHeld(options: DiskLogOptions) {
     async open(path, how) {
       if (seen.isHeld && path.endsWith('log.truncating')) await until('isStored');
       const isSegment = seen.isHeld && how.create === true && /log\.c\d+$/.test(path);
-      // The first is the one that is written next.
+      // The first is the segment that is written next.
       if (!isSegment || made++ === 0) return fastFileSystem.open(path, how);
       begin();
       await until('isListed');

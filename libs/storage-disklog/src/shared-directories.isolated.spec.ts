@@ -43,7 +43,7 @@ describe('topics that share directories', () => {
     await store.close();
   }
 
-  /** Deletes `a/b` as soon as a directory of this path is about to be made. */
+  /** Deletes `a/b` when a directory of this path is about to be made. */
   function deleteBeforeMaking(...path: string[]): void {
     const made = join(logDir, ...path);
     beforeMkdir = (one) => {
@@ -77,7 +77,7 @@ describe('topics that share directories', () => {
     expect(await readdir(logDir)).toEqual([]);
   });
 
-  it('come and go side by side', async () => {
+  it('are created and deleted concurrently', async () => {
     const topics = ['a', 'a/b', 'a/c', 'a/b/c', 'a/b/d'];
     await Promise.all(
       topics.map(async (topic) => {
@@ -91,7 +91,7 @@ describe('topics that share directories', () => {
     expect((await adapter.list()).map(({ topic }) => topic).sort()).toEqual([...topics].sort());
   });
 
-  it('fail with what is wrong where the path stays away', async () => {
+  it('fail with the reason if the path stays missing', async () => {
     const removed: string[] = [];
     beforeMkdir = async (path) => {
       if (path !== join(logDir, 'x', 'y')) return;

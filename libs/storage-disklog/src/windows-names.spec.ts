@@ -52,7 +52,7 @@ describe.runIf(process.platform === 'linux')('names by the rules of Windows', ()
     },
   );
 
-  it('waits for a scanner that has a file open, and gives up after a while', async () => {
+  it('waits for a scanner that has a file open, and gives up after some time', async () => {
     const directory = await scratch.directory();
     const [from, to] = [join(directory, 'new'), join(directory, 'old')];
     const refused = Object.assign(new Error('EBUSY'), { code: 'EBUSY' });
@@ -70,7 +70,7 @@ describe.runIf(process.platform === 'linux')('names by the rules of Windows', ()
     expect(calls).toBeLessThan(30);
   });
 
-  it('an exchange that a crash has broken off is undone by the next open; what was left over is removed', async () => {
+  it('the next open undoes a replacement that a crash interrupted, and removes leftovers', async () => {
     const directory = await scratch.directory();
     const { fileSystem } = new WindowsRules();
     writeFileSync(join(directory, 'log.1.replaced-1-0'), 'old');
@@ -94,7 +94,7 @@ describe.runIf(process.platform === 'linux')('names by the rules of Windows', ()
     expect(readFileSync(to, 'utf8')).toBe('new');
     await fileSystem.unlink(to);
     expect(readdirSync(directory)).toHaveLength(1);
-    // The process that removed it is gone, and with it what the system knew of that.
+    // The process that removed it is gone, and the pending removal with it.
     await finishNames(new WindowsRules().fileSystem, directory);
     expect(existsSync(to)).toBe(false);
     closeSync(scanner);
@@ -102,7 +102,7 @@ describe.runIf(process.platform === 'linux')('names by the rules of Windows', ()
     expect(readdirSync(directory)).toEqual([]);
   });
 
-  it('a store that somebody reads is not destroyed in part', async () => {
+  it('a store that is being read is not destroyed in part', async () => {
     const logDir = await scratch.directory();
     const adapter = new DiskLogStorageAdapter({ logDir }, new WindowsRules().fileSystem);
     const store = await adapter.open('t', 0);
