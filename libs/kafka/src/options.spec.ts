@@ -11,7 +11,7 @@ const refused = (options: object) => {
 };
 
 describe('options of the listener', () => {
-  it('that are unknown are refused with those there are, names of Object included', () => {
+  it('with unknown names are refused with a list of the known ones, including names of Object.prototype', () => {
     for (const name of ['maxConections', 'toString', 'constructor']) {
       expect(refused({ [name]: 1 })).toMatch(
         new RegExp(`^kafka\\.${name}: unknown option; allowed are .*maxConnections`),
@@ -19,7 +19,7 @@ describe('options of the listener', () => {
     }
   });
 
-  it('that do not go together are refused', () => {
+  it('that contradict each other are refused', () => {
     expect(refused({ maxRequestBytes: 2048 * 1024, maxInflightBytes: 1024 * 1024 })).toMatch(
       /^kafka\.maxInflightBytes: 1048576 is not allowed; at least maxRequestBytes/,
     );

@@ -11,7 +11,7 @@ describe('the README', () => {
   let embedded: Embedded;
   afterEach(() => embedded.app.close());
 
-  it('lists exactly what ApiVersions tells', async () => {
+  it('lists exactly the APIs and versions of ApiVersions', async () => {
     embedded = await embed();
     const client = await RawClient.connect(embedded.port);
     const { apiKeys } = await client.call(apis.apiVersions, 4, {

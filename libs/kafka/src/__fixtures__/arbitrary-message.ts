@@ -13,7 +13,7 @@ const PRIMITIVES: Record<Primitive, fc.Arbitrary<unknown>> = {
   records: fc.uint8Array({ maxLength: 3000 }).map((bytes) => Buffer.from(bytes)),
 };
 
-/** Any message these fields allow in a version; fields the version lacks have their default. */
+/** Any message with these fields in a version; fields that the version lacks have their default. */
 export function arbitraryMessage(fields: Fields, version: number): fc.Arbitrary<Record<string, unknown>> {
   const entries = Object.entries(fields).map(([name, field]) => [name, arbitraryField(field, version)]);
   return fc.record(Object.fromEntries(entries) as Record<string, fc.Arbitrary<unknown>>);

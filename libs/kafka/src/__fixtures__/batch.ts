@@ -1,6 +1,6 @@
 import type { TopicsService } from '@genrocks/topics';
 
-/** Fields of a record batch v2 that tests set. */
+/** Fields of a record batch that tests set. */
 export interface BatchFields {
   readonly producerId?: number;
   readonly epoch?: number;
@@ -8,7 +8,7 @@ export interface BatchFields {
   readonly attributes?: number;
 }
 
-/** A batch as a producer would pack it: `count` records of a topic that holds nothing else. */
+/** A batch of `count` records as a producer builds it, made in the topic `scratch`. */
 export async function makeBatch(
   topics: TopicsService,
   count: number,
@@ -29,7 +29,7 @@ export async function makeBatch(
   return batch;
 }
 
-/** CRC-32C, bit by bit: slow, and independent of the one under test. */
+/** CRC-32C, bit by bit: slow, but independent of the implementation under test. */
 export function crc32c(bytes: Buffer): number {
   let crc = 0xffffffff;
   for (const byte of bytes) {

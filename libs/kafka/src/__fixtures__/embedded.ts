@@ -17,7 +17,7 @@ export interface Embedded {
 @Module({})
 class GivenStorage {}
 
-/** Storage on an adapter that the test has in its hand. */
+/** Storage on an adapter that the test controls. */
 export function storageOn(adapter: StorageAdapter): DynamicModule {
   return {
     module: GivenStorage,
@@ -26,7 +26,7 @@ export function storageOn(adapter: StorageAdapter): DynamicModule {
   };
 }
 
-/** An application in memory with a listener on any free port. */
+/** An in-memory application with a listener on a free port. */
 export async function embed(
   kafka: KafkaOptions = {},
   topics: Partial<TopicsModuleOptions> = {},

@@ -5,7 +5,7 @@ import { apiVersions } from '../protocol/apis/api-versions.js';
 import { Reader } from '../protocol/wire/reader.js';
 import { Writer } from '../protocol/wire/writer.js';
 
-/** A client that speaks the protocol by the schemas, and can send what no client would. */
+/** A client that uses the schemas, and can send requests that no real client sends. */
 export class RawClient {
   private received = Buffer.alloc(0);
   private readonly waiting: { resolve: (frame: Buffer) => void; reject: (error: Error) => void }[] = [];
@@ -46,7 +46,7 @@ export class RawClient {
     return api.responseCodec(version).decode(reader);
   }
 
-  /** The next answer, without its length. Fails where the connection is closed before all of it is there. */
+  /** The next answer, without its length. Rejects if the connection is closed before it is complete. */
   frame(): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ resolve, reject });
@@ -74,7 +74,7 @@ export class RawClient {
   }
 }
 
-/** A whole request, its length in front. */
+/** A complete request with its length. */
 export function encodeRequest<Request extends Fields, Response extends Fields>(
   api: Api<Request, Response>,
   version: number,

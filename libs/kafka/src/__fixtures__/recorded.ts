@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 const FOLDER = new URL('requests/', import.meta.url);
 
-/** Requests of real clients as `tools/record-requests.mjs` has recorded them, their lengths in front. */
+/** Requests of real clients, recorded by `tools/record-requests.mjs`, with their lengths. */
 export const RECORDED: readonly { readonly client: string; readonly requests: readonly Buffer[] }[] =
   readdirSync(FOLDER).map((name) => {
     const requests = JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8')) as string[];

@@ -6,16 +6,16 @@ export const TOPIC = 29;
 export const GROUP = 30;
 export const CLUSTER = 31;
 
-/** A request and its refusal. The reader of the cases may read and see what begins with `open`, and nothing else. */
+/** A request and its refusal. The user `reader` may read everything that begins with `open`, and nothing else. */
 export interface RightsCase {
   readonly api: Api<never, never>;
   readonly version: number;
   readonly request: object;
-  /** Where the error stands in the answer. */
+  /** Returns the errors in the answer. */
   readonly code: (answer: never) => number;
-  /** For the reader, in what does not begin with `open`. */
+  /** The code for the reader outside of `open`. */
   readonly refused: number;
-  /** For the reader, in what does: undefined where the right to read is enough. */
+  /** The code for the reader within `open`; undefined if the right to read is enough. */
   readonly refusedToRead?: number | undefined;
 }
 
@@ -50,7 +50,7 @@ function inTopic(name: string, partition: object) {
 
 function partitionCases(topic: string, records: Buffer): RightsCase[] {
   const produced = { acks: -1, timeoutMs: 1, ...inTopic(topic, { records }) };
-  // What is refused is answered at once, however long the client would wait for messages.
+  // A refusal is answered at once, whatever `maxWaitMs` says.
   const maxWaitMs = topic.startsWith('open') ? 0 : 60_000;
   const fetched = { maxWaitMs, minBytes: 9, ...inTopic(topic, { fetchOffset: 0, maxBytes: 9 }) };
   const listed = { replicaId: -1, ...inTopic(topic, { timestamp: -1 }) };

@@ -7,7 +7,7 @@ import * as apis from '../protocol/apis/index.js';
 
 const NO_ID = '00000000-0000-0000-0000-000000000000';
 
-/** Reads and sees all that begins with `open`, and may do nothing else. */
+/** A user that may read everything that begins with `open`, and nothing else. */
 const READER = {
   name: 'reader',
   password: 'r',
@@ -51,7 +51,7 @@ describe('rights', () => {
   const ask = async (client: RawClient, { api, version, request, code }: RightsCase) =>
     code(await client.call(api, version, request));
 
-  it('refuse what they do not name, with the error of the topic, the group or the cluster', async () => {
+  it('refuse everything that they do not grant, with the error of the topic, the group or the cluster', async () => {
     const [reader, nobody, owner] = [await login(READER), await login(NOBODY), await login(OWNER)];
     for (const prefix of ['closed', 'open']) {
       for (const one of casesOf(prefix, records)) {
@@ -68,7 +68,7 @@ describe('rights', () => {
     }
   });
 
-  it('hide what may not be seen', async () => {
+  it('hide topics and groups without any right', async () => {
     const reader = await login(READER);
     const all = await reader.call(apis.metadata, 12, { topics: null, includeTopicOperations: true });
     expect(all.topics.map(({ name }) => name)).toEqual(['open-topic']);
@@ -85,7 +85,7 @@ describe('rights', () => {
       includeAuthorizedOperations: true,
     });
     expect(groups[0]!.authorizedOperations).toBe((1 << 3) | (1 << 8));
-    // A topic that is there and one that is not look the same.
+    // An existing topic and a missing one look the same.
     const { topics } = await reader.call(apis.metadata, 12, {
       topics: [{ name: 'closed-topic' }, { name: 'closed-nothing' }],
     });
@@ -109,7 +109,7 @@ describe('rights', () => {
     expect(deleted.topics[0]!.errorCode).toBe(100);
   });
 
-  it('answer the allowed parts of a request beside the refused ones, in their order', async () => {
+  it('answer the allowed and the refused parts of a request in order', async () => {
     const reader = await login(READER);
     const names = ['closed-topic', 'open-topic', 'closed-nothing', 'open-nothing'];
     const { topics } = await reader.call(apis.listOffsets, 7, {
@@ -124,7 +124,7 @@ describe('rights', () => {
     ]);
   });
 
-  it('create a topic on the way only for whoever may administer it', async () => {
+  it('auto-create a topic only for users with admin on it', async () => {
     const create = async (client: RawClient, name: string) =>
       (await client.call(apis.metadata, 12, { topics: [{ name }] })).topics[0]!.errorCode;
     expect(await create(await login(READER), 'open-new')).toBe(TOPIC);
@@ -132,7 +132,7 @@ describe('rights', () => {
     expect(await create(await login(OWNER), 'open-new')).toBe(0);
   });
 
-  it('tell of a topic that is missing as such, where asking creates none', async () => {
+  it('report a missing topic as missing if it would not be auto-created', async () => {
     await embedded.app.close();
     embedded = await embed({ users: [READER, OWNER] }, { autoCreateTopics: false });
     const reader = await login(READER);
@@ -145,17 +145,17 @@ describe('rights', () => {
     expect(results[0]!.configs[0]!.value).toBe('false');
   });
 
-  describe('that are taken while a poll waits', () => {
+  describe('that are revoked while a poll waits', () => {
     const LAST = { ...OWNER, rights: [{ topics: ['open*'], allow: ['read'] as const }] };
-    const USERS = { 'by rights that leave it out': [LAST], 'with the user': [READER] };
+    const USERS = { 'by a reload without them': [LAST], 'with their user': [READER] };
 
     it.each([
-      [12, 'by rights that leave it out', TOPIC],
-      [12, 'with the user', TOPIC],
-      // As of a UUID that nobody has.
-      [17, 'by rights that leave it out', 100],
-      [17, 'with the user', 100],
-    ] as const)('have it answer without what has come (version %i, %s)', async (version, by, code) => {
+      [12, 'by a reload without them', TOPIC],
+      [12, 'with their user', TOPIC],
+      // The same error as for an unknown UUID.
+      [17, 'by a reload without them', 100],
+      [17, 'with their user', 100],
+    ] as const)('make it answer with an error and no records (version %i, %s)', async (version, by, code) => {
       const owner = await login(OWNER);
       const { id } = embedded.topics.topic('closed-topic');
       const polled = owner.call(apis.fetch, version, {
@@ -165,7 +165,7 @@ describe('rights', () => {
           { name: 'closed-topic', topicId: id, partitions: [{ index: 0, fetchOffset: 0, maxBytes: 9_999 }] },
         ],
       });
-      // Sent ahead, and served with the rights of then; that of a user who is gone ends the connection.
+      // Pipelined requests are served with the rights at that time; one of a removed user ends the connection.
       const seen = owner.call(apis.metadata, 9, { topics: null }).then(
         ({ topics }) => topics.map(({ name }) => name),
         () => [],
@@ -175,11 +175,11 @@ describe('rights', () => {
       await embedded.topics.publish('closed-topic', { value: 'secret' });
       const { errorCode, records } = (await polled).topics[0]!.partitions[0]!;
       expect([errorCode, records!.length]).toEqual([code, 0]);
-      expect(await seen).toEqual(by === 'with the user' ? [] : ['open-topic']);
+      expect(await seen).toEqual(by === 'with their user' ? [] : ['open-topic']);
     });
   });
 
-  it('close the connection of whoever wants no answer to what is refused', async () => {
+  it('close the connection if a request with acks=0 is refused', async () => {
     const reader = await login(READER);
     const partitions = [{ index: 0, records }];
     reader

@@ -10,7 +10,7 @@ import { guarded, RULES } from './rules.js';
 
 const ALL = Object.values(apis) as unknown as Api[];
 
-/** Nobody is refused these once in; some answers show less to some. */
+/** APIs that no authenticated client is refused; some of their answers depend on rights. */
 const OPEN = [
   apis.apiVersions.key,
   apis.saslHandshake.key,
@@ -18,7 +18,7 @@ const OPEN = [
   apis.describeCluster.key,
   apis.consumerGroupHeartbeat.key,
 ];
-/** What it does not show is tested on its own. */
+/** Its hidden contents are tested separately. */
 const FILTERED = [apis.listGroups.key];
 
 describe('the rules', () => {
@@ -29,7 +29,7 @@ describe('the rules', () => {
     expect([...new Set([...tested, ...OPEN, ...FILTERED])].sort((a, b) => a - b)).toEqual(keys);
   });
 
-  it('let no API in that has none', () => {
+  it('refuse an API without a rule', () => {
     const desk = new Desk(
       new TopicDirectory({} as never),
       new VirtualCluster({ brokers: 1 }, () => []),
@@ -39,7 +39,7 @@ describe('the rules', () => {
     expect(() => guarded([{ api, handle: () => ({}) }], desk)).toThrowError(/no rule says who may use New/);
   });
 
-  it('leave everything else that is said of an API as it was', () => {
+  it('keep all other properties of a route', () => {
     const desk = new Desk(
       new TopicDirectory({} as never),
       new VirtualCluster({ brokers: 1 }, () => []),

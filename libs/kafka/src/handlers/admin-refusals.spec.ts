@@ -29,7 +29,7 @@ describe('an administrator is refused', () => {
   const codesOf = (answers: readonly { readonly errorCode: number }[]) =>
     answers.map(({ errorCode }) => errorCode);
 
-  it('the deletion of a topic that is named twice, by name or by UUID, or in no way at all', async () => {
+  it('the deletion of a topic that is named twice, by name or by UUID, or not named at all', async () => {
     const { id } = embedded.topics.topic('t');
     const byName = await client.call(deleteTopics, 5, { names: ['t', 'x', 't'], timeoutMs: 1_000 });
     expect(codesOf(byName.topics)).toEqual([
@@ -51,7 +51,7 @@ describe('an administrator is refused', () => {
     expect(embedded.topics.hasTopic('t')).toBe(false);
   });
 
-  it('configurations of one topic that would be altered twice, and a value that is none', async () => {
+  it('altering the configuration of one topic twice, and null as a value', async () => {
     const alter = vi.spyOn(embedded.topics, 'alterStorage');
     const resource = { type: TOPIC, name: 't', configs: [] };
     const whole = await client.call(alterConfigs, 2, {
@@ -74,7 +74,7 @@ describe('an administrator is refused', () => {
     expect(await ask(single(0, 'delete'))).toEqual([0]);
   });
 
-  it('assignments that leave out a partition or name one twice; their order does not matter', async () => {
+  it('assignments that omit a partition or name one twice; their order does not matter', async () => {
     const create = async (...indexes: number[]) => {
       const assignments = indexes.map((partitionIndex) => ({ partitionIndex, brokerIds: [1] }));
       const topic = { name: 'new', numPartitions: -1, replicationFactor: -1, assignments, configs: [] };
@@ -88,8 +88,8 @@ describe('an administrator is refused', () => {
     expect(embedded.topics.topic('new').partitionCount).toBe(2);
   });
 
-  // Strings of old versions have 32,767 bytes at most: an answer with more could not be written at all.
-  it('in few words, however much was asked for', async () => {
+  // Strings of old versions have at most 32,767 bytes: an answer with a longer message could not be encoded.
+  it('with a short message, however long the request', async () => {
     const configs = Array.from({ length: 5_000 }, (_, i) => ({ name: `unknown.${i}`, value: '1' }));
     const resources = [{ type: TOPIC, name: 't', configs }];
     const altered = await client.call(alterConfigs, 0, { resources, validateOnly: false });
@@ -120,7 +120,7 @@ describe('an administrator is refused', () => {
     for (const { errorMessage } of told) expect(errorMessage!.length).toBeLessThan(1_100);
   });
 
-  it('further topics where there are as many as there may be, most of them untried', async () => {
+  it('further topics above the limit, most of them without a try', async () => {
     const tries = vi.spyOn(embedded.topics, 'resolveTopic');
     const names = Array.from({ length: 200 }, (_, i) => `t${i}`);
     const answer = await client.call(metadata, 9, { topics: names.map((name) => ({ name })) });

@@ -48,13 +48,13 @@ describe('a committed offset', () => {
     );
   };
 
-  it('has the leader epoch it was committed with, over a restart too; -1 where none was', async () => {
+  it('keeps its leader epoch, even across a restart; -1 if it had none', async () => {
     await start();
     const writes = adapter.writes;
     await commit(9, 0, 4);
     expect(adapter.writes).toBe(writes + 1);
     await commit(9, 1, -1);
-    // What is stored without one is what versions stored that knew none.
+    // An offset stored without an epoch has the form of versions that had no epochs.
     await embedded.topics.groups.commitOffsets('billing', [{ topic: 'orders', partition: 2, offset: 7 }], {
       allowBeyondEnd: true,
     });
@@ -64,30 +64,33 @@ describe('a committed offset', () => {
     await start();
 
     for (const version of [5, 7, 8, 9]) expect(await epochs(version)).toEqual([4, -1, -1]);
-    // A later commit without an epoch leaves none of before.
+    // A later commit without an epoch removes the earlier epoch.
     await commit(5, 0, 4);
     expect(await epochs(9)).toEqual([-1, -1, -1]);
   });
 
-  // kafkajs commits -2 or -1 where it is told that its offset is out of range, and ends where that is refused.
-  it.each([-1, -2])('of %i is none: the group begins by its policy, over a restart too', async (offset) => {
-    const offsets = async () => {
-      const topics = [{ name: 'orders', partitions: [0, 1] }];
-      const answer = await client.call(offsetFetch, 7, { groupId: 'billing', topics });
-      return answer.topics[0]!.partitions.map(({ committedOffset }) => committedOffset);
-    };
-    await start();
-    await commit(9, 0, -1);
-    await commit(9, 1, -1);
-    const { topics } = await commit(9, 1, -1, offset);
-    expect(topics[0]!.partitions).toEqual([{ index: 1, errorCode: 0 }]);
-    expect(await offsets()).toEqual([7, -1]);
-    await stop();
-    await start();
-    expect(await offsets()).toEqual([7, -1]);
-    await commit(9, 0, -1, offset);
-    expect(await offsets()).toEqual([-1, -1]);
-    const unknown = await commit(9, 2, -1, offset);
-    expect(unknown.topics[0]!.partitions).toEqual([{ index: 2, errorCode: 0 }]);
-  });
+  // kafkajs commits -2 or -1 after OFFSET_OUT_OF_RANGE, and stops if that commit is refused.
+  it.each([-1, -2])(
+    'of %i removes the offset: the group starts by its policy, even after a restart',
+    async (offset) => {
+      const offsets = async () => {
+        const topics = [{ name: 'orders', partitions: [0, 1] }];
+        const answer = await client.call(offsetFetch, 7, { groupId: 'billing', topics });
+        return answer.topics[0]!.partitions.map(({ committedOffset }) => committedOffset);
+      };
+      await start();
+      await commit(9, 0, -1);
+      await commit(9, 1, -1);
+      const { topics } = await commit(9, 1, -1, offset);
+      expect(topics[0]!.partitions).toEqual([{ index: 1, errorCode: 0 }]);
+      expect(await offsets()).toEqual([7, -1]);
+      await stop();
+      await start();
+      expect(await offsets()).toEqual([7, -1]);
+      await commit(9, 0, -1, offset);
+      expect(await offsets()).toEqual([-1, -1]);
+      const unknown = await commit(9, 2, -1, offset);
+      expect(unknown.topics[0]!.partitions).toEqual([{ index: 2, errorCode: 0 }]);
+    },
+  );
 });

@@ -15,7 +15,7 @@ import { ErrorCode } from '../protocol/error-codes.js';
 
 const NOBODYS_ID = '7c3a2a39-64e6-4d0f-9a0e-3a3c6f6d2f10';
 
-// What clients rarely ask for, answered as a Kafka broker answers it.
+// Rare requests, answered as a Kafka broker answers them.
 describe('the fine print of', () => {
   let embedded: Embedded;
   let client: RawClient;
@@ -41,7 +41,7 @@ describe('the fine print of', () => {
       });
     };
 
-    it('a session is unknown to whoever goes on with it; who begins or ends one is answered in full', async () => {
+    it('continuing a session fails; a request that starts or ends one is answered in full', async () => {
       const goesOn = await ask({ sessionId: 9, sessionEpoch: 3 });
       expect(goesOn).toMatchObject({ errorCode: ErrorCode.FETCH_SESSION_ID_NOT_FOUND, topics: [] });
       for (const session of [
@@ -55,7 +55,7 @@ describe('the fine print of', () => {
       }
     });
 
-    it('a topic that is not there is so whatever leader a client expects', async () => {
+    it('an unknown topic is reported before a wrong leader epoch', async () => {
       const whole = { sessionId: 0, sessionEpoch: -1 };
       const codeOf = async (name: string) =>
         (await ask(whole, { currentLeaderEpoch: 7 }, name)).topics[0]!.partitions[0]!.errorCode;
@@ -64,7 +64,7 @@ describe('the fine print of', () => {
     });
   });
 
-  it('ListOffsets: a negative time is a place from the version on that knows it, and no time before', async () => {
+  it('ListOffsets: a special timestamp works from its first version on, and is refused before', async () => {
     const ask = async (version: number, timestamp: number) => {
       const topics = [{ name: 't', partitions: [{ index: 0, timestamp }] }];
       const { errorCode, offset } = (await client.call(listOffsets, version, { topics })).topics[0]!
@@ -83,7 +83,7 @@ describe('the fine print of', () => {
     expect(await ask(9, -6)).toEqual(refused);
   });
 
-  it('ListOffsets: a search for a time ends with the connection of its client', async () => {
+  it('ListOffsets: a search by time ends when its client disconnects', async () => {
     const partition = embedded.topics.topic('t').partition(0);
     const begun = new Promise<AbortSignal>((resolve) => {
       partition.offsetForTimestamp = (_time, signal) => {
@@ -98,7 +98,7 @@ describe('the fine print of', () => {
     await expect.poll(() => signal.aborted).toBe(true);
   });
 
-  it.each([10, 11, 12])('Metadata %i: a UUID of no topic has no name', async (version) => {
+  it.each([10, 11, 12])('Metadata %i: an unknown UUID gets an answer without a name', async (version) => {
     const { topics } = await client.call(metadata, version, {
       topics: [{ topicId: NOBODYS_ID, name: null }],
     });
@@ -106,7 +106,7 @@ describe('the fine print of', () => {
     expect(topics).toMatchObject([{ errorCode: ErrorCode.UNKNOWN_TOPIC_ID, topicId: NOBODYS_ID, name }]);
   });
 
-  it('FindCoordinator: neither transactions nor groups of kinds to come have one', async () => {
+  it('FindCoordinator: transactions and unknown key types have no coordinator', async () => {
     const ask = async (keyType: number) =>
       (await client.call(findCoordinator, 6, { keyType, keys: ['k'] })).coordinators[0]!.errorCode;
     expect(await ask(0)).toBe(0);
@@ -114,7 +114,7 @@ describe('the fine print of', () => {
     expect(await ask(2)).toBe(ErrorCode.INVALID_REQUEST);
   });
 
-  it('SyncGroup 5: a member says by which protocol it syncs', async () => {
+  it('SyncGroup 5: a member must name its protocol', async () => {
     const group = { groupId: 'g', protocolType: 'consumer' };
     const member = await client.call(joinGroup, 3, {
       ...group,
@@ -136,7 +136,7 @@ describe('the fine print of', () => {
     expect(await ask(4, {})).toBe(0);
   });
 
-  it('DescribeConfigs: no names stand for all of them', async () => {
+  it('DescribeConfigs: an empty list of names means all', async () => {
     const ask = async (keys: string[] | null) => {
       const { results } = await client.call(describeConfigs, 4, {
         resources: [{ type: 2, name: 't', keys }],
@@ -148,7 +148,7 @@ describe('the fine print of', () => {
     expect(await ask([])).toEqual(await ask(null));
   });
 
-  it('OffsetForLeaderEpoch: the one epoch ends with the log; of others nothing is known', async () => {
+  it('OffsetForLeaderEpoch: the only epoch ends with the log; others are unknown', async () => {
     const ask = async (leaderEpoch: number, currentLeaderEpoch = 0) => {
       const partitions = [{ index: 0, currentLeaderEpoch, leaderEpoch }];
       const answer = await client.call(offsetForLeaderEpoch, 4, { topics: [{ name: 't', partitions }] });
@@ -162,7 +162,7 @@ describe('the fine print of', () => {
     expect(await ask(0, 3)).toEqual({ errorCode: ErrorCode.UNKNOWN_LEADER_EPOCH, endOffset: -1 });
   });
 
-  it('DeleteRecords: -1 is the end; other negative offsets, and those past the end, are no place', async () => {
+  it('DeleteRecords: -1 means the end; other negative offsets, and those past the end, are refused', async () => {
     const ask = async (offset: number) => {
       const topics = [{ name: 't', partitions: [{ index: 0, offset }] }];
       const answer = await client.call(deleteRecords, 2, { topics, timeoutMs: 1_000 });
@@ -178,7 +178,7 @@ describe('the fine print of', () => {
     expect(await ask(0)).toEqual({ errorCode: 0, lowWatermark: 1 });
   });
 
-  it('DescribeCluster: controllers are found elsewhere, and other endpoints nowhere', async () => {
+  it('DescribeCluster: only broker endpoints are served', async () => {
     const ask = async (endpointType: number) =>
       (await client.call(describeCluster, 1, { includeClusterOperations: false, endpointType })).errorCode;
     expect(await ask(1)).toBe(0);

@@ -36,7 +36,7 @@ describe('the first members of a group', () => {
     return { answers, first: await answers[0]! };
   }
 
-  it('meet in the first generation where the listener waits for them', async () => {
+  it('meet in the first generation if the listener waits for them', async () => {
     const { answers, first } = await joinTogether(1_000);
     const second = await answers[1]!;
     expect([first.generationId, second.generationId]).toEqual([1, 1]);
@@ -44,7 +44,7 @@ describe('the first members of a group', () => {
     expect(first.leader).toBe(second.leader);
   });
 
-  it('wait for nobody otherwise', async () => {
+  it('do not wait otherwise', async () => {
     const { answers, first } = await joinTogether();
     expect(first).toMatchObject({ generationId: 1, members: [{ memberId: first.memberId }] });
     answers[1]!.catch(() => {}); // waits for the first to join again
@@ -52,11 +52,11 @@ describe('the first members of a group', () => {
 });
 
 describe('the consumer protocol of KIP-848', () => {
-  it.each([0, 1])('is refused for good, with what to do instead, in version %i', async (version) => {
+  it.each([0, 1])('is refused with a hint at the classic protocol, in version %i', async (version) => {
     const embedded = await embed();
     const client = await RawClient.connect(embedded.port);
     const { apiKeys } = await client.call(apiVersions, 0, {});
-    // librdkafka says nothing at all where it is not among them.
+    // If the API is not listed, librdkafka reports nothing at all.
     expect(apiKeys).toContainEqual({ apiKey: consumerGroupHeartbeat.key, minVersion: 0, maxVersion: 1 });
     const answer = await client.call(consumerGroupHeartbeat, version, {
       groupId: 'g',

@@ -24,14 +24,14 @@ const METADATA = Buffer.from('metadata');
 /** The last version in which a member joins without having been told its id first. */
 const JOINS_AT_ONCE = 3;
 
-/** Whoever asks, as it names itself. The member of a group is static, and in generation 1. */
+/** The identity that a request claims. The group's member is static, and in generation 1. */
 interface Asking {
   readonly memberId: string;
   readonly generationId: number;
   readonly groupInstanceId: string | null;
 }
 
-// What a Kafka broker answers whom in which state of a group.
+// A Kafka broker's answers to each kind of client in each state of a group.
 describe('in every state of a group', () => {
   let embedded: Embedded;
   let client: RawClient;
@@ -112,13 +112,13 @@ describe('in every state of a group', () => {
     'member, without its instance id': { ...member(), groupInstanceId: null },
     'member of an older generation': { ...member(), generationId: 0 },
     'member, without a generation': { ...member(), generationId: -1 },
-    'nobody known': { memberId: 'nobody', generationId: 1, groupInstanceId: null },
+    'unknown member': { memberId: 'nobody', generationId: 1, groupInstanceId: null },
     'its instance id with another member id': { ...member(), memberId: 'nobody' },
     'another instance id': { ...member(), groupInstanceId: 'another' },
     'no member, without a generation': { memberId: '', generationId: -1, groupInstanceId: null },
   });
 
-  /** Codes for those of {@link who}, in their order. */
+  /** The expected codes, in the order of {@link who}. */
   const table: [State, string, (asking: Asking) => Promise<number>, number[]][] = [];
   const row = (state: State, request: string, ask: (asking: Asking) => Promise<number>, codes: number[]) =>
     table.push([state, request, ask, codes]);
@@ -165,7 +165,7 @@ describe('in every state of a group', () => {
     },
   );
 
-  it('CompletingRebalance: SyncGroup of those it does not take, then of the leader', async () => {
+  it('CompletingRebalance: SyncGroup of clients that are refused, then of the leader', async () => {
     await reach.CompletingRebalance();
     const { member: leader, 'member, without its instance id': _, ...others } = who();
     const codes: number[] = [];

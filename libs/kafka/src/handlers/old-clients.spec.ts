@@ -4,7 +4,7 @@ import { RawClient } from '../__fixtures__/raw-client.js';
 import * as apis from '../protocol/apis/index.js';
 import { ErrorCode } from '../protocol/error-codes.js';
 
-/** The versions that clients of Kafka 0.9 to 2 ask in, without looking what is served. */
+/** Versions that clients of Kafka 0.9 to 2 use without checking what is served. */
 describe('requests of old clients', () => {
   let embedded: Embedded;
   let client: RawClient;
@@ -30,7 +30,7 @@ describe('requests of old clients', () => {
     return topics[0]!.partitions.map(({ committedOffset }) => committedOffset);
   };
 
-  // Sarama commits in version 1 whatever the broker tells, and goes on without a commit where it is refused.
+  // Sarama commits in version 1 whatever the broker advertises, and continues without the commit if it is refused.
   it.each([0, 1])('commit offsets in version %i', async (version) => {
     const { topics } = await commit(version, 7);
 
@@ -54,7 +54,7 @@ describe('requests of old clients', () => {
     expect(embedded.topics.listTopics()).toEqual([]);
   });
 
-  it('are told in version 0 of DescribeConfigs what is a default', async () => {
+  it('see which values are defaults in version 0 of DescribeConfigs', async () => {
     const resources = [{ type: 2, name: 'orders', keys: ['cleanup.policy'] }];
 
     const { results } = await client.call(apis.describeConfigs, 0, { resources });
@@ -62,7 +62,7 @@ describe('requests of old clients', () => {
     expect(results[0]!.configs).toMatchObject([{ name: 'cleanup.policy', isDefault: true }]);
   });
 
-  it('find where an epoch ends in version 0', async () => {
+  it('find the end of an epoch in version 0', async () => {
     await embedded.topics.topic('orders').publishBatch([{ partition: 0, value: 1 }]);
     const partitions = [{ index: 0, leaderEpoch: 0 }];
 
@@ -77,7 +77,7 @@ describe('requests of old clients', () => {
 describe('a transactional producer', () => {
   const TRANSACTION = 1;
 
-  it('is refused with the error that all clients give up at', async () => {
+  it('is refused with the error that every client takes as final', async () => {
     const embedded = await embed();
     const client = await RawClient.connect(embedded.port);
     const refused = ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED;

@@ -28,7 +28,7 @@ describe('produce', () => {
     return { errorCode, baseOffset };
   }
 
-  it('stores the bytes as they came, with only the base offset set', async () => {
+  it('stores the bytes as received, and sets only the base offset', async () => {
     const sent = await batch(3);
     await send(await batch(2));
     expect(await send(sent)).toEqual({ errorCode: 0, baseOffset: 2 });
@@ -41,7 +41,7 @@ describe('produce', () => {
     expect(await send(await batch(1), { version })).toEqual({ errorCode: 0, baseOffset: 0 });
   });
 
-  it('refuses what must not get into the log', async () => {
+  it('refuses batches that must not get into the log', async () => {
     const good = await batch(2);
     const damaged = Buffer.from(good);
     damaged[damaged.length - 1]! ^= 1;
@@ -72,7 +72,7 @@ describe('produce', () => {
     expect(end()).toBe(0);
   });
 
-  it('tells a batch that was damaged on the way, which may be sent again, from one that was packed wrong', async () => {
+  it('distinguishes a batch damaged in transit, which may be retried, from a malformed one', async () => {
     const good = await batch(2);
     const packed = (change: (copy: Buffer) => void) => {
       const copy = Buffer.from(good);
@@ -92,18 +92,18 @@ describe('produce', () => {
     expect(await code(packed((copy) => copy.fill(0xff, 61)))).toBe(87);
     expect(await code(packed((copy) => copy.writeBigInt64BE(3n, 0)))).toBe(87);
     expect(await code(await batch(1, { producerId: 1, epoch: 0, sequence: -1 }))).toBe(87);
-    // Its records would all have the one time that the producer names.
+    // With log-append time, all records would get the one timestamp that the producer states.
     expect(await code(await batch(1, { attributes: 0x08 }))).toBe(32);
     expect(end()).toBe(0);
   });
 
-  it('refuses zstd in versions that do not know it', async () => {
+  it('refuses zstd in versions without it', async () => {
     const zstd = await batch(1, { attributes: 4 });
     expect((await send(zstd, { version: 6 })).errorCode).toBe(76);
     expect((await send(zstd, { version: 7 })).errorCode).toBe(0);
   });
 
-  it('with acks 0 answers nothing, and closes the connection where something was lost', async () => {
+  it('with acks=0 sends no answer, and closes the connection on an error', async () => {
     const records = await batch(1);
     const request = {
       acks: 0,
@@ -117,7 +117,7 @@ describe('produce', () => {
     await client.closed;
   });
 
-  it('knows repeated batches of an idempotent producer, and missing ones', async () => {
+  it('recognizes duplicates and gaps of an idempotent producer', async () => {
     const { producerId, producerEpoch } = await client.call(initProducerId, 4, {
       transactionalId: null,
       transactionTimeoutMs: 1000,
@@ -137,14 +137,14 @@ describe('produce', () => {
     expect(end()).toBe(6);
   });
 
-  it('lets sequences wrap, and an unknown producer start anywhere', async () => {
+  it('lets sequence numbers wrap, and an unknown producer start anywhere', async () => {
     const make = (sequence: number, count: number) => batch(count, { producerId: 77, epoch: 0, sequence });
     expect((await send(await make(2 ** 31 - 2, 3))).errorCode).toBe(0);
     expect((await send(await make(1, 1))).errorCode).toBe(0);
     expect((await send(await make(5, 1))).errorCode).toBe(45);
   });
 
-  it('stores a batch once that two connections send at the same time', async () => {
+  it('stores a batch once if two connections send it at the same time', async () => {
     const other = await RawClient.connect(embedded.port);
     const records = await batch(2, { producerId: 5, epoch: 0, sequence: 0 });
     const request = {
@@ -158,7 +158,7 @@ describe('produce', () => {
     other.end();
   });
 
-  it('gives no producer id twice, and knows no transactions', async () => {
+  it('gives no producer id twice, and refuses transactions', async () => {
     const init = (transactionalId: string | null) =>
       client.call(initProducerId, 4, { transactionalId, transactionTimeoutMs: 1000 });
     const ids = new Set<number>();

@@ -16,7 +16,7 @@ describe('the positions of all connections', () => {
   const session = (connectionId: number) => ({ connectionId }) as Session;
   const stays = () => new AbortController().signal;
 
-  it('take no more than they may together, whatever connections read', () => {
+  it('stay within their limit, whatever connections read', () => {
     const before = heapBytes();
     const all = new AllReadPositions();
     const patient = all.of(session(0), stays());
@@ -24,25 +24,25 @@ describe('the positions of all connections', () => {
     for (let id = 1; id <= 2_000; id++) {
       const positions = all.of(session(id), stays());
       for (let i = 0; i < 200; i++) {
-        // Every request brings names of its own.
+        // Every request has its own copy of the name.
         const name = Buffer.from(`a-topic-with-a-name-of-some-length-${i}`).toString();
         positions.isOfAnother(name, 'id', 0, 0);
         positions.moveTo(name, 0, 3_000_000_000 + i);
       }
     }
     expect(heapBytes() - before).toBeLessThan(64 * 1024 * 1024);
-    // It has never remembered the most.
+    // It never had the most positions, so it was never forgotten.
     expect(patient.isOfAnother('orders', 'new', 0, 5)).toBe(true);
   });
 
-  it('go with their connections, and leave room for others', () => {
+  it('are dropped with their connections, and make room for others', () => {
     const all = new AllReadPositions(2);
     const leaving = new AbortController();
     const gone = all.of(session(1), leaving.signal);
     gone.isOfAnother('a', 'old', 0, 5);
     gone.isOfAnother('b', 'old', 0, 5);
     leaving.abort();
-    // Its last poll ends after it.
+    // Its last poll ends after the connection.
     expect(gone.isOfAnother('a', 'new', 0, 5)).toBe(false);
     expect(all.of(session(1), leaving.signal).isOfAnother('a', 'newer', 0, 5)).toBe(false);
     const other = all.of(session(2), stays());

@@ -8,7 +8,7 @@ import { ErrorCode } from '../protocol/error-codes.js';
 
 const BY_NAME = 12;
 const BY_ID = 17;
-/** Longer than a test may take: no answer comes because the time is over. */
+/** Longer than a test may take, so that no poll ends by timeout. */
 const FOR_EVER_MS = 60_000;
 
 describe('a topic that was deleted and created again', () => {
@@ -48,16 +48,16 @@ describe('a topic that was deleted and created again', () => {
   it.each([
     ['by UUID', BY_ID],
     ['by name', BY_NAME],
-  ])('ends polls %s that wait for more of the old one', async (_, version) => {
+  ])('ends polls %s that wait for data of the old one', async (_, version) => {
     const polled = read(version, oldId, 5, FOR_EVER_MS);
-    // Answered in their order: the poll is under way when this has its answer.
+    // Once this has its answer, the poll has been received too.
     const other = await RawClient.connect(embedded.port);
     await other.call(metadata, 9, { topics: [{ name: 't' }] });
     other.end();
     await recreate(2);
     const answer = await polled;
     expect(answer.bytes).toBe(0);
-    // Which of them depends on how far the deletion is. Clients ask for metadata after each.
+    // The code depends on how far the deletion is. Clients refresh metadata after each of them.
     expect([
       ErrorCode.NOT_LEADER_OR_FOLLOWER,
       ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
@@ -65,7 +65,7 @@ describe('a topic that was deleted and created again', () => {
     ]).toContain(answer.errorCode);
   });
 
-  it('is not read under its old UUID, however long it has become', async () => {
+  it('cannot be read under its old UUID, however long it is', async () => {
     await recreate(2);
     expect(await read(BY_ID, oldId, 5)).toEqual({ errorCode: ErrorCode.UNKNOWN_TOPIC_ID, bytes: 0 });
     expect(await read(BY_NAME, oldId, 5)).toEqual({ errorCode: ErrorCode.OFFSET_OUT_OF_RANGE, bytes: 0 });
@@ -77,7 +77,7 @@ describe('a topic that was deleted and created again', () => {
     expect(named.topics[0]!.errorCode).toBe(ErrorCode.UNKNOWN_TOPIC_ID);
   });
 
-  it('is not read on by name on a connection that has read the old one up to there', async () => {
+  it('cannot be read by name from the position that a connection had in the old one', async () => {
     const ask = (fetchOffset: number) => read(BY_NAME, oldId, fetchOffset);
     const isRead = { errorCode: ErrorCode.NONE };
     expect(await ask(0)).toMatchObject(isRead);
@@ -86,10 +86,10 @@ describe('a topic that was deleted and created again', () => {
 
     expect(await ask(5)).toEqual({ errorCode: ErrorCode.OFFSET_OUT_OF_RANGE, bytes: 0 });
 
-    // It has been told: from here on it is read wherever it is asked for.
+    // The error comes only once: from here on, every offset can be read.
     for (const offset of [5, 0, 8]) expect(await ask(offset)).toMatchObject(isRead);
     await recreate(9);
-    // Whoever has found a place in the new one is where it wants to be.
+    // A connection at another position than its last one has chosen it in the new topic.
     expect(await ask(7)).toMatchObject(isRead);
     const other = await RawClient.connect(embedded.port);
     const partitions = [{ index: 0, fetchOffset: 8, maxBytes: 1_000 }];
@@ -102,7 +102,7 @@ describe('a topic that was deleted and created again', () => {
     other.end();
   });
 
-  it('has no offsets of groups', async () => {
+  it('has no committed offsets', async () => {
     await embedded.topics.groups.commitOffsets('g', [{ topic: 't', partition: 0, offset: 5 }]);
     await recreate(8);
     const topics = [{ name: 't', partitions: [0] }];
@@ -110,7 +110,7 @@ describe('a topic that was deleted and created again', () => {
     expect(answer.topics[0]!.partitions[0]).toMatchObject({ committedOffset: -1, committedLeaderEpoch: -1 });
   });
 
-  it('keeps its UUID when partitions are added, which are served at once', async () => {
+  it('keeps its UUID when partitions are added, and serves them at once', async () => {
     const polled = read(BY_ID, oldId, 5, FOR_EVER_MS);
     await embedded.topics.addPartitions('t', 2);
     await embedded.topics.publish('t', { value: 5, partition: 0 });

@@ -13,7 +13,7 @@ const MAX_TOPICS = 4;
 const MAX_PARTITIONS = 8;
 const TOPIC = 2;
 
-describe('a request that is only to be validated is answered as the real one, and changes nothing:', () => {
+describe('a validate_only request gets the answer of the real one, and changes nothing:', () => {
   const adapter = new MemoryAdapter();
   let embedded: Embedded;
   let client: RawClient;
@@ -37,7 +37,7 @@ describe('a request that is only to be validated is answered as the real one, an
     adapter.disk.clear();
   });
 
-  /** The answers to the request in both forms, which are to be the same. */
+  /** Sends the request in both forms, and expects the same answer to both. */
   const both = async <T>(ask: (validateOnly: boolean) => Promise<T>): Promise<T> => {
     const { writes } = adapter;
     const before = embedded.topics.listTopics();
@@ -86,7 +86,7 @@ describe('a request that is only to be validated is answered as the real one, an
     expect(await codeOf(MAX_PARTITIONS)).toBe(ErrorCode.NONE);
   });
 
-  it('AlterConfigs and IncrementalAlterConfigs, what storage says of the settings included', async () => {
+  it('AlterConfigs and IncrementalAlterConfigs, with the checks of the storage', async () => {
     const codes = () =>
       both(async (validateOnly) => {
         const resources = [{ type: TOPIC, name: 't', configs: [] }];

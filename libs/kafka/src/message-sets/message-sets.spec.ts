@@ -20,7 +20,7 @@ interface OldMessage {
 const NOW = 1_700_000_000_000;
 const GZIP = 1;
 
-/** One message as the protocol's guide lays it out. */
+/** One message in the layout of the protocol guide. */
 function message({ key, value, timestamp }: OldMessage, attributes = 0, packed?: Buffer): Buffer {
   const field = (bytes: Buffer | null) =>
     Buffer.concat([int32(bytes?.length ?? -1), ...(bytes === null ? [] : [bytes])]);
@@ -55,7 +55,7 @@ const oldMessage = fc.record(
 );
 
 describe('reading a message set', () => {
-  it('finds every message of either version, packed or not', () => {
+  it('finds every message of both versions, compressed or not', () => {
     fc.assert(
       fc.property(
         fc.array(oldMessage, { minLength: 1, maxLength: 10 }),
@@ -76,7 +76,7 @@ describe('reading a message set', () => {
     );
   });
 
-  it('refuses damage, and nothing else happens', () => {
+  it('refuses damaged sets with CORRUPT_BATCH only', () => {
     const damage = fc.record({ at: fc.nat(), byte: fc.nat(255), cut: fc.nat(30) });
     fc.assert(
       fc.property(
@@ -96,8 +96,8 @@ describe('reading a message set', () => {
     );
   });
 
-  // 40 KB of gzip hold 600,000 of them.
-  it('takes no more messages than it may, packed or not', () => {
+  // 40 KB of gzip can hold 600,000 messages.
+  it('limits the number of messages, compressed or not', () => {
     const one = message({ key: null, value: null });
     const set = (count: number) => Buffer.alloc(count * one.length, one);
     expect(readMessageSet(packed(set(MAX_MESSAGES)), NOW, 10_000_000).records).toHaveLength(MAX_MESSAGES);
@@ -107,7 +107,7 @@ describe('reading a message set', () => {
     }
   });
 
-  it('unpacks no more than it may, and nothing twice', () => {
+  it('limits the unpacked size, and refuses nested compression', () => {
     const large = setOf([{ key: null, value: 'x'.repeat(2_000) }]);
     const twice = packed(packed(setOf([{ key: null, value: 'x' }])));
     expect(() => readMessageSet(packed(large), NOW, 1_000)).toThrowError(/more than 1000 bytes/);
@@ -172,7 +172,7 @@ describe('clients of Kafka before 0.11', () => {
     expect(messages.every(({ timestamp }) => timestamp > 0)).toBe(true);
   });
 
-  it.each([0, 1, 2, 3])('consume in version %i what is stored in batches', async (version) => {
+  it.each([0, 1, 2, 3])('consume stored batches in version %i', async (version) => {
     const values = Array.from({ length: 200 }, (_, i) => ({
       key: `k${i}`,
       value: `v${i}`,
@@ -188,12 +188,12 @@ describe('clients of Kafka before 0.11', () => {
       value: Buffer.from('"v150"'),
       timestamp: version < 2 ? NOW : 5_000,
     });
-    // No more than was asked for, but something in any case.
+    // Within the requested size, but at least one message.
     expect((await read(version, 150, 100)).offsets.length).toBeLessThan(5);
     expect((await read(version, 150, 1)).offsets).toEqual([150]);
   });
 
-  it('are told what is wrong', async () => {
+  it('get error codes for invalid sets', async () => {
     const good = setOf([{ key: null, value: 'x' }]);
     const badCrc = Buffer.from(good);
     badCrc[13]! ^= 1;
@@ -209,7 +209,7 @@ describe('clients of Kafka before 0.11', () => {
     expect(partition().endOffset).toBe(0);
   });
 
-  it('keep their order where they send before they are answered', async () => {
+  it('keep their order if they send before they have an answer', async () => {
     const sent = Array.from({ length: 20 }, (_, i) => packed(setOf([{ key: null, value: String(i) }])));
 
     const answers = await Promise.all(sent.map((set) => send(1, set)));
@@ -219,7 +219,7 @@ describe('clients of Kafka before 0.11', () => {
     expect(messages.map(({ valueBytes }) => Number(valueBytes))).toEqual(sent.map((_, i) => i));
   });
 
-  it.each(['kafka-node', 'no-kafka', 'sarama', 'kafka-go'])('are understood: what %s has sent', (name) => {
+  it.each(['kafka-node', 'no-kafka', 'sarama', 'kafka-go'])('are understood: the requests of %s', (name) => {
     const { requests } = RECORDED.find((one) => one.client === name)!;
     const sets = requests.flatMap((request) => {
       const reader = new Reader(request.subarray(4));

@@ -10,7 +10,7 @@ describe('producers of a topic that was deleted', () => {
   const start = () => {
     return embed({}, { storage: storageOn(new MemoryAdapter(disk)) });
   };
-  /** What the listener keeps of producers, as keys of its store. */
+  /** The keys of producers in the listener's store. */
   const kept = () => {
     const keys = disk.get('__genrocks_kafka:0')!.page('', undefined, false, 1_000);
     return keys.map(([key]) => key).filter((key) => key.startsWith('producers\0'));
@@ -33,14 +33,14 @@ describe('producers of a topic that was deleted', () => {
     expect(kept()).toHaveLength(1);
   });
 
-  it('are forgotten, whoever deletes it', async () => {
+  it('are forgotten, whoever deletes the topic', async () => {
     const { app, topics } = await start();
     await topics.deleteTopic('t');
     await app.close();
     expect(kept()).toEqual([]);
   });
 
-  it('are forgotten at the next start, where the listener did not hear of it', async () => {
+  it('are forgotten at the next start if the listener was not running', async () => {
     disk.delete('__genrocks:0');
     const { app } = await start();
     expect(kept()).toEqual([]);

@@ -17,7 +17,7 @@ const MAX_RECORDS = 3;
 @Module({})
 class Memory {}
 
-/** Batches of plain producers with 1, 2, ... records. */
+/** Batches of non-idempotent producers with 1, 2, ... records. */
 const templates: Buffer[] = [];
 
 beforeAll(async () => {
@@ -39,7 +39,7 @@ async function turns(count: number): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise(setImmediate);
 }
 
-/** A broker whose writes are late or fail as it is told, and that can be restarted. */
+/** A broker whose writes are delayed or fail by plan, and that can be restarted. */
 class World {
   private adapter!: MemoryAdapter;
   private isBroken = false;
@@ -67,7 +67,7 @@ class World {
         if (fault.kind === 'noSpace') throw new NoSpaceError('the log');
         return;
       }
-      // It is there, but nobody can say that it stays: nothing is written any more until the log is opened again.
+      // The outcome is unknown: the log accepts no writes until it is reopened.
       this.isBroken = true;
       const data = disk.get(`${topic}:${partition}`)!;
       for (const operation of operations) {
@@ -78,7 +78,7 @@ class World {
     };
   }
 
-  /** Ends, in order or as a crash would, and comes back with what was stored by then. */
+  /** Stops, in order or by a crash, and starts again on the data stored by then. */
   async restart(isCrash: boolean): Promise<void> {
     const old = this.embedded;
     const disk = isCrash ? copyOf(this.adapter.disk) : this.adapter.disk;
@@ -120,7 +120,7 @@ interface Planned {
   readonly records: number;
 }
 
-/** An idempotent producer as librdkafka is one: up to five requests on their way, and what fails is sent again in order. */
+/** An idempotent producer like librdkafka: up to five requests in flight; failed ones are sent again in order. */
 class Producer {
   readonly plan: Planned[];
   readonly acknowledged: number[] = [];
@@ -146,7 +146,7 @@ class Producer {
     return (await client.call(produce, 9, request)).topics[0]!.partitions[0]!;
   }
 
-  /** Sends the next ones, and hears of all of them; or goes away in the middle. */
+  /** Sends the next batches and awaits all answers, or disconnects in the middle. */
   async round(gap: number, goesAwayAfter: number | undefined): Promise<void> {
     try {
       if (this.client === undefined) await this.connect();
@@ -176,7 +176,7 @@ class Producer {
         this.acknowledged.push(baseOffset);
         continue;
       }
-      // Of the one whose turn it is, this would tell a client that the broker has lost what it acknowledged.
+      // For the next batch in turn, this code would mean that the broker has lost acknowledged ones.
       if (isNext) expect(errorCode).not.toBe(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER);
       expect([
         ErrorCode.KAFKA_STORAGE_ERROR,
@@ -214,10 +214,10 @@ const faults = fc.array(
   { maxLength: 30 },
 );
 const sizes = fc.array(fc.integer({ min: 1, max: MAX_RECORDS }), { minLength: 1, maxLength: 14 });
-/** What happens beside each round: somebody goes away, or the broker ends. */
+/** Events during each round: a producer disconnects, or the broker restarts. */
 const events = fc.array(
   fc.record({
-    /** Turns between two requests of a producer: together they share a write, apart they wait for the one before. */
+    /** Turns between two requests of a producer: close ones share a write, others wait for the write before. */
     gap: fc.nat(2),
     away: fc.option(fc.nat(8), { nil: undefined, freq: 4 }),
     restart: fc.constantFrom('none', 'none', 'none', 'clean', 'crash'),
@@ -226,8 +226,8 @@ const events = fc.array(
   { maxLength: 12 },
 );
 
-describe('idempotent producers with several requests on their way', () => {
-  it('lose nothing, store nothing twice and keep their order, whatever fails', async () => {
+describe('idempotent producers with several requests in flight', () => {
+  it('lose no batch, store none twice and keep their order, whatever fails', async () => {
     await fc.assert(
       fc.asyncProperty(faults, fc.array(sizes, { minLength: 1, maxLength: 3 }), events, check),
       { numRuns: 25 },
@@ -256,7 +256,7 @@ async function check(
     if (!midway) await Promise.all(rounds);
     const restarts = restart !== 'none' || world.needsRestart;
     if (restarts) {
-      // What was stored when the connections broke is what a crash leaves.
+      // A crash leaves the data that was stored when the connections broke.
       if (restart === 'crash') for (const producer of producers) producer.leave();
       await world.restart(restart === 'crash');
     }
@@ -270,7 +270,7 @@ async function check(
   await world.embedded.app.close();
 }
 
-/** Each batch is there once, where it was acknowledged; and the last ones are known when they are sent again. */
+/** Each batch is stored once, at its acknowledged offset, and the last ones are recognized when sent again. */
 async function expectExactly(world: World, producers: readonly Producer[]): Promise<void> {
   const stored = await world.stored();
   for (const { id, plan, acknowledged } of producers) {

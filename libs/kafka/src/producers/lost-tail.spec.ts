@@ -11,7 +11,7 @@ import { KafkaState } from '../state/kafka-state.js';
 import { ProducerIds } from './producer-ids.js';
 import { ProducerRegistry } from './producer-registry.js';
 
-/** Where `topic`, partition 0, lies on the disk. */
+/** The key of topic `t`, partition 0, on the disk. */
 const DATA = 't:0';
 const STATE = '__genrocks_kafka:0';
 
@@ -28,7 +28,7 @@ describe('producers whose last batches the log has lost', () => {
   let client: RawClient;
   let send: (sequence: number, other?: { producerId: number }) => Promise<number>;
 
-  /** Starts on what is on the disk, as after a power cut: nobody has closed anything. */
+  /** Starts on the contents of the disk, as after a power cut without an orderly close. */
   async function boot(): Promise<void> {
     const embedded = await embed(
       {},
@@ -56,7 +56,7 @@ describe('producers whose last batches the log has lost', () => {
     await app.close();
   }
 
-  /** The log loses what was written from an entry on; what else is stored stays. */
+  /** Removes the log's entries from this one on; everything else stays. */
   function lose(from: number): void {
     const data = disk.get(DATA)!;
     for (const [key] of data.page('', undefined, false, Infinity).slice(from)) data.delete(key);
@@ -71,7 +71,7 @@ describe('producers whose last batches the log has lost', () => {
   });
   afterEach(stop);
 
-  it('have them stored when they send them again, and only once', async () => {
+  it('can send them again, and have them stored only once', async () => {
     await stop();
     lose(1);
     await boot();
@@ -81,14 +81,14 @@ describe('producers whose last batches the log has lost', () => {
     expect(await stored()).toBe(2);
     expect(await send(2)).toBe(2);
     expect(await stored()).toBe(3);
-    // What stands where the lost ones stood is known after the next start.
+    // After the next start, the batches at the offsets of the lost ones are known.
     await stop();
     await boot();
     expect(await send(2)).toBe(2);
     expect(await stored()).toBe(3);
   });
 
-  it('have them stored behind what a group has read of the lost ones', async () => {
+  it('have them stored beyond the offsets that a group has read of the lost ones', async () => {
     const { groups } = app.get(TopicsService);
     await groups.commitOffsets('g', [{ topic: 't', partition: 0, offset: 3 }]);
     await stop();
@@ -99,7 +99,7 @@ describe('producers whose last batches the log has lost', () => {
     expect(await send(0)).toBe(0);
   });
 
-  it('have them stored though the log has grown over their offsets before anybody sent them again', async () => {
+  it('have them stored even if the log has grown over their offsets first', async () => {
     await stop();
     lose(1);
     await boot();
@@ -112,7 +112,7 @@ describe('producers whose last batches the log has lost', () => {
     expect(await send(1)).toBe(4);
   });
 
-  it('have them stored where nothing is left of the log that their snapshot tells of', async () => {
+  it('have them stored if nothing is left of the log that their snapshot describes', async () => {
     await stop();
     lose(0);
     await boot();
@@ -123,14 +123,14 @@ describe('producers whose last batches the log has lost', () => {
     expect(await send(2)).toBe(4);
   });
 
-  it('are known after a kill by what was stored where the lost ones stood', async () => {
+  it('are known after a kill by the batches at the offsets of the lost ones', async () => {
     await stop();
     lose(1);
     await boot();
     const producer8 = { producerId: 8 };
     expect(await send(0, producer8)).toBe(1);
     expect(await send(1)).toBe(2);
-    // As a kill leaves it: nobody has closed anything.
+    // The disk as a kill leaves it, without an orderly close.
     const killed: MemoryDisk = new Map([...disk].map(([name, data]) => [name, copyOf(data)]));
     await stop();
     disk = killed;
@@ -140,7 +140,7 @@ describe('producers whose last batches the log has lost', () => {
     expect(await send(2)).toBe(3);
   });
 
-  it.each([0, 1, 2])('write on where batch %d of the log has rotted', async (rotten) => {
+  it.each([0, 1, 2])('can continue to write if batch %d of the log is damaged', async (rotten) => {
     await stop();
     const data = disk.get(DATA)!;
     const [key, value] = data.page('', undefined, false, Infinity)[rotten]!;
@@ -148,7 +148,7 @@ describe('producers whose last batches the log has lost', () => {
     rot[rot.length - 1]! ^= 1;
     data.set(key, rot);
     await boot();
-    // Whoever is new here may write, and those that are known and have not lost their last one.
+    // New producers can write, and so can known ones whose last batch is intact.
     expect(await send(0, { producerId: 8 })).toBe(3);
     if (rotten < 2) {
       expect(await send(2)).toBe(2);
@@ -156,7 +156,7 @@ describe('producers whose last batches the log has lost', () => {
     }
   });
 
-  it('have all of them stored again where the log is empty', async () => {
+  it('have all batches stored again if the log is empty', async () => {
     await stop();
     lose(0);
     await boot();
@@ -165,8 +165,8 @@ describe('producers whose last batches the log has lost', () => {
   });
 });
 
-describe('what the listener remembers', () => {
-  it('tells of no batch before the log has it for good', async () => {
+describe('the state of the listener', () => {
+  it('lists no batch before the log has synced it', async () => {
     const disk: MemoryDisk = new Map();
     const adapter = new MemoryAdapter(disk);
     const { app, topics } = await embed({}, { storage: storageOn(adapter), topics: [{ name: 't' }] });
@@ -184,11 +184,11 @@ describe('what the listener remembers', () => {
     await app.close();
   });
 
-  it('gives no id again of which a power cut has taken all that was not synced', async () => {
+  it('gives no producer id twice after a power cut that took all unsynced writes', async () => {
     const disk: MemoryDisk = new Map();
     const first = await allocator(disk);
     const ids = await allocate(first.ids, 1);
-    // The first block has been written back; what comes is on the device only where it is synced.
+    // The first block is on the device; later writes reach it only when synced.
     const device: MemoryDisk = new Map([[STATE, copyOf(disk.get(STATE))]]);
     first.adapter.onSync = () => void device.set(STATE, copyOf(disk.get(STATE)));
     ids.push(...(await allocate(first.ids, 2_999)));
@@ -196,7 +196,7 @@ describe('what the listener remembers', () => {
     expect(await again.allocate()).toBeGreaterThan(Math.max(...ids));
   });
 
-  it('gives no id again that was given after the copy was made on which it starts', async () => {
+  it('gives no producer id twice after a start on a copy from before the ids were given', async () => {
     const disk: MemoryDisk = new Map();
     const { ids: before } = await allocator(disk);
     const given = await allocate(before, 1);
@@ -207,7 +207,7 @@ describe('what the listener remembers', () => {
     expect(new Set(given).size).toBe(6_000);
   });
 
-  /** As a process of its own has it. */
+  /** An allocator as a new process creates it. */
   async function allocator(disk: MemoryDisk): Promise<{ ids: ProducerIds; adapter: MemoryAdapter }> {
     const adapter = new MemoryAdapter(disk);
     const state = new KafkaState();

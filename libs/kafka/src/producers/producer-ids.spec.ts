@@ -10,7 +10,7 @@ import { produce } from '../protocol/apis/produce.js';
 @Module({})
 class Disk {}
 
-/** Starts with everything forgotten but what lies on the disk, where the topic is, and writes as a new producer. */
+/** Starts without any state except the topic's log on the disk, and writes as a new producer. */
 async function publishOnce(disk: MemoryDisk): Promise<number> {
   const adapter = new MemoryAdapter(disk);
   const module = {
@@ -46,11 +46,11 @@ async function publishOnce(disk: MemoryDisk): Promise<number> {
   return baseOffset;
 }
 
-describe('ids of producers', () => {
-  it('are no older producers’ of a log that outlived the state of the listener', async () => {
+describe('producer ids', () => {
+  it('do not collide with ids in a log that outlived the listener’s state', async () => {
     const disk: MemoryDisk = new Map();
     expect(await publishOnce(disk)).toBe(0);
-    // Not the same message again: another producer's first.
+    // The first message of another producer must not count as a duplicate.
     expect(await publishOnce(disk)).toBe(1);
   });
 });

@@ -8,7 +8,7 @@ import { producerOf } from './batch-producer.js';
 import { ProducerIds } from './producer-ids.js';
 import { ProducerRegistry } from './producer-registry.js';
 
-describe('producers over restarts', () => {
+describe('producers across restarts', () => {
   let embedded: Embedded;
   let topic: Topic;
   let partition: Partition;
@@ -56,7 +56,7 @@ describe('producers over restarts', () => {
     expect(after.check({ producerId: 7, epoch: 0, baseSequence: 9, records: 1 }).kind).toBe('refuse');
   });
 
-  it('are judged by the log behind the snapshot too', async () => {
+  it('are known by the log after the snapshot too', async () => {
     const before = new ProducerRegistry(state);
     await append(before, 0, 2);
     await before.saveAll();
@@ -65,7 +65,7 @@ describe('producers over restarts', () => {
     expect(after.check(producerOf(late)!).kind).toBe('duplicate');
   });
 
-  it('are saved when others have written a lot behind them', async () => {
+  it('are saved when others have written many records after them', async () => {
     const before = new ProducerRegistry(state);
     const first = await append(before, 0, 1);
     for (let i = 0; i < 10; i++) {
@@ -77,13 +77,13 @@ describe('producers over restarts', () => {
     expect(after.check(producerOf(first)!).kind).toBe('duplicate');
   });
 
-  it('are asked for in the order of the calls, while they are read and afterwards', async () => {
+  it('are passed to callbacks in the order of the calls, while loading and afterwards', async () => {
     await append(new ProducerRegistry(state), 0, 1);
     const registry = new ProducerRegistry(state);
     const order: number[] = [];
     const ask = async (i: number) => registry.use(topic, partition, () => void order.push(i));
     const asked = [ask(0), ask(1), ask(2)];
-    // From the first turn on in which it may be there, somebody asks in every one.
+    // Call in every turn, from the first one in which the entry may be loaded.
     for (let i = 3; order.length === 0 || i < 40; i++) {
       asked.push(ask(i));
       await Promise.resolve();
@@ -92,7 +92,7 @@ describe('producers over restarts', () => {
     expect(order).toEqual(asked.map((_, i) => i));
   });
 
-  it('are remembered up to a limit, the least recently used going first', async () => {
+  it('are remembered up to a limit; the least recently used is forgotten first', async () => {
     const producers = await of(new ProducerRegistry(state));
     for (let producerId = 0; producerId < 1_100; producerId++) {
       producers.replay({ producerId, epoch: 0, baseSequence: 0, records: 1 }, producerId);

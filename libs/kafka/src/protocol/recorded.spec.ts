@@ -8,7 +8,7 @@ import { Writer } from './wire/writer.js';
 
 const BY_KEY = new Map((Object.values(apis) as unknown as Api[]).map((api) => [api.key, api]));
 
-/** What stands in a request, and the same written again. */
+/** Decodes a request and encodes it again. */
 function rewrite(request: Buffer): { api: Api; version: number; bytes: Buffer; left: number } {
   const reader = new Reader(request.subarray(4));
   const { apiKey, apiVersion: version, correlationId } = readRequestHeader(reader);
@@ -23,16 +23,16 @@ function rewrite(request: Buffer): { api: Api; version: number; bytes: Buffer; l
 }
 
 describe.each(RECORDED)('requests of $client', ({ requests }) => {
-  it('are of versions that are served', () => {
+  it('use versions that are served', () => {
     for (const request of requests) {
       const { api, version } = rewrite(request);
-      // A client may first ask in a version of its own what we speak.
+      // A client may send its first ApiVersions in a version that is not served.
       if (api.key !== apis.apiVersions.key)
         expect(api.supports(version), `${api.name} v${version}`).toBe(true);
     }
   });
 
-  it('come back byte for byte when they are read and written again', () => {
+  it('are decoded and encoded byte for byte', () => {
     for (const request of requests) {
       const { api, version, bytes, left } = rewrite(request);
       expect(left, `${api.name} v${version}`).toBe(0);

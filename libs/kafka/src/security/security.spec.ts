@@ -29,7 +29,7 @@ describe('patterns of rights', () => {
 describe('users', () => {
   const secret = Buffer.alloc(32, 7);
 
-  it('are known by a stored credential as by the password, and guesses fail', async () => {
+  it('can log in with a stored credential or a password, and wrong passwords fail', async () => {
     const scram = await scramCredential('builder', { hash: 'sha256' });
     const users = new Users(
       [
@@ -48,7 +48,7 @@ describe('users', () => {
     }
   });
 
-  it('that nobody knows show a salt and iterations as others do, the same ones after a restart', async () => {
+  it('that do not exist get a salt and iterations like known ones, unchanged after a restart', async () => {
     const known: KafkaUser[] = [
       { name: 'bob', scram: await scramCredential('builder', { hash: 'sha512', iterations: 5000 }) },
     ];
@@ -61,7 +61,7 @@ describe('users', () => {
     expect(other.salt).not.toEqual(before.salt);
   });
 
-  it('are refused in options that cannot work', () => {
+  it('with invalid options are refused', () => {
     const wrong = (users: unknown) => () => resolveKafkaOptions({ users: users as KafkaUser[] });
     expect(wrong([])).toThrowError(/kafka.users/);
     expect(wrong([{ name: 'a' }])).toThrowError(/neither a password/);
@@ -76,12 +76,12 @@ describe('users', () => {
 describe('certificates of clients', () => {
   const tls = { cert: 'c', key: 'k' };
 
-  it.each(['requested', 'required'] as const)('need an authority where they are %s', (clientAuth) => {
+  it.each(['requested', 'required'] as const)('need an authority if they are %s', (clientAuth) => {
     expect(() => resolveKafkaOptions({ tls: { ...tls, clientAuth } })).toThrowError(/kafka.tls.ca: missing/);
     expect(resolveKafkaOptions({ tls: { ...tls, ca: 'a', clientAuth } }).tls).toMatchObject({ clientAuth });
   });
 
-  it('are asked for in no other way', () => {
+  it('accept no other value of clientAuth', () => {
     const clientAuth = 'maybe' as KafkaClientAuth;
     expect(() => resolveKafkaOptions({ tls: { ...tls, clientAuth } })).toThrowError(/kafka.tls.clientAuth/);
   });
@@ -117,7 +117,7 @@ describe('a connection that authenticates', () => {
   const topics = async () =>
     (await client.call(metadata, 1, { topics: null })).topics.map(({ name }) => name);
 
-  it('may do so again, as the same user or another; no session ends by itself', async () => {
+  it('may authenticate again, as the same or another user; no session expires', async () => {
     expect(await login('al', 'pw')).toMatchObject({ errorCode: 0, sessionLifetimeMs: 0 });
     expect(await topics()).toEqual(['t', 'u']);
     expect(await login('al', 'pw')).toMatchObject({ errorCode: 0 });
@@ -126,13 +126,13 @@ describe('a connection that authenticates', () => {
     expect(await topics()).toEqual(['t']);
   });
 
-  it('is told that it has failed, and closed; also when it was in before', async () => {
+  it('is closed after the answer to a failed login, even if it was authenticated before', async () => {
     expect(await login('al', 'pw')).toMatchObject({ errorCode: 0 });
     expect(await login('al', 'no')).toMatchObject({ errorCode: 58, errorMessage: 'authentication failed' });
     await client.closed;
   });
 
-  it('has the rights of users that are put in place of others, and ends when its user is gone', async () => {
+  it('gets the rights of a reload, and is closed when its user is removed', async () => {
     expect(await login('al', 'pw')).toMatchObject({ errorCode: 0 });
     const rights = [{ topics: ['u'], allow: ['read'] as const }];
     await embedded.listener.reload({ users: [{ name: 'al', password: 'new', rights }] });
@@ -159,7 +159,7 @@ describe('a handshake of version 0', () => {
     return answer;
   };
 
-  it('goes on with bare tokens, then with requests', async () => {
+  it('continues with bare tokens, then with requests', async () => {
     embedded = await embed({ users }, { topics: [{ name: 't' }] });
     const client = await RawClient.connect(embedded.port);
     expect((await client.call(saslHandshake, 0, { mechanism: 'PLAIN' })).errorCode).toBe(0);

@@ -14,14 +14,15 @@ import { offsetFetch } from '../protocol/apis/offset-fetch.js';
 import { saslAuthenticate } from '../protocol/apis/sasl-authenticate.js';
 import { saslHandshake } from '../protocol/apis/sasl-handshake.js';
 
-/** The same, again and again, and another one. */
+/** A hundred copies of one item, then another item. */
 const often = <T>(one: T, other: T): T[] => [...Array.from({ length: 100 }, () => one), other];
 
-// A request of a megabyte can name one thing a quarter of a million times, and the answer be a thousand times as large.
+// A request of one megabyte can name one thing a quarter of a million times, and its answer could be a thousand times as
+// large.
 describe.each([
-  ['from anybody', {}],
-  ['where clients have rights', { users: { u: 'p' } }],
-])('what a request names again and again, %s, is answered once', (_who, options) => {
+  ['without users', {}],
+  ['with users', { users: { u: 'p' } }],
+])('a request that names something many times, %s, gets one answer for its', (_who, options) => {
   let embedded: Embedded;
   let client: RawClient;
 
@@ -50,7 +51,7 @@ describe.each([
     expect(byId.topics.map(({ name }) => name)).toEqual(['a', 'c']);
   });
 
-  it('partitions, whose offsets are asked for or whose records', async () => {
+  it('partitions, in ListOffsets and Fetch', async () => {
     await start();
     await embedded.topics.publish('a', { value: 1, partition: 0 });
     const asked = often({ index: 0, timestamp: 0 }, { index: 1, timestamp: 0 });
@@ -94,7 +95,7 @@ describe.each([
     ]);
   });
 
-  it('groups that are looked for, and those that are deleted', async () => {
+  it('groups, in FindCoordinator and DeleteGroups', async () => {
     await start();
     await embedded.topics.groups.commitOffsets('g', [{ topic: 'a', partition: 0, offset: 0 }]);
     const { coordinators } = await client.call(findCoordinator, 4, { keyType: 0, keys: often('g', 'h') });
@@ -106,7 +107,7 @@ describe.each([
     ]);
   });
 
-  it('records and offsets that are deleted', async () => {
+  it('partitions, in DeleteRecords and OffsetDelete', async () => {
     await start();
     await embedded.topics.publish('a', { value: 1, partition: 0 });
     await embedded.topics.groups.commitOffsets('g', [{ topic: 'a', partition: 0, offset: 1 }]);

@@ -15,7 +15,7 @@ import { fetch } from '../protocol/apis/fetch.js';
 import { Reader } from '../protocol/wire/reader.js';
 import type { KafkaOptions } from '../options.js';
 
-/** Reads into the memory it is given, as a disk would. A test may hold a read once its memory is filled, or fail it. */
+/** Reads into the given memory, as a disk would. A test can delay a read after its memory is filled, or fail it. */
 class LendingAdapter extends MemoryAdapter {
   onRead: (partition: number) => unknown = () => {};
   readonly read: number[] = [];
@@ -50,7 +50,7 @@ class LendingAdapter extends MemoryAdapter {
 class Memory {}
 
 const PARTITIONS = 4;
-/** Three of them are more than the buffers of a socket and of a peer that does not read take. */
+/** Three of these exceed the socket buffers on both sides of a peer that does not read. */
 const LARGE = 2_000_000;
 
 describe('the memory of answers', () => {
@@ -105,7 +105,7 @@ describe('the memory of answers', () => {
     ],
   });
   const answerBytes = () => embedded.listener.status().answerBytes;
-  /** How many records there are, each of them the letter of its partition from end to end. */
+  /** Counts the records, each of which repeats the letter of its partition. */
   const check = (records: Buffer | null, partition: number, bytes = 200_000) => {
     const value = Buffer.from(letter(partition).repeat(bytes));
     let count = 0;
@@ -119,7 +119,7 @@ describe('the memory of answers', () => {
     return answer.topics[0]!.partitions[0]!;
   };
 
-  it('is a reader’s until it has read the answer, however long it takes', async () => {
+  it('belongs to a reader until it has read the answer, however slowly', async () => {
     await start({ maxFetchBytes: 64 * 1024 * 1024 }, LARGE);
     const slow = await connect();
     slow.socket.pause();
@@ -143,7 +143,7 @@ describe('the memory of answers', () => {
     await expect.poll(answerBytes).toBe(0);
   });
 
-  it('comes back from clients that go away with their answer half read', async () => {
+  it('is released when a client disconnects with its answer half read', async () => {
     await start({ maxFetchBytes: 64 * 1024 * 1024 }, LARGE);
     const gone = await connect();
     gone.socket.pause();
@@ -154,7 +154,7 @@ describe('the memory of answers', () => {
     check((await fetchFrom(await connect(), 2)).records, 2, LARGE);
   });
 
-  it('comes back from clients that go away while their answer is read', async () => {
+  it('is released when a client disconnects while its answer is being built', async () => {
     await start();
     let goOn = () => {};
     adapter.onRead = () => new Promise<void>((resolve) => (goOn = resolve));
@@ -168,7 +168,7 @@ describe('the memory of answers', () => {
     await expect.poll(answerBytes).toBe(0);
   });
 
-  it('comes back from reads that fail', async () => {
+  it('is released when a read fails', async () => {
     await start();
     const client = await connect();
     adapter.onRead = () => {
@@ -180,7 +180,7 @@ describe('the memory of answers', () => {
     check((await fetchFrom(client, 1)).records, 1);
   });
 
-  it('is not held while a poll waits for more', async () => {
+  it('is not held while a poll waits for data', async () => {
     await start({}, 1_000);
     const client = await connect();
     const answer = client.call(fetch, 12, wanting([3], { minBytes: 6_000 }));
@@ -190,7 +190,7 @@ describe('the memory of answers', () => {
     expect(check((await answer).topics[0]!.partitions[0]!.records, 3, 1_000)).toBe(8);
   });
 
-  it('is not filled for partitions that find no room in the answer', async () => {
+  it('is not used for partitions that do not fit into the answer', async () => {
     await start({ maxFetchBytes: 450_000 });
     const answer = await (await connect()).call(fetch, 12, wanting([0, 1, 2, 3]));
     const [first, ...others] = answer.topics[0]!.partitions;
@@ -198,7 +198,7 @@ describe('the memory of answers', () => {
     for (const other of others) {
       expect(other).toMatchObject({ errorCode: 0, highWatermark: 3, records: Buffer.alloc(0) });
     }
-    // The second was read to find that it does not fit.
+    // The second partition had to be read to see that it does not fit.
     expect(new Set(adapter.read)).toEqual(new Set([0, 1]));
     const far = wanting([0, 1, 2, 3]);
     far.topics[0]!.partitions[3]!.fetchOffset = 99;
@@ -206,7 +206,7 @@ describe('the memory of answers', () => {
     expect(topics[0]!.partitions.map(({ errorCode }) => errorCode)).toEqual([0, 0, 0, 1]);
   });
 
-  it('does not keep a client waiting for more than the limit of its partition lets through', async () => {
+  it('a poll does not wait for more bytes than its partition limit allows', async () => {
     await start();
     const answer = await (
       await connect()

@@ -4,8 +4,8 @@ import { BufferPool } from './buffer-pool.js';
 
 const MIB = 1024 * 1024;
 
-describe('a pool of buffers', () => {
-  it('gives what was given back, of the size that is needed', () => {
+describe('the buffer pool', () => {
+  it('returns buffers that were given back, in the size needed', () => {
     const pool = new BufferPool(8 * MIB);
     const buffer = pool.take(600_000);
     expect(buffer.length).toBe(MIB);
@@ -16,7 +16,7 @@ describe('a pool of buffers', () => {
     expect(pool.idleBytes).toBe(0);
   });
 
-  it('keeps neither what is small nor what is very large', () => {
+  it('keeps neither small nor very large buffers', () => {
     const pool = new BufferPool(64 * MIB);
     for (const bytes of [0, 1, 16 * 1024 - 1, 4 * MIB + 1, 16 * MIB]) {
       const buffer = pool.take(bytes);
@@ -26,7 +26,7 @@ describe('a pool of buffers', () => {
     expect(pool.idleBytes).toBe(0);
   });
 
-  it('lets go of what was idle from one sweep to the next', () => {
+  it('drops buffers that stayed idle between two sweeps', () => {
     const pool = new BufferPool(64 * MIB);
     const taken = [1, 2, 3, 4].map(() => pool.take(MIB));
     for (const buffer of taken) pool.give(buffer);
@@ -40,7 +40,7 @@ describe('a pool of buffers', () => {
     expect(pool.idleBytes).toBe(0);
   });
 
-  it('never has a buffer with two users, nor more idle bytes than it may', () => {
+  it('never hands a buffer to two users, and stays within its limit of idle bytes', () => {
     const step = fc.oneof(
       fc.record({ take: fc.integer({ min: 0, max: 5 * MIB }) }),
       fc.record({ give: fc.nat({ max: 20 }) }),

@@ -25,7 +25,7 @@ describe('a connection', () => {
     clients.push(client);
     return client;
   };
-  /** The broker still serves. */
+  /** Checks that the broker still serves requests. */
   const works = async () => {
     const answer = await (await connect()).call(metadata, 12, { topics: null });
     expect(answer.topics.map(({ name }) => name)).toEqual(['t']);
@@ -36,7 +36,7 @@ describe('a connection', () => {
     await embedded.app.close();
   });
 
-  it('answers pipelined requests in their order, also when they come byte by byte', async () => {
+  it('answers pipelined requests in order, even if they arrive byte by byte', async () => {
     await start();
     const client = await connect();
     const requests = [5, 6, 7].map((id) =>
@@ -47,7 +47,7 @@ describe('a connection', () => {
     expect((await Promise.all(answers)).map((frame) => frame.readInt32BE(0))).toEqual([5, 6, 7]);
   });
 
-  it('tells a client that is too new what it speaks, in version 0', async () => {
+  it('answers a too new ApiVersions in version 0, with the versions served', async () => {
     await start();
     const client = await connect();
     const request = encodeRequest(apiVersions, 3, 9, { clientSoftwareName: 'x', clientSoftwareVersion: '1' });
@@ -70,7 +70,7 @@ describe('a connection', () => {
     ['a length too short for a header', (request: Buffer) => request.writeInt32BE(3, 0)],
     ['a client id that does not end', (request: Buffer) => request.writeInt16BE(0x7fff, 12)],
     ['HTTP', (request: Buffer) => request.write('GET / HTTP/1.1\r\n\r\n')],
-  ])('is closed on %s, and others go on', async (_name, damage) => {
+  ])('is closed on %s, and others continue', async (_name, damage) => {
     await start();
     const client = await connect();
     const request = encodeRequest(metadata, 1, 1, { topics: null });
@@ -80,7 +80,7 @@ describe('a connection', () => {
     await works();
   });
 
-  it('is closed when half a request is all that comes, and when nothing comes', async () => {
+  it('is closed after a partial request, and when idle', async () => {
     await start({ transferTimeoutMs: 30, idleTimeoutMs: 30 });
     const half = await connect();
     half.socket.write(encodeRequest(metadata, 1, 1, { topics: null }).subarray(0, 9));
@@ -90,7 +90,7 @@ describe('a connection', () => {
     await expect.poll(() => embedded.listener.status()).toMatchObject(nothing);
   });
 
-  it('waits with a large request while others fill the memory, and gives it back', async () => {
+  it('waits with a large request while others fill the memory, and releases its own', async () => {
     await start({ maxRequestBytes: 64 * 1024, maxInflightBytes: 64 * 1024 });
     const names = Array.from({ length: 5_000 }, (_, i) => `name${i}`);
     const large = encodeRequest(metadata, 12, 1, {
@@ -110,7 +110,7 @@ describe('a connection', () => {
     await expect.poll(() => embedded.listener.status().requestBytes).toBe(0);
   });
 
-  it('takes no more connections than allowed', async () => {
+  it('is refused above the limit of connections', async () => {
     await start({ maxConnections: 2 });
     const [first] = [await connect(), await connect()];
     await first.call(apiVersions, 0, {});
@@ -123,7 +123,7 @@ describe('a connection', () => {
     await works();
   });
 
-  it('waits in a long poll until there is data, and blocks nobody else', async () => {
+  it('waits in a long poll until there is data, without blocking others', async () => {
     await start();
     const client = await connect();
     const answer = client.call(fetch, 12, poll([{ index: 0, fetchOffset: 0 }], 60_000));
@@ -134,7 +134,7 @@ describe('a connection', () => {
     expect(topic!.partitions[0]!.records!.length).toBeGreaterThan(61);
   });
 
-  it('answers a poll at once where there is an error, with no null records', async () => {
+  it('gets an error in a poll at once, without null records', async () => {
     await start();
     const client = await connect();
     for (const version of [4, 11, 12]) {
@@ -145,7 +145,7 @@ describe('a connection', () => {
     expect(topics[0]!.partitions[0]!.errorCode).toBe(3);
   });
 
-  it('ends its waits when the client goes away, and when the application stops', async () => {
+  it('ends a poll when the client disconnects, and when the application stops', async () => {
     await start();
     const gone = await connect();
     gone.call(fetch, 12, poll([{ index: 0, fetchOffset: 0 }], 60_000)).catch(() => {});

@@ -7,10 +7,10 @@ import { writeMessageSet } from '../message-sets/message-set-writer.js';
 import { heartbeat } from '../protocol/apis/heartbeat.js';
 import { produce } from '../protocol/apis/produce.js';
 
-/** More than are served at once. */
+/** More requests than may overlap. */
 const MANY = 300;
 
-describe('requests of a client that is gone', () => {
+describe('requests of a client that has disconnected', () => {
   let adapter: MemoryAdapter;
   let embedded: Embedded;
   let client: RawClient;
@@ -40,17 +40,17 @@ describe('requests of a client that is gone', () => {
       timeoutMs: 1000,
       topics: [{ name: 't', partitions: [{ index: 0, records }] }],
     });
-  /** Of a time when requests were served one at a time. */
+  /** A request of an old version, which does not overlap with others. */
   const old = () => append(writeMessageSet([batch], 1, 0, 1_000), 0, 2);
   const half = () => append(Buffer.alloc(100_000)).subarray(0, 10_000);
-  /** Sends all of it and waits until the other end has closed too. */
+  /** Sends all requests and waits until the server has closed the connection too. */
   const sendAndLeave = async (...requests: Buffer[]) => {
     client.socket.end(Buffer.concat(requests));
     await client.closed;
   };
   const nothing = { connections: 0, requestBytes: 0, answerBytes: 0 };
 
-  it('are served if they came as a whole; half a one is dropped, with its memory', async () => {
+  it('are served if they arrived completely; a partial one is dropped, and its memory released', async () => {
     await sendAndLeave(old(), ...Array.from({ length: MANY }, () => append()), half());
     expect(embedded.listener.status().connections).toBe(1);
     release();
@@ -58,7 +58,7 @@ describe('requests of a client that is gone', () => {
     await expect.poll(() => embedded.listener.status()).toMatchObject(nothing);
   });
 
-  it('are served one after the other where they may not overlap', async () => {
+  it('are served one at a time if they may not overlap', async () => {
     const beat = encodeRequest(heartbeat, 3, 1, {
       groupId: 'g',
       generationId: 1,
@@ -71,7 +71,7 @@ describe('requests of a client that is gone', () => {
     await expect.poll(() => embedded.listener.status()).toMatchObject(nothing);
   });
 
-  it('are served when it went without a goodbye', async () => {
+  it('are served after a connection reset', async () => {
     client.socket.write(Buffer.concat([old(), ...Array.from({ length: MANY }, () => append())]));
     await expect.poll(written).toBe(batch.length);
     client.socket.resetAndDestroy();
@@ -81,7 +81,7 @@ describe('requests of a client that is gone', () => {
     await expect.poll(() => embedded.listener.status()).toMatchObject(nothing);
   });
 
-  it('behind one that had its connection closed are not', async () => {
+  it('are dropped behind a request that closes the connection', async () => {
     const wrong = append();
     wrong.writeInt16BE(999, 4);
     await sendAndLeave(old(), append(), wrong, append());

@@ -7,14 +7,14 @@ import { BufferPool } from './buffer-pool.js';
 const MiB = 1024 * 1024;
 const anySize = () => ({ from: 0, to: MiB });
 
-/** What a client sends: a request of this many bytes, all of them `fill`. */
+/** A request frame with a body of this many bytes, all of them `fill`. */
 function request(bytes: number, fill: number): Buffer {
   const sent = Buffer.alloc(4 + bytes, fill);
   sent.writeInt32BE(bytes, 0);
   return sent;
 }
 
-/** Reads as a connection does: into the place the reader wants, or into memory that the next read overwrites. */
+/** Reads as a connection does: into the reader's `room`, or into memory that the next read overwrites. */
 class Line {
   readonly reader: FrameReader;
   private readonly shared = Buffer.alloc(40_000);
@@ -23,7 +23,7 @@ class Line {
     this.reader = new FrameReader(budget, buffers, () => {});
   }
 
-  /** @returns how much of it was read */
+  /** @returns how many bytes were read */
   read(sent: Buffer, most: number): number {
     const target = this.reader.room ?? this.shared;
     const count = sent.copy(target, 0, 0, most);
@@ -31,7 +31,7 @@ class Line {
     return count;
   }
 
-  /** The requests that are there; then the memory that is not the reader's own is overwritten. */
+  /** Takes the complete requests, then overwrites the shared memory. */
   frames(): Frame[] {
     const frames: Frame[] = [];
     while (this.reader.begin(anySize)) {
@@ -45,8 +45,8 @@ class Line {
   }
 }
 
-describe('a reader of frames', () => {
-  it('gives every request as it was sent, however it comes and however long others are held', () => {
+describe('the frame reader', () => {
+  it('returns every request as sent, however it is split and however long others are held', () => {
     const size = fc.oneof(fc.integer({ max: 300, min: 0 }), fc.integer({ min: 15_000, max: 150_000 }));
     const clients = fc.array(fc.array(size, { maxLength: 12 }), { minLength: 1, maxLength: 3 });
     const reads = fc.infiniteStream(fc.integer({ min: 1, max: 60_000 }));
@@ -79,7 +79,7 @@ describe('a reader of frames', () => {
         }
         held.forEach(letGo);
         for (const { line, expected } of lines) {
-          // An empty request, too, is there once its length is.
+          // An empty request is complete once its length has arrived.
           for (const frame of line.frames()) held.push({ frame, expected: expected.shift()!, left: 0 });
           expect(expected).toEqual([]);
         }
@@ -90,7 +90,7 @@ describe('a reader of frames', () => {
     );
   });
 
-  it('reads large requests into the same memory, one after the other', () => {
+  it('reuses the same memory for consecutive large requests', () => {
     const buffers = new BufferPool(MiB);
     const line = new Line(new MemoryBudget(64 * MiB), buffers);
     const used = new Set<ArrayBufferLike>();
@@ -107,7 +107,7 @@ describe('a reader of frames', () => {
     expect(buffers.idleBytes).toBe(128 * 1024);
   });
 
-  it('gives back the memory of a client that goes away in the middle, and of one that waits for room', () => {
+  it('releases the memory of a client that disconnects in mid-request, and of one that waits for room', () => {
     const budget = new MemoryBudget(150_000);
     const buffers = new BufferPool(MiB);
     const [first, second] = [new Line(budget, buffers), new Line(budget, buffers)];
@@ -124,7 +124,7 @@ describe('a reader of frames', () => {
     expect(budget.used).toBe(0);
   });
 
-  it('holds as much of the budget as its buffer is large', () => {
+  it('counts the whole buffer against the budget', () => {
     const budget = new MemoryBudget(MiB);
     const line = new Line(budget, new BufferPool(MiB));
     line.read(request(600_000, 1), 1000);
@@ -134,7 +134,7 @@ describe('a reader of frames', () => {
     expect(budget.used).toBe(0);
   });
 
-  it('keeps memory from others whose bytes may still be seen', () => {
+  it('does not reuse memory whose bytes may still be read', () => {
     const budget = new MemoryBudget(MiB);
     const buffers = new BufferPool(MiB);
     const line = new Line(budget, buffers);

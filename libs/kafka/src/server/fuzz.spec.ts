@@ -27,7 +27,7 @@ const damagedRequest = fc
 const recordings = RECORDED.flatMap(({ requests }) => requests);
 const recordingsOf = (api: Api) => recordings.filter((request) => request.readInt16BE(4) === api.key);
 
-/** What a real client has sent, with some bytes changed, cut off or doubled. */
+/** A recorded request of a real client, with some bytes changed, cut off or repeated. */
 const damagedOf = (requests: readonly Buffer[]) =>
   fc
     .tuple(
@@ -47,7 +47,7 @@ const damagedOf = (requests: readonly Buffer[]) =>
       return Buffer.concat([length, other]);
     });
 
-/** A login that begins as it should. */
+/** A login with a valid handshake and damaged tokens. */
 const damagedLogin = fc
   .tuple(
     fc.constantFrom(...recordingsOf(apis.saslHandshake as unknown as Api)),
@@ -58,7 +58,7 @@ const damagedLogin = fc
   )
   .map(([handshake, authenticate]) => Buffer.concat([handshake, ...authenticate]));
 
-describe('requests no client would send', () => {
+describe('requests that no real client sends', () => {
   let open: Embedded;
   let guarded: Embedded;
   beforeAll(async () => {

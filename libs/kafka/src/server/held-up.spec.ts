@@ -5,15 +5,15 @@ import * as apis from '../protocol/apis/index.js';
 import { ErrorCode } from '../protocol/error-codes.js';
 import type { KafkaOptions } from '../options.js';
 
-/** Several times the limits below. */
+/** Several times the timeouts below. */
 const HELD_UP_MS = 1_000;
 
-/** Stands still with all timers and sockets, as a process does that gets no CPU or a SIGSTOP. */
+/** Blocks the process with all its timers and sockets, like a lack of CPU or a SIGSTOP. */
 function holdUp(): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, HELD_UP_MS);
 }
 
-describe('a broker that was held up longer than its limits', () => {
+describe('a broker process that was suspended longer than its timeouts', () => {
   let embedded: Embedded;
   let client: RawClient;
 
@@ -26,7 +26,7 @@ describe('a broker that was held up longer than its limits', () => {
     await embedded.app.close();
   });
 
-  it('keeps members whose heartbeats came meanwhile', async () => {
+  it('keeps members whose heartbeats arrived meanwhile', async () => {
     await start({ minSessionTimeoutMs: 1 });
     const group = { groupId: 'g', groupInstanceId: null };
     const { memberId, generationId } = await client.call(apis.joinGroup, 3, {
@@ -46,7 +46,7 @@ describe('a broker that was held up longer than its limits', () => {
     expect(await beat).toMatchObject({ errorCode: ErrorCode.NONE });
   });
 
-  it('keeps connections whose requests came meanwhile', async () => {
+  it('keeps connections whose requests arrived meanwhile', async () => {
     await start({ transferTimeoutMs: 400, idleTimeoutMs: 400 });
     const [first, second] = [1, 2].map((id) => encodeRequest(apis.metadata, 1, id, { topics: null }));
     const answers = [client.frame(), client.frame()];

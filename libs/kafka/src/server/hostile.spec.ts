@@ -31,14 +31,14 @@ describe('hostile clients', () => {
     const [client] = await connect(1);
     expect((await client!.call(metadata, 12, { topics: null })).topics).toHaveLength(1);
   };
-  /** The beginning of a request that says it has so many bytes. */
+  /** The start of a request that announces this many bytes. */
   const announce = (bytes: number, sent: number) => {
     const frame = Buffer.alloc(4 + sent);
     frame.writeInt32BE(bytes);
     return frame;
   };
 
-  it('by the thousand take their own, and nothing of the others', async () => {
+  it('by the thousand do not affect other clients', async () => {
     embedded = await embed({}, { topics: [{ name: 't' }] });
     const many = await connect(2_000);
     const answers = await Promise.all(many.map((client) => client.call(apiVersions, 0, {})));
@@ -48,7 +48,7 @@ describe('hostile clients', () => {
     await expect.poll(() => embedded.listener.status().connections).toBeLessThan(2);
   });
 
-  it('that announce giant requests and send a byte at a time get the budget, and no more', async () => {
+  it('that announce large requests but do not complete them get no more than the budget', async () => {
     const maxInflightBytes = 1024 * KiB;
     embedded = await embed(
       { maxRequestBytes: 512 * KiB, maxInflightBytes, transferTimeoutMs: 2_000 },
@@ -66,7 +66,7 @@ describe('hostile clients', () => {
     await works();
   });
 
-  it('are closed when their request takes too long, however steadily it drips', async () => {
+  it('are closed if their request takes too long, however steadily its bytes arrive', async () => {
     embedded = await embed({ transferTimeoutMs: 100 }, { topics: [{ name: 't' }] });
     const [slow] = await connect(1);
     const request = encodeRequest(metadata, 1, 1, { topics: null });
@@ -78,7 +78,7 @@ describe('hostile clients', () => {
     await works();
   });
 
-  it('that have shown no password get little memory and nothing else', async () => {
+  it('that have not logged in get small requests only, and no other API', async () => {
     embedded = await embed({ users: { al: 'pw' } });
     const [large, early, guessing] = await connect(3);
     large!.socket.write(announce(17 * KiB, 8));
@@ -87,7 +87,7 @@ describe('hostile clients', () => {
     expect((await guessing!.call(saslHandshake, 1, { mechanism: 'nonsense' })).errorCode).toBe(33);
   });
 
-  it('that ask much and read nothing are answered no further, and closed', async () => {
+  it('that send many requests and read no answers are closed', async () => {
     const topics = Array.from({ length: 10 }, (_, i) => ({ name: `t${i}`, partitions: 200 }));
     embedded = await embed({ transferTimeoutMs: 300 }, { topics });
     const [client] = await connect(1);

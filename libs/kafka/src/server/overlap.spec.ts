@@ -44,7 +44,7 @@ describe('requests of one connection', () => {
     return errorCode === 0 ? baseOffset : -errorCode;
   }
 
-  it('wait together for one write, and are stored and answered in their order', async () => {
+  it('share one write, and are stored and answered in order', async () => {
     const batches: Buffer[] = [];
     for (const count of [1, 2, 3, 4]) batches.push(await makeBatch(embedded.topics, count));
     const bytes = batches.reduce((sum, { length }) => sum + length, 0);
@@ -57,7 +57,7 @@ describe('requests of one connection', () => {
     expect(held).toBeLessThan(3);
   });
 
-  it('have an error answered in its place', async () => {
+  it('get an error at its place in the order', async () => {
     const batch = await makeBatch(embedded.topics, 1);
     const answers = [send(batch), send(batch, 'nowhere'), send(batch)];
     await expect.poll(pending).toBe(2 * batch.length);
@@ -65,7 +65,7 @@ describe('requests of one connection', () => {
     expect(await Promise.all(answers)).toEqual([0, -3, 1]);
   });
 
-  it('of one idempotent producer do so too, and all fail with the first that does', async () => {
+  it('of one idempotent producer share a write too, and all fail if the first one fails', async () => {
     const make = (sequence: number) => makeBatch(embedded.topics, 1, { producerId: 7, epoch: 0, sequence });
     const [first, second, third, fourth] = [await make(0), await make(1), await make(2), await make(3)];
     const { length } = first;
@@ -74,7 +74,7 @@ describe('requests of one connection', () => {
     adapter.onWrite = (topic) => (topic === 't' ? (held++, failing) : undefined);
     const answers = [send(first)];
     await expect.poll(() => held).toBe(1);
-    // Sent again behind themselves: they wait for what becomes of the first ones.
+    // The first two batches are sent again while queued: they share the outcome of the originals.
     answers.push(send(second), send(third), send(first), send(second));
     await expect.poll(pending).toBe(3 * length);
     fail(new NoSpaceError('the log'));
@@ -87,7 +87,7 @@ describe('requests of one connection', () => {
     expect(await Promise.all([send(third), send(fourth), send(first)])).toEqual([2, 3, 0]);
   });
 
-  it('come one after the other where they are anything else', async () => {
+  it('are served one at a time for all other APIs', async () => {
     const plain = await makeBatch(embedded.topics, 1);
     const answers = [send(plain), send(plain)];
     const versions = client.call(apiVersions, 0, {}).then(({ errorCode }) => errorCode);
@@ -97,7 +97,7 @@ describe('requests of one connection', () => {
     expect(await Promise.all([...answers, versions])).toEqual([0, 1, 0]);
   });
 
-  it('are served to their end when the client goes away, and give their memory back', async () => {
+  it('are completed when the client disconnects, and release their memory', async () => {
     const batch = await makeBatch(embedded.topics, 1_500);
     void send(batch).catch(() => {});
     void send(batch).catch(() => {});

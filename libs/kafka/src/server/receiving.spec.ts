@@ -7,7 +7,7 @@ import { type Embedded, embed } from '../__fixtures__/embedded.js';
 import { produce } from '../protocol/apis/produce.js';
 import { receive, type Receiver } from './receiving.js';
 
-/** Keeps what comes: the first bytes in `body`, which is offered as their place. */
+/** Collects received bytes; offers `body` as the place of the first ones. */
 class Keeper implements Receiver {
   readonly body = Buffer.alloc(100_000);
   filled = 0;
@@ -31,7 +31,7 @@ class Keeper implements Receiver {
   }
 }
 
-describe('a connection that is read to where its bytes belong', () => {
+describe('a connection whose bytes are read directly into the receiver', () => {
   let server: Server;
   afterEach(() => new Promise((resolve) => server.close(resolve)));
 
@@ -67,13 +67,13 @@ describe('a connection that is read to where its bytes belong', () => {
     const closed = once(socket, 'close');
     client.end();
     await closed;
-    // The server no longer counts it.
+    // The server no longer counts the connection as open.
     const connections = () =>
       new Promise((resolve) => server.getConnections((_error, count) => resolve(count)));
     await expect.poll(connections).toBe(0);
   });
 
-  it('moves on the Node this runs on', async () => {
+  it('is moved to a new socket on the current Node', async () => {
     const { client, accepted, socket } = await accept();
     expect(socket).not.toBe(accepted);
     client.destroy();
@@ -86,7 +86,7 @@ function hideHandle(accepted: Socket): void {
   Object.defineProperty(_handle, 'useUserBuffer', { value: undefined });
 }
 
-describe('batches of several clients that share memory', () => {
+describe('batches of several clients that share buffers', () => {
   let embedded: Embedded;
   const clients: RawClient[] = [];
 
@@ -95,9 +95,9 @@ describe('batches of several clients that share memory', () => {
     await embedded.app.close();
   });
 
-  it('are stored as they were sent, while others come and go in the middle', async () => {
+  it('are stored as sent, while other clients connect and leave in the middle of a request', async () => {
     const partitions = 3;
-    // So little that they wait for each other's memory, too.
+    // So small that requests also wait for each other's memory.
     const limits = { maxRequestBytes: 256 * 1024, maxInflightBytes: 256 * 1024 };
     embedded = await embed(limits, { topics: [{ name: 't', partitions }] });
     const batches: Buffer[] = [];
@@ -120,7 +120,7 @@ describe('batches of several clients that share memory', () => {
     await Promise.all(
       lines.map(async ({ index, client, leaver, sent }) => {
         const answers = sent.map(() => client.frame());
-        // All at once, so that requests wait behind those that are stored.
+        // Sent all at once, so that requests queue behind those being stored.
         client.socket.write(Buffer.concat(sent.map((batch, i) => requestFor(index, batch, i))));
         leaver.socket.write(requestFor(index, batches[0]!, 0).subarray(0, 20_000), () => leaver.end());
         await Promise.all(answers);
@@ -134,7 +134,7 @@ describe('batches of several clients that share memory', () => {
         stored.push(...read.batches);
         offset = read.nextOffset;
       }
-      // From behind the base offset and the epoch, which are the log's.
+      // Compare after the base offset and the leader epoch, which the log sets.
       expect(stored.map((batch, i) => batch.subarray(16).equals(sent[i]!.subarray(16)))).toEqual(
         sent.map(() => true),
       );

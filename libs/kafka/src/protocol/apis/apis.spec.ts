@@ -23,11 +23,11 @@ const encode = (codec: MessageCodec, message: object): Buffer => {
 };
 
 describe('schemas', () => {
-  it('each have a key of their own', () => {
+  it('have distinct keys', () => {
     expect(new Set(ALL.map(({ key }) => key)).size).toBe(ALL.length);
   });
 
-  it.each(VERSIONS)('$name: requests and answers come back as they were written', ({ api, version }) => {
+  it.each(VERSIONS)('$name: requests and answers survive encoding and decoding', ({ api, version }) => {
     const fields = (api as unknown as { description: Record<'request' | 'response', never> }).description;
     for (const [codec, part] of [
       [api.requestCodec(version), fields.request],
@@ -44,7 +44,7 @@ describe('schemas', () => {
     }
   });
 
-  it.each(VERSIONS)('$name: damaged requests are refused or read, and nothing else', ({ api, version }) => {
+  it.each(VERSIONS)('$name: damaged requests are either decoded or refused', ({ api, version }) => {
     const fields = (api as unknown as { description: Record<'request', never> }).description;
     const codec = api.requestCodec(version);
     const damage = fc.record({ at: fc.nat(), byte: fc.nat(255), cut: fc.nat(40) });

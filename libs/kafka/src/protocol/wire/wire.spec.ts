@@ -49,14 +49,14 @@ describe('wire primitives', () => {
     expect(bytes.toString('hex')).toBe('036162ac020100');
   });
 
-  it('puts large byte fields into the answer without a copy', () => {
+  it('passes large byte fields on without a copy', () => {
     const large = Buffer.alloc(100_000, 7);
     const pieces = new Writer().int8(1).bytes([large, large]).int8(2).frame();
     expect(pieces.filter((piece) => piece === large)).toHaveLength(2);
     expect(Buffer.concat(pieces).readInt32BE(0)).toBe(1 + 4 + 200_000 + 1);
   });
 
-  it('passes over tagged fields', () => {
+  it('skips tagged fields', () => {
     const bytes = written((w) =>
       w.unsignedVarint(2).unsignedVarint(0).unsignedVarint(2).int16(77).unsignedVarint(9),
     );
@@ -80,7 +80,7 @@ describe('wire primitives', () => {
     );
   });
 
-  it('refuses more array elements than a request may have', () => {
+  it('limits the array elements of a request', () => {
     const reader = new Reader(Buffer.alloc(3_000_000));
     const count = Buffer.alloc(4);
     count.writeInt32BE(200_000);
