@@ -18,7 +18,7 @@ import { orderedFiles, scanOrdered, type Stretch, stretchesOf } from './ordered-
 
 const PAGE_ENTRIES = 1024;
 
-/** Runs a look at the keys of files. */
+/** Runs a function that reads the keys of files. */
 type Look = <T>(at: () => T) => Promise<T>;
 
 /** Reads a log: its files as one map of keys, and as one sequence of entries. */

@@ -28,8 +28,9 @@ export class WriteFailure {
   }
 
   /**
-   * Ends all writing. A failed sync is final: Linux reports it once and forgets the dirty pages, so a retry on the
-   * same descriptor would report success for data that is gone.
+   * Ends all writing, after a failed sync, a write that failed for another reason than lack of space, or an unfinished
+   * step. A failed sync is final: Linux reports it once and forgets the dirty pages, so a retry on the same descriptor
+   * would report success for data that is gone.
    */
   end(cause: unknown): GenRocksError {
     this.failure ??= new SyncFailedError(this.name, cause);

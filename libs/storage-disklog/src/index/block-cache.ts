@@ -74,7 +74,7 @@ export class BlockCache {
 
 /** Initial and smallest number of chains of a section, as a power of two. */
 const LEAST_BITS = 3;
-/** Log2 of the usual distance between blocks: they are close to this size, or filter pages of exactly this size. */
+/** Log2 of a distance: filter pages are this far apart and blocks mostly further, so few of them share a chain. */
 const GRAIN_BITS = 9;
 
 /**
