@@ -63,9 +63,10 @@ export interface RetryOptions {
    * Gives up on a message after this many interruptions: the process ended while the message was in its
    * handler (an exit, a crash, out of memory, `kill -9`), or the handler hung past `handlerTimeoutMs`.
    *
-   * The first end of a process does not count, because it is not known which message caused it. An end during
-   * which other messages were in their handlers too does not count either, but after three times this many
-   * interruptions of any kind the message is given up on.
+   * The first end of a process does not count, because it is not known which message caused it: it makes all
+   * messages that may have done so suspect. An end during which other suspect messages were in their handlers
+   * too does not count either, but after three times this many interruptions of any kind the message is given
+   * up on.
    *
    * 1 to 1,000,000; `Infinity`: never. Default: `attempts`, but at least 3.
    */

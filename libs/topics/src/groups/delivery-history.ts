@@ -47,7 +47,10 @@ export class DeliveryHistory {
   /** Messages below this offset are handled one by one. */
   private suspectsEnd = 0;
 
-  /** @param limit interruptions after which a message is given up on; with `Infinity` nothing is recorded */
+  /**
+   * @param limit interruptions after which a message is given up on; with `Infinity` no mark is written and
+   *   no message is suspect
+   */
   constructor(
     private readonly limit: number,
     private readonly clock: Clock,

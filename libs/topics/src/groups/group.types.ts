@@ -167,7 +167,9 @@ export interface TriedMessage {
   readonly failed: number;
   /** Tries that hung, or during which the process ended. */
   readonly interrupted: number;
-  /** Interrupted tries for which only this message can be the cause; see `SuspectCalls`. Default 0. */
+  /**
+   * Interrupted tries during which no other suspect message was in a handler; see `SuspectCalls`. Default 0.
+   */
   readonly alone?: number;
   /** When the first try failed or was interrupted, in milliseconds since 1970. */
   readonly firstFailedAt: number;

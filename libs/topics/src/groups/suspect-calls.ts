@@ -5,7 +5,7 @@ const MAX_WAIT_MS = 30_000;
 
 /** A handler call with a message that may have ended a process. */
 export class SuspectCall {
-  /** No other suspect call has run beside it so far: if the process ends now, this call is the cause. */
+  /** No other suspect call has run beside it so far: if the process ends now, this call is blamed. */
   isAlone = false;
 
   /**

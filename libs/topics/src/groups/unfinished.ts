@@ -6,7 +6,7 @@ export class Entry {
   attempts = 0;
   /** Tries during which the process ended, or that hung and were abandoned. */
   interrupted = 0;
-  /** Interrupted tries for which only this message can be the cause. */
+  /** Interrupted tries during which no other suspect message was in a handler. */
   alone = 0;
   /** When the first try failed, in milliseconds since 1970; 0 if none has. */
   firstFailedAt = 0;

@@ -11,8 +11,8 @@ export const MIN_RECORD_BYTES = 7;
  * ```
  * record => length attributes timestamp_delta offset_delta key value header_count [name value]
  * ```
- * Attributes are one byte, unused in version 2. Everything else is a zigzag varint, or bytes after their length as one.
- * A length of -1 means null.
+ * Attributes are one byte, unused in version 2. Everything else is a zigzag varint, or bytes preceded by their
+ * length as a varint. A length of -1 means null.
  */
 export class RecordWalker {
   timestampDelta = 0;

@@ -53,7 +53,7 @@ export class GroupCoordinator {
   private takesRemote = true;
   /**
    * Upper bound of the bytes members take. Bytes of members that left still count until the limit seems
-   * reached; then the sum is taken anew.
+   * reached; then the sum is computed again.
    */
   private bytesAtMost = 0;
 
