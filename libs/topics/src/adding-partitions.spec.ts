@@ -22,7 +22,7 @@ afterEach(() => running.stop());
 const joinAsClient = (service: TopicsService) => service.coordinator.join('clients', subscribing('orders'));
 
 describe('adding partitions', () => {
-  it('keeps what there is, for good, and groups that run read the new ones from the beginning', async () => {
+  it('keeps existing messages across restarts, and running groups read the new partitions from the beginning', async () => {
     const { service } = running;
     const topic = await service.startTopic('orders', { partitions: 2, routing: 'consistent_hash' });
     await topic.publish({ value: 'before', partition: 0 });
@@ -43,25 +43,28 @@ describe('adding partitions', () => {
     expect(again.describe().routing).toBe('consistent_hash');
   });
 
-  describe('while groups begin elsewhere than at the beginning', () => {
+  describe('with groups that do not begin at the earliest message', () => {
     const froms: StartFrom[] = ['latest', { timestamp: Date.now() + 3_600_000 }, { offset: 1_000 }];
 
-    it.each(froms)('has one skip nothing that joins while they are recorded (%j)', async (from) => {
-      const { service } = running;
-      const topic = await service.startTopic('orders', { partitions: 1 });
-      const { release, reached } = holdWrite(running, '__genrocks');
-      const growing = service.addPartitions('orders', 2);
-      await reached;
-      const seen = new Collector<Message>();
-      const handler = (message: Message) => seen.push(message);
-      await service.startConsumerGroup({ group: 'g', topics: ['orders'], from, handler });
-      release();
-      await growing;
-      await topic.publish({ value: 'after', partition: 1 });
-      expect((await seen.atLeast(1)).map(({ value }) => value)).toEqual(['after']);
-    });
+    it.each(froms)(
+      'makes a group skip nothing that joins while first offsets are recorded (%j)',
+      async (from) => {
+        const { service } = running;
+        const topic = await service.startTopic('orders', { partitions: 1 });
+        const { release, reached } = holdWrite(running, '__genrocks');
+        const growing = service.addPartitions('orders', 2);
+        await reached;
+        const seen = new Collector<Message>();
+        const handler = (message: Message) => seen.push(message);
+        await service.startConsumerGroup({ group: 'g', topics: ['orders'], from, handler });
+        release();
+        await growing;
+        await topic.publish({ value: 'after', partition: 1 });
+        expect((await seen.atLeast(1)).map(({ value }) => value)).toEqual(['after']);
+      },
+    );
 
-    it('has clients that are told to begin at the latest find an offset, though they have read nothing', async () => {
+    it('commits an offset for clients that begin at the latest and have read nothing', async () => {
       const { service } = running;
       await service.startTopic('orders', { partitions: 1 });
       await joinAsClient(service);
@@ -70,7 +73,7 @@ describe('adding partitions', () => {
       expect(service.groups.committed('clients', 'orders', 1)).toMatchObject({ offset: 0 });
     });
 
-    it('has a group skip nothing of a topic that was stopped meanwhile', async () => {
+    it('makes a group skip nothing of a topic that was stopped meanwhile', async () => {
       const { service } = running;
       await service.startTopic('orders', { partitions: 1 });
       const seen = new Collector<Message>();
@@ -85,7 +88,7 @@ describe('adding partitions', () => {
       expect((await seen.atLeast(1)).map(({ value }) => value)).toEqual(['after']);
     });
 
-    it('does not fail for a group that is one too many', async () => {
+    it('does not fail for a group beyond the limit of groups', async () => {
       const { service } = await start({ maxGroups: 1 });
       const topic = await service.startTopic('orders', { partitions: 1 });
       await service.groups.commitOffsets('g', [{ topic: 'orders', partition: 0, offset: 0 }]);
@@ -95,7 +98,7 @@ describe('adding partitions', () => {
       expect(service.groups.committed('g', 'orders', 1)).toMatchObject({ offset: 0 });
     });
 
-    it('that cannot be recorded for who joined leaves the topic as it was', async () => {
+    it('leaves the topic unchanged if the first offset of a joining group cannot be recorded', async () => {
       const { service, adapter } = running;
       const topic = await service.startTopic('orders', { partitions: 1 });
       const { release, reached } = holdWrite(running, '__genrocks');
@@ -103,7 +106,7 @@ describe('adding partitions', () => {
       const refused = expect(growing).rejects.toThrowError('no room');
       await reached;
       await joinAsClient(service);
-      // The registry's write is on its way by then; that of the group's offset is not.
+      // By then the registry's write has begun, and that of the group's offset has not.
       let writes = 0;
       adapter.onWrite = (name) => {
         if (name === '__genrocks' && writes++ === 0) throw new Error('no room');
@@ -116,7 +119,7 @@ describe('adding partitions', () => {
     });
   });
 
-  it('works on a stopped topic, and refuses what cannot be', async () => {
+  it('works on a stopped topic, and refuses invalid numbers', async () => {
     const { service } = running;
     await service.startTopic('orders', { partitions: 2 });
     await service.stopTopic('orders');
@@ -128,7 +131,7 @@ describe('adding partitions', () => {
     await expect(service.addPartitions('none', 2)).rejects.toThrowError(coded('TOPIC_NOT_FOUND'));
   });
 
-  it('that cannot be recorded changes nothing', async () => {
+  it('changes nothing if it cannot be recorded', async () => {
     const { service, adapter } = running;
     const topic = await service.startTopic('orders', { partitions: 1 });
     adapter.onWrite = (name) => {

@@ -29,7 +29,7 @@ describe('deleting records', () => {
     for (let i = 0; i < count; i++) await running.service.publish('t', { value: i });
   };
 
-  it('moves the start, in the middle of a batch too, and never back, over restarts', async () => {
+  it('moves the start forward, even into a batch, never back, and across restarts', async () => {
     await running.service.publishBatch(
       't',
       Array.from({ length: 5 }, (_, value) => ({ value })),
@@ -47,7 +47,7 @@ describe('deleting records', () => {
     expect(await offsets()).toEqual([6, 7, 8]);
   });
 
-  it('takes all there is, and offsets go on', async () => {
+  it('can remove all records, and offsets continue', async () => {
     await publish(3);
     expect(await partition().deleteRecords(3)).toBe(3);
     expect(await offsets()).toEqual([]);
@@ -76,7 +76,7 @@ describe('deleting records', () => {
     expect(await offsets()).toEqual([2]);
   });
 
-  it('lets a group that was behind go on from the new start', async () => {
+  it('lets a group that was behind continue at the new start', async () => {
     await publish(3);
     await running.service.groups.commitOffsets('g', [{ topic: 't', partition: 0, offset: 0 }]);
     await partition().deleteRecords(2);
@@ -125,7 +125,7 @@ describe('altering the storage of a topic', () => {
     return partitions[0]!.store!.details['max_no_files'];
   };
 
-  it('takes effect at once and for good; messages, groups and consumers go on', async () => {
+  it('takes effect at once and across restarts; messages, groups and consumers are kept', async () => {
     await service.startTopic('t', { storage: { maxNoFiles: 3 } });
     const seen = new Collector<Message>();
     await service.startConsumerGroup({

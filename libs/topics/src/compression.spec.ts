@@ -51,7 +51,7 @@ describe('a topic with compression', () => {
     },
   );
 
-  it('leaves alone what it would only make larger, and batches that came packed', async () => {
+  it('leaves batches alone that it would make larger, and those that arrive packed', async () => {
     const topic = await running.service.startTopic('orders', { compression: 'gzip' });
     await topic.publish({ value: 1 });
     const { batches } = await topic.partition(0).readBatches({ offset: 0 });
@@ -64,7 +64,7 @@ describe('a topic with compression', () => {
     expect(stored!.subarray(8)).toEqual(came!.subarray(8));
   });
 
-  it('is refused where it cannot be, and does not change while the topic runs', async () => {
+  it('is refused if not available, and does not change while the topic runs', async () => {
     const { service } = running;
     await expect(service.startTopic('x', { compression: 'zip' as never })).rejects.toThrowError(
       coded('INVALID_CONFIG'),

@@ -6,7 +6,7 @@ import { settled } from './__fixtures__/waiting.js';
 import { type DeadLetterEvent, TopicsEvents, type TopicsEventMap } from './events.js';
 import type { Message } from './message.js';
 
-/** Every event; the compiler sees to it that none is forgotten. */
+/** Every event; the compiler checks that the list is complete. */
 const EVENTS: Record<keyof TopicsEventMap, true> = {
   'topic-created': true,
   'topic-started': true,
@@ -60,7 +60,7 @@ describe('TopicsEvents', () => {
     events.on('no-such-event', () => {});
   });
 
-  it('goes on to the other listeners when one throws, or rejects', async () => {
+  it('calls the other listeners when one throws or rejects', async () => {
     const events = new TopicsEvents();
     const [seen, errors]: [string[], unknown[]] = [[], []];
     events.onListenerError = (error) => errors.push((error as Error).message);
@@ -88,7 +88,7 @@ describe('TopicsEvents', () => {
   });
 });
 
-it('tells of topics and members as they come and go', async () => {
+it('emits the life cycle of topics and members', async () => {
   running = await startService();
   const { service } = running;
   const log: unknown[] = [];

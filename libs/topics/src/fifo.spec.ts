@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { Fifo } from './fifo.js';
 
-it('is a queue, whatever is pushed and taken', () => {
+it('is a queue under any sequence of pushes and shifts', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: -1_500, max: 2_000 }), { maxLength: 20 }), (steps) => {
       const fifo = new Fifo<number>();

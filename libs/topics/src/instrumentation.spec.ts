@@ -5,7 +5,7 @@ import { Collector } from './__fixtures__/waiting.js';
 let running: Running;
 afterEach(() => running.stop());
 
-it('looks on in layers, from when it was added, also at groups that run', async () => {
+it('wraps in layers, from when it is added, including groups that already run', async () => {
   running = await startService();
   const { service } = running;
   const log = new Collector<string>();

@@ -20,7 +20,7 @@ const isStored = async (publish: Promise<unknown>) =>
   (await Promise.race([publish, settled()])) !== undefined;
 
 describe('a topic with lingerMs', () => {
-  it('packs what comes within that time of the first message into one batch', async () => {
+  it('packs messages that come within that time of the first into one batch', async () => {
     const publishes = [topic.publish({ value: 0 })];
     await clock.untilSleeping();
     await clock.advance(30);
@@ -37,7 +37,7 @@ describe('a topic with lingerMs', () => {
     expect(await batches()).toBe(2);
   });
 
-  it('waits no longer when the clock of the machine is set back meanwhile', async () => {
+  it("waits no longer if the machine's clock is set back meanwhile", async () => {
     const publish = topic.publish({ value: 0 });
     await clock.untilSleeping();
     clock.set(0);
@@ -45,13 +45,13 @@ describe('a topic with lingerMs', () => {
     expect(await isStored(publish)).toBe(true);
   });
 
-  it('does not wait with a batch that is full', async () => {
+  it('does not wait when a batch is full', async () => {
     const full = Array.from({ length: 5 }, (_, i) => topic.publish({ value: Buffer.alloc(6_000, i) }));
     await Promise.all(full); // the second batch goes with it: it costs no write of its own
     expect(await batches()).toBe(2);
   });
 
-  it('does not wait for a batch that came packed, sync, truncate, and what has no room', async () => {
+  it('does not wait before a ready-made batch, sync, truncate, or when room is short', async () => {
     await running.service.startTopic('plain');
     await running.service.publish('plain', { value: 1 });
     const plain = await running.service.topic('plain').partition(0).readBatches({ offset: 0 });
@@ -69,7 +69,7 @@ describe('a topic with lingerMs', () => {
     expect(topic.partition(0).endOffset).toBe(19);
   });
 
-  it('stores what waits when it stops', async () => {
+  it('stores waiting messages when it stops', async () => {
     const publish = topic.publish({ value: 1 });
     await clock.untilSleeping();
     await running.service.stopTopic('orders');
@@ -77,7 +77,7 @@ describe('a topic with lingerMs', () => {
     expect(clock.sleeping).toBe(0);
   });
 
-  it('keeps it over restarts; 0 turns it off; what cannot be is refused', async () => {
+  it('keeps it across restarts, turns off with 0, and refuses invalid values', async () => {
     const { service } = running;
     expect(topic.describe().lingerMs).toBe(50);
     await expect(service.startTopic('orders', { lingerMs: 5 })).rejects.toThrowError(coded('TOPIC_EXISTS'));

@@ -24,7 +24,7 @@ function copyOf(data: SortedKeyMap<Buffer>): SortedKeyMap<Buffer> {
   return copy;
 }
 
-/** Reading takes longer than writing, as it may from afar or from a cold disk. */
+/** Reads take longer than writes, as from a remote or cold disk. */
 class SlowAdapter extends MapAdapter {
   override async open(topic: string, partition: number, options: OpenStoreOptions): Promise<PartitionStore> {
     const store = await super.open(topic, partition, options);
@@ -37,14 +37,14 @@ class SlowAdapter extends MapAdapter {
   }
 }
 
-/** A copy of a log from when it held so many entries. */
+/** A copy of a log at a given number of entries. */
 function olderCopy(disk: MapDisk, id: string, entries: number): void {
   const kept = new SortedKeyMap<Buffer>();
   for (const [key, value] of disk.get(id)!.page('', undefined, false, entries)) kept.set(key, value);
   disk.set(id, kept);
 }
 
-/** Of the service's own state a power cut leaves what was synced, of everything else what was written. */
+/** After a power cut: the service's own state as last synced, everything else as last written. */
 function powerCut(adapter: MapAdapter): () => MapDisk {
   let synced = copyOf(adapter.disk.get(META)!);
   adapter.onSync = (topic) => void (topic === '__genrocks' && (synced = copyOf(adapter.disk.get(META)!)));
@@ -60,8 +60,8 @@ async function stopped(work: (running: Running) => Promise<unknown>, disk: MapDi
 const publish = ({ service }: Running, ...values: unknown[]) =>
   Promise.all(values.map((value) => service.publish('orders', { value })));
 
-describe('what is done to data is known after a power cut that leaves it done', () => {
-  it('the offsets of what a truncation has removed are not given again', async () => {
+describe('an operation on data is recorded before a power cut can leave its effect', () => {
+  it('offsets removed by a truncation are not assigned again', async () => {
     const running = await start();
     await publish(running, 1, 2, 3);
     const cut = powerCut(running.adapter);
@@ -71,7 +71,7 @@ describe('what is done to data is known after a power cut that leaves it done', 
     expect((await service.publish('orders', { value: 4 })).offset).toBe(3);
   });
 
-  it('the records before the new beginning of a partition do not come back', async () => {
+  it('records before the new start of a partition do not come back', async () => {
     const running = await start();
     await publish(running, 1, 2, 3);
     const cut = powerCut(running.adapter);
@@ -80,7 +80,7 @@ describe('what is done to data is known after a power cut that leaves it done', 
     expect(service.topic('orders').partition(0).startOffset).toBe(2);
   });
 
-  it('a topic of which a part is deleted is deleted to its end', async () => {
+  it('a partly deleted topic is deleted completely', async () => {
     const running = await start();
     await running.service.startTopic('orders', { partitions: 2 });
     const cut = powerCut(running.adapter);
@@ -96,7 +96,7 @@ describe('what is done to data is known after a power cut that leaves it done', 
     expect([...adapter.disk.keys()]).toEqual([META]);
   });
 
-  it('a topic that was made again with the name of a deleted one is not deleted', async () => {
+  it('a topic created again under the name of a deleted one is not deleted', async () => {
     const running = await start();
     await publish(running, 1, 2);
     const cut = powerCut(running.adapter);
@@ -109,8 +109,8 @@ describe('what is done to data is known after a power cut that leaves it done', 
   });
 });
 
-describe('an offset that is remembered is not given to another message', () => {
-  it('dead letters that come after a backup older than their being put back are put back', async () => {
+describe('a recorded offset is not assigned to another message', () => {
+  it('dead letters that arrive after restoring a backup from before a redrive are redriven', async () => {
     const disk: MapDisk = new Map();
     const buryAll = async ({ service }: Running, ...values: number[]) => {
       const buried = new Collector<unknown>();
@@ -140,7 +140,7 @@ describe('an offset that is remembered is not given to another message', () => {
     expect((await running.service.deadLetters.redrive('orders.dlq')).redriven).toBe(2);
   });
 
-  it('tries of a message that was lost do not count for another', async () => {
+  it('tries of a lost message do not count for another', async () => {
     const disk: MapDisk = new Map();
     await stopped(async (running) => {
       const { service } = running;
@@ -163,7 +163,7 @@ describe('an offset that is remembered is not given to another message', () => {
     expect((await publish(running, 'other'))[0]!.offset).toBe(2);
   });
 
-  it('a new topic has no group that begins where it was in another one of the name', async () => {
+  it('no group begins in a new topic at its offset in an earlier one of the same name', async () => {
     const disk: MapDisk = new Map();
     await stopped(async (running) => {
       await publish(running, 1, 2, 3);
@@ -178,7 +178,7 @@ describe('an offset that is remembered is not given to another message', () => {
   });
 });
 
-it('what groups need is known to a store before anything is written to it', async () => {
+it('a store knows what groups need before anything is written to it', async () => {
   const disk: MapDisk = new Map();
   await stopped(async (running) => {
     await publish(running, 1, 2, 3);
@@ -198,7 +198,7 @@ it('what groups need is known to a store before anything is written to it', asyn
   await service.onApplicationShutdown();
 });
 
-it('a truncation whose data could not be removed is one all the same, at once and after a restart', async () => {
+it('a truncation holds even if its data could not be removed, at once and after a restart', async () => {
   const running = await start({ topics: [{ name: 'orders', dedup: {} }] });
   const { service, adapter } = running;
   await service.publish('orders', { id: 'a', value: 1 });
@@ -214,7 +214,7 @@ it('a truncation whose data could not be removed is one all the same, at once an
   expect(restarted.service.topic('orders').partition(0).startOffset).toBe(1);
 });
 
-it('a deletion that cannot be finished keeps nothing from starting, and is finished later', async () => {
+it('a deletion that cannot be finished does not stop the start, and is finished later', async () => {
   const disk: MapDisk = new Map();
   await stopped(async ({ service, adapter }) => {
     await service.startTopic('orders');

@@ -7,7 +7,7 @@ import { type Running, startService } from './__fixtures__/service.js';
 import { Collector } from './__fixtures__/waiting.js';
 import type { Message } from './message.js';
 
-// What goes wrong on purpose here would fill the output.
+// Deliberate errors would fill the output.
 Logger.overrideLogger(false);
 
 const PARTITIONS = 3;
@@ -84,7 +84,7 @@ async function checkLive({ service }: Running, model: Model): Promise<void> {
 }
 
 describe('a topic over any history', () => {
-  it('loses nothing, keeps its order, and never gives an offset twice', async () => {
+  it('loses nothing, keeps its order, and never assigns an offset twice', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
         const disk: MapDisk = new Map();

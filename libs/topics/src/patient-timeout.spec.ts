@@ -33,7 +33,7 @@ describe('a patient timeout', () => {
     expect(expired).toHaveBeenCalledOnce();
   });
 
-  it('leaves those who were not heard while the process stood still time to be heard, in its last part too', () => {
+  it('gives peers unheard while the process stood still time to be heard, even in its last slice', () => {
     patientTimeout(400, expired);
     for (let i = 0; i < 3; i++) pass(100);
     pass(100, 60_000);
@@ -43,7 +43,7 @@ describe('a patient timeout', () => {
     expect(expired).toHaveBeenCalledOnce();
   });
 
-  it('expires all the same in a process that is always held up', () => {
+  it('still expires in a process that is always held up', () => {
     patientTimeout(400, expired);
     for (let i = 0; i < 8; i++) pass(100, 60_000);
     pass(1);

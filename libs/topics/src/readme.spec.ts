@@ -25,7 +25,7 @@ import { TopicsService } from './topics.service.js';
 const here = import.meta.dirname;
 
 describe('the README', () => {
-  it('shows the examples that run below, to the letter', async () => {
+  it('shows exactly the examples that run below', async () => {
     const readme = await readFile(join(here, '../README.md'), 'utf8');
     const shown = [...readme.matchAll(/```ts\n([^]*?)```/g)].map(([, code]) => code);
     const fixtures = (await readdir(join(here, '__fixtures__/readme'))).filter((name) =>
@@ -43,7 +43,7 @@ describe('the README', () => {
     await app.close();
   });
 
-  it('subscribes with a decorator, and is tested so', async () => {
+  it('subscribes with a decorator, and is tested with the test kit', async () => {
     expect(await invoicesAreWritten()).toEqual([1, { id: 2, total: -1 }, 'BadRequestException']);
   });
 

@@ -54,7 +54,7 @@ describe('a restart', () => {
     expect((await third.service.publish('orders', { value: 1 })).offset).toBe(6);
   });
 
-  it('takes storage settings that changed in the application, and refuses a shape that cannot change', async () => {
+  it('applies changed storage settings of the application, and refuses options that cannot change', async () => {
     const disk: MapDisk = new Map();
     const definition = (limit: number) => ({ topics: [{ name: 'orders', storage: { maxNoFiles: limit } }] });
     const first = await startService(definition(10), disk);
@@ -126,7 +126,7 @@ describe('a restart', () => {
 });
 
 describe('data without a registry entry', () => {
-  it('is reported, and taken in by a topic of its name', async () => {
+  it('is reported, and adopted by a topic of its name', async () => {
     const disk: MapDisk = new Map();
     const first = await startService({}, disk);
     const topic = await first.service.startTopic('orders', { partitions: 2 });

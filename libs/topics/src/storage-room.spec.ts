@@ -30,7 +30,7 @@ const refused = async () => {
   await expect(topic.publish({ value: 1 })).rejects.toEqual(coded('NO_SPACE'));
 };
 
-it('a full device is told once, and once that it has room again', async () => {
+it('a full device is reported once, and its having room again once', async () => {
   fill(true);
   for (let i = 0; i < 5; i++) await refused();
   expect(told).toEqual([['full', 'map', coded('NO_SPACE')]]);
@@ -44,7 +44,7 @@ it('a full device is told once, and once that it has room again', async () => {
   expect(told).toHaveLength(3);
 });
 
-it('small writes that find room between others that do not are told of neither', async () => {
+it('small writes that succeed between refused ones emit neither event', async () => {
   fill(true);
   await refused();
   for (let i = 0; i < 3; i++) {
@@ -61,13 +61,13 @@ it('small writes that find room between others that do not are told of neither',
   expect(told[1]).toMatchObject({ refusals: 4 });
 });
 
-it('other failures say nothing of room', async () => {
+it('other failures are not about room', async () => {
   running.adapter.onWrite = () => Promise.reject(new Error('io'));
   await expect(topic.publish({ value: 1 })).rejects.toThrow('io');
   expect(told).toEqual([]);
 });
 
-it('every write that fails is told, and what is new of it once a minute for each code', async () => {
+it('every failed write is emitted, as new once a minute for each code', async () => {
   const failures: unknown[] = [];
   running.service.events.on('write-failed', ({ adapter, code, isNew }) => {
     failures.push([adapter, code, isNew]);
@@ -88,7 +88,7 @@ it('every write that fails is told, and what is new of it once a minute for each
   ]);
 });
 
-it('a write of the service itself that is refused counts as any other', async () => {
+it("a refused write of the service's own state counts as any other", async () => {
   fill(true);
   await expect(running.service.startTopic('other')).rejects.toEqual(coded('NO_SPACE'));
   expect(told).toEqual([['full', 'map', coded('NO_SPACE')]]);

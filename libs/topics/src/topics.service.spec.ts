@@ -94,7 +94,7 @@ describe('topics', () => {
     expect(await adapter.list()).toEqual([{ topic: '__genrocks', partition: 0 }]);
   });
 
-  it('stay within their limits', async () => {
+  it('are bounded in number', async () => {
     const { service } = await start({ maxTopics: 1, maxPartitionsPerTopic: 4 });
     await expect(service.startTopic('a', { partitions: 5 })).rejects.toMatchObject({
       code: 'LIMIT_REACHED',
@@ -113,7 +113,7 @@ describe('topics', () => {
     });
   });
 
-  it('are created by publishing only where that is allowed', async () => {
+  it('are created by publishing only if that is allowed', async () => {
     const open = await start();
     expect(await open.service.publish('new', { value: 1 })).toMatchObject({ topic: 'new', offset: 0 });
     expect(await open.service.publishBatch('newer', [{ value: 1 }])).toHaveLength(1);
@@ -160,7 +160,7 @@ describe('topics', () => {
     expect((await fresh.publish({ value: 1 })).offset).toBe(0);
   });
 
-  it('of which a part is deleted come back by no other way than being made anew', async () => {
+  it('partly deleted come back only by being created anew', async () => {
     const { service, adapter } = await start();
     const topic = await service.startTopic('orders', { partitions: 2 });
     await topic.publishBatch([0, 1].map((partition) => ({ value: 1, partition })));
@@ -199,7 +199,7 @@ describe('topics', () => {
 });
 
 describe('several adapters', () => {
-  it('keep each topic where it asked to be kept', async () => {
+  it('keep each topic on the adapter it names', async () => {
     class OtherAdapter extends MapAdapter {
       override readonly name = 'disk_log';
     }
@@ -229,7 +229,7 @@ describe('several adapters', () => {
 });
 
 describe('the service', () => {
-  it('tells what it holds', async () => {
+  it('reports its status', async () => {
     const { service } = await start();
     await service.publishBatch('orders', [{ value: 1 }, { value: 2 }]);
     await service.groups.commitOffsets('g', [{ topic: 'orders', partition: 0, offset: 1 }]);
@@ -276,7 +276,7 @@ describe('the service', () => {
     ).rejects.toThrowError(coded('SERVICE_STOPPED'));
   });
 
-  it.each(['opened', 'created'])('stays shut down where that came while a topic was %s', async (how) => {
+  it.each(['opened', 'created'])('stays shut down if that happened while a topic was %s', async (how) => {
     const disk: MapDisk = new Map();
     const before = await startService({}, disk);
     if (how === 'opened') await before.service.startTopic('orders');

@@ -23,13 +23,13 @@ class Payment {
   amount!: number;
 }
 
-/** Checked by the compiler; nothing of it runs. */
+/** Checked by the compiler only; nothing of it runs. */
 function compiled(..._checks: readonly ((topic: Topic<Order>, service: TopicsService) => unknown)[]): void {
   // Nothing to do.
 }
 
 describe('the types of topics', () => {
-  it('carry the type of the value from publish to whoever reads', () => {
+  it('carry the type of the value from publisher to reader', () => {
     compiled(async (topic, service) => {
       expectTypeOf<Parameters<typeof topic.publish>>().toEqualTypeOf<[PublishMessage<Order>]>();
       expectTypeOf(await topic.publishBatch([{ value: { id: 1 } }])).toEqualTypeOf<PublishResult[]>();
@@ -68,7 +68,7 @@ describe('the types of topics', () => {
     >();
   });
 
-  it('refuse what is wrong', () => {
+  it('refuse wrong calls', () => {
     compiled(
       // @ts-expect-error a value of another type
       (topic) => topic.publish({ value: { id: 'x' } }),

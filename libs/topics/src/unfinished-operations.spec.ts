@@ -6,7 +6,7 @@ import { RejectMessage } from './delivery-errors.js';
 
 const MESSAGES = 450;
 const PARTITIONS = 1_100;
-/** More writes than any of this makes. */
+/** More writes than any operation here makes. */
 const ENOUGH = 100;
 
 let disk: MapDisk;
@@ -20,7 +20,7 @@ beforeEach(async () => {
 });
 afterEach(() => running.stop());
 
-/** The process ends before the write of this number: nothing from there on is stored, and all begins anew. */
+/** Ends the process before the write of this number: nothing from there on is stored, and a new service starts. */
 async function endsBefore(write: number, work: () => Promise<unknown>): Promise<'ended' | 'complete'> {
   let writes = 0;
   running.adapter.onWrite = () => {
@@ -32,7 +32,7 @@ async function endsBefore(write: number, work: () => Promise<unknown>): Promise<
   return writes >= write ? 'ended' : 'complete';
 }
 
-/** Does it anew for each of its writes, ending right before it, and looks; then once without an end. */
+/** Repeats the operation, ending right before each of its writes in turn, and checks; then once without an end. */
 async function atEveryWrite(look: (write: number) => Promise<'ended' | 'complete'>): Promise<void> {
   let write = 1;
   while ((await look(write)) === 'ended') {
@@ -75,7 +75,7 @@ async function returned(): Promise<unknown[]> {
 }
 
 describe('when the process ends in the middle', () => {
-  it('redrive is completed by doing it again: all are back, those of its last page perhaps twice', async () => {
+  it('a redrive is completed by repeating it: all are back, those of its last page perhaps twice', async () => {
     await atEveryWrite(async (write) => {
       await buryAll();
       const ended = await endsBefore(write, () => running.service.deadLetters.redrive('orders.dlq'));
@@ -94,7 +94,7 @@ describe('when the process ends in the middle', () => {
     });
   });
 
-  it('resetting a group is completed by doing it again: until then an offset is the old one or the new one', async () => {
+  it('a reset of a group is completed by repeating it: until then each offset is the old or the new one', async () => {
     await atEveryWrite(async (write) => {
       const { service } = running;
       const topic = await service.startTopic('wide', { partitions: PARTITIONS, routing: 'round_robin' });

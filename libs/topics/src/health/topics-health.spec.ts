@@ -58,7 +58,7 @@ async function get(): Promise<{ status: number; body: { status: string; details:
 }
 
 describe('storage', () => {
-  it('is up while the adapter takes writes, and its probes leave one entry, however many', async () => {
+  it('is up while the adapter takes writes, and all its probes leave one entry', async () => {
     const { health } = await start();
     const keys = () => adapter.disk.get(`${META_TOPIC}:0`)!.size;
     expect(await health.storage('storage')).toMatchObject({ storage: { status: 'up' } });
@@ -97,7 +97,7 @@ describe('storage', () => {
 });
 
 describe('consumers', () => {
-  it('are stuck when for a time they do nothing with what is there', async () => {
+  it('are stuck if they make no progress on existing messages for a time', async () => {
     const kit = await start();
     const { topics, health, clock } = kit;
     const gate = deferred();
@@ -127,7 +127,7 @@ describe('consumers', () => {
     expect((await look()).consumers.status).toBe('up');
   });
 
-  it('that fail and are tried again are alive; those that must run and do not are down', async () => {
+  it('that retry are up; required groups that do not run are down', async () => {
     const { topics, health, clock } = await start();
     await topics.startConsumerGroup({
       group: 'failing',
@@ -150,7 +150,7 @@ describe('consumers', () => {
 });
 
 describe('lag', () => {
-  it('is compared with one limit, or with one for each group', async () => {
+  it('is compared with one limit, or with one per group', async () => {
     const kit = await start();
     const { topics, health } = kit;
     await topics.startTopic('orders');
@@ -169,7 +169,7 @@ describe('lag', () => {
 });
 
 describe('over HTTP', () => {
-  it('answers as Terminus does', async () => {
+  it('responds as Terminus does', async () => {
     const kit = await start();
     const gate = deferred();
     await kit.topics.startConsumerGroup({ group: 'g', topics: ['t'], handler: () => gate.promise });

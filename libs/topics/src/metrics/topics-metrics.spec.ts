@@ -25,7 +25,7 @@ async function start(options: TopicsMetricsOptions = {}): Promise<TopicsTester> 
   return TopicsTester.of(app);
 }
 
-/** The values of a metric by their labels, as `a,b`. */
+/** The values of a metric by label values, as `a,b`. */
 async function values(name: string): Promise<Record<string, number>> {
   const metrics = await registry.getMetricsAsJSON();
   const metric = metrics.find((one) => one.name === `genrocks_${name}`);
@@ -35,7 +35,7 @@ async function values(name: string): Promise<Record<string, number>> {
 }
 
 describe('TopicsMetrics', () => {
-  it('counts what is published, read and handled, and how it went', async () => {
+  it('counts published, read and handled messages, with results', async () => {
     const { topics, ...kit } = await start();
     await topics.startTopic('orders', { partitions: 2 });
     await topics.startConsumerGroup({
@@ -81,7 +81,7 @@ describe('TopicsMetrics', () => {
     }
   });
 
-  it('counts the writes that storage refuses, those of Kafka clients too, and says while it is full', async () => {
+  it('counts refused writes to storage, including those of Kafka clients, and shows when it is full', async () => {
     const { topics, clock } = await start();
     const topic = await topics.startTopic('orders');
     const adapter = app.get<unknown, MemoryAdapter>(StorageAdapter, { strict: false });
@@ -99,7 +99,7 @@ describe('TopicsMetrics', () => {
     expect(await values('storage_full')).toEqual({ memory: 0 });
   });
 
-  it('bounds the series it makes, whatever there is', async () => {
+  it('bounds the number of series', async () => {
     const { topics, ...kit } = await start({ maxTopics: 2, maxGroups: 1, maxPartitions: 4 });
     for (const name of ['a', 'b', 'c', 'd']) await topics.startTopic(name, { partitions: 2 });
     for (const group of ['g1', 'g2', 'g3']) {
@@ -117,12 +117,12 @@ describe('TopicsMetrics', () => {
     expect(Object.values(handled).reduce((a, b) => a + b)).toBe(12);
     expect(Object.keys(await values('group_generation'))).toHaveLength(1);
     expect(Object.keys(await values('group_lag')).length).toBeLessThanOrEqual(6);
-    // A topic that is gone makes room for another.
+    // A deleted topic makes room for another.
     await topics.deleteTopic('a');
     expect(Object.keys(await values('messages_published_total')).sort()).toEqual(['_others', 'b', 'c']);
   });
 
-  it('tells of batches, storage and backpressure by what others count', async () => {
+  it('reports batches, storage and backpressure from existing counters', async () => {
     const kit = await start();
     const { topics } = kit;
     await topics.startConsumerGroup({
@@ -158,7 +158,7 @@ describe('TopicsMetrics', () => {
     expect(await app.get(TopicsMetrics).text()).toMatch(/storage_write_duration_seconds_sum 0.003/);
   });
 
-  it('scrapes together, and refuses limits that are none', async () => {
+  it('shares a refresh between concurrent scrapes, and refuses invalid limits', async () => {
     await start({ prefix: 'own_' });
     const metrics = app.get(TopicsMetrics);
     const [one, two] = await Promise.all([metrics.text(), metrics.text()]);

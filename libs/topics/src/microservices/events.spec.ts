@@ -26,7 +26,7 @@ const seen = new Collector<unknown>();
 beforeEach(() => void seen.items.splice(0));
 
 describe('@EventPattern over topics', () => {
-  it('hands events over through the pipeline, and commits them after their handler', async () => {
+  it('passes events through the pipeline, and commits them after their handler', async () => {
     const gate = deferred();
     const guard: CanActivate = {
       canActivate: (context: ExecutionContext) => !(context.switchToRpc().getData<OrderDto>().id >= 100),
@@ -64,7 +64,7 @@ describe('@EventPattern over topics', () => {
     gate.resolve();
     await kit.drain();
     expect(kit.topics.groups.committed('billing', 'orders', 0)?.offset).toBe(2);
-    // A pipe's refusal is not tried again; a guard's no is.
+    // A message that a pipe refuses is not retried; one that a guard refuses is.
     await firstValueFrom(client().emit('orders', { id: 'x' }));
     await firstValueFrom(client().emit('orders', { id: 500 }));
     await kit.drain();
@@ -74,7 +74,7 @@ describe('@EventPattern over topics', () => {
     ]);
   });
 
-  it('retries by the rules of the group, and tells a dead letter the error of the handler', async () => {
+  it("retries by the options of the group, and a dead letter has the handler's error", async () => {
     @Controller()
     class Shaky {
       @EventPattern<string>('jobs')
@@ -106,7 +106,7 @@ describe('@EventPattern over topics', () => {
     expect(pauses).toContain(7_000);
   });
 
-  it('lets a filter deal with an error, or make it another one', async () => {
+  it('lets a filter handle an error, or replace it', async () => {
     @Catch(RangeError)
     class Forgives implements ExceptionFilter {
       catch(_error: RangeError, host: ArgumentsHost): Observable<never> {
@@ -139,7 +139,7 @@ describe('@EventPattern over topics', () => {
     ]);
   });
 
-  it('serves several handlers and groups of a topic, wildcards, and patterns that are no topic names', async () => {
+  it('serves several handlers and groups of a topic, wildcards, and patterns that are not topic names', async () => {
     @Controller()
     class Many {
       @EventPattern('shop.paid')
@@ -190,7 +190,7 @@ describe('@EventPattern over topics', () => {
     await expect(firstValueFrom(client().emit('shop.*', 1))).rejects.toThrowError(coded('INVALID_CONFIG'));
   });
 
-  it('brings back after a restart what was not done, and nothing that was', async () => {
+  it('redelivers unfinished events after a restart, and no others', async () => {
     const disk: MemoryDisk = new Map();
     let stuck = true;
     @Controller()
@@ -212,7 +212,7 @@ describe('@EventPattern over topics', () => {
     expect(seen.items).toEqual([1, 2, 2, 3]);
   });
 
-  it('begins with the bootstrap, and takes what was published in between', async () => {
+  it('begins with the bootstrap, and handles events published before', async () => {
     @Controller()
     class Early {
       @EventPattern('early')

@@ -7,7 +7,7 @@ import { RpcHeader } from './transport.js';
 
 const start = useServices();
 
-it('a read of replies that fails is tried again: the requests of a client do not end with it', async () => {
+it('a failed read of replies is retried, and pending requests survive it', async () => {
   const { service, adapter } = await start({ tailCacheBytes: 0 });
   const inbox = ReplyInbox.of(service, 'replies');
   await inbox.open(undefined);
@@ -24,12 +24,12 @@ it('a read of replies that fails is tried again: the requests of a client do not
   inbox.close();
 });
 
-it('keeps no replies that were read, though answers go on for ever in every one of them', async () => {
+it('removes replies that were read, even while endless answers go on', async () => {
   const { service } = await start();
   const inbox = ReplyInbox.of(service, 'replies');
   await inbox.open(undefined);
   const replies = new Collector<unknown>();
-  // Whoever waited when replies had gathered before waits on, too.
+  // A request that waited before replies gathered still waits.
   let count = 0;
   for (const id of ['1', '2', '3', '4']) {
     const partition = inbox.expect(id, ({ value }) => replies.push(value));

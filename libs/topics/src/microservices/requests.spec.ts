@@ -54,7 +54,7 @@ describe('@MessagePattern over topics', () => {
     }
   }
 
-  it('answers: values, promises, several replies, nothing, and patterns as objects', async () => {
+  it('answers with values, promises, several replies or nothing, also for object patterns', async () => {
     await start([Calculator]);
     expect(await ask('sum', [1, 2, 3])).toBe(6);
     expect(await ask({ cmd: 'later' }, 5)).toEqual({ value: 5 });
@@ -66,7 +66,7 @@ describe('@MessagePattern over topics', () => {
     expect(many).toEqual(Array.from({ length: 50 }, (_, i) => 2 * i));
   });
 
-  it('carries errors back, those of pipes and of the way back too', async () => {
+  it('carries errors back, including those of pipes and of storing the reply', async () => {
     await start([Calculator]);
     const error = (how: string) => ask('fail', how).then(undefined, (reason: unknown) => reason);
     expect(await error('rpc')).toEqual({ status: 'error', message: 'no funds', missing: 3 });
@@ -87,7 +87,7 @@ describe('@MessagePattern over topics', () => {
     expect(kit.topics.listTopics().filter(({ name }) => name.endsWith('.dlq'))).toEqual([]);
   });
 
-  it('the server gives up on answers that nobody wants any more', async () => {
+  it('the server stops answers that nobody waits for', async () => {
     const ended = deferred();
     @Controller()
     class Ticker {
@@ -102,7 +102,7 @@ describe('@MessagePattern over topics', () => {
     await ended.promise;
   });
 
-  it('the client gives up on an answer that does not come', async () => {
+  it('the client gives up when no answer comes', async () => {
     @Controller()
     class Silence {
       @MessagePattern('silent')
@@ -115,9 +115,9 @@ describe('@MessagePattern over topics', () => {
     await expect(ask('nobody.there', {})).rejects.toThrowError(coded('REQUEST_TIMEOUT'));
   });
 
-  it('a reply that cannot be read fails its request, and no other', async () => {
+  it('an unreadable reply fails its own request only', async () => {
     const { topics } = await start([Calculator], { client: { timeoutMs: 5_000 } });
-    // Served by a Kafka client, say, that answers in a format of its own.
+    // As from a Kafka client that answers in its own format.
     const foreign = ask('foreign', {});
     await expect
       .poll(() => topics.hasTopic('foreign') && topics.topic('foreign').partition(0).endOffset)
@@ -133,7 +133,7 @@ describe('@MessagePattern over topics', () => {
     expect(await ask('sum', [1, 2])).toBe(3);
   });
 
-  it('does not handle a request again whose client has gone with a restart', async () => {
+  it('does not handle a request whose client ended with a restart', async () => {
     const disk: MemoryDisk = new Map();
     @Controller()
     class Once {
@@ -152,7 +152,7 @@ describe('@MessagePattern over topics', () => {
     expect(seen.items).toEqual([2]);
   });
 
-  it('closes and connects again; what waits fails', async () => {
+  it('closes and connects again; waiting requests fail', async () => {
     @Controller()
     class Slow {
       @MessagePattern('wait')
@@ -177,7 +177,7 @@ describe('@MessagePattern over topics', () => {
     expect(await last).toMatchObject({ code: expect.stringMatching(/CLIENT_CLOSED|TIMEOUT/) as string });
   });
 
-  it('keeps replies where they cost nothing, and not for long', async () => {
+  it('keeps replies in memory, and not for long', async () => {
     @Controller()
     class Echo {
       @MessagePattern('echo')
@@ -194,7 +194,7 @@ describe('@MessagePattern over topics', () => {
     };
     await rounds(5);
     await expect.poll(() => Math.max(...replies())).toBeLessThanOrEqual(1_000);
-    // Somebody waits all the time.
+    // One request waits all the time.
     const held = client().send('nobody', 1).subscribe();
     await settled();
     await rounds(5);

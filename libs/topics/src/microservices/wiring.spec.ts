@@ -20,7 +20,7 @@ class OneOfEach {
   }
 }
 
-it('a limit for handlers holds for events, and not for requests, which are never handled twice', async () => {
+it('handlerTimeoutMs applies to events, not to requests, which are never handled twice', async () => {
   await start([OneOfEach], { handlerTimeoutMs: 5_000 });
   const limits = app
     .get(TopicsService)
@@ -73,7 +73,7 @@ describe('wiring', () => {
     expect(app.get(GenRocksServer).unwrap()).toBe(app.get(TopicsService));
   });
 
-  it('runs as a microservice alone, with its processing hooks and metadata from the client', async () => {
+  it('runs as a standalone microservice, with processing hooks and metadata from the client', async () => {
     const hooks: string[] = [];
     @Controller()
     class Alone {
@@ -103,7 +103,7 @@ describe('wiring', () => {
     await service.close();
   });
 
-  it('keeps replies in memory where such an adapter is plugged in', async () => {
+  it('keeps replies in memory if such an adapter is plugged in', async () => {
     @Injectable()
     class Nothing {}
     const { DiskLikeModule } = await import('../__fixtures__/two-adapters.js');
@@ -123,7 +123,7 @@ describe('wiring', () => {
     await module.close();
   });
 
-  it('says what is wrong with its options', () => {
+  it('names mistakes in its options', () => {
     expect(() => new GenRocksServer({} as never)).toThrowError(coded('INVALID_CONFIG'));
     expect(() => new GenRocksClient({} as never)).toThrowError(coded('INVALID_CONFIG'));
     expect(() => new GenRocksClient({ topics: {} as never, timeoutMs: -1 })).toThrowError(

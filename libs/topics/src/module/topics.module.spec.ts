@@ -57,7 +57,7 @@ class Early implements OnModuleInit {
 })
 class OrdersModule {}
 
-/** The last to be initialised, and slow at it. */
+/** Initialized last, and slowly. */
 @Injectable()
 class Late implements OnModuleInit {
   constructor(private readonly early: Early) {}
@@ -74,7 +74,7 @@ class Late implements OnModuleInit {
 })
 class AppModule {}
 
-/** An adapter that tells when it is closed. */
+/** An adapter that records when it is closed. */
 class WatchedAdapter extends MapAdapter {
   readonly log: string[] = [];
   override readonly name = 'watched';
@@ -117,7 +117,7 @@ describe('TopicsModule', () => {
     @Module({ providers: [{ provide: StorageAdapter, useValue: adapter }], exports: [StorageAdapter] })
     class WatchedModule {}
     const module = await Test.createTestingModule({
-      // The storage module first and by itself too: its place among the imports must not matter.
+      // Also import the storage module directly, and first: its place among the imports must not matter.
       imports: [WatchedModule, TopicsModule.forRoot({ storage: WatchedModule, isGlobal })],
     }).compile();
     await module.init();
@@ -135,7 +135,7 @@ describe('TopicsModule', () => {
     expect(adapter.log[0]).toBe('closed');
   });
 
-  it('takes its options from a factory, and further adapters by name', async () => {
+  it('takes its options from a factory, and additional adapters by name', async () => {
     class OtherAdapter extends MapAdapter {
       override readonly name = 'disk_log';
     }
@@ -189,7 +189,7 @@ describe('TopicsModule', () => {
     },
   );
 
-  it('starts the topics of a module that is loaded later', async () => {
+  it('starts the topics of a module loaded later', async () => {
     @Module({ imports: [TopicsModule.forFeature([{ name: 'late', partitions: 2 }])] })
     class LateModule {
       constructor(@InjectTopic('late') readonly late: Topic) {}
@@ -205,7 +205,7 @@ describe('TopicsModule', () => {
     await module.close();
   });
 
-  it('refuses to start on mistakes, and says which', async () => {
+  it('refuses to start on mistakes, and names them', async () => {
     expect(() => TopicsModule.forRoot({} as never)).toThrowError(/topics\.storage: missing/);
     const unknown = Test.createTestingModule({
       imports: [TopicsModule.forRoot({ storage: EtsModule.forRoot(), maxTopic: 1 } as never)],

@@ -56,7 +56,7 @@ export class TopicsModule extends TopicsModuleBase {
     return {
       module: TopicsFeatureModule,
       providers: definitions.flatMap((definition) => {
-        // A value, not a closure: Nest tells modules apart by a hash of their visible metadata.
+        // A value, not a closure: with `deep-hash`, Nest tells modules apart by their visible metadata.
         const asked = `GENROCKS_TOPIC_DEFINITION_${definition.name}`;
         return [
           { provide: asked, useValue: definition },

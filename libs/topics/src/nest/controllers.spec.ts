@@ -23,7 +23,7 @@ import { TopicsService } from '../topics.service.js';
 import { MessageKey, MessageValue } from './message-params.decorator.js';
 import { Subscribe } from './subscribe.decorator.js';
 
-it('a controller has its guards, interceptors, pipes and filters as a provider has', async () => {
+it('a controller has its guards, interceptors, pipes and filters, as a provider does', async () => {
   const log = new Collector<unknown>();
   let began = 0;
   class OnlyEven implements CanActivate {

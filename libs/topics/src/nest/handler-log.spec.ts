@@ -17,7 +17,7 @@ import { Subscribe } from './subscribe.decorator.js';
 
 const seen: unknown[] = [];
 
-/** Looks, and answers nothing. */
+/** Observes the error and returns nothing. */
 @Catch(RangeError)
 class Looks implements ExceptionFilter {
   catch(error: RangeError): void {
@@ -41,7 +41,7 @@ class Failing {
 
 afterEach(() => Logger.overrideLogger(new ConsoleLogger()));
 
-it('a try that fails has one line in the log, which has its place and its stack', async () => {
+it('a failed try is one line in the log, with its place and its stack', async () => {
   const lines: string[] = [];
   const dead = new Collector<string>();
   const keep = (message: unknown, ...rest: unknown[]) => {

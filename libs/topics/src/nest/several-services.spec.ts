@@ -19,7 +19,7 @@ afterEach(async () => {
   app = undefined;
 });
 
-/** A provider that handles `orders` and tells who it is. */
+/** A provider that handles `orders` and records its own name. */
 function handlerNamed(name: string): Type<{ topics: TopicsService }> {
   @Injectable()
   class Handler {
@@ -41,11 +41,11 @@ async function start(imports: (Type | DynamicModule)[]): Promise<TestingModule> 
   return app.init();
 }
 
-it('of one application have the handlers of the modules that import them, and no others', async () => {
+it('of one application each have the handlers of the modules that import them, and no others', async () => {
   const [Shop, Audit] = [handlerNamed('shop'), handlerNamed('audit')];
   @Module({ imports: [ownTopics()], providers: [Shop] })
   class ShopModule {}
-  // Hands its topics on to who imports it.
+  // Re-exports its topics to its importers.
   @Module({
     imports: [TopicsModule.forRoot({ isGlobal: false, storage: EtsModule.forRoot() })],
     exports: [TopicsModule],
@@ -61,7 +61,7 @@ it('of one application have the handlers of the modules that import them, and no
   await audit.topics.publish('orders', { value: 2 });
   await seen.atLeast(2);
   for (const { topics } of [shop, audit]) {
-    // Had both services found both handlers, there would be two of them in each.
+    // If both services had found both handlers, each would have two.
     expect((await topics.groups.describe('all')).members).toHaveLength(1);
   }
   expect([...seen.items].sort()).toEqual(['audit 2', 'shop 1']);
@@ -82,7 +82,7 @@ it('are not guessed for a handler whose module imports none of them', async () =
   await expect(start([A, B, LostModule])).rejects.toMatchObject({ code: 'INVALID_CONFIG' });
 });
 
-it('bind the handlers of a module that was loaded later when they are asked to', async () => {
+it('bind the handlers of a module loaded later on request', async () => {
   const Late = handlerNamed('late');
   @Module({ providers: [Late] })
   class LateModule {}

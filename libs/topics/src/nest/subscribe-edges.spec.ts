@@ -41,7 +41,7 @@ async function start(...providers: Provider[]): Promise<TopicsService> {
   return app.get(TopicsService);
 }
 
-/** As decorators for transactions and spans do. */
+/** Replaces the method, as decorators for transactions and spans do. */
 const Wrapped = (): MethodDecorator => (_target, _property, descriptor) => {
   const method = descriptor.value as (...args: unknown[]) => unknown;
   const wrapped = function (this: unknown, ...args: unknown[]): unknown {
@@ -51,7 +51,7 @@ const Wrapped = (): MethodDecorator => (_target, _property, descriptor) => {
 };
 
 describe('a method with @Subscribe', () => {
-  it('is bound whatever other decorators put in its place, above and below', async () => {
+  it('is bound even if other decorators above or below replace it', async () => {
     @Injectable()
     class Handlers {
       @Wrapped()
@@ -71,7 +71,7 @@ describe('a method with @Subscribe', () => {
     expect((await seen.atLeast(2)).toSorted()).toEqual(['above a', 'below a']);
   });
 
-  it('is inherited; one that overrides it has to be decorated itself', async () => {
+  it('is inherited; an overriding method needs its own decorator', async () => {
     abstract class Base {
       abstract readonly name: string;
 
@@ -127,7 +127,7 @@ describe('parameters of a handler', () => {
     expect(await seen.atLeast(1)).toEqual(['abc of 5']);
   });
 
-  it('are refused with decorators of requests, which would be undefined', async () => {
+  it('with decorators for requests are refused, because they would be undefined', async () => {
     @Injectable()
     class OfHttp {
       @Subscribe('orders', { group: 'g' })
@@ -145,7 +145,7 @@ describe('parameters of a handler', () => {
   });
 });
 
-describe('a filter that answers an Observable, as those of microservices do,', () => {
+describe('a filter that returns an Observable, as those of microservices do,', () => {
   @Catch(RpcException)
   class OfTheDocs implements ExceptionFilter {
     catch(exception: RpcException) {
@@ -170,7 +170,7 @@ describe('a filter that answers an Observable, as those of microservices do,', (
     type: new TypeError('of no matter'),
   };
 
-  it('has not dealt with the error where that fails', async () => {
+  it('has not handled the error if the Observable errors', async () => {
     @Injectable()
     class Handlers {
       @Subscribe('orders', { group: 'g', retry: { attempts: 2, initialMs: 1 } })
@@ -195,7 +195,7 @@ describe('a filter that answers an Observable, as those of microservices do,', (
 });
 
 describe('a guard for the whole application', () => {
-  it('that is request-scoped is refused: it would run without what it needs', async () => {
+  it('that is request-scoped is refused, because it would run unconstructed', async () => {
     @Injectable({ scope: Scope.REQUEST })
     class Tenants implements CanActivate {
       constructor(@Inject(REQUEST) private readonly request: unknown) {}

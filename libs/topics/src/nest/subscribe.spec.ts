@@ -74,7 +74,7 @@ function buried(topics: TopicsService): Collector<DeadLetterEvent> {
 }
 
 describe('@Subscribe', () => {
-  it('gives parameters what they ask for, through global pipes', async () => {
+  it('injects decorated parameters, through global pipes', async () => {
     @Injectable()
     class Billing {
       @Subscribe('orders', { group: 'billing' })
@@ -115,7 +115,7 @@ describe('@Subscribe', () => {
     expect(await seen.atLeast(1)).toEqual([[5, 1]]);
   });
 
-  it('runs guards, interceptors and filters, of which those that answer nothing do not hide an error', async () => {
+  it('runs guards, interceptors and filters; a filter that returns nothing does not hide an error', async () => {
     const log = new Collector<string>();
     @Injectable()
     class OnlyEven implements CanActivate {
@@ -234,7 +234,7 @@ describe('@Subscribe', () => {
     await expect(start([Wrong])).rejects.toThrowError(/Wrong\.handle.*NOWHERE_TO_BE_FOUND/);
   });
 
-  it('follows topics that match a pattern, also those that come later, but not their dead letters', async () => {
+  it('subscribes to topics that match a pattern, including later ones, but not to their dead letters', async () => {
     @Injectable()
     class Handlers {
       @Subscribe('orders.*', { group: 'wild', retry: false })
@@ -259,7 +259,7 @@ describe('@Subscribe', () => {
     expect(topics.groups.list()[0]!.topics).toEqual(['orders.eu', 'orders.us']);
   });
 
-  it('waits for register() where registration is manual', async () => {
+  it('waits for register() if registration is manual', async () => {
     @Injectable()
     class Handlers {
       @Subscribe('orders', { group: 'g' })
@@ -291,7 +291,7 @@ describe('@Subscribe', () => {
     }
     const refused = start([BadOption]);
     await expect(refused).rejects.toThrowError(coded('INVALID_GROUP'));
-    // Of many handlers one has to be found.
+    // The error must name the handler among many.
     await expect(refused).rejects.toThrowError(/^@Subscribe on BadOption\.handle: concurrency/);
     const decorate = (topics: unknown, options: unknown) => () =>
       Subscribe(topics as never, options as never)({ m: () => {} }, 'm', {});

@@ -5,7 +5,7 @@ import { Router } from './router.js';
 
 describe('murmur2', () => {
   it('computes what the Java client computes', () => {
-    // The vectors of Kafka's own test of its hash.
+    // The test vectors of Kafka's own test.
     expect(murmur2(Buffer.from('21'))).toBe(-973932308);
     expect(murmur2(Buffer.from('foobar'))).toBe(-790332482);
     expect(murmur2(Buffer.from('a-little-bit-long-string'))).toBe(-985981536);
@@ -26,14 +26,14 @@ describe('Router', () => {
     );
   });
 
-  it('sends messages without a key round', () => {
+  it('sends messages without a key round robin', () => {
     const router = new Router('t', 'key_hash');
     const turns = Array.from({ length: 6 }, () => router.partitionFor(recordOf(null), 1, undefined, idle(3)));
     expect([...turns].sort()).toEqual([0, 0, 1, 1, 2, 2]);
     expect(turns.slice(0, 3)).toEqual(turns.slice(3));
   });
 
-  it('round_robin pays no heed to keys', () => {
+  it('round_robin ignores keys', () => {
     const router = new Router('t', 'round_robin');
     const turns = Array.from({ length: 4 }, () => router.partitionFor(recordOf(key), 1, undefined, idle(4)));
     expect(new Set(turns).size).toBe(4);
@@ -50,7 +50,7 @@ describe('Router', () => {
     expect(router.partitionFor(recordOf(null), 1, 3, idle(7))).toBe(3);
   });
 
-  it('obeys an explicit partition and a function, within the partitions there are', () => {
+  it('obeys an explicit partition and a function, within the existing partitions', () => {
     const router = new Router('t', ({ value }) => value as number);
     expect(router.partitionFor(recordOf(key), 2, undefined, idle(3))).toBe(2);
     expect(router.partitionFor(recordOf(key), 2, 1, idle(3))).toBe(1);

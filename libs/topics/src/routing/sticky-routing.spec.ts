@@ -18,7 +18,7 @@ const batches = async () => {
   return partitions.map(({ published }) => published.batches);
 };
 
-it('what is published together without keys is one batch, and the next goes to another partition', async () => {
+it('messages published together without keys are one batch, and the next goes to another partition', async () => {
   const rounds: Set<number>[] = [];
   for (let round = 0; round < 12; round++) {
     const results = await Promise.all(Array.from({ length: 50 }, () => topic.publish({ value: 'x' })));
@@ -30,7 +30,7 @@ it('what is published together without keys is one batch, and the next goes to a
   expect(await batches()).toEqual([2, 2, 2, 2, 2, 2]);
 });
 
-it('what comes while a write is under way gathers behind it', async () => {
+it('messages published during a write gather behind it', async () => {
   const held = holdWrite(running);
   const first = topic.publish({ value: 1 });
   await held.reached;
@@ -45,7 +45,7 @@ it('what comes while a write is under way gathers behind it', async () => {
   expect((await batches())[partition]).toBe(2);
 });
 
-it('a large call is cut after 64 KiB; nothing hangs on to a partition that does not write', async () => {
+it('a large call is cut after 64 KiB; messages do not stay with a partition that does not write', async () => {
   const held = holdWrite(running);
   const value = Buffer.alloc(1_000);
   const results = topic.publishBatch(Array.from({ length: 600 }, () => ({ value })));
@@ -56,7 +56,7 @@ it('a large call is cut after 64 KiB; nothing hangs on to a partition that does 
   expect(Math.max(...ends) - Math.min(...ends)).toBeLessThanOrEqual(Math.ceil(STICKY_BYTES / 1_000) + 1);
 });
 
-it('is remembered, described, and can be chosen for a topic that is stopped', async () => {
+it('is kept across restarts, described, and can be chosen for a stopped topic', async () => {
   expect(topic.describe().routing).toBe('sticky');
   await running.service.startTopic('plain', { partitions: 2 });
   await running.service.stopTopic('plain');

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { idle } from '../__fixtures__/routing.js';
 import { type RoutingTarget, STICKY_BYTES, StickyTurn } from './sticky-turn.js';
 
-/** A partition as its appender drives it: what comes while a write is under way gathers for the next one. */
+/** A partition as its appender drives it: messages that come during a write gather for the next one. */
 class ModelPartition implements RoutingTarget {
   state = 'open';
   isWriting = false;
@@ -22,7 +22,7 @@ class ModelPartition implements RoutingTarget {
     if (!this.isWriting) this.begin();
   }
 
-  /** The write under way ends, and the next begins with what has gathered. */
+  /** The current write ends, and the next begins with the gathered messages. */
   advance(): void {
     if (this.gathered > 0) this.begin();
     else this.isWriting = false;
@@ -35,7 +35,7 @@ class ModelPartition implements RoutingTarget {
   }
 }
 
-/** A message of so many bytes, or (a share of 1) the end of a partition's write. */
+/** Steps: a message of this size, or the end of the write of the partition at this fraction of their list. */
 const steps = (maxBytes: number) =>
   fc.array(
     fc.oneof(
@@ -78,7 +78,7 @@ describe('StickyTurn', () => {
     },
   );
 
-  it('moves only when what gathered is on its way, nothing is under way, or a batch is full', () => {
+  it('moves only when the gathered messages are being written, no write is in progress, or a batch is full', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 12 }), steps(2_000), start, (count, script, from) => {
         const { partitions, chosen } = play(count, script, from);
@@ -91,12 +91,12 @@ describe('StickyTurn', () => {
     );
   });
 
-  it('makes far fewer writes than going round, where every partition is as slow', () => {
+  it('makes far fewer writes than round robin when all partitions are equally slow', () => {
     const writesOf = (choose: (partitions: ModelPartition[], i: number) => number) => {
       const partitions = Array.from({ length: 12 }, () => new ModelPartition());
       for (let i = 0; i < 6_000; i++) {
         partitions[choose(partitions, i)]!.publish(100);
-        // All writes last as long as 30 messages take to come.
+        // Each write takes as long as 30 messages take to arrive.
         if (i % 30 === 29) for (const partition of partitions) partition.advance();
       }
       return partitions.reduce((total, { groups }) => total + groups.length, 0);
@@ -107,7 +107,7 @@ describe('StickyTurn', () => {
     expect(sticky * 4).toBeLessThan(round);
   });
 
-  it('goes round where messages come one by one', () => {
+  it('goes round robin when messages come one by one', () => {
     const partitions = Array.from({ length: 5 }, () => new ModelPartition());
     const turn = new StickyTurn();
     const chosen = Array.from({ length: 10 }, () => {
@@ -120,7 +120,7 @@ describe('StickyTurn', () => {
     expect(chosen.slice(5)).toEqual(chosen.slice(0, 5));
   });
 
-  it('passes over partitions that are not open, as long as one is', () => {
+  it('skips partitions that are not open, as long as one is', () => {
     const partitions = Array.from({ length: 3 }, () => new ModelPartition());
     const turn = new StickyTurn(() => 0);
     expect(turn.next(100, partitions)).toBe(1);
@@ -131,7 +131,7 @@ describe('StickyTurn', () => {
     expect(turn.next(100, partitions)).toBeLessThan(3);
   });
 
-  it('does not send everything to partitions that are added', () => {
+  it('does not send everything to added partitions', () => {
     const turn = new StickyTurn();
     for (let i = 0; i < 100; i++) turn.next(STICKY_BYTES, idle(2));
     const chosen = Array.from({ length: 40 }, () => turn.next(STICKY_BYTES, idle(4)));

@@ -46,7 +46,7 @@ beforeEach(async () => {
 afterEach(() => running.stop());
 
 describe('a topic with a class as its schema', () => {
-  it('stores nothing that does not fit, and says what is wrong', async () => {
+  it('stores no value that does not fit, and lists its mistakes', async () => {
     const topic = await running.service.startTopic('orders', { schema: Order });
     expectTypeOf(topic).toEqualTypeOf<Topic<Order>>();
     const error = (await topic
@@ -101,7 +101,7 @@ describe('a topic with a Standard Schema', () => {
         },
       }),
     );
-    // JSON has no dates: what a reader would refuse is refused when it is published.
+    // JSON has no dates: a value that a reader would refuse is refused on publish.
     const dates = z.object({ at: z.date() });
     const asJson = await running.service.startTopic('json-dates', { schema: dates });
     await expect(asJson.publish({ value: { at: new Date() } })).rejects.toThrowError(
@@ -113,7 +113,7 @@ describe('a topic with a Standard Schema', () => {
     expect(read.messages[0]!.value.at).toEqual(new Date(5));
   });
 
-  it('must be synchronous, and a schema', async () => {
+  it('must be a synchronous schema', async () => {
     const late = await running.service.startTopic('late', { schema: z.string().refine(async () => true) });
     await expect(late.publish({ value: 'x' })).rejects.toThrowError(coded('INVALID_CONFIG'));
     for (const wrong of [5, {}, 'Order']) {
@@ -177,7 +177,7 @@ describe('a message that does not fit, from a client that does not check', () =>
     },
   );
 
-  it('fails where its value is read without a group', async () => {
+  it('throws when its value is read without a group', async () => {
     const topic = await mixed();
     const { messages } = await topic.partition(0).readMessages({ offset: 0 });
     expect(() => messages[1]!.value).toThrowError(coded('SCHEMA_VIOLATION'));
@@ -188,7 +188,7 @@ describe('a message that does not fit, from a client that does not check', () =>
 describe('forFeature with a schema', () => {
   const orders = defineTopic({ name: 'orders', schema: Order });
 
-  it('injects a typed topic, whatever else says how it is shaped', async () => {
+  it('injects a typed topic, even if other definitions set its options', async () => {
     @Injectable()
     class Shop {
       constructor(@InjectTopic(orders) readonly orders: Topic<Order>) {}

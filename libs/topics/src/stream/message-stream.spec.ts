@@ -38,7 +38,7 @@ function expectOrder(values: readonly number[], count: number): void {
 }
 
 describe('a topic as a stream', () => {
-  it('waits on more partitions than Node takes abort listeners for a leak, without a warning', async () => {
+  it("waits on more partitions than Node's limit of abort listeners, without a warning", async () => {
     const many = await running.service.startTopic<number>('many', { partitions: 12 });
     const warnings: string[] = [];
     const onWarning = ({ message }: Error) => warnings.push(message);
@@ -49,13 +49,13 @@ describe('a topic as a stream', () => {
     await many.publish({ value: 1, partition: 11 });
     expect((await first).value).toMatchObject({ value: 1 });
     await messages.return();
-    // Node emits warnings with the next tick.
+    // Node emits warnings on the next tick.
     await settled();
     process.off('warning', onWarning);
     expect(warnings).toEqual([]);
   });
 
-  it('gives what is there, each partition in its order, from where it is told', async () => {
+  it('yields existing messages from a given start, each partition in order', async () => {
     await fill(600);
     expectOrder(await all(topic.messages({ live: false })), 600);
     expect(await all(topic.messages({ live: false, partitions: [1], from: { offset: 198 } }))).toEqual([
@@ -66,7 +66,7 @@ describe('a topic as a stream', () => {
     expect(await all(topic.messages({ live: false, from: 'latest' }))).toEqual([]);
   });
 
-  it('goes on with what comes, until its signal, its loop, or the topic ends it', async () => {
+  it('continues with new messages until its signal, its loop or the topic ends it', async () => {
     const abort = new AbortController();
     const reading = all(topic.messages({ signal: abort.signal }));
     await fill(3);
@@ -83,7 +83,7 @@ describe('a topic as a stream', () => {
     expect(() => topic.messages()).toThrowError(coded('TOPIC_STOPPED'));
   });
 
-  it('is ended by its signal while it looks for its beginning', async () => {
+  it('is ended by its signal while it searches for its start', async () => {
     await running.stop();
     running = await startService({ tailCacheBytes: 0 });
     topic = await running.service.startTopic<number>('orders');
@@ -98,7 +98,7 @@ describe('a topic as a stream', () => {
     expect(held.pages).toBe(1);
   });
 
-  it('reads no further ahead than a page', async () => {
+  it('reads at most a page ahead', async () => {
     await running.stop();
     running = await startService({ tailCacheBytes: 0 });
     const big = await running.service.startTopic('big');
@@ -131,7 +131,7 @@ describe('a topic as a stream', () => {
     ]);
   });
 
-  it('refuses what it cannot read', () => {
+  it('refuses invalid options', () => {
     expect(() => topic.messages({ partitions: [7] })).toThrowError(coded('PARTITION_NOT_FOUND'));
     expect(() => topic.messages({ live: 'no' as never })).toThrowError(coded('INVALID_MESSAGE'));
   });

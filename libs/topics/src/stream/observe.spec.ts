@@ -43,7 +43,7 @@ const fill = (count: number) =>
   );
 
 describe('a topic as an Observable', () => {
-  it('is filtered, mapped and aggregated with what RxJS has', async () => {
+  it('is filtered, mapped and aggregated with RxJS operators', async () => {
     await fill(100);
     const result = topic.observe({ live: false }).pipe(
       map(({ value }) => value),
@@ -64,7 +64,7 @@ describe('a topic as an Observable', () => {
     ]);
   });
 
-  it('begins at an offset or a time, and goes on with what comes, in windows', async () => {
+  it('begins at an offset or a time, and continues with new messages, in windows', async () => {
     await fill(10);
     const from = (start: { offset: number } | { timestamp: number }) =>
       lastValueFrom(
@@ -87,9 +87,9 @@ describe('a topic as an Observable', () => {
     expect((await windows).map(({ offset }) => offset)).toEqual([9, 10, 11]);
   });
 
-  it('reads on its own for every subscriber, and not at all after the last has gone', async () => {
+  it('reads separately for each subscriber, and not at all after the last has left', async () => {
     const messages = topic.observe();
-    // A reader that waits keeps the process running by one of these.
+    // A waiting reader keeps the process running with one of these timers.
     const begun = vi.spyOn(globalThis, 'setInterval');
     const ended = vi.spyOn(globalThis, 'clearInterval');
     const [first, second] = [new Collector<number>(), new Collector<number>()];
@@ -118,7 +118,7 @@ describe('a topic as an Observable', () => {
     expect(three.map(({ offset }) => offset)).toEqual([0, 1, 2]);
   });
 
-  it('takes no message while as many as there may be are under way', async () => {
+  it('takes no message while `concurrency` calls are in progress', async () => {
     await fill(500);
     const gates: Subject<number>[] = [];
     const results = new Collector<number>();
@@ -159,7 +159,7 @@ describe('a topic as an Observable', () => {
     expect(await lastValueFrom(offsets.pipe(toArray()))).toEqual(Array.from({ length: 20 }, (_, i) => i));
   });
 
-  it('tells the subscriber of errors: of each, of options, of a topic that is not there', async () => {
+  it('passes errors to the subscriber: of each, of options, of a missing topic', async () => {
     await fill(1);
     const failing = topic.observe({
       each: () => {

@@ -14,7 +14,7 @@ afterEach(async () => {
   vi.useRealTimers();
 });
 
-it('fake timers of a test runner move retries on', async () => {
+it('fake timers of a test runner drive retries', async () => {
   app = await Test.createTestingModule({
     imports: [TopicsModule.forRoot({ storage: EtsModule.forRoot() })],
   }).compile();

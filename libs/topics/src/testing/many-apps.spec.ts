@@ -50,12 +50,12 @@ it('runs a hundred applications, each with a retry after a minute, and leaves no
     await app.close();
   }
   await settled();
-  // A leak would leave one for each application; the test runner has a few of its own.
+  // A leak would leave one handle per application; the test runner has a few of its own.
   for (const [kind, count] of handles()) expect(count, kind).toBeLessThan((before.get(kind) ?? 0) + 10);
   expect(process.eventNames().map((name) => process.listenerCount(name))).toEqual(listeners);
 });
 
-it('has the time of its clock for windows', async () => {
+it('windows of RxJS follow its clock', async () => {
   const app = await start();
   const { topics, clock } = TopicsTester.of(app);
   const readings = await topics.startTopic<number>('readings');

@@ -17,7 +17,7 @@ async function tester(options: TopicsOptions = {}, adapter = new MemoryAdapter()
 }
 
 describe('MemoryAdapter', () => {
-  it('stands in for any adapter: its settings, and topics that ask for one that is not there', async () => {
+  it('replaces any adapter: accepts its settings, and topics that name a missing one', async () => {
     const { topics } = await tester({
       topics: [
         { name: 'orders', storage: { maxNoFiles: 20, maxNoBytes: 1_000_000 } },
@@ -35,7 +35,7 @@ describe('MemoryAdapter', () => {
 });
 
 describe('TopicsTester', () => {
-  it('spies on topics: what is there, what comes, and what does not', async () => {
+  it('spies on topics: existing, new and missing messages', async () => {
     const { topics, ...rest } = await tester();
     const kit = new TopicsTester(topics, rest.clock);
     await topics.publish('orders', { value: 1 });
@@ -85,7 +85,7 @@ describe('TopicsTester', () => {
     expect(await topics.deadLetters.list('a.dlq')).toHaveLength(1);
   });
 
-  it('says who is in the way of a drain', async () => {
+  it('names the groups that keep a drain from ending', async () => {
     const kit = await tester();
     await kit.topics.startConsumerGroup({
       group: 'stuck',
@@ -124,13 +124,13 @@ describe('TopicsTester', () => {
       await kit.drain();
       await app.close();
     }
-    // A leak would leave one per application; the test runner has a few of its own.
+    // A leak would leave one handle per application; the test runner has a few of its own.
     expect(timers()).toBeLessThan(before + 10);
   });
 });
 
 describe('ManualClock', () => {
-  it('ends pauses in their order, and those begun meanwhile', async () => {
+  it('ends pauses in order, including those begun meanwhile', async () => {
     app = await Test.createTestingModule({}).compile();
     const clock = new ManualClock(0);
     const ended: [string, number][] = [];
@@ -153,7 +153,7 @@ describe('ManualClock', () => {
     expect(clock.sleeping).toBe(0);
   });
 
-  it('can be set as the clock of a machine is: pauses take what they take', async () => {
+  it("can be set like a machine's clock, without changing pauses", async () => {
     app = await Test.createTestingModule({}).compile();
     const clock = new ManualClock(1_000);
     let hasEnded = false;

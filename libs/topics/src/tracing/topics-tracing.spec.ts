@@ -104,7 +104,7 @@ describe('with an SDK', () => {
     });
   });
 
-  it('takes a context that another client wrote, and keeps headers that are there', async () => {
+  it('takes the context of another client, and keeps existing headers', async () => {
     const kit = await start();
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     await kit.topics.publish('orders', { value: 1, headers: { traceparent, tracestate: 'a=1' } });
@@ -114,7 +114,7 @@ describe('with an SDK', () => {
     ]);
   });
 
-  it('tells of failures, one span a try', async () => {
+  it('records failures, one span per try', async () => {
     const kit = await start();
     await kit.topics.publish('orders', { key: 'bad', value: 1 });
     await kit.drain();
@@ -130,7 +130,7 @@ describe('with an SDK', () => {
       status: { code: SpanStatusCode.ERROR },
       attributes: { 'error.type': 'CODEC_FAILED' },
     });
-    // The dead letter carries the trace on.
+    // The dead letter continues the trace.
     const [dead] = await kit.topics.deadLetters.list('orders.dlq');
     expect(dead!.message.headers['traceparent']).toMatch(/^00-/);
   });
