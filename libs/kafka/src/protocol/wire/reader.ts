@@ -132,7 +132,9 @@ export class Reader {
     this.elementsLeft -= count;
     // Every element takes at least one byte.
     if (count > this.remaining || this.elementsLeft < 0) {
-      throw new MalformedRequestError(`an array of ${count} elements does not fit into the request`);
+      throw new MalformedRequestError(
+        `an array of ${count} elements does not fit into the request, or there are more than ${MAX_ELEMENTS} in total`,
+      );
     }
     return count;
   }
