@@ -129,7 +129,7 @@ export class Reader {
 
   private checkCount(count: number): number {
     if (count < -1) throw new MalformedRequestError(`an array claims to have ${count} elements`);
-    this.elementsLeft -= count;
+    this.elementsLeft -= Math.max(count, 0);
     // Every element takes at least one byte.
     if (count > this.remaining || this.elementsLeft < 0) {
       throw new MalformedRequestError(

@@ -89,4 +89,16 @@ describe('wire primitives', () => {
     expect(nested.arrayLength()).toBe(200_000);
     expect(() => nested.arrayLength()).toThrow(/does not fit/);
   });
+
+  it('does not count null arrays against that limit, nor in favor of it', () => {
+    const lengths = [250_000, -1, 1].map((length) => {
+      const bytes = Buffer.alloc(4);
+      bytes.writeInt32BE(length);
+      return bytes;
+    });
+    const reader = new Reader(Buffer.concat([...lengths, Buffer.alloc(250_000)]));
+    expect(reader.arrayLength()).toBe(250_000);
+    expect(reader.arrayLength()).toBe(-1);
+    expect(() => reader.arrayLength()).toThrow(/more than 250000 in total/);
+  });
 });
