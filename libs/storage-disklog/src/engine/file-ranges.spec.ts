@@ -34,8 +34,8 @@ const appended = fc
   )
   .map((pairs) => pairs.map(([low, high]) => ({ bounds: [low, high] as [number, number], damaged: false })));
 
-describe('the ranges of files', () => {
-  it('pass over no file that may hold a key or is damaged, newest first', () => {
+describe('the key ranges of files', () => {
+  it('skip no file that may hold a key or is damaged, newest first', () => {
     fc.assert(
       fc.property(
         fc.oneof(fc.array(file, { maxLength: 12 }), appended),
@@ -57,7 +57,7 @@ describe('the ranges of files', () => {
     );
   });
 
-  it('name one file of a log that was appended to, and look at none below it', () => {
+  it('name one file of an append-only log, and examine none below it', () => {
     const asked: string[] = [];
     const files = Array.from({ length: 99 }, (_, i) => fileOf([10 * i, 10 * i + 9], false, asked));
     const ranges = new FileRanges([...files, fileOf(undefined)], 0);
@@ -74,7 +74,7 @@ describe('the ranges of files', () => {
     expect(asked).toEqual([]);
   });
 
-  it('are of one list of files, until one is added or repaired', () => {
+  it('hold for one list of files, until a file is added or repaired', () => {
     const files = [fileOf([1, 2]), fileOf(undefined)];
     const ranges = new FileRanges(files, 3);
     expect(ranges.isOf(files, 3)).toBe(true);

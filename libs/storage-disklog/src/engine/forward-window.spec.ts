@@ -20,7 +20,7 @@ class CountedFile {
 const fileOf = (size: number) => Buffer.from(Array.from({ length: size }, (_, i) => (i * 7919) % 251));
 
 describe('a window that moves forward', () => {
-  it('shows the bytes of the file, and what it has shown stays as it is', async () => {
+  it('shows the bytes of the file, and never changes bytes it has shown', async () => {
     const piece = fc.record({
       skip: fc.integer({ min: -3, max: 5 }),
       length: fc.integer({ min: 0, max: 60 }),
@@ -60,7 +60,7 @@ describe('a window that moves forward', () => {
     expect(file.bytesRead).toBe(bytes.length);
   });
 
-  it('does not read ahead for who is content with the first stretch', async () => {
+  it('does not read ahead for a reader that needs only the first stretch', async () => {
     const file = new CountedFile(fileOf(5000));
     const window = new ForwardWindow(file, 5000, 256, 64);
     await window.view(0, 24);
@@ -69,7 +69,7 @@ describe('a window that moves forward', () => {
     expect(file.bytesRead).toBe(64);
   });
 
-  it('tells of a failed read when its bytes are asked for', async () => {
+  it('reports a failed read when its bytes are needed', async () => {
     const bytes = fileOf(1000);
     const file = new CountedFile(bytes);
     const read = async (target: Buffer, offset: number, length: number, position: number) => {

@@ -21,7 +21,7 @@ const value = fc.record({
 const items = fc.array(fc.array(value, { minLength: 1, maxLength: 2 }), { minLength: 1, maxLength: 6 });
 
 describe.each(Object.values(FORMATS))('a group of the $name format', (format) => {
-  it('has the same bytes and entries whether values are lent or not, also where it moves', () => {
+  it('has the same bytes and entries whether values are lent or not, even if it moves', () => {
     fc.assert(
       fc.property(items, place, place, (all, planned, final) => {
         const make = (lends: boolean) => {
@@ -54,7 +54,7 @@ describe.each(Object.values(FORMATS))('a group of the $name format', (format) =>
   });
 });
 
-it('a large lent value is written from where it is', () => {
+it('a large lent value is written from its own buffer', () => {
   const group = new Group(FORMATS.internal, { start: 8, generation: 1, sequence: 1, synced: 8 });
   const large = Buffer.alloc(LARGE, 'x');
   for (const bytes of [Buffer.from('small'), large]) {

@@ -9,7 +9,7 @@ import { LogNames } from './names.js';
 const scratch = new Scratch();
 afterAll(() => scratch.clear());
 
-it('a write without a next file is refused and goes nowhere, although a task came before it meanwhile', async () => {
+it('a write that finds no next file is refused and not stored, even if a task got ahead of it', async () => {
   const directory = await scratch.directory();
   const common = { format: internalFormat, maxBytes: 200, onEvent: () => {} };
   const files = { type: 'wrap', maxFiles: 5, repair: 'truncate', durable: false, base: directory } as const;

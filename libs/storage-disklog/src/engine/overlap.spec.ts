@@ -129,7 +129,7 @@ async function afterKill(): Promise<{ has: (prefix: string) => boolean; damaged:
   };
 }
 
-describe('two groups on their way at once', () => {
+describe('two groups in flight', () => {
   it('are acknowledged and shown in order, whichever is stored first', async () => {
     const { first, second } = await overlapped();
     const settled = vi.fn();
@@ -158,7 +158,7 @@ describe('two groups on their way at once', () => {
     },
   );
 
-  it('fail both when the first fails for good, although the second is stored', async () => {
+  it('both fail if the first fails for good, even if the second is stored', async () => {
     const { first, second } = await overlapped();
     await files.held[1]!.make();
     files.held[0]!.fail('EIO');
@@ -167,7 +167,7 @@ describe('two groups on their way at once', () => {
     expect(await outcome(batch('later'))).toBe('SYNC_FAILED');
   });
 
-  it('keep the first when the second fails for good', async () => {
+  it('keep the first if the second fails for good', async () => {
     const { first, second } = await overlapped();
     files.held[1]!.fail('EIO');
     await files.held[0]!.make();
@@ -175,7 +175,7 @@ describe('two groups on their way at once', () => {
     expect([await store.exists('first0'), await store.exists('second0')]).toEqual([true, false]);
   });
 
-  it('are cut back together when there is no room for the first, and writes go on', async () => {
+  it('are cut back together if there is no space for the first, and writes go on', async () => {
     const { first, second } = await overlapped();
     const waiting = outcome(batch('waiting'));
     await files.held[0]!.tear(100, 'ENOSPC');
@@ -188,7 +188,7 @@ describe('two groups on their way at once', () => {
     expect(found).toEqual([true, false, false, true, true]);
   });
 
-  it('claim nothing of the place that a group before them was to have until there was no room', async () => {
+  it('do not count as stored what a group before them, which found no space, was to write', async () => {
     const { first, second } = await overlapped();
     // As much as fits a group, so that later writes go to another one.
     const full = outcome(batch('full', 520 << 10));
@@ -207,7 +207,7 @@ describe('two groups on their way at once', () => {
     expect([await full, await behind]).toEqual(['ok', 'ok']);
   });
 
-  it('are cut back to the end of the first when there is no room for the second', async () => {
+  it('are cut back to the end of the first if there is no space for the second', async () => {
     const { first, second } = await overlapped();
     await files.held[1]!.tear(100, 'ENOSPC');
     await files.held[0]!.make();
@@ -218,7 +218,7 @@ describe('two groups on their way at once', () => {
     expect(['first', 'second', 'later'].map(state.has)).toEqual([true, false, true]);
   });
 
-  it('are done with before the log is truncated or closed', async () => {
+  it('settle before the log is truncated or closed', async () => {
     const { first, second } = await overlapped();
     const truncated = outcome(store.truncate());
     const last = outcome(batch('last'));
@@ -230,7 +230,7 @@ describe('two groups on their way at once', () => {
   });
 });
 
-it('one group goes after the other where the second handle cannot be had', async () => {
+it('groups go one at a time if the second handle cannot be opened', async () => {
   files.isOut = true;
   files.isHolding = true;
   const first = outcome(batch('first'));

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { OwnThread } from './own-thread.js';
 
 describe('calls on the thread of the event loop', () => {
-  it('stop when a turn has had its share, and go on in the next turn', async () => {
+  it('stop once a turn has used up its share, and continue in the next turn', async () => {
     await turn();
     const calls = new OwnThread(1);
     expect(calls.isAllowed(1000)).toBe(true);
@@ -16,7 +16,7 @@ describe('calls on the thread of the event loop', () => {
     await turn();
   });
 
-  it('stop for a while when too many of them were slow', async () => {
+  it('stop for a while after too many slow calls', async () => {
     await turn();
     const calls = new OwnThread(1);
     for (let i = 0; i < 3; i++) calls.took(2, 1000);

@@ -7,8 +7,8 @@ import { PlacedKeys } from './placed-keys.js';
 
 const trailer = { sequence: 1, generation: 1, synced: 8 };
 
-describe('keys on their way', () => {
-  it('come into those of the file as if each had been set by itself', () => {
+describe('keys of a group in flight', () => {
+  it('are added to those of the file as if each had been set on its own', () => {
     const slot = fc.record<Slot>({
       at: fc.nat(2 ** 48 - 1),
       length: fc.nat(2 ** 31 - 1),

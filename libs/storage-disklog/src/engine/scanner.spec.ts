@@ -49,7 +49,7 @@ function manyHeads(size: number): Buffer {
   return value;
 }
 
-describe('a crafted value behind damage', () => {
+describe('a crafted value after damage', () => {
   it('of heads that all look like items costs work in proportion to the file', async () => {
     const blocks = 40;
     const parts: Buffer[] = [fileHead('opened')];

@@ -154,7 +154,7 @@ describe('merging segments', () => {
   const item = fc.array(fc.tuple(key, fc.integer({ min: 0, max: 3 })), { minLength: 1, maxLength: 4 });
   const segment = fc.array(item, { minLength: 1, maxLength: 6 });
 
-  it('leaves what a Map would hold, in the order of the log, whatever the segments and the size of a join', async () => {
+  it('leaves what a Map would hold, in log order, whatever the segments and the size of a join', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.array(segment, { minLength: 1, maxLength: 6 }), { minLength: 1, maxLength: 3 }),
@@ -217,7 +217,7 @@ describe('merging segments', () => {
     await log.close();
   });
 
-  it('keeps a tombstone of which the value is not merged yet, when damage ends the compaction before it', async () => {
+  it('keeps a tombstone whose value is not merged yet when damage ends the compaction', async () => {
     const directory = await scratch.directory();
     const log = await Log.open(directory);
     await log.write([
@@ -247,7 +247,7 @@ describe('merging segments', () => {
     await log.close();
   });
 
-  it('passes over no damaged segment: it may hold what a later tombstone hides', async () => {
+  it('does not skip a damaged segment, which may hold what a later tombstone hides', async () => {
     const directory = await scratch.directory();
     const first = await Log.open(directory);
     await first.write([['whole', '1']]);
@@ -270,7 +270,7 @@ describe('merging segments', () => {
     await log.close();
   });
 
-  it('builds a damaged index again and goes on', async () => {
+  it('rebuilds a damaged index and continues', async () => {
     const log = await newLog();
     for (let round = 0; round < 3; round++) {
       for (let i = 0; i < 300; i++) await log.write([[`k${i}`, `${round}`]]);
@@ -291,7 +291,7 @@ describe('merging segments', () => {
     await log.close();
   });
 
-  it('lets go of each segment as soon as it is merged, and lets the event loop turn', async () => {
+  it('releases each segment as soon as it is merged, and lets the event loop turn', async () => {
     const directory = await scratch.directory();
     const released: number[] = [];
     const log = await Log.open(directory, ({ type }) => {

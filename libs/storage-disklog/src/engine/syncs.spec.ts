@@ -40,7 +40,7 @@ describe('syncs that no writer waits for', () => {
     expect(underWay).toHaveLength(1);
   });
 
-  it('interval: what was written during a sync that takes longer is synced behind it', async () => {
+  it('interval: writes made during a sync that takes longer are synced after it', async () => {
     const { syncs, underWay, write } = underTest('interval');
     write(10);
     await vi.advanceTimersByTimeAsync(100);
@@ -56,7 +56,7 @@ describe('syncs that no writer waits for', () => {
     expect(syncs.synced).toBe(28);
   });
 
-  it('interval: do not touch a file that may be closed meanwhile, and come when that is over', async () => {
+  it('interval: do not touch a file that may be closed meanwhile, and follow when that is over', async () => {
     const { syncs, underWay, write, host } = underTest('interval');
     write(10);
     syncs.pause();
@@ -74,7 +74,7 @@ describe('syncs that no writer waits for', () => {
     expect(underWay).toHaveLength(1);
   });
 
-  it('os: come every 4 MiB of a file that will be left, one at a time', async () => {
+  it('os: come every 4 MiB of a file that will be rotated, one at a time', async () => {
     const { syncs, underWay, write } = underTest('os', 64 << 20);
     write(3 << 20);
     expect(underWay).toHaveLength(0);
@@ -94,7 +94,7 @@ describe('syncs that no writer waits for', () => {
     expect(underWay).toHaveLength(0);
   });
 
-  it('say nothing of a file that the log has left meanwhile', async () => {
+  it('say nothing of a file that has been rotated meanwhile', async () => {
     const { syncs, underWay, write, host } = underTest('os', 64 << 20);
     write(4 << 20);
     host.current = { ...host.current, file: { end: 8 } } as CurrentFile;

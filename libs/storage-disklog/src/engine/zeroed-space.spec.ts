@@ -61,7 +61,7 @@ async function steps(count: number, pauseMs: number): Promise<number[]> {
 }
 
 describe('zeros ahead of the end', () => {
-  it('come in small steps where writes come now and then', async () => {
+  it('come in small steps if writes are rare', async () => {
     expect(await steps(4, 60)).toEqual(Array(4).fill(256 * KIB));
   });
 
@@ -78,7 +78,7 @@ describe('zeros ahead of the end', () => {
     expect(new Set(sizes.slice(1))).toEqual(new Set([MIB]));
   });
 
-  it('come in a small file once it is written often, and not where writes are rare', async () => {
+  it('come in a small file once it is written often, and not if writes are rare', async () => {
     end = KIB;
     zeros = new ZeroedSpace(end, Infinity, () => Promise.resolve(filler));
     await writeSmall(100, 1000);
@@ -93,7 +93,7 @@ describe('zeros ahead of the end', () => {
     expect(zeroed).toBe(128 * KIB);
   });
 
-  it('are no more when the file is closed', async () => {
+  it('are gone once the file is closed', async () => {
     await zeros.close();
     zeros.fillBehind(end, WRITE);
     await zeros.settled();

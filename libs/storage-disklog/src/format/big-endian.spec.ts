@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { putNumber, putUint16, putUint32, uint16, uint32 } from './big-endian.js';
 
 describe('numbers in files', () => {
-  it('stand as the methods of a buffer write and read them', () => {
+  it('have the bytes that the methods of a buffer write and read', () => {
     fc.assert(
       fc.property(fc.nat(2 ** 32 - 1), fc.nat(9), (number, at) => {
         const bytes = Buffer.alloc(16, 0xaa);
@@ -17,7 +17,7 @@ describe('numbers in files', () => {
     );
   });
 
-  it('stand in as many bytes as they are given', () => {
+  it('take as many bytes as they are given', () => {
     const sized = fc.integer({ min: 1, max: 8 }).chain((width) =>
       fc.tuple(
         fc.constant(width),

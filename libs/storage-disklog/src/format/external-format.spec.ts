@@ -89,7 +89,7 @@ describe('lines', () => {
     );
   });
 
-  it('can be sealed again for another place', () => {
+  it('can be resealed for another position', () => {
     fc.assert(
       fc.property(entries, timestamp, trailer, trailer, position, (writes, time, first, second, at) => {
         const item = write(writes, time, first, 0);
@@ -99,7 +99,7 @@ describe('lines', () => {
     );
   });
 
-  it('of a batch are read alone by their places, before and after they are sealed again', () => {
+  it('of a batch can be read alone by position, before and after they are resealed', () => {
     const batch = fc.array(entry, { minLength: 2, maxLength: 6 });
     fc.assert(
       fc.property(batch, trailer, trailer, (writes, first, second) => {
@@ -143,7 +143,7 @@ describe('lines', () => {
     expect(format.readItem(Buffer.concat([item, item]), 500)).toHaveProperty('reason');
   });
 
-  it('of two batches make none together', () => {
+  it('of two batches do not form one', () => {
     const pair = ['a', 'b'].map((key) => ({ key: Buffer.from(key), value: Buffer.from('v') }));
     const first = write(pair, 1, place, 0);
     const second = write(pair, 1, { ...place, sequence: 8 }, first.length);
@@ -152,7 +152,7 @@ describe('lines', () => {
     expect(format.readItem(between, from)).toHaveProperty('reason');
   });
 
-  it('that others wrote are read, unverified', () => {
+  it('written by others are read, unverified', () => {
     const read = (text: string) => format.readItem(Buffer.from(text), 0);
     expect(read('{ "timestamp": 5, "value": "v", "key": "k" }\r\n')).toMatchObject({
       trailer: undefined,
@@ -198,7 +198,7 @@ describe('lines', () => {
 });
 
 describe('in a file read in small pieces', () => {
-  it('every item is found, and behind damage the next start of a line', async () => {
+  it('every item is found, and after damage the next start of a line', async () => {
     const sample = fc.array(fc.tuple(entries, fc.boolean()), { minLength: 1, maxLength: 8 });
     await fc.assert(
       fc.asyncProperty(sample, fc.integer({ min: 1, max: 70 }), async (items, chunk) => {

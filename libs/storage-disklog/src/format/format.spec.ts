@@ -78,7 +78,7 @@ describe('items', () => {
     );
   });
 
-  it('are refused at any place but their own', () => {
+  it('are refused at any position but their own', () => {
     fc.assert(
       fc.property(
         entries,
@@ -113,7 +113,7 @@ describe('items', () => {
 });
 
 describe('entries', () => {
-  it('take the size that was said before', () => {
+  it('take the size that was computed before', () => {
     fc.assert(
       fc.property(entries, timestamp, (writes, time) => {
         const target = Buffer.alloc(termSize(writes) + 3, 0xee);
@@ -165,7 +165,7 @@ describe('terms', () => {
     );
   });
 
-  it('nested without end, or with counts that lie, are refused at once', () => {
+  it('nested too deeply, or with false counts, are refused at once', () => {
     const nested = Buffer.concat([Buffer.alloc(100_000, Buffer.from([104, 1])), Buffer.from([106])]);
     expect(() => new TermReader(nested, 0, nested.length).read(0)).toThrow(TermError);
     const lie = Buffer.from([108, 0xff, 0xff, 0xff, 0xff, 106]);

@@ -24,7 +24,7 @@ const harm = fc.option(
 const START = 5;
 
 describe('a plain item', () => {
-  it('is read as the format reads items, one of a single entry only, and never where it is harmed', () => {
+  it('is read as the format reads items, only with a single entry, and never if it is damaged', () => {
     fc.assert(
       fc.property(
         fc.array(entry, { minLength: 1, maxLength: 3 }),
@@ -54,7 +54,7 @@ describe('a plain item', () => {
     );
   });
 
-  it('is none where the value is large, so that the item has a longer head', () => {
+  it('cannot have a large value, which gives the item a longer head', () => {
     const entries = [{ key: Buffer.from('key'), value: Buffer.alloc(65_528) }];
     const bytes = Buffer.alloc(internalFormat.itemSize(entries));
     internalFormat.writeItem(entries, 1, { sequence: 1, generation: 1, synced: 0 }, bytes, 0, 8);

@@ -22,7 +22,7 @@ const step = fc.oneof(
 );
 
 describe('the cache of index blocks', () => {
-  it('gives back what it was given for that place of that file, or nothing, and keeps within its budget', () => {
+  it('returns what was stored for that position of that file, or nothing, within its budget', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 400 }), fc.integer({ min: 1, max: 150 }), (steps, room) => {
         const cache = new BlockCache(room * COUNTED);
@@ -59,7 +59,7 @@ describe('the cache of index blocks', () => {
     );
   });
 
-  it('lets a block that was used stay longer than one that was not', () => {
+  it('keeps a block that was used longer than one that was not', () => {
     const blocks = new BlockCache(3 * COUNTED).section();
     for (const offset of [0, 1, 2]) blocks.set(offset * BLOCK, Buffer.alloc(BLOCK));
     blocks.get(0);

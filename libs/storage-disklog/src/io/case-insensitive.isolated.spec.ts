@@ -65,8 +65,8 @@ const REFUSED = {
   message: expect.stringContaining('does not distinguish upper and lower case') as string,
 };
 
-describe('topics whose names differ only in case, where the file system finds both', () => {
-  it('never share a directory: the second one is refused and nothing of it is made', async () => {
+describe('topics whose names differ only in case, on a case-insensitive file system', () => {
+  it('never share a directory: the second one is refused, and nothing is made for it', async () => {
     await (await adapter.open('Shop', 0)).put('who', 'Shop');
     for (const [topic, partition] of [
       ['shop', 0],
@@ -82,7 +82,7 @@ describe('topics whose names differ only in case, where the file system finds bo
     });
   });
 
-  it('destroying the one leaves the other', async () => {
+  it('survive each other’s destruction', async () => {
     const store = await adapter.open('Orders', 0);
     await store.put('who', 'Orders');
     await store.close();
@@ -90,20 +90,20 @@ describe('topics whose names differ only in case, where the file system finds bo
     expect((await (await adapter.open('Orders', 0)).get('who'))?.toString()).toBe('Orders');
   });
 
-  it('when both come at once, one is refused', async () => {
+  it('opened at the same time: one is refused', async () => {
     const outcomes = await Promise.allSettled([adapter.open('Orders', 0), adapter.open('orders', 0)]);
     expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
     expect(outcomes.find(({ status }) => status === 'rejected')).toMatchObject({ reason: REFUSED });
   });
 
-  it('are apart where the file system tells them apart', async () => {
+  it('are separate if the file system is case-sensitive', async () => {
     folding = undefined;
     for (const topic of ['Orders', 'orders']) await (await adapter.open(topic, 0)).put('who', topic);
     expect(readdirSync(logDir).sort()).toEqual(['Orders', 'orders']);
   });
 });
 
-describe('names that Windows has for something else', () => {
+describe('names that are reserved on Windows', () => {
   it.each(['con', 'shop/NUL', 'aux.log', 'COM1', 'lpt9.a', 'orders.', 'a./b', '...'])(
     'refuses %s',
     (topic) => {

@@ -37,7 +37,7 @@ async function stalledWhile(step: (directory: string, path: string) => void) {
   return () => lockDirectory(path, 'log');
 }
 
-it('who opened the lock of a store that was destroyed before it was locked does not share the next one', async () => {
+it('a lock file opened just before its store was destroyed does not lock the next store', async () => {
   let owner = { release: () => {} };
   const open = await stalledWhile((directory, path) => {
     mkdirSync(directory);
@@ -48,7 +48,7 @@ it('who opened the lock of a store that was destroyed before it was locked does 
   open().release();
 });
 
-it('nor does it have the lock of a store that nobody has made anew', async () => {
+it('nor a store that nobody has created again', async () => {
   const open = await stalledWhile(() => {});
   // The directory has to be made again, and whoever made it before does so.
   expect(open).toThrow(expect.objectContaining({ code: 'ENOENT' }));

@@ -46,7 +46,7 @@ async function refused(code: string): Promise<unknown> {
   }
 }
 
-describe.runIf(process.platform === 'linux')('a lock of the kernel that is refused', () => {
+describe.runIf(process.platform === 'linux')('a kernel lock that is refused', () => {
   afterEach(() => void (isMusl = false));
 
   it.each(['ENOLCK', 'ENOTSUP', 'ENOSYS'])(
@@ -63,12 +63,12 @@ describe.runIf(process.platform === 'linux')('a lock of the kernel that is refus
     },
   );
 
-  it('because another has it is LOCKED, as Windows says it, and names the owner', async () => {
+  it('because another holds it, as Windows reports it, is LOCKED and names the owner', async () => {
     writeFileSync(path, '4711\n');
     expect(await refused('EBUSY')).toMatchObject({ code: 'LOCKED', details: { pid: 4711 } });
   });
 
-  it('on musl is the same: the binary for Linux is loaded by its name', async () => {
+  it('works on musl too: the binary for Linux is loaded by name', async () => {
     isMusl = true;
     expect(await refused('EAGAIN')).toMatchObject({ code: 'LOCKED' });
     expect(await refused('ENOLCK')).toMatchObject({ code: 'IO_ERROR' });

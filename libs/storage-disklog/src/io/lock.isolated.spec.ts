@@ -89,7 +89,7 @@ describe('a lock by pid', () => {
     },
   );
 
-  it('of a store that was destroyed goes with it, not the one of the next', () => {
+  it('of a destroyed store is removed with it, but not that of the next store', () => {
     const destroying = lockDirectory(path, 'log');
     const directory = dirname(path);
     renameSync(directory, `${directory}-destroyed`);
@@ -101,7 +101,7 @@ describe('a lock by pid', () => {
     rmSync(`${directory}-destroyed`, { recursive: true });
   });
 
-  describe('has one owner of three that come at once', () => {
+  describe('has one owner if three processes start at once', () => {
     vi.spyOn(Atomics, 'wait').mockReturnValue('timed-out');
     const states: [string, () => void][] = [
       ['nobody has it', () => {}],

@@ -42,7 +42,7 @@ async function isClean(directory: string): Promise<boolean> {
 }
 
 describe('backups', () => {
-  it('of a log that rotates at full speed open by themselves, without a gap, with all that was acknowledged', async () => {
+  it('of a log that rotates at full speed open directly, without a gap, with everything acknowledged', async () => {
     const base = await scratch.directory();
     const logDir = join(base, 'log');
     const target = join(base, 'backup');
@@ -99,7 +99,7 @@ describe('backups', () => {
     expect(await snapshot(partitionOf(logDir))).toEqual(before);
   });
 
-  it('take unchanged files from the backup before', async () => {
+  it('take unchanged files from the previous backup', async () => {
     const { logDir, target } = await wrapLog();
     const first = await backupLogs(logDir, target);
     expect(first.reusedFiles).toBe(0);
@@ -114,7 +114,7 @@ describe('backups', () => {
     expect(await readNumbers(`${target}-restored`)).toEqual(await readNumbers(logDir));
   });
 
-  it('cut what an interrupted write left, and open without repair', async () => {
+  it('leave out what an interrupted write left, and open without repair', async () => {
     const base = await scratch.golden('halt_torn');
     const target = `${await scratch.directory()}/backup`;
     await backupLogs(base, target);
@@ -127,7 +127,7 @@ describe('backups', () => {
     );
   });
 
-  it('keep damage as it is, and say so', async () => {
+  it('keep damage as it is, and report it', async () => {
     const { logDir, target } = await wrapLog();
     const [name] = (await readdir(partitionOf(logDir))).filter((file) => /^log\.\d$/.test(file));
     const path = join(partitionOf(logDir), name!);
@@ -139,7 +139,7 @@ describe('backups', () => {
     expect(await isClean(partitionOf(target))).toBe(false);
   });
 
-  it("copy a whole log_dir, the service's own state last, and what is deleted meanwhile is named", async () => {
+  it("copy a whole log_dir, the service's own state last, and name partitions deleted meanwhile", async () => {
     const base = await scratch.directory();
     const logDir = join(base, 'log');
     const adapter = new DiskLogStorageAdapter({ logDir });
@@ -158,7 +158,7 @@ describe('backups', () => {
     expect(report.vanished).toEqual([]);
   });
 
-  it('are refused where their directories cannot be made', async () => {
+  it('are refused if their directories cannot be made', async () => {
     const { logDir } = await wrapLog();
     // Even root cannot write there.
     await expect(backupLogs(logDir, '/proc/genrocks/backup')).rejects.toMatchObject({ code: 'ENOENT' });
@@ -178,7 +178,7 @@ describe('backups', () => {
     });
   });
 
-  it('that ended between taking the old one away and putting the new one in its place lose neither', async () => {
+  it('that ended between moving the old one away and publishing the new one lose neither', async () => {
     const { logDir, target } = await wrapLog();
     await backupLogs(logDir, target);
     await rename(target, `${target}.old`);

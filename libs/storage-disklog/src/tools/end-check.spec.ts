@@ -40,7 +40,7 @@ describe.each([
     return log;
   }
 
-  it('is not passed over where another log has it from', async () => {
+  it('is reported if it comes from another log', async () => {
     const { logDir } = await logOf(10, 30);
     const others = [await logOf(11, 60), await logOf(1, 60), await logOf(40, 45)];
     for (const other of others) {

@@ -32,7 +32,7 @@ function changingFile(early: Buffer, late: Buffer): SnapshotFile {
   };
 }
 
-it('writes that come while a file is read are not taken for damage', async () => {
+it('writes made while a file is read are not taken for damage', async () => {
   const places = [HEAD.length];
   for (let i = 0; i < 4; i++) places.push(places[i]! + item('k0', i, 0, 0).length);
   // The third write is still in flight when the fourth, which says that the second is stored, has arrived.

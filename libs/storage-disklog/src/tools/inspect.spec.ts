@@ -191,7 +191,7 @@ describe('verifying', () => {
     expect(findings.map((finding) => finding.reason).join('\n')).toMatch(reason);
   });
 
-  it('survives bytes that make no sense', async () => {
+  it('survives meaningless bytes', async () => {
     const logDir = await scratch.directory();
     const directory = partitionOf(logDir);
     await withStore({ logDir, logType: 'halt' }, (store) => store.put('a', 'b'));
@@ -280,7 +280,7 @@ describe('repairing', () => {
     expect((await repairLog(directory)).rewritten).toEqual([]);
   });
 
-  it('leaves a sound log alone', async () => {
+  it('does not touch a sound log', async () => {
     const directory = await wrapLog();
     const before = await snapshot(directory);
     expect((await repairLog(directory)).rewritten).toEqual([]);

@@ -235,7 +235,7 @@ describe('a backup and a restore that are killed and run again', () => {
     );
   });
 
-  it('a restore: everything, and what was there is kept', async () => {
+  it('a restore: everything, and the previous content is kept', async () => {
     await killedEverywhere(
       prepare,
       (directory) => restoreBackup(at(directory, 'backup'), at(directory, 'target'), { force: true }),
@@ -270,7 +270,7 @@ describe('an export that is killed and run again', () => {
     );
   });
 
-  it('refuses to begin while another one is at work', async () => {
+  it('refuses to start while another one runs', async () => {
     const origin = await filled(wrap);
     const target = join(await scratch.directory(), 'erlang');
     const [first, second] = await Promise.allSettled([

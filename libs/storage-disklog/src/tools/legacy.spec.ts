@@ -40,7 +40,7 @@ describe('a store of the Elixir GenRocks', () => {
     expect(await snapshot(directory)).toEqual(before);
   });
 
-  it('keeps the newest of every key, gaps, numbers to the last digit, and what makes no sense', async () => {
+  it('keeps the newest entry of every key, gaps, numbers to the last digit, and meaningless values', async () => {
     const logDir = await scratch.directory();
     await withStore({ logDir }, async (store) => {
       const message = (value: string) =>

@@ -37,7 +37,7 @@ async function verifyReplacing(at: number) {
   return { damage: findings.filter(({ severity }) => severity === 'damage'), times };
 }
 
-it('an index that goes to the next use of its file while it is read is no damage', async () => {
+it('an index replaced by that of the next use of its file while it is read is not damage', async () => {
   const { damage, times } = await verifyReplacing(Infinity);
   expect(damage).toEqual([]);
   expect(times).toBeGreaterThan(2);
