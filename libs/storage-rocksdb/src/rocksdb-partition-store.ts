@@ -112,7 +112,7 @@ export class RocksDbPartitionStore extends PartitionStore {
       adapter: 'rocksdb',
       topic: this.topic,
       partition: this.partition,
-      durable: true,
+      durable: sync === 'always',
       items: counters.items,
       bytes: counters.bytes,
       lostItems: 0,

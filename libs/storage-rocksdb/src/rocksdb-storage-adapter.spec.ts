@@ -82,6 +82,12 @@ describe('RocksDbStorageAdapter', () => {
     expect(rocksdb['background-errors']).toBe(0);
   });
 
+  it('info says that the store is not durable if writes are acknowledged before they are synced', async () => {
+    const adapter = await create();
+    const store = await adapter.open('orders', 0, { settings: { sync: 'os' } });
+    expect(await store.info()).toMatchObject({ durable: false, details: { sync: 'os' } });
+  });
+
   it('gives room back when a store is destroyed and its neighbour optimized', async () => {
     const adapter = await create({ sync: 'os' });
     const [kept, gone] = [await adapter.open('a', 0), await adapter.open('b', 0)];

@@ -88,7 +88,7 @@ export interface StoreInfo {
   readonly topic: string;
   /** Number of the partition, from 0. */
   readonly partition: number;
-  /** A resolved write survives a crash, as this store is configured. */
+  /** True if a resolved write survives a power cut, as this store is configured. */
   readonly durable: boolean;
   /**
    * Entries stored, including tombstones and overwritten values if the adapter keeps them. An adapter that writes a batch
