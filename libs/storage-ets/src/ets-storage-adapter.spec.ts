@@ -20,7 +20,7 @@ async function keysOf(store: PartitionStore): Promise<string[]> {
   return keys;
 }
 
-/** What nobody refers to any more is freed now. */
+/** Collects all garbage now. */
 function collectGarbage(): void {
   setFlagsFromString('--expose-gc');
   (runInNewContext('gc') as () => void)();
@@ -46,7 +46,7 @@ describe('EtsStorageAdapter', () => {
     expect(await keysOf(await adapter.open('orders', 0))).toEqual([]);
   });
 
-  it('says who holds an open store', async () => {
+  it('names the holder of an open store', async () => {
     await adapter.open('orders', 0);
     await expect(adapter.open('orders', 0)).rejects.toMatchObject({
       code: 'LOCKED',
@@ -55,7 +55,7 @@ describe('EtsStorageAdapter', () => {
     });
   });
 
-  it('tells size and memory, which fall again with deletions and truncation', async () => {
+  it('reports size and memory, which shrink with deletions and truncation', async () => {
     const store = await adapter.open('orders', 0);
     await store.put('key', 'x'.repeat(97));
     const memory = 100 + ENTRY_OVERHEAD;
@@ -80,11 +80,11 @@ describe('EtsStorageAdapter', () => {
 
   it('refuses a value above its limit', async () => {
     const store = await adapter.open('orders', 0);
-    // Memory that is never touched is never taken.
+    // The system does not allocate memory that is never touched.
     expect(await codeOf(store.put('a', Buffer.alloc(MAX_VALUE_BYTES + 1)))).toBe('TOO_LARGE');
   });
 
-  it('never tells a time before that of the write before it', async () => {
+  it('never gives a write an earlier time than the write before it', async () => {
     const store = await adapter.open('orders', 0);
     const now = Date.now;
     try {
@@ -100,7 +100,7 @@ describe('EtsStorageAdapter', () => {
     expect(times).toEqual([5000, 5000]);
   });
 
-  it('reports writes to the one who opened the store', async () => {
+  it('reports writes to the listener of the store', async () => {
     const events: StoreEvent[] = [];
     const store = await adapter.open('orders', 0, { onEvent: (event) => events.push(event) });
     await store.put('key', 'value');
@@ -124,7 +124,7 @@ describe('EtsStorageAdapter', () => {
     expect(sizes).toEqual([1, 1, 1, 1, 1, 1]);
   });
 
-  it('keeps nothing of what comes and goes for a reader of the log who waits', async () => {
+  it('keeps no removed entries for the sake of an idle reader of the log', async () => {
     const store = await adapter.open('orders', 0);
     const keys = Array.from({ length: 600 }, (_, i) => `${i}`);
     const value = Buffer.alloc(16 * 1024);
@@ -139,7 +139,7 @@ describe('EtsStorageAdapter', () => {
         await store.put(key, value);
       }
     }
-    // What is garbage is given back in the background.
+    // Garbage is returned to the system in the background.
     const grown = () => {
       collectGarbage();
       return process.memoryUsage().arrayBuffers - before;
@@ -147,11 +147,11 @@ describe('EtsStorageAdapter', () => {
     await expect.poll(grown).toBeLessThan(48 * 1024 * 1024);
     const rest: LogEntry[] = [];
     for (let page = await log.next(); !page.done; page = await log.next()) rest.push(...page.value);
-    // What was written again belongs behind the end of this log.
+    // A key that was rewritten comes after the end of this log.
     expect(rest.map(({ key }) => key.toString())).toEqual(keys.slice(590));
   });
 
-  it('reads a log to the newest write of its beginning, not for as long as somebody writes', async () => {
+  it('reads a log up to the newest write at its start, not for as long as writes continue', async () => {
     const store = await adapter.open('orders', 0);
     for (let i = 0; i < 2000; i++) await store.put(`${i}`, 'x');
     let entries = 0;
@@ -164,7 +164,7 @@ describe('EtsStorageAdapter', () => {
 });
 
 describe('a limit on memory', () => {
-  it('refuses what does not fit with NO_SPACE, keeps the rest working, and recovers', async () => {
+  it('refuses a write that does not fit with NO_SPACE, keeps everything else working, and recovers', async () => {
     const adapter = new EtsStorageAdapter({ maxBytes: '10KB' });
     const store = await adapter.open('orders', 0);
     await store.put('a', Buffer.alloc(8000));
@@ -203,7 +203,7 @@ describe('a limit on memory', () => {
     await (await adapter.open('a', 0)).put('key', Buffer.alloc(4000));
   });
 
-  it('counts an overwrite by what it adds, also within a batch', async () => {
+  it('counts an overwrite by its growth, also within a batch', async () => {
     const adapter = new EtsStorageAdapter({ maxBytes: 10_000 });
     const store = await adapter.open('a', 0);
     const put = (key: string) => ({ type: 'put', key, value: Buffer.alloc(9000) }) as const;
@@ -212,7 +212,7 @@ describe('a limit on memory', () => {
     expect(await keysOf(store)).toEqual(['other']);
   });
 
-  it('refuses options and settings that are wrong, all of them in one error', async () => {
+  it('refuses invalid options and settings, all of them in one error', async () => {
     expect(() => new EtsStorageAdapter({ maxBytes: 'lots', allowInProduction: 3 as never })).toThrow(
       /^storage\.ets\.maxBytes: "lots" is not allowed; .*\nstorage\.ets\.allowInProduction: 3 is not allowed; true or false$/,
     );

@@ -54,14 +54,14 @@ describe('EtsModule', () => {
     await module.close();
   });
 
-  it('refuses wrong options when it is compiled', async () => {
+  it('refuses invalid options when the module is compiled', async () => {
     const compiled = Test.createTestingModule({
       imports: [EtsModule.forRoot({ maxBytes: 'lots' })],
     }).compile();
     await expect(compiled).rejects.toMatchObject({ code: 'INVALID_CONFIG' });
   });
 
-  it('takes its options from the environment', async () => {
+  it('reads its options from the environment', async () => {
     vi.stubEnv('GENROCKS_ETS_MAX_BYTES', '2KB');
     vi.stubEnv('GENROCKS_ETS_ALLOW_IN_PRODUCTION', 'yes');
     expect(etsConfig()).toMatchObject({ maxBytes: 2048, allowInProduction: true });
@@ -79,7 +79,7 @@ describe('EtsModule', () => {
     await module.close();
   });
 
-  it('names the environment variable that is wrong', () => {
+  it('names the environment variable with the invalid value', () => {
     vi.stubEnv('GENROCKS_ETS_MAX_BYTES', 'lots');
     expect(() => etsConfig()).toThrow(/^GENROCKS_ETS_MAX_BYTES: "lots" is not allowed; a size/);
   });
@@ -97,13 +97,13 @@ describe('in production', () => {
     return warnings;
   }
 
-  it('warns that everything is lost with the process, and what to do', async () => {
+  it('warns that everything is lost with the process, and says what to do', async () => {
     const warnings = await warningsOf('production');
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toMatch(/in memory .* lost .* disk_log, .* allowInProduction: true/);
   });
 
-  it('keeps quiet where that is allowed, or elsewhere', async () => {
+  it('does not warn if that is allowed, or outside production', async () => {
     expect(await warningsOf('production', true)).toEqual([]);
     expect(await warningsOf('test')).toEqual([]);
   });

@@ -12,7 +12,7 @@ import { type RocksDbOptions } from './index.js';
 const { directory, open, create } = databases();
 const built = fileURLToPath(new URL('../dist/index.js', import.meta.url));
 
-/** Publishes numbered batches of two and says which of them were acknowledged. */
+/** Writes numbered batches of two and prints which of them were acknowledged. */
 const WRITER = `
   const { RocksDbStorageAdapter } = await import(process.argv[1]);
   const adapter = new RocksDbStorageAdapter({ path: process.argv[2], writeBufferSize: '64KB' });
@@ -29,7 +29,7 @@ const WRITER = `
   for (let i = 0; i < 16; i++) void writer();
 `;
 
-/** Runs the writer until it has acknowledged `count` batches, then kills it; answers what it acknowledged. */
+/** Runs the writer until it has acknowledged `count` batches, then kills it. Returns what it acknowledged. */
 async function writeAndKill(path: string, from: number, count: number): Promise<string[]> {
   const child = spawn(process.execPath, ['--input-type=module', '-e', WRITER, built, path, String(from)], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -101,7 +101,7 @@ describe('a write with sync: always', () => {
     },
   );
 
-  it('fails with SYNC_FAILED for good where the device refuses, and the store goes on after a reopen', async () => {
+  it('fails with SYNC_FAILED for good if the device refuses, and the store continues after a reopen', async () => {
     const path = await directory();
     const adapter = open({ path });
     const events: string[] = [];
@@ -126,7 +126,7 @@ describe('a write with sync: always', () => {
 });
 
 describe('damage', () => {
-  it('in a table file is LOG_CORRUPT for what lies there', async () => {
+  it('in a table file fails reads of its entries with LOG_CORRUPT', async () => {
     const path = await directory();
     const adapter = open({ path });
     const store = await adapter.open('orders', 0);
@@ -155,7 +155,7 @@ describe('damage', () => {
         for (let i = 0; i < 50; i++) await store.put(String(i).padStart(2, '0'), Buffer.alloc(2000, i));
         process.kill(process.pid, 'SIGKILL');
       `;
-      // It kills itself, so that the log stays as it was while the database was open.
+      // The process kills itself, so that the log stays as it was while the database was open.
       spawnSync(process.execPath, ['--input-type=module', '-e', child, built, path]);
       const copy = async (change: (log: Buffer) => Buffer) => {
         const target = join(await directory(), 'copy');
@@ -224,7 +224,7 @@ function mounts(): boolean {
 }
 
 describe('sync: os', () => {
-  it('keeps everything over a close, and sync() waits for the device', async () => {
+  it('keeps everything after a close, and sync() waits for the device', async () => {
     const path = await directory();
     const adapter = open({ path, sync: 'os' });
     const store = await adapter.open('orders', 0);
@@ -235,7 +235,7 @@ describe('sync: os', () => {
     expect((await (await open({ path }).open('orders', 0)).get('a'))?.toString()).toBe('1');
   });
 
-  it('may be a setting of one store', async () => {
+  it('can be a setting of a single store', async () => {
     const adapter = await create();
     const store = await adapter.open('orders', 0, { settings: { sync: 'os' } });
     expect((await store.info()).details['sync']).toBe('os');

@@ -14,7 +14,7 @@ const { directory, open, create } = databases();
 const run = promisify(execFile);
 
 describe('RocksDbStorageAdapter', () => {
-  it('holds a thousand stores in one database, apart from each other', async () => {
+  it('keeps a thousand separate stores in one database', async () => {
     const adapter = await create({ sync: 'os' });
     const stores = await Promise.all(
       Array.from({ length: 1000 }, (_, partition) => adapter.open('orders', partition)),
@@ -28,7 +28,7 @@ describe('RocksDbStorageAdapter', () => {
     expect(await adapter.list()).toHaveLength(1000);
   });
 
-  it('goes on, with all its stores, where the listener of one throws', async () => {
+  it('continues with all its stores if a listener throws', async () => {
     Logger.overrideLogger(false);
     const adapter = await create({ sync: 'os' });
     const onEvent = () => {
@@ -66,7 +66,7 @@ describe('RocksDbStorageAdapter', () => {
     expect(await counts(again)).toEqual({ items: 1, bytes: 16 });
   });
 
-  it('tells of itself and of RocksDB in info', async () => {
+  it('describes itself and RocksDB in info', async () => {
     const adapter = await create({ writeBufferSize: '1MB', compression: 'deflate' });
     const store = await adapter.open('orders', 3);
     await store.put('key', 'value');
@@ -88,7 +88,7 @@ describe('RocksDbStorageAdapter', () => {
     expect(await store.info()).toMatchObject({ durable: false, details: { sync: 'os' } });
   });
 
-  it('gives room back when a store is destroyed and its neighbour optimized', async () => {
+  it('frees space when a store is destroyed and another one optimized', async () => {
     const adapter = await create({ sync: 'os' });
     const [kept, gone] = [await adapter.open('a', 0), await adapter.open('b', 0)];
     for (let i = 0; i < 40; i++) await gone.put(`${i}`, Buffer.alloc(100_000, i));
@@ -102,7 +102,7 @@ describe('RocksDbStorageAdapter', () => {
     expect((await kept.get('key'))?.toString()).toBe('value');
   });
 
-  it('never tells a time before that of the write before it, not even over a reopen', async () => {
+  it('never gives a write an earlier time than the write before it, even after a reopen', async () => {
     const path = await directory();
     const adapter = open({ path });
     const store = await adapter.open('orders', 0);
@@ -128,12 +128,12 @@ describe('RocksDbStorageAdapter', () => {
     expect((await collect(store.readLogPages())).map((page) => page.length)).toEqual([2, 2, 2]);
   });
 
-  it('pages deflated values by what they are when they are read', async () => {
+  it('pages deflated values by their inflated size', async () => {
     const store = await (await create({ sync: 'os', compression: 'deflate' })).open('orders', 0);
     const value = Buffer.alloc(1_500_000);
     for (let i = 0; i < 6; i++) await store.put(`${i}`, value);
     expect((await store.info()).bytes).toBeLessThan(value.length);
-    // A page is full with the entry that passes 4 MiB.
+    // The entry that exceeds 4 MiB ends a page.
     expect((await collect(store.scanPages())).map((page) => page.length)).toEqual([3, 3]);
     expect((await collect(store.scanPages({ reverse: true }))).map((page) => page.length)).toEqual([3, 3]);
     expect((await collect(store.readLogPages())).map((page) => page.length)).toEqual([3, 3]);
@@ -141,7 +141,7 @@ describe('RocksDbStorageAdapter', () => {
     expect((await collect(store.scan())).every((entry) => entry.value.equals(value))).toBe(true);
   });
 
-  it('deflates what gets smaller, and reads both kinds whatever it is set to', async () => {
+  it('deflates values that get smaller, and reads both kinds under either setting', async () => {
     const path = await directory();
     const text = 'all the same '.repeat(1000);
     const deflating = open({ path, compression: 'deflate' });
@@ -157,7 +157,7 @@ describe('RocksDbStorageAdapter', () => {
     expect((await collect(store.scan())).map(({ value }) => value.toString())).toEqual([text, 'x', text]);
   });
 
-  it('reports writes to the one who opened the store', async () => {
+  it('reports writes to the listener of the store', async () => {
     const events: StoreEvent[] = [];
     const store = await (await create()).open('orders', 0, { onEvent: (event) => events.push(event) });
     await store.put('key', 'value');
@@ -181,7 +181,7 @@ describe('RocksDbStorageAdapter', () => {
 });
 
 describe('a database that cannot be opened', () => {
-  it('is LOCKED for a second adapter and for a second process, and free when closed', async () => {
+  it('is LOCKED for a second adapter and a second process, and free once it is closed', async () => {
     const path = await directory();
     const adapter = open({ path });
     await (await adapter.open('orders', 0)).put('a', '1');
@@ -194,13 +194,13 @@ describe('a database that cannot be opened', () => {
     expect((await (await second.open('orders', 0)).get('a'))?.toString()).toBe('1');
   });
 
-  it('is refused where its directory cannot be made', async () => {
-    // Even root cannot write there.
+  it('is refused if its directory cannot be made', async () => {
+    // Not even root can write there.
     const adapter = open({ path: '/proc/genrocks/rocksdb' });
     await expect(adapter.onModuleInit()).rejects.toMatchObject({ code: 'IO_ERROR' });
   });
 
-  it('is refused where there is none and it may not be created', async () => {
+  it('is refused if it does not exist and must not be created', async () => {
     const path = join(await directory(), 'deep', 'down');
     const adapter = open({ path, createIfMissing: false });
     await expect(adapter.onModuleInit()).rejects.toMatchObject({ code: 'IO_ERROR' });
@@ -208,7 +208,7 @@ describe('a database that cannot be opened', () => {
     await open({ path }).open('orders', 0);
   });
 
-  it('is left alone where it belongs to somebody else', async () => {
+  it('is not touched if it belongs to another program', async () => {
     const path = await directory();
     const other = new RocksDB(path);
     await other.ready();
@@ -219,7 +219,7 @@ describe('a database that cannot be opened', () => {
     await expect(open({ path }).list()).rejects.toThrow(/holds data that is not from GenRocks/);
   });
 
-  it('refuses options and settings that are wrong, all of them in one error', async () => {
+  it('refuses invalid options and settings, all of them in one error', async () => {
     expect(() => new RocksDbStorageAdapter({ writeBufferSize: 'lots', sync: 'never' as never })).toThrow(
       /^storage\.rocksdb\.writeBufferSize: "lots" is not allowed; a size.*\nstorage\.rocksdb\.sync: "never" is not allowed; one of always, os$/,
     );

@@ -33,21 +33,21 @@ describe('RocksDbModule', () => {
     expect((await (await open({ path }).open('carts', 0)).get('alice'))?.toString()).toBe('3');
   });
 
-  it('stops the start where the database is locked', async () => {
+  it('stops the start if the database is locked', async () => {
     const path = await directory();
     await open({ path }).list();
     const module = await Test.createTestingModule({ imports: [RocksDbModule.forRoot({ path })] }).compile();
     await expect(module.init()).rejects.toMatchObject({ code: 'LOCKED' });
   });
 
-  it('refuses wrong options when it is compiled', async () => {
+  it('refuses invalid options when the module is compiled', async () => {
     const compiled = Test.createTestingModule({
       imports: [RocksDbModule.forRoot({ writeBufferSize: 'lots' })],
     }).compile();
     await expect(compiled).rejects.toMatchObject({ code: 'INVALID_CONFIG' });
   });
 
-  it('takes its options from the environment', async () => {
+  it('reads its options from the environment', async () => {
     const path = await directory();
     vi.stubEnv('GENROCKS_ROCKSDB_PATH', path);
     vi.stubEnv('GENROCKS_ROCKSDB_CREATE_IF_MISSING', 'yes');
@@ -76,7 +76,7 @@ describe('RocksDbModule', () => {
     await module.close();
   });
 
-  it('names the environment variable that is wrong', () => {
+  it('names the environment variable with the invalid value', () => {
     vi.stubEnv('GENROCKS_ROCKSDB_SYNC', 'sometimes');
     expect(() => rocksDbConfig()).toThrow(
       /^GENROCKS_ROCKSDB_SYNC: "sometimes" is not allowed; one of always, os/,

@@ -44,7 +44,7 @@ describe('toKeyRange', () => {
     );
   });
 
-  it('keeps direction and limit, and refuses a limit that cannot be', () => {
+  it('keeps direction and limit, and refuses an invalid limit', () => {
     expect(toKeyRange()).toEqual({
       lower: '',
       upper: undefined,
@@ -72,13 +72,13 @@ describe('keyToString', () => {
     );
   });
 
-  it('takes the UTF-8 bytes of text', () => {
+  it('uses the UTF-8 bytes of text', () => {
     expect(keyFromString(keyToString('é🚀'))).toEqual(Buffer.from('é🚀', 'utf8'));
   });
 });
 
 describe('toKeyRange', () => {
-  it('answers a boolean for reverse, whatever stands for one', () => {
+  it('returns a boolean for reverse, whatever is given', () => {
     expect([undefined, false, 0, true, 1].map((reverse) => toKeyRange({ reverse } as never).reverse)).toEqual(
       [false, false, false, true, true],
     );
@@ -96,7 +96,7 @@ describe('toBuffer', () => {
     expect(toBuffer(same)).toBe(same);
   });
 
-  it('says what was wrong about anything else', () => {
+  it('explains why anything else is refused', () => {
     for (const wrong of [null, undefined, 5, {}, [1], new ArrayBuffer(1), new Uint16Array(1)]) {
       let error: unknown;
       try {

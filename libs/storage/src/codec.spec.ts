@@ -22,7 +22,7 @@ describe('jsonCodec', () => {
     );
   });
 
-  it('refuses what JSON drops or cannot carry', () => {
+  it('refuses what JSON drops or cannot encode', () => {
     const cyclic: Record<string, unknown> = {};
     cyclic['self'] = cyclic;
     for (const value of [undefined, () => 1, Symbol('x'), 1n, cyclic]) {

@@ -48,7 +48,7 @@ describe('storage errors', () => {
     expect('cause' in new storage.NoSpaceError('x')).toBe(false);
   });
 
-  it('tell one line per mistake in a configuration', () => {
+  it('have one line per mistake in a configuration', () => {
     const error = new storage.InvalidConfigError(['a: wrong', 'b: wrong']);
     expect(error.message.split('\n')).toEqual(error.problems);
   });
@@ -61,7 +61,7 @@ describe('storage errors', () => {
 });
 
 describe('isGenRocksError', () => {
-  it('knows errors of another copy of the package, and no others', () => {
+  it('recognises errors of another copy of the package, and no others', () => {
     const foreign = Object.assign(new Error('x'), { code: 'LOCKED', retriable: true });
     expect(isGenRocksError(foreign, 'LOCKED')).toBe(true);
     const enoent = Object.assign(new Error('x'), { code: 'ENOENT' });
@@ -78,7 +78,7 @@ describe('isGenRocksError', () => {
   });
 });
 
-it('knows an error of another realm, such as that in which Jest runs a test', () => {
+it('recognises an error of another realm, such as the one in which Jest runs a test', () => {
   const foreign: unknown = vm.runInNewContext('new RangeError("far away")');
   expect(foreign).not.toBeInstanceOf(Error);
   expect([foreign, new TypeError(), new DOMException('aborted', 'AbortError')].map(isError)).toEqual([

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ArrayStore } from './__fixtures__/array-adapter.js';
 import { ExclusiveStorageAdapter, type PartitionStore, type StoreId } from './index.js';
 
-/** Fails to open while told so, and its stores fail to close. */
+/** Fails to open on request; its stores fail to close. */
 class FailingAdapter extends ExclusiveStorageAdapter {
   readonly name = 'failing';
   readonly supports = {} as never;
@@ -41,7 +41,7 @@ class FailingAdapter extends ExclusiveStorageAdapter {
 }
 
 describe('an exclusive adapter', () => {
-  it('lets a store be opened or destroyed again after that has failed', async () => {
+  it('lets a store be opened or destroyed again after a failure', async () => {
     const adapter = new FailingAdapter();
     adapter.failure = new Error('not now');
     await expect(adapter.open('a', 0)).rejects.toThrow('not now');
@@ -51,7 +51,7 @@ describe('an exclusive adapter', () => {
     await adapter.open('a', 0);
   });
 
-  it('has one holder of a store at a time, whatever each of them does', async () => {
+  it('lets a store have one holder at a time, whatever each of them does', async () => {
     const adapter = new FailingAdapter();
     const locked = { status: 'rejected', reason: { code: 'LOCKED', details: { pid: process.pid } } };
     const whileDestroyed = [adapter.destroy('a', 0), adapter.open('a', 0), adapter.destroy('a', 0)];
@@ -60,7 +60,7 @@ describe('an exclusive adapter', () => {
     expect(await Promise.allSettled(whileOpened)).toMatchObject([{ status: 'fulfilled' }, locked, locked]);
   });
 
-  it('keeps a store locked when the one before it is closed once more', async () => {
+  it('keeps a store locked when the previous one is closed a second time', async () => {
     const adapter = new FailingAdapter();
     await adapter.open('a', 0);
     const closedBefore = adapter.onClose;
@@ -70,7 +70,7 @@ describe('an exclusive adapter', () => {
     await expect(adapter.open('a', 0)).rejects.toMatchObject({ code: 'LOCKED' });
   });
 
-  it("takes no 'retain' but those there are: a misspelt 'all' would drop what it was to keep", async () => {
+  it("refuses an unknown 'retain': a misspelt 'all' would drop what it should keep", async () => {
     const adapter = new FailingAdapter();
     for (const retain of ['All', '', null, true] as never[]) {
       await expect(adapter.open('a', 0, { retain })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
@@ -79,7 +79,7 @@ describe('an exclusive adapter', () => {
     await adapter.open('b', 0, { retain: 'policy' });
   });
 
-  it('closes every store and itself, though one of them fails, and tells of it', async () => {
+  it('closes every store and itself even if one of them fails, and reports the failure', async () => {
     const adapter = new FailingAdapter();
     await adapter.open('stuck', 0);
     await adapter.open('b', 0);

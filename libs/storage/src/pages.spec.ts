@@ -32,7 +32,7 @@ describe('flattenPages', () => {
     );
   });
 
-  it('answers overlapping calls of next() in their order', async () => {
+  it('resolves overlapping calls of next() in order', async () => {
     await fc.assert(
       fc.asyncProperty(pagesOf, fc.array(fc.nat({ max: 4 }), { maxLength: 8 }), async (pages, bursts) => {
         const iterator = flattenPages(source(pages))[Symbol.asyncIterator]();
@@ -50,7 +50,7 @@ describe('flattenPages', () => {
     );
   });
 
-  it('passes a failure to the call that met it, after the items before it, and ends there', async () => {
+  it('passes a failure to the call that met it, after the items before it, and ends', async () => {
     const iterator = flattenPages(source([[1, 2]], new Error('page lost')))[Symbol.asyncIterator]();
     const results = await Promise.allSettled(Array.from({ length: 5 }, () => iterator.next()));
     expect(results.map((result) => (result.status === 'rejected' ? 'failed' : result.value.done))).toEqual([
@@ -63,7 +63,7 @@ describe('flattenPages', () => {
     expect(await iterator.next()).toEqual({ done: true, value: undefined });
   });
 
-  it('leaves no rejection behind that nobody handles', async () => {
+  it('leaves no unhandled rejection behind', async () => {
     const unhandled: unknown[] = [];
     const note = (reason: unknown) => unhandled.push(reason);
     process.on('unhandledRejection', note);
@@ -108,7 +108,7 @@ describe('flattenPages', () => {
     expect((await unused.next()).done).toBe(true);
   });
 
-  it('begins to read with the first call of next(), before it returns', () => {
+  it('starts to read at the first call of next(), before it returns', () => {
     let begun = false;
     const pages: AsyncIterable<number[]> = {
       [Symbol.asyncIterator]: () => ({

@@ -32,7 +32,7 @@ function apply(map: SortedKeyMap<number>, model: Map<string, number>, operation:
   }
 }
 
-/** A map of many blocks, all odd numbers below `2 * count`, written in no particular order. */
+/** A map of many blocks with all odd numbers below `2 * count`, written in no particular order. */
 function large(count: number): SortedKeyMap<number> {
   const map = new SortedKeyMap<number>();
   for (let i = 0; i < count; i++) {
@@ -60,7 +60,7 @@ describe('SortedKeyMap', () => {
     );
   });
 
-  it('answers pages of any range', () => {
+  it('returns pages of any range', () => {
     const range = fc.record({
       lower: keys,
       upper: fc.option(keys, { nil: undefined }),
@@ -88,7 +88,7 @@ describe('SortedKeyMap', () => {
     );
   });
 
-  it('holds over many blocks, split, emptied and packed', () => {
+  it('works over many blocks that are split, emptied and packed', () => {
     const map = large(20_000);
     expect(map.size).toBe(20_000);
     const runs = [...map.runs()];
@@ -115,20 +115,23 @@ describe('SortedKeyMap', () => {
     expect([...map.entries()]).toEqual([['again', 1]]);
   });
 
-  it.each([false, true])('goes on in order while the map changes between pages (reverse: %s)', (reverse) => {
-    const map = large(3000);
-    const seen: string[] = [];
-    for (const page of map.pages(toKeyRange({ reverse }), 100)) {
-      seen.push(...page.map(([key]) => key));
-      for (const [key, value] of page) {
-        map.delete(key);
-        map.set(padded(value + 1), value + 1);
-        map.delete(padded(value === 1 ? 5999 : 1));
+  it.each([false, true])(
+    'continues in order while the map changes between pages (reverse: %s)',
+    (reverse) => {
+      const map = large(3000);
+      const seen: string[] = [];
+      for (const page of map.pages(toKeyRange({ reverse }), 100)) {
+        seen.push(...page.map(([key]) => key));
+        for (const [key, value] of page) {
+          map.delete(key);
+          map.set(padded(value + 1), value + 1);
+          map.delete(padded(value === 1 ? 5999 : 1));
+        }
       }
-    }
-    expect(seen).toEqual(reverse ? seen.toSorted().reverse() : seen.toSorted());
-    expect(new Set(seen).size).toBe(seen.length);
-  });
+      expect(seen).toEqual(reverse ? seen.toSorted().reverse() : seen.toSorted());
+      expect(new Set(seen).size).toBe(seen.length);
+    },
+  );
 
   it('can be cleared', () => {
     const map = large(2000);
@@ -136,7 +139,7 @@ describe('SortedKeyMap', () => {
     expect([map.size, map.get(padded(1)), [...map.entries()]]).toEqual([0, undefined, []]);
   });
 
-  it('does not keep the blocks of keys that are gone, in whatever order they went', () => {
+  it('does not keep the blocks of removed keys, in whatever order they were removed', () => {
     for (const order of ['ascending', 'descending', 'scattered']) {
       const map = large(20_000);
       const all = [...map.entries()].map(([key]) => key);
@@ -148,7 +151,7 @@ describe('SortedKeyMap', () => {
       const kept = all.filter((_, i) => i % 100 === 0);
       expect([...map.entries()].map(([key]) => key)).toEqual(kept);
       for (const key of kept) expect(map.get(key)).toBe(Number(key));
-      // Two hundred keys, of the twenty thousand that took forty blocks.
+      // Two hundred keys remain of the twenty thousand, which took forty blocks.
       expect([...map.runs()].length, order).toBeLessThanOrEqual(4);
     }
   });

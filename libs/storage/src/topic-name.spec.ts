@@ -35,7 +35,7 @@ describe('assertTopicName', () => {
     expect(accepts(name)).toBe(false);
   });
 
-  it('never takes a name that leaves its base directory or runs into a partition', () => {
+  it('never accepts a name that leaves its base directory or runs into a partition', () => {
     const part = fc.constantFrom('.', '..', '/', 'a', 'partition_1', '\\', '\0', '~', '%2e', '-', '_');
     fc.assert(
       fc.property(
@@ -57,7 +57,7 @@ describe('assertTopicName', () => {
 });
 
 describe('assertPartition', () => {
-  it('takes whole numbers from 0 to the largest', () => {
+  it('accepts whole numbers from 0 to the largest', () => {
     for (const partition of [0, 1, MAX_PARTITION]) expect(() => assertPartition(partition)).not.toThrow();
     for (const partition of [-1, 0.5, NaN, Infinity, MAX_PARTITION + 1, '1', null, undefined]) {
       expect(() => assertPartition(partition)).toThrow(/partition must be a whole number from 0/);

@@ -51,7 +51,7 @@ describe('TypedStore', () => {
     expect(await carts.get('alice')).toEqual({ items: 3 });
   });
 
-  it('applies batches whole, or not at all where a value cannot be encoded', async () => {
+  it('applies batches completely, or not at all if a value cannot be encoded', async () => {
     const carts = new TypedStore<string, unknown>(store);
     await carts.put('old', 1);
     await carts.batch([

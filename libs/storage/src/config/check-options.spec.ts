@@ -67,7 +67,7 @@ function problems(target: new () => object, values: unknown, options?: CheckOpti
 }
 
 describe('checkOptions', () => {
-  it('answers an instance with the defaults of its class', () => {
+  it('returns an instance with the defaults of its class', () => {
     const options = checkOptions(LogOptions, { maxNoFiles: 3 });
     expect(options).toBeInstanceOf(LogOptions);
     expect({ ...options }).toMatchObject({ logDir: './data', maxNoFiles: 3, maxNoBytes: 10_485_760 });
@@ -75,7 +75,7 @@ describe('checkOptions', () => {
     expect(checkOptions(LogOptions, { logDir: null }).logDir).toBe('./data');
   });
 
-  it('tells one line per mistake: the key with its path, the value as given, what is allowed', () => {
+  it('reports one line per mistake: the key with its path, the value as given, what is allowed', () => {
     const values = { max_no_files: 'abc', log_type: 7, allow: 'perhaps', max_no_bytes: '1', log_dir: '' };
     expect(problems(LogOptions, values, { where: 'storage.disk_log', naming: 'snake' }).toSorted()).toEqual([
       'storage.disk_log.allow: "perhaps" is not allowed; true or false',
@@ -153,7 +153,7 @@ describe('checkOptions', () => {
     ]);
   });
 
-  it('shows values that have no JSON form, and cuts long ones', () => {
+  it('shows values that have no JSON form, and shortens long ones', () => {
     const cyclic: Record<string, unknown> = {};
     cyclic['self'] = cyclic;
     expect(problems(LogOptions, { logType: cyclic })[0]).toContain('[object Object]');
@@ -161,7 +161,7 @@ describe('checkOptions', () => {
     expect(problems(LogOptions, { logType: 'x'.repeat(1000) })[0]!.length).toBeLessThan(200);
   });
 
-  it('keeps its answer short, whatever a client sends', () => {
+  it('keeps its message short, whatever a client sends', () => {
     const many = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`${i}`.repeat(1000), i]));
     const found = problems(LogOptions, many);
     expect(found).toHaveLength(51);

@@ -112,7 +112,7 @@ describe('conformanceTests', () => {
     expect(least.every((reason) => reason!.startsWith('supports.'))).toBe(true);
   });
 
-  it('asks for reopen where persistence is claimed', () => {
+  it('asks for reopen if persistence is claimed', () => {
     expect(() => conformanceTests({ supports, create: async () => new ArrayAdapter() })).toThrow(TypeError);
   });
 });
