@@ -175,7 +175,7 @@ describe.skipIf(!BUILT)('the genrocks command', () => {
     const genrocks = serve({ GENROCKS_HTTP_PORT: String(port) });
     expect(await genrocks.exit).toBe(1);
     expect(genrocks.err).toBe(
-      `genrocks: 127.0.0.1:${port} is taken by another process; stop it, or set http.port (GENROCKS_HTTP_PORT)\n`,
+      `genrocks: 127.0.0.1:${port} is in use by another process; stop it, or set http.port (GENROCKS_HTTP_PORT)\n`,
     );
     await new Promise((resolve) => taken.close(resolve));
   });
@@ -187,7 +187,7 @@ describe.skipIf(!BUILT)('the genrocks command', () => {
     const genrocks = serve({ GENROCKS_KAFKA_PORT: String(port) });
     expect(await genrocks.exit).toBe(1);
     expect(genrocks.err).toBe(
-      `genrocks: LISTEN_FAILED: 127.0.0.1:${port} is taken by another process, perhaps another Kafka or GenRocks; ` +
+      `genrocks: LISTEN_FAILED: 127.0.0.1:${port} is in use by another process, perhaps another Kafka or GenRocks; ` +
         'stop it, set kafka.port (GENROCKS_KAFKA_PORT, 0 takes a free one), or turn the Kafka listener off with ' +
         'kafka.enabled (GENROCKS_KAFKA_ENABLED=false)\n',
     );
@@ -220,7 +220,7 @@ describe.skipIf(!BUILT)('the genrocks command', () => {
     const streamed = readToEnd(stream);
 
     first.child.kill('SIGTERM');
-    await first.says(/SIGTERM: finishing what is in flight/);
+    await first.says(/SIGTERM: stopping/);
     await streamed;
     await polled;
     upload.write(last.slice(10));

@@ -12,7 +12,7 @@ import { BUILT, Genrocks } from './genrocks-process.js';
 import { CONNECTION_TIMEOUT_MS } from './kafka-harness.js';
 
 const CONFIG = 'genrocks.yaml';
-const REFUSED = /"level":"error".*stays as it was.*\n/;
+const REFUSED = /"level":"error".*changes nothing.*\n/;
 
 /** What the broker shows to who connects now. */
 function shownCertificate(port: number): Promise<Buffer> {
@@ -101,7 +101,7 @@ describe.skipIf(!BUILT || !hasOpenssl || process.platform === 'win32')('SIGHUP',
 
     await put(second);
     await configure([{ name: 'ada', password: 'new' }], { default_partitions: 3, http: { port: 1 } });
-    const lines = await hangUp(broker, /read again: kafka\.tls, kafka\.users[^]*needs a restart.*\n/, 'out');
+    const lines = await hangUp(broker, /reloaded: kafka\.tls, kafka\.users[^]*after a restart.*\n/, 'out');
     expect(lines).toContain('http.port, default_partitions');
     expect(await shownCertificate(port)).toEqual(der(second));
     await expect(client('old', second).connect()).rejects.toThrow();
@@ -129,7 +129,7 @@ describe.skipIf(!BUILT || !hasOpenssl || process.platform === 'win32')('SIGHUP',
     broker = Genrocks.run(['serve'], cwd);
     await broker.says(/./);
     broker.child.kill('SIGHUP');
-    await broker.says(/read again: nothing/);
+    await broker.says(/reloaded: nothing/);
     await broker.port();
   });
 });

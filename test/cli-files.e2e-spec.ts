@@ -66,7 +66,7 @@ describe.skipIf(!BUILT)('publish and consume, killed in the middle', () => {
     const position = `${input}.numbers.position`;
     const publish = ['publish', 'numbers', '--file', input, '--key-field', 'n'];
     const resumed = await killThenFinish(publish, () => existsSync(position));
-    expect(resumed).toMatch(/going on behind record \d+/);
+    expect(resumed).toMatch(/resuming after record \d+/);
     expect(existsSync(position)).toBe(false);
 
     const counts = new Uint8Array(RECORDS);
@@ -132,7 +132,7 @@ describe.skipIf(!BUILT)('publish and consume, killed in the middle', () => {
       expect(topic.partition(1).endOffset).toBeLessThan(10);
       await topic.partition(1).truncate();
       const { code, err } = await start(...publish).ended;
-      expect([code, err]).toEqual([0, expect.stringContaining('going on behind record') as string]);
+      expect([code, err]).toEqual([0, expect.stringContaining('resuming after record') as string]);
       expect(topic.partition(0).endOffset).toBe(half);
       const seen: number[] = [];
       for await (const { value } of topic.messages({ live: false })) seen.push(value.n);

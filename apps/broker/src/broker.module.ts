@@ -32,9 +32,8 @@ import { TopicStateController } from './topics/topic-state.controller.js';
 import { TopicsController } from './topics/topics.controller.js';
 
 /**
- * The whole broker as a module: topics on the configured storage, and the HTTP API and the Kafka listener over
- * them. Run it on a
- * `BrokerHttpAdapter`, which brings the limits and the error answers; `createBroker` does both.
+ * The whole broker as a module: topics on the configured storage, with the HTTP API and the Kafka listener. Run it on a
+ * `BrokerHttpAdapter`, which adds the limits and the error responses; `createBroker` does both.
  *
  * @example
  * const moduleRef = await Test.createTestingModule({ imports: [BrokerModule.forRoot(config)] })
@@ -82,7 +81,7 @@ export class BrokerModule {
   }
 }
 
-/** The listener is loaded where it is wanted. */
+/** The Kafka modules, loaded only if the listener is enabled. */
 function kafkaModules({ kafka, autoCreateTopics }: BrokerConfig): Promise<DynamicModule>[] {
   const { enabled, tls, users, ...address } = kafka;
   if (!enabled) return [];
@@ -104,10 +103,10 @@ interface Plugged {
   readonly adapter: Type<StorageAdapter>;
 }
 
-/** The options of TopicsModule that a configuration stands for. */
+/** Converts a configuration to the options of TopicsModule. */
 export function toTopicsOptions(config: BrokerConfig): TopicsModuleOptions {
   const { adapter, diskLog, ets, rocksdb } = config.storage;
-  // Choosing memory for one topic is a decision of its own; the warning is for a broker that lives in memory as a whole.
+  // Memory for a single topic is a deliberate choice; only a broker that is entirely in memory gets the warning.
   const memory = EtsModule.forRoot({ ...ets, allowInProduction: ets.allowInProduction ?? adapter !== 'ets' });
   const plugged: Plugged[] = [{ name: 'ets', module: memory, adapter: EtsStorageAdapter }];
   if (diskLog !== undefined) {

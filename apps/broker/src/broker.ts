@@ -8,14 +8,14 @@ import { storageDirectory } from './config/storage.config.js';
 import { setupDocs } from './docs/setup-docs.js';
 import { BrokerHttpAdapter } from './http/broker-http.adapter.js';
 
-/** What a broker is made with besides its configuration. */
+/** Options of {@link createBroker} besides the configuration. */
 export interface CreateBrokerOptions {
-  /** Default: Nest's own. */
+  /** Default: Nest's own logger. */
   logger?: ConsoleLogger | false;
 }
 
 /**
- * A broker that is not listening yet.
+ * Creates a broker that is not listening yet.
  *
  * @example
  * const broker = await createBroker(loadConfig().config);
@@ -35,7 +35,7 @@ export async function createBroker(
   return setupDocs(app);
 }
 
-/** Connections that may wait to be accepted; a burst of new clients is not turned away before it is seen. */
+/** Length of the queue of unaccepted connections: a burst of new clients is not refused. */
 const BACKLOG = 4096;
 
 /**
@@ -53,7 +53,7 @@ export async function listen(app: NestFastifyApplication, config: BrokerConfig):
   return url;
 }
 
-/** The active store, and where it is: what an operator must be able to see. */
+/** The active store and its location, which an operator must be able to see. */
 function describeStorage({ storage }: BrokerConfig): string {
   const directory = storageDirectory(storage);
   if (directory === undefined) return 'storage ets (in memory: messages are lost when the process ends)';

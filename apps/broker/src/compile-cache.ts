@@ -3,17 +3,17 @@ import * as nodeModule from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Of Node 22.8 and newer. */
+/** Exists in Node 22.8 and newer. */
 interface WithCompileCache {
   enableCompileCache?: (directory?: string) => unknown;
 }
 
 /**
- * Has Node keep what it compiles for the next start, where it can. `NODE_COMPILE_CACHE` names another directory, and
- * `NODE_DISABLE_COMPILE_CACHE=1` turns it off, as with Node itself.
+ * Makes Node cache compiled code for the next start, if this version can. As in Node itself, `NODE_COMPILE_CACHE` names
+ * another directory, and `NODE_DISABLE_COMPILE_CACHE=1` turns the cache off.
  *
- * Node's own default is a directory that anybody may have made, and it runs the code it finds there. This one belongs to
- * the user and is written by nobody else; where it is not, or does not come about, the program starts without.
+ * Node would run code from a default directory that anybody may have created. This directory belongs to the user, and
+ * nobody else can write to it. If that cannot be ensured, the program starts without a cache.
  */
 export function enableCompileCache(
   env: NodeJS.ProcessEnv = process.env,

@@ -3,7 +3,7 @@ import { enableCompileCache } from './compile-cache.js';
 
 try {
   enableCompileCache();
-  // Loaded here, so that what goes wrong with that already can be told in plain words, and comes from the cache.
+  // Loaded here, so that a failure to load is reported in plain words, and the code comes from the cache.
   const { run } = await import('./cli/run.js');
   await run();
 } catch (error) {

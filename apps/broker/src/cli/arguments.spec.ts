@@ -28,16 +28,16 @@ it.each([
 });
 
 it.each([
-  [['consume', 'orders', '--columns', 'offset'], '--columns: means nothing without --out'],
-  [['consume', 'orders', '--restart'], '--restart: means nothing without --out'],
+  [['consume', 'orders', '--columns', 'offset'], '--columns: has no effect without --out'],
+  [['consume', 'orders', '--restart'], '--restart: has no effect without --out'],
   [
     ['consume', 'orders', '--out', 'orders.jsonl', '--columns', 'key'],
-    '--columns: means nothing without CSV',
+    '--columns: has no effect without CSV',
   ],
-  [['publish', 'orders', '--value', '1', '--key-field', 'id'], '--key-field: means nothing without --file'],
+  [['publish', 'orders', '--value', '1', '--key-field', 'id'], '--key-field: has no effect without --file'],
   [
     ['publish', 'orders', '--text', 'a', '--position-file', 'x'],
-    '--position-file: means nothing without --file',
+    '--position-file: has no effect without --file',
   ],
 ])('%j is refused, because an option would be ignored', async (args, message) => {
   const { code, err } = await genrocks([...args, '--url', 'http://127.0.0.1:9']);

@@ -16,7 +16,7 @@ export interface BrokerOptions {
 
 const DEFAULT_URL = 'http://127.0.0.1:3000';
 
-/** A command on a broker: one that runs (`--url`), or on its directory while none does (`--log-dir`). */
+/** A command on a running broker (`--url`), or directly on its directory while it is stopped (`--log-dir`). */
 export abstract class BrokerCommand<O extends object = object> extends CommandRunner {
   constructor(@Inject(Terminal) protected readonly terminal: Terminal) {
     super();
@@ -51,7 +51,7 @@ export abstract class BrokerCommand<O extends object = object> extends CommandRu
 
   @Option({
     flags: '--log-dir <dir>',
-    description: 'work on this directory itself, while no broker has it open, in place of --url',
+    description: 'work on this directory instead of --url, while no broker has it open',
   })
   parseLogDir(directory: string): string {
     return directory;
@@ -59,7 +59,7 @@ export abstract class BrokerCommand<O extends object = object> extends CommandRu
 
   @Option({
     flags: '--config <file>',
-    description: 'with --log-dir: the configuration of the broker (default: as of "genrocks serve")',
+    description: 'with --log-dir: the configuration of the broker (default: as for "genrocks serve")',
   })
   parseConfig(file: string): string {
     return file;
@@ -89,13 +89,15 @@ export abstract class BrokerCommand<O extends object = object> extends CommandRu
     const { env } = this.terminal;
     if (logDir === undefined) {
       if (config !== undefined)
-        throw new InvalidArgumentError('--config is for --log-dir; a running broker has its own');
+        throw new InvalidArgumentError(
+          '--config needs --log-dir; a running broker has its own configuration',
+        );
       const { HttpTransport } = await import('./client/http-transport.js');
       const address = url ?? env['GENROCKS_URL'] ?? DEFAULT_URL;
       return new BrokerClient(new HttpTransport(address, token ?? env['GENROCKS_TOKEN']));
     }
     if (url !== undefined) throw new InvalidArgumentError('give either --url or --log-dir, not both');
-    // The whole broker: not loaded by a command that only talks to one.
+    // This loads the whole broker, which a command that only talks to one does not need.
     const { DirectoryTransport } = await import('./client/directory-transport.js');
     const mayCreate = this.mayCreateLogDir;
     return new BrokerClient(await DirectoryTransport.open(logDir, { config, env, mayCreate }));
@@ -107,7 +109,7 @@ export function confirm(yes: boolean | undefined, what: string): void {
   if (yes !== true) throw new InvalidArgumentError(`${what}; add --yes if that is what you want`);
 }
 
-/** A whole number from an option. */
+/** Parses a whole number. @throws `INVALID_ARGUMENT` for anything else, or below `min` */
 export function wholeNumber(flag: string, text: string, min = 0): number {
   const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
   if (value >= min) return value;

@@ -1,6 +1,6 @@
 import { CommandRunner } from 'nest-commander';
 
-/** A command that only has others below it. */
+/** A command that only groups sub-commands. */
 export abstract class CommandGroup extends CommandRunner {
   override run([name]: string[]): Promise<void> {
     if (name === undefined) this.command.help({ error: true });

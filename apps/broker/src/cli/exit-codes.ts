@@ -1,14 +1,14 @@
-/** What `genrocks` exits with. */
+/** Exit codes of `genrocks`. */
 export const EXIT = {
   ok: 0,
-  /** A command, option or configuration that is wrong, or what was asked for was refused: doing the same again fails again. */
+  /** A command, option or configuration is wrong, or the request was refused; the same command fails again. */
   failed: 1,
-  /** `log` commands: everything was done that could be, and something in the log is damaged. */
+  /** `log` commands: the command did what it could, but part of the log is damaged. */
   damaged: 2,
-  /** It did not work now and may work later: no broker answers, the directory is locked, the broker is busy. */
+  /** The same command may succeed later: no broker answers, the directory is locked, the broker is busy. */
   unavailable: 3,
-  /** `group lag --max`: the lag is above it. */
+  /** `group lag --max`: the lag is above the maximum. */
   above: 4,
-  /** SIGINT or SIGTERM ended it before it had finished. */
+  /** SIGINT or SIGTERM ended the command before it finished. */
   interrupted: 130,
 } as const;

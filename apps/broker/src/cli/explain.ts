@@ -3,15 +3,15 @@ import type { BrokerConfig } from '../config/broker-config.js';
 import { explainOpenFiles } from './open-files.js';
 import { describeError } from './output.js';
 
-/** Why the broker did not start, in lines for people: no stack, one line per mistake. */
+/** Explains why the broker did not start: one line per mistake, no stack. */
 export function explainStartFailure(error: unknown, config: BrokerConfig | undefined): string[] {
   if (explainOpenFiles(error) !== undefined) return [describeError(error, false)];
   if (error instanceof InvalidConfigError) return error.problems.map((problem) => `genrocks: ${problem}`);
   if (isGenRocksError(error, 'LISTEN_FAILED') && codeOf(error.cause) === 'EADDRINUSE') {
     const { host, port } = error.details as { host: string; port: number };
     return [
-      `genrocks: LISTEN_FAILED: ${host}:${port} is taken by another process, perhaps another Kafka or GenRocks; ` +
-        'stop it, set kafka.port (GENROCKS_KAFKA_PORT, 0 takes a free one), or turn the Kafka listener off with ' +
+      `genrocks: LISTEN_FAILED: ${host}:${port} is in use by another process, perhaps another Kafka or GenRocks; ` +
+        'stop it, set kafka.port (GENROCKS_KAFKA_PORT, 0 picks a free one), or turn the Kafka listener off with ' +
         'kafka.enabled (GENROCKS_KAFKA_ENABLED=false)',
     ];
   }
@@ -21,7 +21,7 @@ export function explainStartFailure(error: unknown, config: BrokerConfig | undef
   switch (code) {
     case 'EADDRINUSE':
       return [
-        `genrocks: ${address} is taken by another process; stop it, or set http.port (GENROCKS_HTTP_PORT)`,
+        `genrocks: ${address} is in use by another process; stop it, or set http.port (GENROCKS_HTTP_PORT)`,
       ];
     case 'EACCES':
       return [`genrocks: no permission: ${message}`];

@@ -1,4 +1,4 @@
-/** What a command's `--help` ends with: examples that can be copied, by its name behind `genrocks`. */
+/** Examples at the end of each command's `--help`, by the command's path after `genrocks`. */
 export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   '': ['genrocks serve', 'genrocks topic list', 'genrocks publish --help'],
   serve: ['genrocks serve', 'GENROCKS_HTTP_PORT=8080 genrocks serve --config broker.yaml'],
@@ -58,10 +58,10 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
 const EXIT_CODES =
   'Exit codes:\n' +
   '  0 done                          2 something in a log is damaged (log)\n' +
-  '  1 refused, or wrong             3 may work later (no broker, LOCKED, full)\n' +
+  '  1 refused or invalid            3 a retry may work (no broker, LOCKED, full)\n' +
   '  4 above --max (group lag)       130 ended by SIGINT or SIGTERM';
 
-/** @param path of the command, without `genrocks`: `topic create` */
+/** @param path path of the command, without `genrocks`: `topic create` */
 export function helpAfter(path: string): string {
   const examples = EXAMPLES[path] ?? [];
   const parts = examples.length === 0 ? [] : [`Examples:\n${examples.map((one) => `  ${one}`).join('\n')}`];

@@ -3,7 +3,7 @@ import type { BrokerClient } from './client/broker-client.js';
 import { EXIT } from './exit-codes.js';
 import type { Output } from './output.js';
 
-/** A command that lists things of a broker: a table for people, with `--json` one object a line. */
+/** A command that lists objects of a broker: as a table, or with `--json` one object per line. */
 export abstract class ListCommand<T> extends BrokerCommand {
   protected abstract items(client: BrokerClient): Promise<readonly T[]>;
 

@@ -3,14 +3,14 @@ interface Report {
 }
 
 /**
- * What to do where the process may open no more files, down to those of its own program; undefined for other errors.
- * Imports nothing: there may be no file left for it.
+ * Says what to do if the process, or the machine, has run out of file descriptors; undefined for other errors. Imports
+ * nothing, because loading a module may need a descriptor.
  */
 export function explainOpenFiles(error: unknown): string | undefined {
   for (let one = error; one instanceof Error; one = one.cause) {
     const { code } = one as NodeJS.ErrnoException;
     if (code === 'ENFILE') {
-      return 'the machine has no room for more open files; raise fs.file-max, or end what holds them';
+      return 'the machine has too many open files; raise fs.file-max, or stop the processes that hold them';
     }
     if (code !== 'EMFILE') continue;
     const limit = (process.report?.getReport() as Report | undefined)?.userLimits?.open_files?.soft;

@@ -6,12 +6,12 @@ import { TooManyFilesError } from './too-many-files.error.js';
 import { toCodedError, WriteFailedError } from './write-errors.js';
 import type { Terminal } from './terminal.js';
 
-/** Bytes gathered before they are written. */
+/** Characters gathered before they are written. */
 const CHUNK = 64 << 10;
 
 /**
- * Standard output in large writes, waiting for a reader that is slow, and ending in peace when it goes away (`| head`).
- * Where it takes no more (a full disk) the process ends at once: nothing more is done of what would have been printed.
+ * Writes to standard output in large chunks. Waits for a slow reader, and exits silently when the reader goes away
+ * (`| head`). If a write fails (a full disk) the process exits at once, so that it does no work whose output is lost.
  */
 export class Output {
   private pending: string[] = [];
@@ -26,7 +26,7 @@ export class Output {
     });
   }
 
-  /** Resolved already unless the reader is behind. */
+  /** Returns a promise only if the caller must wait for the reader. */
   line(text: string): Promise<void> | undefined {
     this.pending.push(text, '\n');
     this.length += text.length + 1;
@@ -41,14 +41,14 @@ export class Output {
   }
 }
 
-/** Where a command writes to, if not to this process's own streams, and how it tells an error. */
+/** Where a command writes, by default to the streams of this process, and how it reports an error. */
 export interface RunOptions {
   readonly terminal?: Terminal;
-  /** An error is one JSON object on standard error: `{"error": {"code", "message", "retriable", "details"}}`. */
+  /** Reports an error as one JSON object on standard error: `{"error": {"code", "message", "retriable", "details"}}`. */
   readonly json?: boolean;
 }
 
-/** Runs a command's work: what fails is told in one line, and the exit code says how it went. */
+/** Runs a command: reports a failure in one line, and sets the exit code. */
 export async function run(
   work: (out: Output) => Promise<number>,
   { terminal, json = false }: RunOptions = {},
@@ -67,7 +67,7 @@ export async function run(
   else terminal.exitCode = exitCode;
 }
 
-/** In words, or as JSON. */
+/** An error as one line of text, or as JSON. */
 export function describeError(thrown: unknown, json: boolean): string {
   const openFiles = explainOpenFiles(thrown);
   const error = openFiles === undefined ? thrown : new TooManyFilesError(openFiles);
@@ -80,12 +80,12 @@ export function describeError(thrown: unknown, json: boolean): string {
   return JSON.stringify({ error: { code, message, retriable, details } });
 }
 
-/** A line for people, on standard error. */
+/** Writes a line for people to standard error. */
 export function warn(text: string): void {
   process.stderr.write(`genrocks: ${text}\n`);
 }
 
-/** Columns side by side, the first line their names; numbers stand right. */
+/** Aligns columns under a line with their names; columns of numbers are right-aligned. */
 export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const texts = [head, ...rows.map((row) => row.map(String))];
   const widths = head.map((_, column) => Math.max(...texts.map((row) => row[column]!.length)));
@@ -103,19 +103,19 @@ export function table(head: readonly string[], rows: readonly (readonly (string 
   return lines.join('\n');
 }
 
-/** A time as clients set it, in milliseconds: as a number where it lies outside of what a `Date` can be. */
+/** A client's timestamp in milliseconds, as ISO 8601; as a number if no `Date` can represent it. */
 export function timeText(ms: number): string {
   const date = new Date(ms);
   return Number.isNaN(date.getTime()) ? String(ms) : date.toISOString();
 }
 
-/** The begin of a text of any length and content, on one line. */
+/** The beginning of a text, on one line, whatever its length and content. */
 export function excerpt(text: string, characters: number): string {
   const shown = printable(text.slice(0, characters + 1));
   return shown.length > characters ? `${shown.slice(0, characters)}...` : shown;
 }
 
-/** Text that cannot move the cursor or hide anything, however it was made. */
+/** Escapes control and format characters, so that no text can move the cursor or hide anything. */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => JSON.stringify(character).slice(1, -1));
 }

@@ -33,7 +33,7 @@ describe('a path that cannot be used', () => {
     ['dangling', 'NOT_A_LOG', 'is a link that leads to no directory'],
     ['empty', 'NOT_A_LOG', 'is empty'],
     ['other', 'NOT_A_LOG', 'holds no log'],
-    ['circle', 'IO_ERROR', 'cannot be used: its links lead in a circle'],
+    ['circle', 'IO_ERROR', 'cannot be used: its symbolic links form a loop'],
   ])('of a log: %s', async (name, code, reason) => {
     for (const json of [false, true]) {
       const stderr = new PassThrough();
@@ -67,10 +67,10 @@ describe('a path that cannot be used', () => {
 
   it.each([
     ['missing', 'does not exist'],
-    ['file', 'cannot be read: a part of its path is no directory'],
-    ['file/below', 'cannot be read: a part of its path is no directory'],
-    ['dangling', 'is a link to nothing'],
-    ['circle', 'cannot be read: its links lead in a circle'],
+    ['file', 'cannot be read: a part of its path is not a directory'],
+    ['file/below', 'cannot be read: a part of its path is not a directory'],
+    ['dangling', 'is a broken symbolic link'],
+    ['circle', 'cannot be read: its symbolic links form a loop'],
     ['other', 'is not the log_dir of a broker'],
   ])('of --log-dir: %s', async (name, reason) => {
     const ran = await genrocks(['topic', 'list', '--log-dir', path(name)]);
@@ -78,7 +78,7 @@ describe('a path that cannot be used', () => {
       code: 1,
       out: '',
       err: expect.stringMatching(
-        new RegExp(`^genrocks: INVALID_ARGUMENT: --log-dir: ${path(name)} ${reason}; name what .*\n$`),
+        new RegExp(`^genrocks: INVALID_ARGUMENT: --log-dir: ${path(name)} ${reason}; use the value of .*\n$`),
       ) as string,
     });
     expect(ran.err).not.toMatch(RAW);
@@ -86,15 +86,15 @@ describe('a path that cannot be used', () => {
 
   it('of --log-dir: no directory is made of a link to nothing', async () => {
     const ran = await genrocks(['publish', 'orders', '--value', '1', '--log-dir', path('dangling')]);
-    expect([ran.code, ran.err]).toEqual([1, expect.stringContaining('is a link to nothing') as string]);
+    expect([ran.code, ran.err]).toEqual([1, expect.stringContaining('is a broken symbolic link') as string]);
   });
 
   it.each([
     ['missing', 'it does not exist'],
-    ['file/below', 'a part of its path is no directory'],
+    ['file/below', 'a part of its path is not a directory'],
     ['dangling', 'it does not exist'],
-    ['circle', 'its links lead in a circle'],
-    ['empty', 'is no file; pipe it in'],
+    ['circle', 'its symbolic links form a loop'],
+    ['empty', 'is not a regular file; pipe it in'],
   ])('of --file: %s', async (name, reason) => {
     const ran = await genrocks(['publish', 'orders', '--file', path(name)]);
     expect([ran.code, ran.err]).toEqual([
@@ -105,10 +105,10 @@ describe('a path that cannot be used', () => {
   });
 
   it.each([
-    ['missing', 'there is no such file'],
-    ['file/below', 'a part of its path is no directory'],
+    ['missing', 'the file does not exist'],
+    ['file/below', 'a part of its path is not a directory'],
     ['empty', 'it is a directory; name a file'],
-    ['circle', 'its links lead in a circle'],
+    ['circle', 'its symbolic links form a loop'],
   ])('of --config: %s', async (name, reason) => {
     const args = ['publish', 'orders', '--value', '1', '--log-dir', path('new'), '--config', path(name)];
     const ran = await genrocks(args);

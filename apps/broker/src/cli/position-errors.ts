@@ -5,7 +5,7 @@ export class PositionMismatchError extends GenRocksError {
   constructor(path: string, reason: string) {
     super(
       'POSITION_MISMATCH',
-      `${path} does not fit: ${reason}; begin anew with --restart, or name another --position-file`,
+      `${path} does not match: ${reason}; start again with --restart, or name another --position-file`,
       false,
       { details: { path } },
     );

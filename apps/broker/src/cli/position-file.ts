@@ -5,13 +5,13 @@ import { PositionMismatchError } from './position-errors.js';
 import { writing } from './write-errors.js';
 
 /**
- * A small JSON file that says how far a command has come, so that it goes on there after a kill. It is replaced in one
- * step, and what it says is on stable storage before that.
+ * A small JSON file with the position of a command, from which it resumes after a kill. It is replaced atomically, after
+ * its content is on stable storage.
  */
 export class PositionFile<T extends { version: 1 }> {
   constructor(readonly path: string) {}
 
-  /** @throws `POSITION_MISMATCH` for what is no position file */
+  /** @throws `POSITION_MISMATCH` for anything but a position file */
   async read(): Promise<T | undefined> {
     let text: string;
     try {
@@ -25,9 +25,9 @@ export class PositionFile<T extends { version: 1 }> {
       const value = JSON.parse(text) as T;
       if (value.version === 1) return value;
     } catch {
-      // Told below.
+      // Reported below.
     }
-    throw new PositionMismatchError(this.path, 'it is no position file of this version');
+    throw new PositionMismatchError(this.path, 'it is not a position file of this version');
   }
 
   /** @throws `WRITE_FAILED` */
@@ -53,14 +53,14 @@ export class PositionFile<T extends { version: 1 }> {
   }
 }
 
-/** A new name is safe from power loss once its directory is synced; some platforms cannot open one. */
+/** Makes a rename survive power loss. Some platforms cannot open a directory. */
 async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r').catch(() => undefined);
   if (directory === undefined) return;
   try {
     await directory.sync();
   } catch {
-    // Not every file system takes it.
+    // Some file systems cannot sync a directory.
   } finally {
     await directory.close();
   }

@@ -1,10 +1,10 @@
 import type { Terminal } from './terminal.js';
 
-/** On a terminal a line that is written over; elsewhere a line now and then. Milliseconds. */
+/** Intervals in milliseconds: a terminal has one line that is overwritten, other outputs get a new line each time. */
 const WATCHED_EVERY = 200;
 const LOGGED_EVERY = 10_000;
 
-/** Tells on standard error how far a command is. */
+/** Reports progress on standard error. */
 export class Progress {
   private readonly began = performance.now();
   private told = this.began;
@@ -12,7 +12,7 @@ export class Progress {
   private records = 0;
   private bytes = 0;
 
-  /** @param total bytes of the whole, where it is known */
+  /** @param total total bytes, if known */
   constructor(
     private readonly terminal: Terminal,
     private readonly verb: string,
@@ -36,7 +36,7 @@ export class Progress {
     this.isShown = true;
   }
 
-  /** Clears the line that was written over. */
+  /** Clears the progress line. */
   end(): void {
     if (this.isShown) this.terminal.stderr.write('\r\x1b[K');
     this.isShown = false;

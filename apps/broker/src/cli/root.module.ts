@@ -5,7 +5,7 @@ import { helpAfter } from './help.js';
 import { describeError } from './output.js';
 import { Terminal } from './terminal.js';
 
-/** The part of commander's `Command` that is used here; the package itself belongs to nest-commander. */
+/** The part of commander's `Command` used here; commander is a dependency of nest-commander, not of ours. */
 interface Program {
   readonly commands: readonly Program[];
   name(): string;
@@ -20,8 +20,8 @@ interface Program {
 const AS_JSON = Symbol('GENROCKS_ERRORS_AS_JSON');
 
 /**
- * The commands of `genrocks`, each with its sub-commands. One is loaded when it is the one to be run: what looks at
- * directories brings the engine with it, what talks to a broker needs none.
+ * The commands of `genrocks`, each with its sub-commands. Only the command to be run is loaded: commands on directories
+ * load the storage engine, which commands on a broker do not need.
  */
 const COMMANDS: Readonly<Record<string, () => Promise<readonly Type[]>>> = {
   serve: async () => [(await import('./serve.command.js')).ServeCommand],
@@ -34,10 +34,10 @@ const COMMANDS: Readonly<Record<string, () => Promise<readonly Type[]>>> = {
   scram: async () => [(await import('./scram.command.js')).ScramCommand],
 };
 
-/** `genrocks`, with the command that its arguments name, or with all of them. */
+/** `genrocks` with the command that the arguments name, or with all commands. */
 @Module({})
 export class RootModule implements OnApplicationBootstrap {
-  /** @param args of the command line, after the program's name */
+  /** @param args arguments of the command line, after the program's name */
   static async on(terminal: Terminal, args: readonly string[]): Promise<DynamicModule> {
     const name = args[0] ?? '';
     const isCommand = Object.hasOwn(COMMANDS, name);
@@ -63,22 +63,22 @@ export class RootModule implements OnApplicationBootstrap {
       .showHelpAfterError(!asJson);
   }
 
-  /** All commands are known now. */
+  /** Configures the commands; they are all registered by now. */
   onApplicationBootstrap(): void {
     this.configure(this.program, '');
   }
 
-  /** @param path of the command behind `genrocks` */
+  /** @param path path of the command, after `genrocks` */
   private configure(command: Program, path: string): void {
     command.addHelpText('after', helpAfter(path));
-    // What has commands below it says itself which of them it does not know.
+    // A command with sub-commands reports an unknown one itself.
     if (command.commands.length === 0) command.allowExcessArguments(false);
     if (this.asJson) command.configureOutput({ outputError });
     for (const one of command.commands) this.configure(one, `${path} ${one.name()}`.trim());
   }
 }
 
-/** What the parser says of the arguments, in the form of all other errors. */
+/** Prints a complaint of the argument parser in the form of all other errors. */
 function outputError(text: string, write: (text: string) => void): void {
   const error = new InvalidArgumentError(text.replace(/^error: /, '').trim());
   write(`${describeError(error, true)}\n`);

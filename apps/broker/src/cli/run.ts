@@ -6,7 +6,7 @@ import { describeError } from './output.js';
 import { RootModule } from './root.module.js';
 import { Terminal } from './terminal.js';
 
-/** Does what the arguments of the process say. */
+/** Runs the command that the arguments of the process name. */
 export async function run(): Promise<void> {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
     version: string;

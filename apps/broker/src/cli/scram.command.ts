@@ -15,11 +15,11 @@ interface ScramOptions {
 const HASHES: Readonly<Record<string, ScramHash>> = { 'SCRAM-SHA-256': 'sha256', 'SCRAM-SHA-512': 'sha512' };
 const ITERATIONS = { least: 4_096, most: 1_000_000 };
 
-/** `genrocks scram`: what to write for a user in place of a password. */
+/** `genrocks scram`: makes the credential that replaces a user's password in the configuration. */
 @Command({
   name: 'scram',
   description:
-    'Read a password from standard input and print a credential for kafka.users, which does not tell it',
+    'Read a password from standard input and print a credential for kafka.users that does not reveal it',
 })
 export class ScramCommand extends CommandRunner {
   constructor(@Inject(Terminal) private readonly terminal: Terminal) {
@@ -35,7 +35,7 @@ export class ScramCommand extends CommandRunner {
 
   @Option({
     flags: '-i, --iterations <number>',
-    description: '4,096 (default) to 1,000,000: what each guess costs',
+    description: '4,096 (default) to 1,000,000: the cost of each guess',
   })
   parseIterations(text: string): number {
     const iterations = Number(text);
@@ -50,7 +50,8 @@ export class ScramCommand extends CommandRunner {
     const { terminal } = this;
     await run(
       async (out) => {
-        if (terminal.isWatched) terminal.note('the password, then Enter (it is shown; better pipe it in):');
+        if (terminal.isWatched)
+          terminal.note('type the password, then Enter (it is visible; prefer a pipe):');
         const password = await firstLine(terminal.stdin);
         if (password === '') throw new InvalidArgumentError('no password on standard input');
         await out.line(await scramCredential(password, { hash: mechanism, iterations }));

@@ -14,27 +14,26 @@ interface ServeOptions {
 /** `genrocks serve`: runs the broker until a signal ends it. */
 @Command({
   name: 'serve',
-  description: 'Run the broker: durable topics over HTTP, and for Kafka clients (kafka.port)',
+  description: 'Run the broker: durable topics over HTTP and for Kafka clients',
 })
 export class ServeCommand extends CommandRunner {
   @Option({
     flags: '-c, --config <file>',
-    description:
-      'YAML file with the configuration (default: GENROCKS_CONFIG, or genrocks.yaml where there is one)',
+    description: 'YAML configuration file (default: GENROCKS_CONFIG, or genrocks.yaml if it exists)',
   })
   parseConfig(file: string): string {
     return file;
   }
 
   override async run(_arguments: string[], options: ServeOptions): Promise<void> {
-    // Whoever reads the log may go away, and its device be full: the broker goes on.
+    // The broker keeps running if the reader of the log goes away, or its device is full.
     for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
     let app: NestFastifyApplication | undefined;
     let isStopping = () => false;
     let loaded: LoadedConfig | undefined;
     let runs: (reload: () => Promise<void>) => void = () => {};
     onReloadSignal(new Promise((resolve) => (runs = resolve)));
-    // Loaded here, so that the other commands start without a web server and all adapters.
+    // Loaded here, so that other commands start without a web server and the adapters.
     const [{ createBroker, listen }, { loadConfig }, { ConfigReloader }, { explainStartFailure }] =
       await Promise.all([
         import('../broker.js'),
@@ -53,7 +52,7 @@ export class ServeCommand extends CommandRunner {
       const reloader = new ConfigReloader(app, loaded.config, () => loadConfig({ file: options.config }));
       runs(() => reloader.reload());
     } catch (error) {
-      // What a signal has broken off has not failed; closing ends the process.
+      // A start interrupted by a signal has not failed; closing ends the process.
       if (isStopping()) await new Promise(() => {});
       for (const line of explainStartFailure(error, loaded?.config)) process.stderr.write(`${line}\n`);
       await app?.close().catch(() => {});
@@ -63,13 +62,13 @@ export class ServeCommand extends CommandRunner {
   }
 }
 
-/** One JSON object a line. What Nest itself tells of its start is of no use to an operator and left out. */
+/** Logs one JSON object per line, without Nest's own messages about its start, which do not help an operator. */
 function createLogger({ logLevel }: BrokerConfig): ConsoleLogger {
   const levels = LOG_LEVELS.slice(0, LOG_LEVELS.indexOf(logLevel) + 1) as unknown as LogLevel[];
   return new BrokerLogger({ json: true, colors: false, logLevels: [...levels, 'fatal'] });
 }
 
-/** Contexts that only speak of modules and routes at start. */
+/** Contexts that only log modules and routes at start. */
 const FRAMEWORK_CONTEXTS = new Set([
   'NestFactory',
   'InstanceLoader',
@@ -85,7 +84,7 @@ class BrokerLogger extends ConsoleLogger {
     }
   }
 
-  /** A failure to start is told once, in plain words, on standard error. */
+  /** Omits Nest's own error about a failed start: it is reported once, in plain words, on standard error. */
   override error(message: unknown, ...rest: unknown[]): void {
     if (this.isLevelEnabled('debug') || !FRAMEWORK_CONTEXTS.has(rest.at(-1) as string)) {
       super.error(message, ...(rest as [string]));
@@ -93,22 +92,22 @@ class BrokerLogger extends ConsoleLogger {
   }
 }
 
-/** After the requests in flight, consumers and storage get this long to finish before the process ends anyway. */
+/** After the requests in flight, consumers and storage have this long to finish before the process exits anyway. */
 const STORAGE_GRACE_MS = 30_000;
 
 /**
- * The first SIGTERM or SIGINT stops the broker in order: no new requests, requests in flight finish, consumers
- * commit, storage closes last. A second one ends the process at once.
- * @returns whether one has come
+ * Stops the broker gracefully on the first SIGTERM or SIGINT: no new requests, requests in flight finish, consumers
+ * commit, storage closes last. A second signal exits at once.
+ * @returns a function that tells whether a signal has arrived
  */
 function closeOnSignal(app: NestFastifyApplication, limitMs: number): () => boolean {
   const logger = new Logger('Broker');
   let stopping = false;
   const stop = async (signal: NodeJS.Signals) => {
     stopping = true;
-    logger.log(`${signal}: finishing what is in flight`);
+    logger.log(`${signal}: stopping; finishing requests in flight`);
     setTimeout(() => {
-      logger.error(`still not stopped after ${limitMs} ms: ending at once; acknowledged messages are safe`);
+      logger.error(`not stopped after ${limitMs} ms: exiting at once; acknowledged messages are safe`);
       process.exit(EXIT.failed);
     }, limitMs);
     try {
@@ -116,12 +115,12 @@ function closeOnSignal(app: NestFastifyApplication, limitMs: number): () => bool
       logger.log('stopped');
       process.exit(EXIT.ok);
     } catch (error) {
-      logger.error(`could not stop in order: ${(error as Error).message}`, (error as Error).stack);
+      logger.error(`could not stop gracefully: ${(error as Error).message}`, (error as Error).stack);
       process.exit(EXIT.failed);
     }
   };
   const stopAtOnce = (signal: NodeJS.Signals) => {
-    logger.warn(`${signal} again: ending at once`);
+    logger.warn(`${signal} again: exiting at once`);
     process.exit(EXIT.interrupted);
   };
   onEndSignals((signal) => void stop(signal), stopAtOnce);

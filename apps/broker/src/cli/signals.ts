@@ -1,12 +1,12 @@
 import { closeSync, openSync } from 'node:fs';
 
-/** Signals this close to the first one, in milliseconds, are the same wish: `timeout`, and terminals with a runner, send two. */
+/** Signals within this many ms of the first count as the same request: `timeout`, and a terminal with npm, send two. */
 const SAME_WISH_MS = 200;
 
 /**
  * Listens for SIGINT and SIGTERM.
- * @param first called once, with the first of them
- * @param again called with each that comes later, unless it comes at the same time
+ * @param first called once, with the first signal
+ * @param again called with each later signal, except within {@link SAME_WISH_MS} of the first
  */
 export function onEndSignals(
   first: (signal: NodeJS.Signals) => void,
@@ -24,9 +24,8 @@ export function onEndSignals(
 }
 
 /**
- * Listens for SIGHUP: one call after the other, the first as soon as there is something to call. However many come while
- * one waits, they are the same wish. Where the terminal was closed, the signal says that, and ends the process as ever:
- * every line of the log would fail.
+ * Calls the function that `ready` resolves to on SIGHUP, one call at a time. Signals that arrive while a call is waiting
+ * are merged into it. If the terminal was closed, SIGHUP ends the process as usual: every line of the log would fail.
  */
 export function onReloadSignal(ready: Promise<() => Promise<void>>): void {
   let last = ready.then(() => {});

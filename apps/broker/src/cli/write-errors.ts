@@ -1,10 +1,10 @@
 import { GenRocksError, isGenRocksError, StorageIoError } from '@genrocks/storage';
 import { pathReason } from '../path-reasons.js';
 
-/** Of a file that is to be made, more is known than of a path. */
-const MISSING = 'there is no such directory; create it, or name another file';
+/** The reason for ENOENT when a file is to be created: its directory is missing. */
+const MISSING = 'its directory does not exist; create it, or name another file';
 
-/** `WRITE_FAILED`: what a command writes beside the broker cannot be written; the message says why. */
+/** `WRITE_FAILED`: a command cannot write a local file or standard output; the message says why. */
 export class WriteFailedError extends GenRocksError {
   constructor(what: string, cause: NodeJS.ErrnoException) {
     const { code = '' } = cause;
@@ -16,7 +16,7 @@ export class WriteFailedError extends GenRocksError {
   }
 }
 
-/** @throws `WRITE_FAILED` where the operating system refuses what `work` does */
+/** @throws `WRITE_FAILED` if the operating system refuses an operation of `work` */
 export async function writing<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -28,8 +28,8 @@ export async function writing<T>(what: string, work: () => Promise<T>): Promise<
 }
 
 /**
- * What the operating system has refused, as an error with a code: `WRITE_FAILED` where there is no room, `IO_ERROR`
- * for a path that cannot be used. All else as it is.
+ * Turns an error of the operating system into one with a code: `WRITE_FAILED` if there is no space, `IO_ERROR` for a
+ * path that cannot be used. Returns any other error unchanged.
  */
 export function toCodedError(error: unknown): unknown {
   if (!(error instanceof Error) || isGenRocksError(error) || !('syscall' in error)) return error;

@@ -31,40 +31,40 @@ export class BrokerConfig {
   @Type(() => KafkaConfig)
   kafka = new KafkaConfig();
 
-  /** Where messages are kept, unless a topic says otherwise. */
+  /** Where messages are stored, unless a topic overrides it. */
   @ValidateNested()
   @Type(() => StorageConfig)
   storage = new StorageConfig();
 
-  /** What messages, topics and groups may take. */
+  /** Limits of messages, topics and groups. */
   @ValidateNested()
   @Type(() => LimitsConfig)
   limits = new LimitsConfig();
 
-  /** Topics that are created on start when they are missing. */
+  /** Topics that are created on start if they are missing. */
   @ValidateNested({ each: true })
   @Type(() => TopicConfig)
   topics: TopicConfig[] = [];
 
-  /** Publishing to a topic that does not exist creates it. */
+  /** Whether publishing to a missing topic creates it. */
   @IsBoolean()
   autoCreateTopics = true;
 
-  /** Partitions of a topic that does not say how many. */
+  /** Partitions of a topic created without a number of partitions. */
   @IsInt()
   @Min(1)
   @Max(MAX_PARTITIONS)
   defaultPartitions = 1;
 
-  /** What is as grave as this, or graver, is logged. Default `log`. */
+  /** The least severe level that is logged. Default `log`. */
   @IsIn(LOG_LEVELS)
   logLevel: LogLevelName = 'log';
 }
 
 /**
- * Checks a tree of options as YAML writes it.
- * @param names the environment variable a key came from, by the key's path in camelCase
- * @throws {InvalidConfigError} `INVALID_CONFIG` with one line per mistake, all of them at once
+ * Checks a tree of options with the keys of YAML, and fills in the defaults.
+ * @param names environment variables that keys came from, by the key's path in camelCase
+ * @throws {InvalidConfigError} `INVALID_CONFIG` with one line per mistake, listing all of them
  */
 export function checkBrokerConfig(tree: unknown, names: Record<string, string> = {}): BrokerConfig {
   const problems: string[] = [];
@@ -85,7 +85,7 @@ export function checkBrokerConfig(tree: unknown, names: Record<string, string> =
   return config;
 }
 
-/** What no single rule sees: limits that do not go together. The listener would refuse them, by other names. */
+/** Problems between two limits. The listener would refuse them too, but under the names of its own options. */
 function kafkaLimitProblems({ kafka }: BrokerConfig): string[] {
   const { maxInflightBytes, maxRequestBytes, minSessionTimeoutMs, maxSessionTimeoutMs } = kafka;
   const problems: string[] = [];
@@ -98,7 +98,7 @@ function kafkaLimitProblems({ kafka }: BrokerConfig): string[] {
   return problems;
 }
 
-/** Does any topic of this configuration, or the default, name the adapter? */
+/** Whether the default or any topic of this configuration uses the adapter. */
 function uses({ storage, topics }: BrokerConfig, adapter: AdapterName): boolean {
   return storage.adapter === adapter || topics.some((topic) => topic.storage?.['adapter'] === adapter);
 }

@@ -8,20 +8,20 @@ import { toKafkaTls, toKafkaUsers } from './kafka-security.js';
 import type { LoadedConfig } from './load-config.js';
 
 /**
- * Reads the configuration again, and puts in place what can change while the broker runs: certificate, key and
- * authority of Kafka's TLS, and the users. What else has changed is named, and waits for a restart.
+ * Reloads the configuration and applies what can change at run time: certificate, key and CA of Kafka's TLS, and the
+ * users. Logs other changed keys, which need a restart.
  */
 export class ConfigReloader {
   private readonly logger = new Logger('Config');
 
-  /** @param started what the broker runs with */
+  /** @param started the configuration the broker was started with */
   constructor(
     private readonly app: INestApplicationContext,
     private readonly started: BrokerConfig,
     private readonly load: () => LoadedConfig,
   ) {}
 
-  /** Never rejects: what cannot be used is told by an error in the log, and everything stays as it was. */
+  /** Never rejects: an unusable configuration is logged as an error and changes nothing. */
   async reload(): Promise<void> {
     try {
       const { config, warnings } = this.load();
@@ -37,21 +37,23 @@ export class ConfigReloader {
       }
       for (const warning of warnings) this.logger.warn(warning);
       this.logger.log(
-        `read again: ${names.join(', ') || 'nothing, there is neither kafka.tls nor kafka.users'}`,
+        `reloaded: ${names.join(', ') || 'nothing, because neither kafka.tls nor kafka.users is set'}`,
       );
       const { started } = this;
       const waiting = changedKeys({ ...started, kafka: { ...started.kafka, ...live } }, config);
       if (waiting.length > 0)
-        this.logger.warn(`changed, but needs a restart: ${waiting.map(toSnakeCasePath).join(', ')}`);
+        this.logger.warn(
+          `changed, but only effective after a restart: ${waiting.map(toSnakeCasePath).join(', ')}`,
+        );
     } catch (error) {
       const reason = isError(error) ? error.message : String(error);
-      this.logger.error(`the configuration cannot be used, and everything stays as it was: ${reason}`);
+      this.logger.error(`the new configuration is invalid and changes nothing: ${reason}`);
     }
   }
 
   /**
-   * What of a configuration holds without a restart, for new connections: TLS and users, where there are any before and
-   * after. Whether clients show certificates stays as it was.
+   * The part of a configuration that applies without a restart, to new connections: TLS and users, if they were set before
+   * and are set now. Client authentication (`client_auth`) does not change.
    */
   private liveOf({ kafka: next }: BrokerConfig): Pick<KafkaConfig, 'tls' | 'users'> {
     const { enabled, tls, users } = this.started.kafka;
@@ -62,7 +64,7 @@ export class ConfigReloader {
   }
 }
 
-/** Paths of the keys whose values differ; a group that is only on one side is one. */
+/** Paths of the keys whose values differ. A group that exists on one side only counts as one key. */
 function changedKeys(before: unknown, after: unknown, path: readonly string[] = []): string[] {
   if (isDeepStrictEqual(before, after)) return [];
   if (!isGroup(before) || !isGroup(after)) return [path.join('.')];

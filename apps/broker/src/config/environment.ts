@@ -72,29 +72,29 @@ export const ENVIRONMENT: Readonly<Record<string, string>> = {
   logLevel: 'GENROCKS_LOG_LEVEL',
 };
 
-/** Keys whose variable holds a list in YAML. */
+/** Keys whose variable holds a YAML list. */
 const LISTS = new Set(['topics', 'kafka.users']);
 
 /**
- * What Kubernetes and Docker put into the environment of a container for each service beside it: `GENROCKS_KAFKA_PORT`
- * and its like for a Service named genrocks-kafka.
+ * Variables that Kubernetes and Docker set in a container for each service next to it, such as `GENROCKS_KAFKA_PORT` for a
+ * Service named genrocks-kafka.
  */
 const SERVICE_LINK_NAME = /_SERVICE_(HOST|PORT(_\w+)?)$|_PORT_\d+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?$/;
 const SERVICE_LINK_VALUE = /^(tcp|udp|sctp):\/\/\S+:\d+$/;
 
-/** Variables that say something, but not the value of a key. */
+/** Known variables that do not set a key. */
 const OTHER_VARIABLES = ['GENROCKS_CONFIG', 'GENROCKS_URL', 'GENROCKS_TOKEN'];
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** A tree of options as YAML writes them: groups with keys in snake_case. */
+/** A tree of options with the keys of YAML, in snake_case. */
 export type OptionTree = Record<string, unknown>;
 
 /**
- * Puts the environment over the options of a file and returns, for messages, which variable each overridden key came
- * from (by the key's path in camelCase). Where the file has a wrong thing in place of a group, the file stays, so
- * that its mistake is told.
- * @throws {InvalidConfigError} `INVALID_CONFIG` for a list that is no YAML
+ * Overrides the options of a file with the environment. Returns the variable of each overridden key, by the key's path in
+ * camelCase, for messages. If the file has something else in place of a group, it is kept, so that the mistake is
+ * reported.
+ * @throws {InvalidConfigError} `INVALID_CONFIG` for a list that is not valid YAML
  */
 export function overrideFromEnvironment(tree: OptionTree, env: Environment): Record<string, string> {
   const { values, names } = readEnv(ENVIRONMENT, env);
@@ -102,14 +102,14 @@ export function overrideFromEnvironment(tree: OptionTree, env: Environment): Rec
     setPath(
       tree,
       path.split('.').map(toSnakeCase),
-      // A list in YAML, JSON included. Validation refuses what is none.
+      // A YAML list, which includes JSON. Validation refuses anything else.
       LISTS.has(path) ? parseYaml(ENVIRONMENT[path]!, text) : text,
     );
   }
   return names;
 }
 
-/** The environment without what tells of other services; with a warning for each that has the name of a key. */
+/** Removes service variables from the environment, with a warning for each that has the name of a key. */
 export function withoutServiceLinks(env: Environment): { env: Environment; warnings: string[] } {
   const known = Object.values(ENVIRONMENT);
   const links = Object.entries(env).filter(
@@ -122,8 +122,8 @@ export function withoutServiceLinks(env: Environment): { env: Environment; warni
       .filter(([name]) => known.includes(name))
       .map(
         ([name, value]) =>
-          `environment variable ${name} is left out: "${value}" is what Kubernetes sets for a Service of that name; ` +
-          'set enableServiceLinks: false for the pod, or name the Service otherwise',
+          `environment variable ${name} is ignored: Kubernetes sets "${value}" for a Service of that name; ` +
+          'set enableServiceLinks: false for the pod, or rename the Service',
       ),
   };
 }
@@ -132,7 +132,7 @@ function isServiceLink(name: string, value = ''): boolean {
   return SERVICE_LINK_NAME.test(name) || (name.endsWith('_PORT') && SERVICE_LINK_VALUE.test(value));
 }
 
-/** `GENROCKS_` variables that no key has but look like one that exists: most likely misspelt. */
+/** Warnings about unknown `GENROCKS_` variables that resemble a known one: they are most likely misspelt. */
 export function misspeltVariables(env: Environment): string[] {
   const known = [...Object.values(ENVIRONMENT), ...OTHER_VARIABLES];
   return Object.keys(env)

@@ -4,20 +4,20 @@ import { IsInt, IsNotEmpty, IsString, Max, Min } from 'class-validator';
 const MB = 1024 * 1024;
 const HOUR_MS = 3_600_000;
 
-/** `http`: the HTTP listener and what a client may cost it. Sizes in bytes, times in milliseconds. */
+/** `http`: the HTTP listener and its limits. Sizes in bytes, times in milliseconds. */
 export class HttpConfig {
-  /** Address to listen on. The default is reachable from this machine only. */
+  /** Address to listen on. The default is only reachable from this machine. */
   @IsString()
   @IsNotEmpty()
   host = '127.0.0.1';
 
-  /** Port to listen on; 0 takes a free one. */
+  /** Port to listen on; 0 picks a free one. */
   @IsInt()
   @Min(0)
   @Max(65_535)
   port = 3000;
 
-  /** Largest JSON body. NDJSON bodies have no limit in total. */
+  /** Largest JSON body. NDJSON bodies have no total limit. */
   @IsSize({ min: 1024, max: 1024 * MB })
   maxBodyBytes = 10 * MB;
 
@@ -25,11 +25,11 @@ export class HttpConfig {
   @IsSize({ min: 1024, max: 1024 * MB })
   maxLineBytes = 10 * MB;
 
-  /** Request bodies held at once, all clients together; more wait unread on their sockets. */
+  /** Request bodies held at once, for all clients together; further ones wait unread on their sockets. */
   @IsSize({ min: MB })
   maxInflightBytes = 64 * MB;
 
-  /** Open connections; more are refused. */
+  /** Open connections; further ones are dropped. */
   @IsInt()
   @Min(1)
   @Max(1_000_000)
@@ -53,23 +53,23 @@ export class HttpConfig {
   @Max(HOUR_MS)
   keepAliveTimeoutMs = 72_000;
 
-  /** Longest wait that a reader may ask for with `wait_ms`. */
+  /** Largest `wait_ms` that a reader may ask for. */
   @IsInt()
   @Min(0)
   @Max(HOUR_MS)
   maxWaitMs = 60_000;
 
-  /** Most bytes of messages in one answer. */
+  /** Largest `max_bytes` that a reader may ask for. */
   @IsSize({ min: 1024, max: 1024 * MB })
   maxReadBytes = 10 * MB;
 
-  /** An event stream with nothing to tell sends a comment this often, so that proxies keep it open. */
+  /** Interval of comments on a silent event stream, which make proxies keep it open. */
   @IsInt()
   @Min(100)
   @Max(HOUR_MS)
   heartbeatMs = 15_000;
 
-  /** Requests in flight get this long to finish when the broker stops. */
+  /** Time for requests in flight to finish when the broker stops. */
   @IsInt()
   @Min(0)
   @Max(HOUR_MS)

@@ -7,15 +7,15 @@ import type { KafkaTlsConfig } from './kafka.config.js';
 
 const USER_KEYS = ['name', 'password', 'password_env', 'scram', 'rights'];
 const RIGHT_KEYS = ['topics', 'groups', 'cluster', 'allow'];
-/** Stands for a password that is looked up when the listener is made. */
+/** Placeholder for a password that is looked up when the listener is created. */
 const LATER = 'later';
 
 type UserTree = Omit<KafkaUser, 'password'> & { readonly password?: string; readonly password_env?: string };
 
-/** One line per mistake in `kafka.users` as YAML writes it; passwords are part of none. */
+/** One line per mistake in `kafka.users`, with the keys of YAML. No line contains a password. */
 export function kafkaUserProblems(users: unknown): string[] {
   if (users === undefined || users === null) return [];
-  if (!Array.isArray(users)) return ['kafka.users: give a list of users'];
+  if (!Array.isArray(users)) return ['kafka.users: must be a list of users'];
   const problems = users.flatMap((user: unknown, i) => unknownKeys(user, `kafka.users[${i}]`));
   const checkable = users.map((user: UserTree | null, i) => {
     const { password_env: variable, ...rest } = user ?? ({} as UserTree);
@@ -52,8 +52,8 @@ function unknownKeys(user: unknown, where: string): string[] {
 }
 
 /**
- * The users with their passwords out of the environment.
- * @throws {InvalidConfigError} `INVALID_CONFIG` where a variable is not set
+ * Resolves the passwords of the users from the environment.
+ * @throws {InvalidConfigError} `INVALID_CONFIG` if a variable is not set
  */
 export function toKafkaUsers(users: readonly unknown[], env: Environment): KafkaUser[] {
   const problems: string[] = [];
@@ -69,8 +69,8 @@ export function toKafkaUsers(users: readonly unknown[], env: Environment): Kafka
 }
 
 /**
- * Certificate and key out of their files.
- * @throws {InvalidConfigError} `INVALID_CONFIG` with one line per file that cannot be read
+ * Reads the certificate and key files.
+ * @throws {InvalidConfigError} `INVALID_CONFIG` with one line per unreadable file
  */
 export function toKafkaTls(config: KafkaTlsConfig): KafkaTlsOptions {
   const problems: string[] = [];

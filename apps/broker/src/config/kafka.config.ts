@@ -18,65 +18,65 @@ const KB = 1024;
 const MB = 1024 * KB;
 const HOUR_MS = 3_600_000;
 
-/** `kafka.tls`: TLS for Kafka clients, from files in PEM. */
+/** `kafka.tls`: TLS for Kafka clients, from PEM files. */
 export class KafkaTlsConfig {
   /** File of the private key. */
   @IsString()
   @IsNotEmpty()
   key!: string;
 
-  /** File of the certificate, with those between it and the root. */
+  /** File of the certificate and its intermediate certificates. */
   @IsString()
   @IsNotEmpty()
   cert!: string;
 
-  /** File of the certificates that sign those of clients. Needed unless `clientAuth` is `none`. */
+  /** File of the CA certificates that sign client certificates. Required unless `clientAuth` is `none`. */
   @IsOptional()
   @IsString()
   @IsNotEmpty()
   ca?: string;
 
-  /** Opens the private key. */
+  /** Decrypts the private key. */
   @IsOptional()
   @IsString()
   passphrase?: string;
 
-  /** `required`: only clients with a certificate that `ca` has signed; `requested`: those without one too. */
+  /** `required`: only clients with a certificate signed by `ca`; `requested`: also clients without one. */
   @IsIn(KAFKA_CLIENT_AUTH)
   clientAuth: KafkaClientAuth = 'none';
 }
 
-/** `kafka`: the listener for Kafka clients, and what they may cost it. Sizes in bytes, times in milliseconds. */
+/** `kafka`: the listener for Kafka clients and its limits. Sizes in bytes, times in milliseconds. */
 export class KafkaConfig {
-  /** Listen for Kafka clients. */
+  /** Whether to listen for Kafka clients. */
   @IsBoolean()
   enabled = true;
 
-  /** Address to listen on. The default is reachable from this machine only. */
+  /** Address to listen on. The default is only reachable from this machine. */
   @IsString()
   @IsNotEmpty()
   host = '127.0.0.1';
 
-  /** Port to listen on; 0 takes a free one. */
+  /** Port to listen on; 0 picks a free one. */
   @IsInt()
   @Min(0)
   @Max(65_535)
   port = 9092;
 
-  /** The host clients are told to connect to. Default: the address through which the client came. */
+  /** Host that clients are told to connect to. Default: the address the client connected to. */
   @IsOptional()
   @IsString()
   @IsNotEmpty()
   advertisedHost?: string;
 
-  /** The port clients are told to connect to. Default: the one that was bound. */
+  /** Port that clients are told to connect to. Default: the port that was bound. */
   @IsOptional()
   @IsInt()
   @Min(1)
   @Max(65_535)
   advertisedPort?: number;
 
-  /** Brokers that clients see, each a listener of its own, on `port`, `port + 1`, ... */
+  /** Number of brokers that clients see, each with a listener of its own on `port`, `port + 1`, ... */
   @IsInt()
   @Min(1)
   @Max(100)
@@ -88,7 +88,7 @@ export class KafkaConfig {
   @Max(HOUR_MS)
   initialRebalanceDelayMs = 0;
 
-  /** Connections at once; more are closed as they come. */
+  /** Open connections; further ones are closed immediately. */
   @IsInt()
   @Min(1)
   @Max(1_000_000)
@@ -98,7 +98,7 @@ export class KafkaConfig {
   @IsSize({ min: KB, max: 1024 * MB })
   maxRequestBytes = 64 * MB;
 
-  /** Requests of all connections together, and answers until clients have them; not below `maxRequestBytes`. */
+  /** Requests of all connections, and answers until clients have received them; not below `maxRequestBytes`. */
   @IsSize({ min: 64 * KB })
   maxInflightBytes = 256 * MB;
 
@@ -130,19 +130,19 @@ export class KafkaConfig {
   @Max(24 * HOUR_MS)
   maxSessionTimeoutMs = 1_800_000;
 
-  /** Requests in flight get this long to finish when the broker stops. */
+  /** Time for requests in flight to finish when the broker stops. */
   @IsInt()
   @Min(0)
   @Max(HOUR_MS)
   shutdownTimeoutMs = 5_000;
 
-  /** Default: connections in the clear. */
+  /** TLS settings. Default: unencrypted connections. */
   @IsOptional()
   @ValidateNested()
   @Type(() => KafkaTlsConfig)
   tls?: KafkaTlsConfig;
 
-  /** Who may connect, and what they may do, in snake_case. Default: everybody may do everything. */
+  /** Users and their rights, with keys in snake_case. Default: everybody may do everything. */
   @IsOptional()
   @Allow()
   users?: readonly unknown[];

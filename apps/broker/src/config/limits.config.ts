@@ -4,7 +4,7 @@ import { IsInt, Max, Min } from 'class-validator';
 const KB = 1024;
 const MB = 1024 * KB;
 
-/** `limits`: what bounds memory and numbers, whatever the way in. Sizes in bytes. */
+/** `limits`: bounds of memory and counts, for HTTP and Kafka clients alike. Sizes in bytes. */
 export class LimitsConfig {
   /** Largest message: key, value and headers. */
   @IsSize({ min: KB, max: 1024 * MB })
@@ -14,33 +14,33 @@ export class LimitsConfig {
   @IsSize({ min: KB, max: 1024 * MB })
   maxBatchBytes = MB;
 
-  /** Messages that wait to be stored, all partitions together. */
+  /** Messages waiting to be stored, all partitions together. */
   @IsSize({ min: 64 * KB })
   maxPendingBytes = 128 * MB;
 
-  /** Memory for the newest messages, all partitions together; 0 turns the cache off. */
+  /** Cache for the newest messages, all partitions together; 0 turns it off. */
   @IsSize()
   tailCacheBytes = 64 * MB;
 
-  /** Topics there may be. */
+  /** Maximum number of topics. */
   @IsInt()
   @Min(1)
   @Max(1_000_000)
   maxTopics = 10_000;
 
-  /** Partitions one topic may have. */
+  /** Maximum number of partitions of one topic. */
   @IsInt()
   @Min(1)
   @Max(100_000)
   maxPartitionsPerTopic = 1024;
 
-  /** Consumer groups there may be. */
+  /** Maximum number of consumer groups. */
   @IsInt()
   @Min(1)
   @Max(1_000_000)
   maxGroups = 10_000;
 
-  /** Members one consumer group may have. */
+  /** Maximum number of members of one consumer group. */
   @IsInt()
   @Min(1)
   @Max(100_000)

@@ -178,7 +178,7 @@ describe('loadConfig', () => {
       'storage.disk_log.log_dirr: unknown option; did you mean log_dir?',
       'topics[0].name: "../x" is not allowed; "." and ".." are not names',
       'topics[1].partitions: 0 is not allowed; a whole number from 1 to 10000',
-      'topics[2].name: "ok" is not allowed; topics[1] has it already',
+      'topics[2].name: "ok" is not allowed; topics[1] already has this name',
       'topics[3].name: missing; it must be a string',
       'topics[4]: "orders" is not allowed; a group of options',
       'auto_create_topics: "perhaps" is not allowed; true or false',
@@ -223,7 +223,7 @@ describe('loadConfig', () => {
     expect(problems('')).toEqual([]);
     expect(problems('http: 7')).toEqual(['http: 7 is not allowed; a group of options']);
     expect(problems(undefined, { GENROCKS_CONFIG: 'missing.yaml' })[0]).toMatch(
-      /missing\.yaml cannot be read: there is no/,
+      /missing\.yaml cannot be read: the file does not exist/,
     );
     expect(problems(undefined, { GENROCKS_CONFIG: '.' })[0]).toMatch(/cannot be read/);
   });
@@ -255,7 +255,7 @@ describe('loadConfig', () => {
     });
     expect(config.kafka.port).toBe(9092);
     expect(warnings).toEqual([
-      expect.stringContaining('GENROCKS_KAFKA_PORT is left out: "tcp://10.0.0.8:9092" is what'),
+      expect.stringContaining('GENROCKS_KAFKA_PORT is ignored: Kubernetes sets "tcp://10.0.0.8:9092"'),
     ]);
     expect(problems(undefined, { GENROCKS_KAFKA_PORT: 'tcp' })).toHaveLength(1);
   });

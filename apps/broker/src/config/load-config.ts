@@ -12,12 +12,12 @@ import {
 import { pathReason } from '../path-reasons.js';
 import { parseYaml } from './yaml.js';
 
-/** Read from the working directory when it is there and nothing else is asked for. */
+/** Read from the working directory if it exists and no other file is given. */
 export const DEFAULT_CONFIG_FILE = 'genrocks.yaml';
 
 /** Where a configuration comes from. */
 export interface LoadConfigOptions {
-  /** A YAML file. Default: `GENROCKS_CONFIG`, or else `genrocks.yaml` where there is one. */
+  /** A YAML file. Default: `GENROCKS_CONFIG`, otherwise `genrocks.yaml` if it exists. */
   file?: string;
   /** Default: `process.env`. */
   env?: Environment;
@@ -25,19 +25,19 @@ export interface LoadConfigOptions {
   cwd?: string;
 }
 
-/** A configuration, and what it was made of. */
+/** A configuration, and where it came from. */
 export interface LoadedConfig {
   /** Checked, with defaults filled in. */
   readonly config: BrokerConfig;
-  /** The file that was read, as an absolute path, or undefined where there is none. */
+  /** Absolute path of the file that was read, if any. */
   readonly file: string | undefined;
-  /** What is not wrong but most likely not meant, one line each. */
+  /** Warnings about settings that are valid but most likely unintended, one line each. */
   readonly warnings: readonly string[];
 }
 
 /**
- * Reads the YAML file, puts the environment over it, and checks the whole.
- * @throws {InvalidConfigError} `INVALID_CONFIG` with one line per mistake, all of them at once
+ * Reads the YAML file, overrides it with the environment, and checks the result.
+ * @throws {InvalidConfigError} `INVALID_CONFIG` with one line per mistake, listing all of them
  */
 export function loadConfig(options: LoadConfigOptions = {}): LoadedConfig {
   const { env, warnings } = withoutServiceLinks(options.env ?? process.env);
@@ -59,7 +59,7 @@ function readConfigFile(file: string, required: boolean): string | undefined {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' && !required) return undefined;
-    const reason = code === 'ENOENT' ? 'there is no such file' : pathReason(error as NodeJS.ErrnoException);
+    const reason = code === 'ENOENT' ? 'the file does not exist' : pathReason(error as NodeJS.ErrnoException);
     throw new InvalidConfigError([`configuration file ${file} cannot be read: ${reason}`]);
   }
 }

@@ -1,4 +1,4 @@
-/** How much is logged: each level includes those before it. */
+/** Log levels; each includes the levels before it. */
 export const LOG_LEVELS = ['error', 'warn', 'log', 'debug', 'verbose'] as const;
-/** How much is logged: `error` least, `verbose` most. */
+/** A log level: `error` logs least, `verbose` most. */
 export type LogLevelName = (typeof LOG_LEVELS)[number];

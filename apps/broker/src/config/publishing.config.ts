@@ -4,33 +4,33 @@ import { checkOptions } from '@genrocks/storage/config';
 import { Allow, IsIn, IsInt, IsOptional, Max, Min } from 'class-validator';
 import type { TopicOptions } from '@genrocks/topics';
 
-/** Ways to choose a partition that have a name; functions exist in code only. */
+/** Routings that have a name; routing functions exist in code only. */
 export const ROUTINGS = ['key_hash', 'consistent_hash', 'round_robin', 'sticky'] as const;
 export type Routing = (typeof ROUTINGS)[number];
 
 export const COMPRESSIONS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
 
-/** How a topic takes in messages, as YAML and JSON write it. */
+/** Publishing options of a topic, with the keys of YAML and JSON. */
 export class PublishingConfig {
-  /** How messages without a partition find one. Default `key_hash`. */
+  /** How a partition is chosen for messages that name none. Default `key_hash`. */
   @ApiPropertyOptional({ enum: ROUTINGS, default: 'key_hash' })
   @IsOptional()
   @IsIn(ROUTINGS)
   routing?: Routing;
 
-  /** What batches of messages that come over HTTP are packed with. Default `none`. */
+  /** Compression of batches of messages published over HTTP. Default `none`. */
   @ApiPropertyOptional({ enum: COMPRESSIONS, default: 'none' })
   @IsOptional()
   @IsIn(COMPRESSIONS)
   compression?: (typeof COMPRESSIONS)[number];
 
-  /** Milliseconds a batch waits for more messages. Default 0. */
+  /** How long a batch waits for more messages, in milliseconds. Default 0. */
   @ApiPropertyOptional({
     name: 'linger_ms',
     minimum: 0,
     maximum: 60_000,
     default: 0,
-    description: 'Milliseconds a batch waits for more messages',
+    description: 'How long a batch waits for more messages, in milliseconds',
   })
   @IsOptional()
   @IsInt()
@@ -38,7 +38,7 @@ export class PublishingConfig {
   @Max(60_000)
   lingerMs?: number;
 
-  /** Window in which a message `id` is stored once: `window_ms`, `max_ids`; false turns it off. Default: none. */
+  /** Window in which a message `id` is stored only once: `window_ms`, `max_ids`; false turns it off. Default: none. */
   @ApiPropertyOptional({
     oneOf: [
       {
@@ -49,14 +49,14 @@ export class PublishingConfig {
       { type: 'boolean', enum: [false] },
     ],
     example: { window_ms: 120_000, max_ids: 100_000 },
-    description: 'Window in which a message id is stored once; false turns it off',
+    description: 'Window in which a message id is stored only once; false turns it off',
   })
   @IsOptional()
   @Allow()
   dedup?: unknown;
 }
 
-/** The window of a topic's message ids, checked. */
+/** The checked dedup window of a topic. */
 class DedupConfig {
   @IsOptional()
   @IsInt()
@@ -72,8 +72,8 @@ class DedupConfig {
 }
 
 /**
- * What TopicsModule takes of it.
- * @param where how messages name the place, such as `topics[0]`; empty for a body of its own
+ * Converts publishing options to the options of TopicsModule.
+ * @param where location for messages, such as `topics[0]`; empty for a request body
  * @throws {InvalidConfigError} `INVALID_CONFIG` with one line per mistake
  */
 export function toPublishingOptions(

@@ -6,31 +6,31 @@ import { type AdapterName, ADAPTERS } from './adapters.js';
 import { DEFAULT_LOG_DIR, DiskLogOptions } from '@genrocks/storage-disklog';
 import { DEFAULT_ROCKSDB_PATH, RocksDbOptions } from '@genrocks/storage-rocksdb';
 
-/** `storage`: where messages are kept, and the options of each adapter. */
+/** `storage`: the default adapter, and the options of each adapter. */
 export class StorageConfig {
-  /** The adapter of every topic that does not name another one. */
+  /** The adapter of every topic that does not name one. */
   @IsIn(ADAPTERS)
   adapter: AdapterName = 'disk_log';
 
-  /** Filled in where the disk log is used; absent where nothing asks for it, and no directory is made then. */
+  /** Options of the disk log. Absent if nothing uses it; then no directory is created. */
   @IsOptional()
   @ValidateNested()
   @Type(() => DiskLogOptions)
   diskLog?: DiskLogOptions;
 
-  /** Memory: of topics that are kept there, or of all. */
+  /** Options of in-memory storage. */
   @ValidateNested()
   @Type(() => EtsOptions)
   ets: EtsOptions = new EtsOptions();
 
-  /** Filled in where RocksDB is used; absent where nothing asks for it, and no database is made then. */
+  /** Options of RocksDB. Absent if nothing uses it; then no database is created. */
   @IsOptional()
   @ValidateNested()
   @Type(() => RocksDbOptions)
   rocksdb?: RocksDbOptions;
 }
 
-/** Where the default adapter keeps its files; undefined where it keeps none. */
+/** Directory of the default adapter; undefined if it has no files. */
 export function storageDirectory({ adapter, diskLog, rocksdb }: StorageConfig): string | undefined {
   if (adapter === 'ets') return undefined;
   return resolve(

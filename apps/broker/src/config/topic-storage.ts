@@ -3,13 +3,13 @@ import { checkOptions, toSnakeCase } from '@genrocks/storage/config';
 import { toPublishingOptions } from './publishing.config.js';
 import { type AdapterName, allowedAdapters, isAdapterName, STORE_SETTINGS } from './adapters.js';
 
-/** The storage of a topic as YAML and JSON write it: `adapter`, and its settings in snake_case. */
+/** The storage of a topic, with the keys of YAML and JSON: `adapter`, and its settings in snake_case. */
 export type TopicStorageTree = Readonly<Record<string, unknown>>;
 
 /**
- * Turns the storage of a topic into what TopicsModule takes: settings checked against the adapter's own options and
- * named in camelCase.
- * @param where how messages name the place, such as `topics[0].storage`
+ * Converts the storage of a topic to the options of TopicsModule: the settings are checked against the adapter's own
+ * options, and get names in camelCase.
+ * @param where location for messages, such as `topics[0].storage`
  * @throws {InvalidConfigError} `INVALID_CONFIG` with one line per mistake
  */
 export function toTopicStorage(
@@ -18,7 +18,9 @@ export function toTopicStorage(
   where: string,
 ): { adapter: AdapterName; [setting: string]: unknown } {
   if (typeof tree !== 'object' || tree === null || Array.isArray(tree)) {
-    throw new InvalidConfigError([`${where}: ${JSON.stringify(tree)} is not allowed; a group of options`]);
+    throw new InvalidConfigError([
+      `${where}: ${JSON.stringify(tree)} is not allowed; a group of options`,
+    ]);
   }
   const { adapter = defaultAdapter, ...settings } = tree;
   if (!isAdapterName(adapter)) {
@@ -33,7 +35,7 @@ export function toTopicStorage(
   return { adapter, ...Object.fromEntries(given) };
 }
 
-/** One line per mistake in what the topics listed have beside plain options, and for names that stand twice. */
+/** One line per mistake in `dedup` and `storage` of the listed topics, and per duplicate name. */
 export function checkTopics(topics: unknown, defaultAdapter: unknown): string[] {
   if (!Array.isArray(topics)) return [];
   const fallback = isAdapterName(defaultAdapter) ? defaultAdapter : 'disk_log';
@@ -45,7 +47,7 @@ export function checkTopics(topics: unknown, defaultAdapter: unknown): string[] 
     const first = seen.get(name);
     if (first !== undefined) {
       problems.push(
-        `topics[${index}].name: ${JSON.stringify(name)} is not allowed; topics[${first}] has it already`,
+        `topics[${index}].name: ${JSON.stringify(name)} is not allowed; topics[${first}] already has this name`,
       );
     } else if (name !== undefined) seen.set(name, index);
     const { dedup } = topic as { dedup?: unknown };

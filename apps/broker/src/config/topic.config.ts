@@ -2,29 +2,29 @@ import { assertTopicName } from '@genrocks/storage';
 import { Allow, IsInt, IsOptional, Max, Min, ValidateBy } from 'class-validator';
 import { PublishingConfig } from './publishing.config.js';
 
-/** Most partitions a topic may have. */
+/** Largest number of partitions of a topic. */
 export const MAX_PARTITIONS = 10_000;
 
-/** One item of `topics`: a topic that is created on start when it is missing. */
+/** One item of `topics`: a topic that is created on start if it is missing. */
 export class TopicConfig extends PublishingConfig {
-  /** 1 to 249 characters; a `/` makes a directory. */
+  /** Name of the topic: 1 to 249 characters; a `/` creates a directory. */
   @IsTopicName()
   name!: string;
 
-  /** Default: `default_partitions`. */
+  /** Number of partitions. Default: `default_partitions`. */
   @IsOptional()
   @IsInt()
   @Min(1)
   @Max(MAX_PARTITIONS)
   partitions?: number;
 
-  /** `adapter`, and settings of that adapter for this topic alone. Checked against the adapter's own options. */
+  /** `adapter`, and settings of that adapter for this topic only. Checked against the adapter's own options. */
   @IsOptional()
   @Allow()
   storage?: Record<string, unknown>;
 }
 
-/** A name that `assertTopicName` takes; the message says why it does not. */
+/** Accepts the names that `assertTopicName` accepts; the message says why a name is invalid. */
 function IsTopicName(): PropertyDecorator {
   return ValidateBy({
     name: 'isTopicName',

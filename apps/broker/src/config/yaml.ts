@@ -4,19 +4,19 @@ import type { YAMLParseError } from 'yaml';
 
 const require = createRequire(import.meta.url);
 
-/** The YAML parser. Loaded when there is YAML to read: a broker may as well be configured by variables alone. */
+/** The YAML parser, loaded only when there is YAML to read: variables alone can configure a broker. */
 function yaml(): typeof import('yaml') {
   return require('yaml') as typeof import('yaml');
 }
 
 /**
- * What a text says.
- * @param source where it stands
- * @throws {InvalidConfigError} `INVALID_CONFIG` with one line per mistake; values, which may be passwords, are part of none
+ * Parses a YAML text.
+ * @param source the file or variable, for messages
+ * @throws {InvalidConfigError} `INVALID_CONFIG` with one line per mistake, without values, which may be passwords
  */
 export function parseYaml(source: string, text: string): unknown {
   const document = yaml().parseDocument(text);
-  // A warning is about a tag that is not known, and would be left out.
+  // A warning means an unknown tag, which the parser would ignore.
   const found: Error[] = [...document.errors, ...document.warnings];
   if (found.length > 0) throw new InvalidConfigError(found.map((error) => describe(source, error)));
   try {
@@ -26,10 +26,10 @@ export function parseYaml(source: string, text: string): unknown {
   }
 }
 
-/** Why a text is no YAML, in one line. @param source where it stands */
+/** Says in one line why a text is not valid YAML. @param source the file or variable */
 function describe(source: string, error: unknown): string {
   const { code, message, linePos } = error as Error & Partial<YAMLParseError>;
-  // Such as aliases of aliases, which would fill the memory.
+  // For example aliases of aliases, which would exhaust the memory.
   if (linePos === undefined) {
     const reason = message.startsWith('Unresolved alias') ? quoted('*') : message;
     return `${source}: not usable YAML: ${reason}`;
@@ -37,7 +37,7 @@ function describe(source: string, error: unknown): string {
   const [{ line, col }] = linePos;
   const reason =
     code === 'MULTIPLE_DOCS'
-      ? 'it holds several documents; remove the lines "---"'
+      ? 'it contains several documents; remove the lines "---"'
       : code === 'TAG_RESOLVE_FAILED'
         ? quoted('!')
         : message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, '');
@@ -45,5 +45,5 @@ function describe(source: string, error: unknown): string {
 }
 
 function quoted(begin: string): string {
-  return `a text that begins with ${begin} must stand in quotes`;
+  return `a text that starts with ${begin} must be quoted`;
 }

@@ -30,7 +30,7 @@ export class DeadLettersController {
 
   @Get('dead-letters')
   @ApiOperation({
-    summary: 'What groups have given up on, the oldest first; about http.max_read_bytes at most',
+    summary: 'List dead letters, oldest first, up to about http.max_read_bytes',
   })
   @ApiOkResponse({ type: DeadLetterListDto })
   async list(
@@ -47,8 +47,8 @@ export class DeadLettersController {
   @Post('redrive')
   @HttpCode(200)
   @ApiOperation({
-    summary: 'Put dead letters back where they came from, each of them once',
-    description: 'Ends early when the client goes away; what is left is put back by the next request.',
+    summary: 'Put dead letters back where they came from, each once',
+    description: 'Stops if the client disconnects; the next request puts back the rest.',
   })
   @ApiOkResponse({ type: RedriveResultDto })
   async redrive(

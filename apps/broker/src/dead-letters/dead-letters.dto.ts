@@ -2,14 +2,14 @@ import { ApiProperty, ApiPropertyOptional } from '../docs/api.decorators.js';
 import { IsBoolean, IsInt, IsOptional, IsString, Max, Min } from 'class-validator';
 import { MAX_LIMIT, MessageDto } from '../messages/messages.dto.js';
 
-/** Which dead letters are meant; all that is given must hold. */
+/** Selects dead letters; all given conditions must hold. */
 export class DeadLetterFilterDto {
-  @ApiPropertyOptional({ description: 'Only of this topic' })
+  @ApiPropertyOptional({ description: 'Only from this topic' })
   @IsOptional()
   @IsString()
   topic?: string;
 
-  @ApiPropertyOptional({ description: 'Only of this group' })
+  @ApiPropertyOptional({ description: 'Only from this group' })
   @IsOptional()
   @IsString()
   group?: string;
@@ -41,25 +41,25 @@ export class DeadLettersQuery extends DeadLetterFilterDto {
 
 /** Body of `POST /v1/topics/{topic}/redrive`. */
 export class RedriveDto extends DeadLetterFilterDto {
-  @ApiPropertyOptional({ description: 'At most so many. Default: all' })
+  @ApiPropertyOptional({ description: 'Maximum number. Default: all' })
   @IsOptional()
   @IsInt()
   @Min(1)
   limit?: number;
 
-  @ApiPropertyOptional({ description: 'Another topic to publish them to. Default: where each came from' })
+  @ApiPropertyOptional({ description: 'Publish to this topic. Default: where each came from' })
   @IsOptional()
   @IsString()
   to?: string;
 
-  @ApiPropertyOptional({ name: 'dry_run', default: false, description: 'Only count' })
+  @ApiPropertyOptional({ name: 'dry_run', default: false, description: 'Only count, change nothing' })
   @IsBoolean()
   dryRun: boolean = false;
 }
 
-/** Why a dead letter stays where it is. */
+/** Why a dead letter was not put back. */
 export class RedriveProblemDto {
-  @ApiProperty({ description: 'Where the dead letter lies' })
+  @ApiProperty({ description: 'Position of the dead letter' })
   partition!: number;
 
   @ApiProperty()
@@ -68,7 +68,7 @@ export class RedriveProblemDto {
   @ApiProperty({
     type: String,
     nullable: true,
-    description: 'The topic it says it came from; null where nothing of it can be read',
+    description: 'The topic it came from, according to its headers; null if they cannot be read',
   })
   topic!: string | null;
 
@@ -86,10 +86,10 @@ export class RedriveResultDto {
   @ApiProperty({ description: 'Messages that were, or with dry_run would be, put back' })
   redriven!: number;
 
-  @ApiProperty({ description: 'Dead letters that fit but cannot be put back; they stay' })
+  @ApiProperty({ description: 'Matching dead letters that cannot be put back; they stay' })
   skipped!: number;
 
-  @ApiProperty({ type: [RedriveProblemDto], description: 'Why they were skipped; the first 100' })
+  @ApiProperty({ type: [RedriveProblemDto], description: 'Why dead letters were skipped; the first 100' })
   problems!: readonly RedriveProblemDto[];
 }
 
@@ -106,7 +106,11 @@ export class DeadLetterDto {
   @ApiProperty({ example: 'orders' })
   topic!: string;
 
-  @ApiProperty({ type: Number, nullable: true, description: 'Numbers are null where a header holds none' })
+  @ApiProperty({
+    type: Number,
+    nullable: true,
+    description: 'Numbers are null if the header holds no number',
+  })
   partition!: number | null;
 
   @ApiProperty({ type: Number, nullable: true })
@@ -115,7 +119,7 @@ export class DeadLetterDto {
   @ApiProperty({ example: 'billing' })
   group!: string;
 
-  @ApiProperty({ type: Number, nullable: true, description: 'Tries that failed' })
+  @ApiProperty({ type: Number, nullable: true, description: 'Failed attempts' })
   attempts!: number | null;
 
   @ApiProperty({ type: Number, nullable: true })
@@ -124,13 +128,13 @@ export class DeadLetterDto {
   @ApiProperty({ type: Number, nullable: true })
   last_failed_at!: number | null;
 
-  @ApiProperty({ description: 'How often it had been put back before it failed again' })
+  @ApiProperty({ description: 'How often it was put back before it failed again' })
   redrives!: number;
 
-  @ApiProperty({ description: 'It was put back since' })
+  @ApiProperty({ description: 'Whether it has been put back since' })
   redriven!: boolean;
 
-  @ApiProperty({ type: MessageDto, description: 'Where the dead letter lies, and what it carries' })
+  @ApiProperty({ type: MessageDto, description: 'The dead letter itself, with its position' })
   message!: MessageDto;
 }
 

@@ -2,8 +2,8 @@ import type { Type } from '@nestjs/common';
 import type * as Swagger from '@nestjs/swagger';
 
 /**
- * The decorators of `@nestjs/swagger`, which is loaded with the first look at `/docs`: loading it takes a sixth of the
- * start. What a decorator says is kept until then.
+ * Stand-ins for the decorators of `@nestjs/swagger`, which is loaded on the first request for `/docs`: loading it would
+ * take a sixth of the start. The arguments of the decorators are kept until then.
  */
 type Decorator = (target: object, key?: string | symbol, descriptor?: PropertyDescriptor) => void;
 type Decorators = {
@@ -16,7 +16,7 @@ type Decorators = {
 
 const kept: ((swagger: typeof Swagger) => void)[] = [];
 
-/** A decorator that is made and applied when the API is described. */
+/** A decorator that is created and applied when the API is described. */
 export function whenDescribed(make: (swagger: typeof Swagger) => unknown): MethodDecorator & ClassDecorator {
   const decorate: Decorator = (target, key, descriptor) => {
     kept.push((swagger) => (make(swagger) as Decorator)(target, key, descriptor));
@@ -24,7 +24,7 @@ export function whenDescribed(make: (swagger: typeof Swagger) => unknown): Metho
   return decorate;
 }
 
-/** Applies what decorators have said, in their order, and only once. */
+/** Applies the recorded decorators in order, once. */
 export function describe(swagger: typeof Swagger): void {
   for (const apply of kept.splice(0)) apply(swagger);
 }
@@ -49,7 +49,7 @@ export const ApiProperty = later('ApiProperty');
 export const ApiPropertyOptional = later('ApiPropertyOptional');
 export const ApiTags = later('ApiTags');
 
-/** Where the description of a class stands, as `getSchemaPath` has it. */
+/** Reference to the schema of a class, like `getSchemaPath`. */
 export function getSchemaPath(model: Type): string {
   return `#/components/schemas/${model.name}`;
 }

@@ -6,12 +6,12 @@ import { sendProblem } from '../http/broker-http.adapter.js';
 import { toProblem } from '../http/problem.js';
 import { describe } from './api.decorators.js';
 
-/** Headers of a connection, which is another one here. */
+/** Hop-by-hop headers, which do not apply to the forwarded request. */
 const OF_THE_CONNECTION = ['connection', 'keep-alive', 'transfer-encoding'];
 
 /**
- * Serves the OpenAPI description of the HTTP API at `/docs`, as JSON at `/docs-json`; `/` leads there. The first look at
- * it loads what it takes; until then it costs nothing.
+ * Serves the OpenAPI description of the HTTP API at `/docs`, and as JSON at `/docs-json`; `/` leads there. The first
+ * request loads the description; until then it costs nothing.
  *
  * @publicApi
  */
@@ -38,7 +38,7 @@ export function setupDocs<T extends NestFastifyApplication>(app: T): T {
   return app;
 }
 
-/** Where everything is, for who has only the address. Relative, so that it holds behind a proxy with a path of its own. */
+/** The index at `/`. Links are relative, so that they work behind a proxy with a path prefix. */
 const INDEX = {
   name: 'GenRocks',
   docs: 'docs',
@@ -49,7 +49,7 @@ const INDEX = {
   metrics: 'metrics',
 };
 
-/** A browser goes on to the pages; a program that does not follow has the index. */
+/** Redirects a browser to the pages; a client that does not follow redirects gets the index. */
 function answerIndex(_request: FastifyRequest, reply: FastifyReply): void {
   void reply.code(302).header('location', INDEX.docs).send(INDEX);
 }
@@ -57,7 +57,7 @@ function answerIndex(_request: FastifyRequest, reply: FastifyReply): void {
 @Module({})
 class PagesModule {}
 
-/** An application of its own, which listens nowhere: Fastify takes no new routes once it runs. */
+/** A separate application that does not listen, because Fastify accepts no new routes once it runs. */
 async function openPages(app: NestFastifyApplication): Promise<NestFastifyApplication> {
   const swagger = await import('@nestjs/swagger');
   const { DocumentBuilder, SwaggerModule } = swagger;

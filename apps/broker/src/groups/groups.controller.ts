@@ -43,7 +43,7 @@ export class GroupsController {
 
   @Delete(':group')
   @HttpCode(204)
-  @ApiOperation({ summary: 'Delete a group that has no members, with its offsets' })
+  @ApiOperation({ summary: 'Delete a group without members, with its offsets' })
   @ApiParam({ name: 'group' })
   @ApiNoContentResponse()
   async delete(@Param('group') group: string): Promise<void> {
@@ -52,7 +52,7 @@ export class GroupsController {
 
   @Post(':group/offsets')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Commit offsets; the group begins to exist with the first one' })
+  @ApiOperation({ summary: 'Commit offsets; the first commit creates the group' })
   @ApiParam({ name: 'group' })
   @ApiOkResponse({ type: GroupDto })
   async commit(
@@ -68,7 +68,7 @@ export class GroupsController {
 
   @Post(':group/reset')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Move the committed offsets of a group that has no members' })
+  @ApiOperation({ summary: 'Move the committed offsets of a group without members' })
   @ApiParam({ name: 'group' })
   @ApiOkResponse({ type: ResetOffsetsResultDto })
   async reset(

@@ -13,7 +13,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 
-/** Offsets in one commit. */
+/** Most offsets in one commit. */
 const MAX_COMMITS = 10_000;
 
 export class OffsetCommitDto {
@@ -28,14 +28,14 @@ export class OffsetCommitDto {
   @Min(0)
   partition!: number;
 
-  @ApiProperty({ example: 42, description: 'The next offset to handle: one past the last one done' })
+  @ApiProperty({ example: 42, description: 'The next offset to handle: one past the last handled one' })
   @IsDefined()
   @IsInt()
   @Min(0)
   @Max(Number.MAX_SAFE_INTEGER)
   offset!: number;
 
-  @ApiPropertyOptional({ description: 'Any text, kept as given' })
+  @ApiPropertyOptional({ description: 'Any text, stored as given' })
   @IsOptional()
   @IsString()
   @MaxLength(4096)
@@ -56,13 +56,17 @@ export class CommitOffsetsDto {
 export class ResetOffsetsDto {
   @ApiProperty({
     example: 'earliest',
-    description: 'earliest, latest, an offset, or a time; outside of what is there, the nearest end of it',
+    description:
+      'earliest, latest, an offset, or a time; outside the retained range it means the nearest end',
   })
   @IsDefined()
   @IsString()
   to!: string;
 
-  @ApiPropertyOptional({ type: [String], description: 'Default: every topic the group has offsets of' })
+  @ApiPropertyOptional({
+    type: [String],
+    description: 'Default: every topic for which the group has offsets',
+  })
   @IsOptional()
   @ArrayMaxSize(MAX_COMMITS)
   @IsString({ each: true })
@@ -74,7 +78,11 @@ export class ResetOffsetsDto {
   @Min(0)
   partition?: number;
 
-  @ApiPropertyOptional({ name: 'dry_run', default: false, description: 'Only tell what would be committed' })
+  @ApiPropertyOptional({
+    name: 'dry_run',
+    default: false,
+    description: 'Only return what would be committed',
+  })
   @IsBoolean()
   dryRun: boolean = false;
 }
@@ -86,7 +94,10 @@ export class ResetOffsetsResultDto {
   @ApiProperty()
   dry_run!: boolean;
 
-  @ApiProperty({ type: [OffsetCommitDto], description: 'What was, or with dry_run would be, committed' })
+  @ApiProperty({
+    type: [OffsetCommitDto],
+    description: 'Offsets that were committed, or would be with dry_run',
+  })
   offsets!: OffsetCommitDto[];
 }
 
@@ -124,10 +135,10 @@ export class GroupMemberDto {
   @ApiProperty({ type: String, nullable: true, description: 'The name of a static member' })
   instance_id!: string | null;
 
-  @ApiProperty({ example: 'kafkajs', description: 'What the member calls itself' })
+  @ApiProperty({ example: 'kafkajs', description: 'Name the member gives itself (client id)' })
   client_id!: string;
 
-  @ApiProperty({ example: '/127.0.0.1', description: 'Where the member is' })
+  @ApiProperty({ example: '/127.0.0.1', description: 'Address of the member' })
   client_host!: string;
 
   @ApiProperty({ type: [AssignmentDto] })
@@ -158,10 +169,10 @@ export class GroupOffsetDto {
 }
 
 export class GroupDto extends GroupSummaryDto {
-  @ApiProperty({ example: 3, description: 'Counts up whenever partitions change hands' })
+  @ApiProperty({ example: 3, description: 'Increases whenever partitions are reassigned' })
   generation!: number;
 
-  @ApiProperty({ example: 8, description: 'Messages not handled yet, all partitions together' })
+  @ApiProperty({ example: 8, description: 'Messages not handled yet, in all partitions together' })
   lag!: number;
 
   @ApiProperty({ type: [GroupMemberDto] })

@@ -14,7 +14,7 @@ export class HealthController {
   ) {}
 
   @Get('live')
-  @ApiOperation({ summary: 'The process answers; restart it where this fails' })
+  @ApiOperation({ summary: 'Liveness: the process answers; restart it if this fails' })
   live(): { status: 'ok' } {
     return { status: 'ok' };
   }
@@ -22,7 +22,7 @@ export class HealthController {
   @Get('ready')
   @HealthCheck({ noCache: true, swaggerDocumentation: false })
   @whenDescribed(() => HealthCheck({ noCache: false, swaggerDocumentation: true }))
-  @ApiOperation({ summary: 'Messages can be taken and kept; send none where this fails' })
+  @ApiOperation({ summary: 'Readiness: messages can be accepted and stored; send no traffic if this fails' })
   ready() {
     const checks = [() => this.storage.partitions()];
     return this.health.check(

@@ -8,31 +8,31 @@ import { HealthIndicatorService } from '@nestjs/terminus';
 import { brokerConfig } from '../config/broker.config.js';
 import { storageDirectory } from '../config/storage.config.js';
 
-/** A check that takes longer than this has failed. */
+/** Time limit of a check, in milliseconds. */
 const TIMEOUT_MS = 5_000;
 
-/** Below this much free space a directory is as good as full, in bytes. */
+/** A directory with less free space than this counts as full, in bytes. */
 const MIN_FREE_BYTES = 1024 * 1024;
 
-/** What lies in the directory as long as a broker runs on it. */
+/** A name that exists in the directory as long as a broker runs on it. */
 const ALWAYS_THERE: Readonly<Record<string, string>> = { disk_log: '__genrocks', rocksdb: 'CURRENT' };
 
 /**
- * Files that are open can be written to after their names are gone: when somebody has emptied the directory, or another
- * file system came to lie over it. What is acknowledged then is there no longer after a restart.
+ * Open files can be written even after somebody has emptied the directory, or mounted another file system over it. Messages
+ * acknowledged after that would be gone after a restart.
  */
 async function assertOurs(directory: string, name: string | undefined): Promise<void> {
   if (name === undefined) return;
   await access(join(directory, name)).catch((cause: unknown) => {
     throw new Error(
       `${directory} no longer holds ${name}: it was emptied, or another file system is mounted there; ` +
-        'bring it back, or what is published now is lost with this process',
+        'restore it, or messages published now will be lost when this process ends',
       { cause },
     );
   });
 }
 
-/** Can messages be taken and kept? */
+/** Checks whether messages can be accepted and stored. */
 @Injectable()
 export class StorageHealth {
   constructor(
@@ -41,12 +41,12 @@ export class StorageHealth {
     @Inject(brokerConfig.KEY) private readonly config: ConfigType<typeof brokerConfig>,
   ) {}
 
-  /** The storage takes writes, and every partition of every running topic is open. */
+  /** Checks that storage accepts writes, and that every partition of every running topic is open. */
   partitions() {
     return this.topics.storage('partitions', { timeoutMs: TIMEOUT_MS });
   }
 
-  /** The directory of the storage can be written to and has room. */
+  /** Checks that the storage directory is writable and has free space. */
   directory() {
     return this.indicators
       .check(this.config.storage.adapter === 'rocksdb' ? 'rocksdb' : 'log_dir')
@@ -57,7 +57,7 @@ export class StorageHealth {
         const { bavail, bsize } = await statfs(directory);
         const freeBytes = bavail * bsize;
         if (freeBytes < MIN_FREE_BYTES)
-          throw new Error(`${directory} has ${freeBytes} bytes left; free some room`);
+          throw new Error(`${directory} has only ${freeBytes} bytes left; free some space`);
         return { free_bytes: freeBytes };
       })
       .withTimeout(TIMEOUT_MS);

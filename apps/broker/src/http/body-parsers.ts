@@ -9,8 +9,8 @@ import { parseJson } from './json.js';
 export const NDJSON_CONTENT_TYPE = 'application/x-ndjson';
 
 /**
- * JSON bodies are read within the budget of bytes in flight and parsed without loss; NDJSON bodies are handed to the
- * handler as the stream they are. Everything else is answered with 415.
+ * Installs the body parsers. JSON bodies are read within the budget of bytes in flight and parsed without loss. NDJSON
+ * bodies are passed to the handler as a stream. Everything else is answered with 415.
  */
 export function registerBodyParsers(
   instance: FastifyInstance,
@@ -40,7 +40,7 @@ export function registerBodyParsers(
   instance.addContentTypeParser(NDJSON_CONTENT_TYPE, (_request, payload, done) => done(null, payload));
 }
 
-/** Reserves room for a request until its answer is through or its client gone. */
+/** Reserves bytes for a request until its answer is sent or its client is gone. */
 export async function reserve(
   request: FastifyRequest,
   budget: InflightBudget,
@@ -54,10 +54,10 @@ export async function reserve(
   else response.once('close', release);
 }
 
-/** Fastify gives parsers the request alone; the response is needed to see when it is over. */
+/** The response of each request. Fastify passes parsers only the request, but they must see when the response ends. */
 const responses = new WeakMap<IncomingMessage, ServerResponse>();
 
-/** Remembers the response of a request; call it from an `onRequest` hook. */
+/** Records the response of a request; call it in an `onRequest` hook. */
 export function rememberResponse(request: IncomingMessage, response: ServerResponse): void {
   responses.set(request, response);
 }

@@ -5,19 +5,19 @@ import { BodyIncompleteError, BodyTimeoutError, BodyTooLargeError } from './http
 export interface BodyLimits {
   /** Largest body in bytes. */
   readonly maxBytes: number;
-  /** The whole body must be there within this time. */
+  /** Time limit for the whole body, in milliseconds. */
   readonly timeoutMs: number;
 }
 
-/** The declared length of a body, or undefined where it comes in chunks. */
+/** The declared length of a body, or undefined if it is chunked. */
 export function declaredLength(message: IncomingMessage): number | undefined {
   const header = message.headers['content-length'];
   return header === undefined ? undefined : Number(header);
 }
 
 /**
- * Collects a body within its limits. A body that is too large is refused before it is kept: by its declared length
- * before a byte is read, otherwise at the first byte over the limit.
+ * Reads a body within its limits. A body that is too large is refused early: by its declared length before a byte is
+ * read, otherwise at the first byte over the limit.
  * @throws `BODY_TOO_LARGE`, `BODY_TIMEOUT`, `BODY_INCOMPLETE`
  */
 export function readBody(message: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
@@ -50,14 +50,14 @@ export function readBody(message: IncomingMessage, limits: BodyLimits): Promise<
     const onEnd = () => settle(() => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
     const onGone = () => settle(() => reject(new BodyIncompleteError()));
     message.on('data', onData).on('end', onEnd).on('close', onGone);
-    // Without a listener for good, a connection reset in the middle of a body would end the process.
+    // Never removed: without a listener, a connection reset in the middle of a body would end the process.
     message.on('error', () => {});
   });
 }
 
 /**
- * Reads on and keeps nothing, so that a client that sends before it listens gets to read the refusal instead of a
- * reset connection; not for longer than the time limit.
+ * Discards the rest of a body, so that a client that sends everything before it reads gets the refusal instead of a
+ * connection reset. Stops at the time limit.
  */
 export function discardRest(message: IncomingMessage, timeoutMs: number): void {
   const cancelTimeout = patientTimeout(timeoutMs, () => message.destroy());

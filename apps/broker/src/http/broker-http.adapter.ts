@@ -11,37 +11,37 @@ import { InflightBudget } from './inflight-budget.js';
 import { createProblem, type Problem, PROBLEM_CONTENT_TYPE, toProblem } from './problem.js';
 import { RouteMethods } from './route-methods.js';
 
-/** Room for every topic and group name, fully percent-encoded. */
+/** Longest path parameter: fits every topic and group name, fully percent-encoded. */
 const MAX_PARAM_LENGTH = 4096;
 
-/** No route has a schema of Fastify's, whose compilers (Ajv among them) would take a twentieth of the start to load. */
+/** No route has a Fastify schema, because loading the compilers (such as Ajv) would take a twentieth of the start. */
 const NO_SCHEMAS = { buildValidator: refuseSchemas, buildSerializer: refuseSchemas };
 
 function refuseSchemas(): never {
-  throw new Error('routes of the broker have no schemas; their pipes check what comes in');
+  throw new Error('routes of the broker must not have schemas; pipes check their input');
 }
 
-/** What Node says of a connection whose headers took too long. */
+/** Node's error code for a connection whose headers took too long. */
 const HEADERS_TOO_SLOW = 'ERR_HTTP_REQUEST_TIMEOUT';
 
-/** How often Node looks for connections that took too long over their headers. */
+/** Interval at which Node checks for connections whose headers took too long, in milliseconds. */
 const CHECK_INTERVAL_MS = 1_000;
 
 /**
- * The Fastify platform with the broker's limits, body parsers, error answers and orderly end.
+ * The Fastify platform with the broker's limits, body parsers, error responses and graceful shutdown.
  *
- * Ending has three steps, all in `beforeClose`, which Nest calls before it stops anything else: no new connections
- * and no new requests; streams and long polls end; requests in flight finish, or are cut off at the time limit.
+ * Shutdown has three steps, all in `beforeClose`, which Nest calls before it stops anything else: refuse new connections
+ * and requests; end streams and long polls; let requests in flight finish, or cut them off at the time limit.
  */
 export class BrokerHttpAdapter extends FastifyAdapter {
   /** Bytes of request bodies in flight. */
   readonly budget: InflightBudget;
-  /** Bytes that NDJSON uploads hold; apart from the rest, because an upload may last for hours. */
+  /** Bytes held by NDJSON uploads; a separate budget, because an upload may last for hours. */
   readonly uploads: InflightBudget;
-  /** Bytes of answers with messages in flight. */
+  /** Bytes of answers with messages that are in flight. */
   readonly answers: InflightBudget;
   private readonly routes = new RouteMethods();
-  /** Connections that have not sent a request yet; Node does not count them among the idle ones. */
+  /** Connections that have not sent a request yet. Node does not close them with the idle ones. */
   private readonly unused = new Set<Socket>();
   private readonly ending = new AbortController();
   private readonly late: LateHeaders;
@@ -53,12 +53,12 @@ export class BrokerHttpAdapter extends FastifyAdapter {
       bodyLimit: config.maxBodyBytes,
       keepAliveTimeout: config.keepAliveTimeoutMs,
       connectionTimeout: idleTimeoutMs(config),
-      // Bodies have time limits of their own: a bulk upload may last as long as it makes progress.
+      // No limit for the whole request: bodies have their own limits, and a bulk upload may last as long as it makes progress.
       requestTimeout: 0,
       http: {
         headersTimeout: config.headersTimeoutMs,
         connectionsCheckingInterval: CHECK_INTERVAL_MS,
-        // Node refuses those without one by an answer that is no problem; a hook does it here.
+        // Node would refuse a missing host header with an answer that is not a problem document; a hook refuses it instead.
         requireHostHeader: false,
       },
       routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
@@ -73,7 +73,7 @@ export class BrokerHttpAdapter extends FastifyAdapter {
       },
     });
     this.late = late;
-    // Every stream and long poll listens to it.
+    // Every stream and long poll adds a listener.
     setMaxListeners(0, this.ending.signal);
     this.budget = new InflightBudget(config.maxInflightBytes);
     this.uploads = new InflightBudget(config.maxInflightBytes);
@@ -82,7 +82,7 @@ export class BrokerHttpAdapter extends FastifyAdapter {
     this.instance.server.maxConnections = config.maxConnections;
   }
 
-  /** Aborts when the broker begins to stop; whatever waits on behalf of a client gives up then. */
+  /** Aborts when the broker begins to stop. Anything that waits on behalf of a client then gives up. */
   get endingSignal(): AbortSignal {
     return this.ending.signal;
   }
@@ -106,14 +106,14 @@ export class BrokerHttpAdapter extends FastifyAdapter {
       this.unused.delete(socket);
       this.late.requestCame(socket);
     });
-    // Other expectations than 100-continue; such a request gets no further.
+    // The event is emitted for expectations other than 100-continue, instead of the request.
     this.instance.server.on('checkExpectation', refuseExpectation);
     this.instance.addHook('onRoute', ({ method, url }) => this.routes.add(method, url));
     this.instance.addHook('onRequest', (request, reply, done) => {
       rememberResponse(request.raw, reply.raw);
       if (this.ending.signal.aborted) return done(new ShuttingDownError());
       if (lacksHost(request.raw)) {
-        // As Node does: what comes next from such a client is no better.
+        // Close the connection, as Node does: further requests of such a client would be no better.
         reply.header('connection', 'close');
         return done(new InvalidRequestError(['the header host is missing']));
       }
@@ -134,7 +134,7 @@ export class BrokerHttpAdapter extends FastifyAdapter {
     this.ending.abort();
     server.closeIdleConnections();
     for (const socket of this.unused) socket.destroy();
-    // A connection that is kept alive turns idle only when its answer is through.
+    // A keep-alive connection becomes idle only after its answer is sent.
     const sweep = setInterval(() => server.closeIdleConnections(), 50);
     const limit = setTimeout(() => server.closeAllConnections(), this.config.shutdownTimeoutMs);
     await closed;
@@ -143,19 +143,22 @@ export class BrokerHttpAdapter extends FastifyAdapter {
   }
 }
 
-/** Longer than any silence that is part of an answer, so that only dead or stalled connections are cut. */
+/** Socket timeout: longer than any silence within an answer, so that only dead or stalled connections are closed. */
 function idleTimeoutMs(config: HttpConfig): number {
   const { bodyTimeoutMs, heartbeatMs, keepAliveTimeoutMs, maxWaitMs } = config;
   return Math.max(bodyTimeoutMs, heartbeatMs, keepAliveTimeoutMs, maxWaitMs) + 30_000;
 }
 
-/** HTTP/1.1 demands the header, HTTP/1.0 does not. */
+/** HTTP/1.1 requires the host header, HTTP/1.0 does not. */
 function lacksHost({ httpVersion, headers }: IncomingMessage): boolean {
   return httpVersion === '1.1' && headers.host === undefined;
 }
 
 function refuseExpectation({ headers }: IncomingMessage, response: ServerResponse): void {
-  const problem = createProblem('EXPECTATION_FAILED', `expect: ${headers.expect} is not known; leave it out`);
+  const problem = createProblem(
+    'EXPECTATION_FAILED',
+    `the header expect: ${headers.expect} is not supported; omit it`,
+  );
   const body = Buffer.from(JSON.stringify(problem));
   response.writeHead(problem.status, {
     'content-type': PROBLEM_CONTENT_TYPE,
@@ -174,13 +177,13 @@ export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply
     .send(JSON.stringify(problem));
 }
 
-/** Errors the router meets before there is a route. */
+/** Converts router errors, which occur before a route is found. */
 function routerProblem(code: string, message: string): Problem {
   if (code === 'FST_ERR_MAX_PARAM_LENGTH') return createProblem('URI_TOO_LONG', 'the path is too long');
   return code === 'FST_ERR_BAD_URL' ? createProblem('INVALID_REQUEST', message) : toProblem(undefined);
 }
 
-/** Answers what never became a request: bytes that are not HTTP, headers too large or too slow, a body cut short. */
+/** Answers input that never became a request: bytes that are not HTTP, headers too large or too slow, a truncated body. */
 function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();

@@ -4,8 +4,8 @@ import { Injectable, type PipeTransform } from '@nestjs/common';
 import { InvalidRequestError } from './http.errors.js';
 
 /**
- * Checks a query or a JSON body against a class with class-validator decorators: names in snake_case, unknown names
- * refused, every mistake told at once.
+ * Checks a query or a JSON body against a class with class-validator decorators. Names are in snake_case, unknown names are
+ * refused, and all mistakes are reported at once.
  *
  * @example
  * read(@Query(new CheckPipe(ReadQuery)) query: ReadQuery) {}
@@ -30,7 +30,7 @@ export class CheckPipe<T extends object> implements PipeTransform<unknown, T> {
   }
 }
 
-/** The number of a partition in a path. */
+/** Parses the partition number in a path. */
 @Injectable()
 export class PartitionPipe implements PipeTransform<string, number> {
   transform(value: string): number {

@@ -3,7 +3,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyReply } from 'fastify';
 import type { BrokerHttpAdapter } from './broker-http.adapter.js';
 
-/** What handlers need to know of the listener they run on. */
+/** The state of the HTTP listener that handlers need. */
 @Injectable()
 export class HttpRuntime {
   constructor(@Inject(HttpAdapterHost) private readonly host: HttpAdapterHost<BrokerHttpAdapter>) {}
@@ -12,13 +12,13 @@ export class HttpRuntime {
     return this.host.httpAdapter;
   }
 
-  /** Aborts when the client is gone or the broker begins to stop: nobody waits for the answer any more. */
+  /** Aborts when the client disconnects or the broker begins to stop: nobody waits for the answer any more. */
   signalFor(reply: FastifyReply): AbortSignal {
     const gone = new AbortController();
     const { raw } = reply;
     const { endingSignal } = this.adapter;
     const abort = () => gone.abort();
-    // Of a client that is gone already no event would take the listener away again.
+    // If the client is already gone, no further event would remove the listener.
     if (raw.destroyed || endingSignal.aborted) {
       abort();
       return gone.signal;

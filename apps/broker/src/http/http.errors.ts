@@ -1,6 +1,6 @@
 import { GenRocksError } from '@genrocks/storage';
 
-/** Every mistake of a request at once; `problems` names the place of each. */
+/** `INVALID_REQUEST`: lists all mistakes of a request; `problems` names the location of each. */
 export class InvalidRequestError extends GenRocksError {
   readonly problems: readonly string[];
   constructor(problems: readonly string[]) {
@@ -16,11 +16,11 @@ export class InvalidJsonError extends GenRocksError {
   }
 }
 
-/** `INEXACT_NUMBER`: JSON numbers are doubles here; what they cannot hold would silently become another number. */
+/** `INEXACT_NUMBER`: a JSON number does not fit into a double, and would silently become another number. */
 export class InexactNumberError extends GenRocksError {
   constructor(literal: string) {
     const remedy = 'send it as a string, or send the whole value as value_base64';
-    super('INEXACT_NUMBER', `the number ${shortened(literal)} cannot be kept exactly; ${remedy}`);
+    super('INEXACT_NUMBER', `the number ${shortened(literal)} cannot be stored exactly; ${remedy}`);
   }
 }
 
@@ -38,7 +38,7 @@ export class BodyTooLargeError extends GenRocksError {
   }
 }
 
-/** `BODY_INCOMPLETE`: the connection ended before the body did. Nothing of it was stored. */
+/** `BODY_INCOMPLETE`: the connection ended before the body was complete. Nothing of it was stored. */
 export class BodyIncompleteError extends GenRocksError {
   constructor() {
     super(
@@ -49,7 +49,7 @@ export class BodyIncompleteError extends GenRocksError {
   }
 }
 
-/** `BODY_TIMEOUT`: the body came too slowly. */
+/** `BODY_TIMEOUT`: the body arrived too slowly. */
 export class BodyTimeoutError extends GenRocksError {
   constructor(limitMs: number) {
     super('BODY_TIMEOUT', `the body did not arrive within ${limitMs} ms (http.body_timeout_ms)`, true, {
@@ -58,7 +58,7 @@ export class BodyTimeoutError extends GenRocksError {
   }
 }
 
-/** `SERVER_BUSY`: too many request bytes are in flight; nothing of this request was read. */
+/** `SERVER_BUSY`: too many bytes of requests are in flight; nothing of this request was read. */
 export class ServerBusyError extends GenRocksError {
   constructor(limit: number) {
     super(
@@ -70,27 +70,27 @@ export class ServerBusyError extends GenRocksError {
   }
 }
 
-/** `SHUTTING_DOWN`: the broker finishes what it has and takes nothing new. */
+/** `SHUTTING_DOWN`: the broker finishes its requests in flight and accepts no new ones. */
 export class ShuttingDownError extends GenRocksError {
   constructor() {
     super('SHUTTING_DOWN', 'the broker is shutting down; try again when it is back', true);
   }
 }
 
-/** `UNSUPPORTED_MEDIA_TYPE` for a compressed body: it could grow without bound when it is unpacked. */
+/** `UNSUPPORTED_MEDIA_TYPE` for a compressed body: it could grow without limit when decompressed. */
 export class ContentEncodingError extends GenRocksError {
   constructor(encoding: string) {
     super(
       'UNSUPPORTED_MEDIA_TYPE',
-      `content-encoding ${encoding} is not understood here; send the body as it is`,
+      `content-encoding ${encoding} is not supported; send the body uncompressed`,
     );
   }
 }
 
-/** `METHOD_NOT_ALLOWED`: the path is there, but not for this method; the header `allow` has those it takes. */
+/** `METHOD_NOT_ALLOWED`: the path exists, but not for this method; the header `allow` lists the allowed methods. */
 export class MethodNotAllowedError extends GenRocksError {
   constructor(method: string, allowed: readonly string[]) {
-    super('METHOD_NOT_ALLOWED', `${method} is not for this path; it takes ${allowed.join(', ')}`, false, {
+    super('METHOD_NOT_ALLOWED', `this path does not support ${method}; use ${allowed.join(', ')}`, false, {
       details: { allowed },
     });
   }

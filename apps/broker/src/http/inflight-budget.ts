@@ -1,7 +1,7 @@
 import { patientTimeout } from '@genrocks/topics/listener';
 import { ServerBusyError } from './http.errors.js';
 
-/** Every request counts at least this much, so that the budget bounds their number too. */
+/** Least number of bytes each request counts for, so that the budget also limits the number of requests. */
 export const MIN_REQUEST_COST = 4096;
 
 interface Waiter {
@@ -10,9 +10,9 @@ interface Waiter {
 }
 
 /**
- * Bounds the bytes of requests in flight. A request reserves its size before its body is read and gives it back when
- * it is answered; while nothing is free, sockets are not read, so the wait costs the broker no memory. First come,
- * first served: a large request is not starved by small ones.
+ * Limits the bytes of requests in flight. A request reserves its size before its body is read, and releases it once it is
+ * answered. While the budget is used up, sockets are not read, so waiting requests cost no memory. First come, first
+ * served: small requests do not starve a large one.
  */
 export class InflightBudget {
   private used = 0;
@@ -20,19 +20,19 @@ export class InflightBudget {
 
   constructor(readonly limit: number) {}
 
-  /** Bytes reserved now. */
+  /** Bytes currently reserved. */
   get inUse(): number {
     return this.used;
   }
 
-  /** Requests that wait for room. */
+  /** Number of requests waiting for the budget. */
   get queued(): number {
     return this.waiting.length;
   }
 
   /**
-   * Reserves bytes (never more than the whole budget) and returns the function that gives them back.
-   * @throws `SERVER_BUSY` when there is no room within `timeoutMs`
+   * Reserves bytes (never more than the whole budget) and returns a function that releases them.
+   * @throws `SERVER_BUSY` if they cannot be reserved within `timeoutMs`
    */
   async reserve(bytes: number, timeoutMs: number): Promise<() => void> {
     const cost = Math.min(Math.max(bytes, MIN_REQUEST_COST), this.limit);

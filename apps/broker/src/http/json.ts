@@ -2,9 +2,9 @@ import { isUtf8 } from 'node:buffer';
 import { InexactNumberError, InvalidJsonError } from './http.errors.js';
 
 /**
- * Parses a body or a line as JSON without losing anything: bytes that are not UTF-8, integers that a double cannot
- * hold and numbers beyond its range are refused, not replaced by something near. What is nested too deep is refused, too: parsing takes it, but
- * whatever walks through it recursively would run out of stack.
+ * Parses a body or a line as JSON without loss: bytes that are not UTF-8, integers that a double cannot represent and
+ * numbers outside its range are refused instead of replaced by something similar. JSON that is nested too deeply is refused
+ * too: the parser accepts it, but recursive code would overflow the stack.
  * @throws `INVALID_JSON`, `INEXACT_NUMBER`
  */
 export function parseJson(bytes: Buffer): unknown {
@@ -22,7 +22,7 @@ export function parseJson(bytes: Buffer): unknown {
   return value;
 }
 
-/** JSON from stored bytes, or undefined where the bytes are not JSON that would be shown exactly. */
+/** Parses stored bytes as JSON; undefined if they are not JSON, or would not be shown exactly. */
 export function tryParseJson(bytes: Buffer): { value: unknown } | undefined {
   if (!isUtf8(bytes)) return undefined;
   const text = bytes.toString('utf8');
@@ -37,7 +37,7 @@ export function tryParseJson(bytes: Buffer): { value: unknown } | undefined {
 /** Deepest nesting of objects and arrays. */
 export const MAX_DEPTH = 500;
 
-/** Is a valid JSON text nested deeper than that? */
+/** Whether a valid JSON text is nested deeper than that. */
 function isDeep(text: string): boolean {
   if (text.length <= 2 * MAX_DEPTH) return false;
   let depth = 0;
@@ -56,8 +56,9 @@ const INTEGER = /^-?\d+$/;
 const ZERO_LITERAL = /^-?[0.]+(?:[eE]|$)/;
 
 /**
- * The first number literal of a valid JSON text that parsing turned into another number: an integer into one near it,
- * what is too large into infinity (which would be written as `null`), what is too small into 0. Fractions are rounded as everywhere.
+ * The first number literal of a valid JSON text that parsing changes: an integer becomes a nearby one, a number that is too
+ * large becomes infinity (which would be written as `null`), one that is too small becomes 0. Rounding of fractions does
+ * not count.
  */
 export function findInexactNumber(text: string): string | undefined {
   if (!LONG_NUMBER.test(text)) return undefined;
@@ -92,7 +93,7 @@ const MINUS = 0x2d;
 const ZERO = 0x30;
 const NINE = 0x39;
 
-/** The index of the quote that closes the string opened at `start`. */
+/** Index of the quote that closes the string opened at `start`. */
 function endOfString(text: string, start: number): number {
   for (let i = start + 1; i < text.length; i++) {
     const char = text.charCodeAt(i);

@@ -6,7 +6,7 @@ export const PLACE_ALLOWED =
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
 
-/** A place in a partition as requests and commands write it, or undefined where it is none. */
+/** Parses a position in a partition, as in requests and commands; undefined if it is invalid. */
 export function parsePlace(text: string): StartFrom | undefined {
   if (text === 'earliest' || text === 'latest') return text;
   if (/^\d{1,15}$/.test(text)) return { offset: Number(text) };

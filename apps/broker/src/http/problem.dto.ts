@@ -28,17 +28,17 @@ export class ProblemDto implements Problem {
   @ApiProperty({ example: 'TOPIC_NOT_FOUND', description: 'Stable; safe to switch on' })
   code!: string;
 
-  @ApiProperty({ description: 'The very same request may succeed later' })
+  @ApiProperty({ description: 'Whether the same request may succeed later' })
   retriable!: boolean;
 
   @ApiPropertyOptional({ type: [String], description: 'One line per mistake' })
   problems?: string[];
 
-  @ApiPropertyOptional({ type: 'object', additionalProperties: true, description: 'Facts such as limits' })
+  @ApiPropertyOptional({ type: 'object', additionalProperties: true, description: 'Details such as limits' })
   details?: Record<string, unknown>;
 }
 
-/** Documents that every error of a controller is a problem. */
+/** Documents that a controller answers every error with a problem document. */
 export function ApiProblems() {
   return applyDecorators(
     ApiExtraModels(ProblemDto),

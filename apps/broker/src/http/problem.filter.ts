@@ -4,7 +4,7 @@ import { BrokerMetrics } from '../metrics/broker-metrics.js';
 import { sendProblem } from './broker-http.adapter.js';
 import { isOwnFault, type Problem, toProblem } from './problem.js';
 
-/** Answers every error as a problem, counts it by code, and logs those that are the broker's own fault. */
+/** Answers every error as a problem document, counts it by code, and logs errors that are the broker's own fault. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   private readonly logger = new Logger('Http');
@@ -16,10 +16,10 @@ export class ProblemFilter implements ExceptionFilter {
     this.metrics.countError(problem.code);
     if (isOwnFault(error)) this.log(problem, error);
     const reply = host.switchToHttp().getResponse<FastifyReply>();
-    // An answer that has begun cannot become another one; cutting it off tells the client that it is not complete.
+    // An answer in progress cannot be replaced; closing the connection tells the client that it is incomplete.
     if (reply.raw.headersSent) reply.raw.destroy();
     else {
-      // The rest of a body that is too large is read and dropped, so the connection can stay for the answer to arrive.
+      // Discard the rest of a body that is too large, so that the connection stays open and the answer arrives.
       if (problem.code === 'BODY_TOO_LARGE') reply.removeHeader('connection');
       void sendProblem(reply, problem);
     }

@@ -3,30 +3,30 @@ import { HttpException } from '@nestjs/common';
 import { isGenRocksError } from '@genrocks/storage';
 import { toSnakeCase } from '@genrocks/storage/config';
 
-/** An error answer as RFC 9457 has it, with the error's stable code beside it. */
+/** A problem document (RFC 9457) with the stable code of the error. */
 export interface Problem {
-  /** `urn:genrocks:problem:` and the code, in lower case. */
+  /** `urn:genrocks:problem:` followed by the code in lower case. */
   type: string;
-  /** The code in words. */
+  /** The code as words. */
   title: string;
   /** The HTTP status. */
   status: number;
-  /** What is wrong and what to do, for people. */
+  /** What is wrong and what to do about it, for people. */
   detail: string;
-  /** The error's code; docs/errors.md has them all. */
+  /** The error's code; docs/errors.md lists all codes. */
   code: string;
-  /** The very same request may succeed later. */
+  /** Whether the same request may succeed later. */
   retriable: boolean;
-  /** One line per mistake, where there can be several. */
+  /** One line per mistake, if there can be several. */
   problems?: readonly string[];
-  /** Facts a program may act on, such as a limit. */
+  /** Details that a program may act on, such as a limit. */
   details?: Record<string, unknown>;
 }
 
-/** The content type of an error answer. */
+/** Content type of an error response. */
 export const PROBLEM_CONTENT_TYPE = 'application/problem+json; charset=utf-8';
 
-/** The one place that says which status a code has. Codes not listed are faults of the broker: 500. */
+/** The HTTP status of each code. Codes that are not listed are faults of the broker: 500. */
 export const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   INVALID_REQUEST: 400,
   INVALID_JSON: 400,
@@ -111,21 +111,21 @@ const CODE_OF_STATUS: Readonly<Record<number, string>> = {
 };
 
 /**
- * Did the broker itself fail? Not where it refused something it knows of, such as a write to a full disk, be it the whole
- * of a request or a part.
+ * Whether the broker itself failed. A known refusal, such as a write to a full disk, is not a failure, whether it affects
+ * all of a request or a part.
  */
 export function isOwnFault(error: unknown): boolean {
   return toProblem(rootOf(error)).status === 500;
 }
 
-/** Of what was stored in part, what stopped the rest. */
+/** The error that stopped the rest of a partially stored request. */
 function rootOf(error: unknown): unknown {
   let root = error;
   while (isGenRocksError(root, 'PARTIALLY_PUBLISHED') && root.cause !== undefined) root = root.cause;
   return root;
 }
 
-/** Turns whatever was thrown into a problem. What is not an error of ours tells the client nothing of the inside. */
+/** Turns anything thrown into a problem document. Foreign errors reveal no internals to the client. */
 export function toProblem(error: unknown): Problem {
   if (isGenRocksError(error)) {
     const { problems } = error as { problems?: readonly string[] };
@@ -133,7 +133,7 @@ export function toProblem(error: unknown): Problem {
     const root = rootOf(error);
     const isFull = isGenRocksError(root) && STATUS_OF_CODE[root.code] === 507;
     return createProblem(error.code, error.message, {
-      // A part that a full device has kept from being stored is told as one: an operator has to make room.
+      // If a full device prevented a part from being stored, the status says so: an operator must free space.
       ...(isFull ? { status: 507 } : {}),
       retriable: error.retriable,
       ...(problems === undefined ? {} : { problems }),
@@ -141,10 +141,10 @@ export function toProblem(error: unknown): Problem {
     });
   }
   if (error instanceof HttpException) return fromHttpException(error);
-  return createProblem('INTERNAL_ERROR', 'the broker failed to answer; its log says why');
+  return createProblem('INTERNAL_ERROR', 'the broker failed to handle the request; see its log');
 }
 
-/** A problem with the status, type and title that belong to its code. */
+/** Creates a problem with the status, type and title of its code. */
 export function createProblem(code: string, detail: string, more: Partial<Problem> = {}): Problem {
   return {
     type: `urn:genrocks:problem:${code.toLowerCase().replaceAll('_', '-')}`,
@@ -173,7 +173,7 @@ function fromHttpException(exception: HttpException): Problem {
   });
 }
 
-/** Of health checks, those that failed and why. */
+/** The failed health checks, with reasons. */
 function whatIsDown(details: unknown): string | undefined {
   if (!isPlainObject(details)) return undefined;
   const down = Object.entries(details as Record<string, { status?: unknown; message?: unknown } | undefined>)
@@ -183,16 +183,16 @@ function whatIsDown(details: unknown): string | undefined {
 }
 
 const MEDIA_TYPE_REMEDY =
-  'this content type is not understood here; send application/json (or application/x-ndjson for bulk publishing)';
+  'this content type is not supported; send application/json (or application/x-ndjson for bulk publishing)';
 
-/** `TOPIC_NOT_FOUND` reads "Topic not found". */
+/** Turns `TOPIC_NOT_FOUND` into "Topic not found". */
 function titleOf(code: string): string {
   const words = code.toLowerCase().replaceAll('_', ' ');
   const spelled = words.replace(/\b(json|uri|io)\b/g, (word) => word.toUpperCase());
   return spelled.charAt(0).toUpperCase() + spelled.slice(1);
 }
 
-/** Details are written for TypeScript; in JSON every name is in snake_case. */
+/** Converts the names of details from camelCase to snake_case. */
 function snakeKeys(details: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(details).map(([key, value]) => [toSnakeCase(key), value]));
 }

@@ -1,17 +1,17 @@
-/** Which methods the router has for a path: the difference between what is not there and what is not done so. */
+/** Knows the methods of each path, to distinguish a missing path (404) from a wrong method (405). */
 export class RouteMethods {
   private readonly routes: { readonly segments: readonly string[]; readonly methods: Set<string> }[] = [];
 
-  /** @param pattern as routes are written, such as `/v1/topics/:topic` */
+  /** @param pattern a route pattern, such as `/v1/topics/:topic` */
   add(method: string | readonly string[], pattern: string): void {
-    // What matches every path says nothing of one.
+    // A catch-all route says nothing about a particular path.
     if (pattern.includes('*')) return;
     let route = this.routes.find(({ segments }) => segments.join('/') === pattern);
     if (route === undefined) this.routes.push((route = { segments: pattern.split('/'), methods: new Set() }));
     for (const one of [method].flat()) route.methods.add(one);
   }
 
-  /** Sorted; empty where no route has this path. */
+  /** The methods of a path, sorted; empty if no route matches. */
   of(url: string): string[] {
     const path = url.split('?', 1)[0]!.split('/');
     const methods = this.routes

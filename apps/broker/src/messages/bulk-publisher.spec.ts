@@ -136,7 +136,7 @@ describe('publishLines, where some partitions store their part and others do not
       code: 'PARTIALLY_PUBLISHED',
       retriable: false,
       detail:
-        'line 3: 2 of 4 messages were not stored: the device is full; publish again those that details.missing names',
+        'line 3: 2 of 4 messages were not stored: the device is full; publish those listed in details.missing again',
       details: { line: 3, missing: [3, 5], acknowledged: { count: 2 } },
     });
     expect(isOwnFault(error)).toBe(false);

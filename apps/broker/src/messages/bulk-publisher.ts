@@ -12,17 +12,17 @@ export interface PartitionReceipt {
   last_offset: number;
 }
 
-/** The answer to publishing many messages. */
+/** The result of publishing many messages. */
 export interface Receipt {
   readonly topic: string;
   /** Messages acknowledged. */
   readonly count: number;
-  /** How many of them were stored before, by their id; they are not in `partitions`. Absent for none. */
+  /** How many of them were stored before, according to their ids. They are not in `partitions`. Absent for none. */
   readonly duplicates?: number;
   readonly partitions: readonly PartitionReceipt[];
 }
 
-/** Counts what was acknowledged, with a memory that grows with partitions only. */
+/** Counts acknowledged messages. Its memory grows with the number of partitions only. */
 export class ReceiptCounter {
   private count = 0;
   private duplicates = 0;
@@ -55,14 +55,14 @@ export class ReceiptCounter {
 }
 
 /**
- * An upload that stopped in the middle: the error that stopped it, with the line it stopped at and what was stored.
- * Nothing after that line was stored, or, where a batch was stored in part, after that batch.
+ * An upload that stopped in the middle: the error, the line at which it stopped, and what was stored. Nothing after that
+ * line was stored or, if a batch was stored partially, nothing after that batch.
  */
 export class BulkStoppedError extends GenRocksError {
   constructor(cause: unknown, line: number | undefined, acknowledged: Receipt) {
     const known = isGenRocksError(cause);
     const place = line === undefined ? 'the upload stopped' : `line ${line}`;
-    const reason = known ? cause.message : 'the broker failed to store it; its log says why';
+    const reason = known ? cause.message : 'the broker failed to store it; see its log';
     super(known ? cause.code : 'INTERNAL_ERROR', `${place}: ${reason}`, known && cause.retriable, {
       cause,
       details: {
@@ -74,7 +74,7 @@ export class BulkStoppedError extends GenRocksError {
   }
 }
 
-/** A `{"messages": [...]}` body of which only a part was stored, with the places of the messages that were not. */
+/** A `{"messages": [...]}` body that was stored partially, with the positions of the messages that were not stored. */
 export class PartialBatchError extends GenRocksError {
   constructor(topic: string, error: PartiallyPublishedError) {
     const counter = new ReceiptCounter();
@@ -87,7 +87,7 @@ export class PartialBatchError extends GenRocksError {
   }
 }
 
-/** Lines of which only a part was stored, with the numbers of those that were not. */
+/** Lines that were stored partially, with the numbers of the lines that were not stored. */
 export class PartialLinesError extends GenRocksError {
   constructor(lines: readonly NdjsonLine[], error: PartiallyPublishedError) {
     const missing = missingOf(error).map((index) => lines[index]!.number);
@@ -98,7 +98,7 @@ export class PartialLinesError extends GenRocksError {
     this.line = missing[0];
   }
 
-  /** The first of them. */
+  /** The first of those lines. */
   readonly line: number | undefined;
 }
 
@@ -107,19 +107,19 @@ function missingOf({ results }: PartiallyPublishedError): number[] {
 }
 
 function describePart(missing: number, { results, cause }: PartiallyPublishedError): string {
-  const reason = cause instanceof Error ? cause.message : 'its log says why';
+  const reason = cause instanceof Error ? cause.message : "see the broker's log";
   return (
     `${missing} of ${results.length} messages were not stored: ${reason}; ` +
-    'publish again those that details.missing names'
+    'publish those listed in details.missing again'
   );
 }
 
-/** Lines are published in batches of this many at most. */
+/** Most lines in one batch. */
 const BATCH_LINES = 1000;
 
 /**
- * Publishes lines as they arrive: a batch is stored before more of the body is read.
- * @throws {BulkStoppedError} with the code of what went wrong
+ * Publishes lines as they arrive. A batch is stored before more of the body is read.
+ * @throws {BulkStoppedError} with the code of the failure
  */
 export async function publishLines(
   topic: string,
@@ -160,7 +160,7 @@ export async function publishLines(
   return counter.receipt(topic);
 }
 
-/** The messages up to the first bad line, and what is wrong with that. */
+/** The messages before the first invalid line, and its problem. */
 function parseLines(lines: readonly NdjsonLine[]): {
   messages: PublishMessage[];
   bad?: { line: number; error: unknown };

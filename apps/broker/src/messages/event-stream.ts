@@ -4,15 +4,15 @@ import { waitForAnyData } from '@genrocks/topics/listener';
 import { viewMessage } from './message.view.js';
 
 export interface EventStreamOptions {
-  /** A comment is sent after this long with nothing to tell, in milliseconds. */
+  /** A comment is sent after this long without an event, in milliseconds. */
   readonly heartbeatMs: number;
-  /** Ends the stream: the client is gone, or the broker stops. */
+  /** Ends the stream: the client is gone or the broker stops. */
   readonly signal: AbortSignal;
-  /** Told of messages as they are handed out. */
+  /** Called with messages as they are sent. */
   readonly onMessages?: (messages: readonly Message[]) => void;
 }
 
-/** Most messages and bytes taken from one partition before the next one has its turn. */
+/** Most messages and bytes read from one partition before the next one gets its turn. */
 const PAGE_MESSAGES = 100;
 const PAGE_BYTES = 64 * 1024;
 
@@ -22,9 +22,9 @@ interface Cursor {
 }
 
 /**
- * The messages of some partitions as server-sent events, from the offsets given on. Read only as fast as the client
- * takes them. Where retention has dropped what was to come, the stream goes on at the earliest message kept and says
- * so with an event `lost`. A failure ends the stream with an event `error`.
+ * Streams the messages of some partitions as server-sent events, starting at the given offsets and no faster than the
+ * client reads. If retention dropped the next messages, the stream sends a `lost` event and continues at the earliest
+ * retained message. A failure ends the stream with an `error` event.
  */
 export async function* eventStream(cursors: Cursor[], options: EventStreamOptions): AsyncGenerator<string> {
   yield 'retry: 1000\n: connected\n\n';
@@ -46,7 +46,7 @@ export async function* eventStream(cursors: Cursor[], options: EventStreamOption
 
 async function nextEvents(cursor: Cursor, options: EventStreamOptions): Promise<string> {
   const { partition } = cursor;
-  // A partition that is closed ends every wait at once; without this the stream would spin on it.
+  // Waits on a closed partition end at once; without this check the stream would spin.
   if (partition.state !== 'open') throw new TopicStoppedError(partition.topic, partition.state);
   let lost = '';
   if (cursor.offset < partition.startOffset) {
@@ -61,14 +61,14 @@ async function nextEvents(cursor: Cursor, options: EventStreamOptions): Promise<
   }
   if (cursor.offset >= partition.endOffset) return lost;
   const page = await readPage(cursor);
-  // Retention overtook the read; the next turn tells what was lost.
+  // Retention overtook the read; the next iteration reports what was lost.
   if (page === undefined) return lost;
   cursor.offset = page.nextOffset;
   options.onMessages?.(page.messages);
   return lost + page.messages.map(toEvent).join('');
 }
 
-/** Undefined where the messages were dropped between looking at the partition's start and reading. */
+/** Undefined if the messages were dropped after the partition's start was checked. */
 async function readPage({ partition, offset }: Cursor): Promise<ReadMessagesResult | undefined> {
   try {
     return await partition.readMessages({ offset, limit: PAGE_MESSAGES, maxBytes: PAGE_BYTES });

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { LogEntry } from '@genrocks/storage';
 import type { LogEntryDto } from './messages.dto.js';
 
-/** A log entry as answers show it: text as UTF-8, anything else in base64. */
+/** Formats a log entry for an answer: text as UTF-8, anything else in base64. */
 export function viewLogEntry(entry: LogEntry): LogEntryDto {
   return {
     type: entry.type,

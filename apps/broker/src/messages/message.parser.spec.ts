@@ -55,7 +55,7 @@ describe('parseMessage', () => {
     ).toEqual([
       'messages[3].keyy: unknown field; did you mean key?',
       'messages[3].key: must be a string or null; write numbers as text',
-      'messages[3].value: is missing; null is a value too (a tombstone)',
+      'messages[3].value: is missing; send null for a tombstone',
       'messages[3].headers.a: must be a string',
       'messages[3].partition: must be a whole number from 0',
       'messages[3].timestamp: must be a whole number from 0',

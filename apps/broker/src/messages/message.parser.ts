@@ -18,9 +18,9 @@ const KNOWN: ReadonlySet<string> = new Set(FIELDS);
 type Json = Record<string, unknown>;
 
 /**
- * Reads one message of a request. Written by hand, because it runs for every message published.
- * @param where how `problems` name the place, such as `messages[3]`; empty for a body that is a message itself
- * @returns undefined where `problems` got a line
+ * Reads one message of a request. Handwritten for speed, because it runs for every published message.
+ * @param where location for `problems`, such as `messages[3]`; empty if the body itself is the message
+ * @returns undefined if a line was added to `problems`
  */
 export function parseMessage(json: unknown, where: string, problems: string[]): PublishMessage | undefined {
   const before = problems.length;
@@ -70,7 +70,7 @@ function readValue(json: Json, at: At, problems: string[]): unknown {
     if (json['value'] !== undefined) problems.push(`${at('value')}: give either value or value_base64`);
     return readBase64(json['value_base64'], at('value_base64'), problems);
   }
-  if (!('value' in json)) problems.push(`${at('value')}: is missing; null is a value too (a tombstone)`);
+  if (!('value' in json)) problems.push(`${at('value')}: is missing; send null for a tombstone`);
   return json['value'];
 }
 
@@ -93,11 +93,11 @@ function readHeaders(json: Json, at: At, problems: string[]): Record<string, str
       }
     }
   }
-  // A header may be named `__proto__`; assigning it would change the object instead.
+  // A header may be named `__proto__`, which an assignment would treat as the prototype.
   return Object.fromEntries(entries);
 }
 
-/** Decoding skips what is not base64, so only text that comes out the same when encoded again was base64. */
+/** Decodes base64. Node skips invalid characters, so only text that survives a round trip is valid. */
 function readBase64(value: unknown, where: string, problems: string[]): Buffer {
   if (typeof value === 'string') {
     const bytes = Buffer.from(value, 'base64');
@@ -115,7 +115,7 @@ function readWhole(value: unknown, where: string, problems: string[]): number {
 
 const SURROGATE = /[\ud800-\udfff]/;
 
-/** UTF-8 has no form for half a surrogate pair: two such keys would become one. */
+/** Refuses unpaired surrogates: UTF-8 cannot represent them, so two different keys would become the same. */
 function checkText<T extends string | null>(text: T, where: string, problems: string[]): T {
   if (text !== null && SURROGATE.test(text) && Buffer.from(text, 'utf8').toString('utf8') !== text) {
     problems.push(`${where}: is not valid Unicode; send the bytes as ${where}_base64`);

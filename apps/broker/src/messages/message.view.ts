@@ -2,15 +2,15 @@ import { isUtf8 } from 'node:buffer';
 import { MESSAGE_ID_HEADER, METADATA_HEADER, type Message, PUBLISHED_AT_HEADER } from '@genrocks/topics';
 import { tryParseJson } from '../http/json.js';
 
-/** Headers that show as fields of a message. */
+/** Headers that are shown as fields of a message. */
 const OWN_HEADERS: ReadonlySet<string> = new Set([METADATA_HEADER, MESSAGE_ID_HEADER, PUBLISHED_AT_HEADER]);
 
-/** A message as answers show it. */
+/** A message in an answer. */
 export type MessageView = Record<string, unknown>;
 
 /**
- * Shows a message so that nothing of it is lost: bytes that are not UTF-8 (or, for values, not JSON that numbers
- * keep exactly) appear under `key_base64`, `value_base64` and `headers_base64` instead.
+ * Formats a message without loss: bytes that are not UTF-8 (or, in values, not JSON whose numbers are exact) appear under
+ * `key_base64`, `value_base64` and `headers_base64` instead.
  */
 export function viewMessage(message: Message): MessageView {
   const { topic, partition, offset, timestamp, keyBytes, valueBytes, id, metadata } = message;

@@ -38,7 +38,7 @@ export class PublishMessageDto {
   @ApiPropertyOptional({ type: 'object', additionalProperties: { type: 'string' } })
   headers_base64?: Record<string, string>;
 
-  @ApiPropertyOptional({ minimum: 0, description: 'Default: the routing of the topic chooses' })
+  @ApiPropertyOptional({ minimum: 0, description: 'Default: chosen by the routing of the topic' })
   partition?: number;
 
   @ApiPropertyOptional({ description: 'Milliseconds since 1970. Default: now' })
@@ -47,7 +47,7 @@ export class PublishMessageDto {
   @ApiPropertyOptional({
     example: 'order-7',
     description:
-      'A repeat of it stores nothing in a topic with dedup, and is answered with the place of the first',
+      'In a topic with dedup, a repeated id stores nothing and is answered with the position of the first message',
   })
   id?: string;
 
@@ -76,7 +76,7 @@ export class PublishResultDto {
 
 export class PublishedDto extends PublishResultDto {
   @ApiPropertyOptional({
-    description: 'The id was known: this is the place of the first, and nothing was stored',
+    description: 'The id was known: this is the position of the first message, and nothing was stored',
   })
   duplicate?: true;
 }
@@ -102,7 +102,10 @@ export class ReceiptDto {
   @ApiProperty({ example: 1000, description: 'Messages acknowledged' })
   count!: number;
 
-  @ApiPropertyOptional({ example: 3, description: 'How many of them were stored before, by their id' })
+  @ApiPropertyOptional({
+    example: 3,
+    description: 'How many of them were stored before, according to their ids',
+  })
   duplicates?: number;
 
   @ApiProperty({ type: [PartitionReceiptDto] })
@@ -132,7 +135,7 @@ export class ReadQuery {
     name: 'wait_ms',
     minimum: 0,
     default: 0,
-    description: 'Wait this long for messages where there are none; at most http.max_wait_ms',
+    description: 'Wait this long for a message if there is none; at most http.max_wait_ms',
   })
   @IsInt()
   @Min(0)
@@ -152,7 +155,7 @@ export class ReadQuery {
 /** Query of an event stream. */
 export class StreamQuery {
   @ApiPropertyOptional({
-    description: 'Begin at the committed offsets of this group. The stream commits nothing',
+    description: 'Start at the committed offsets of this group. The stream commits nothing',
   })
   @IsOptional()
   @Matches(/^[^\0]{1,255}$/, { message: 'text of 1 to 255 characters' })
@@ -161,7 +164,7 @@ export class StreamQuery {
   @ApiPropertyOptional({
     example: 'latest',
     default: 'latest',
-    description: 'Where partitions without a committed offset begin: earliest, latest, or an offset',
+    description: 'Where partitions without a committed offset start: earliest, latest, or an offset',
   })
   @Matches(OFFSET, { message: 'a whole number from 0, earliest, or latest' })
   from: string = 'latest';
@@ -178,25 +181,25 @@ export class LogQuery {
   @ApiPropertyOptional({
     minimum: 0,
     default: 0,
-    description: 'Entries to pass over; they are read all the same',
+    description: 'Entries to skip; they are read nevertheless',
   })
   @IsInt()
   @Min(0)
   skip: number = 0;
 }
 
-/** A message as it is read: where it stands, and what it carries. */
+/** A message in the answer to a read, with its position. */
 export class MessageDto extends PublishResultDto {
   @ApiPropertyOptional({ type: String, nullable: true, example: 'customer-7' })
   key?: string | null;
 
-  @ApiPropertyOptional({ description: 'Instead of key, where it is not UTF-8' })
+  @ApiPropertyOptional({ description: 'Instead of key, if it is not UTF-8' })
   key_base64?: string;
 
   @ApiPropertyOptional({ ...ANY_JSON, nullable: true, example: { id: 1 } })
   value?: unknown;
 
-  @ApiPropertyOptional({ description: 'Instead of value, where it is not JSON' })
+  @ApiPropertyOptional({ description: 'Instead of value, if it is not JSON' })
   value_base64?: string;
 
   @ApiProperty({ type: 'object', additionalProperties: { type: 'string' } })
@@ -222,7 +225,7 @@ export class MessagePageDto {
   @ApiProperty({ type: [MessageDto] })
   messages!: MessageDto[];
 
-  @ApiProperty({ example: 42, description: 'Where to read on' })
+  @ApiProperty({ example: 42, description: 'The offset to read next' })
   next_offset!: number;
 
   @ApiProperty({ example: 0, description: 'Earliest offset that can be read' })
@@ -239,13 +242,13 @@ export class LogEntryDto {
   @ApiPropertyOptional()
   key?: string;
 
-  @ApiPropertyOptional({ description: 'Instead of key, where it is not UTF-8' })
+  @ApiPropertyOptional({ description: 'Instead of key, if it is not UTF-8' })
   key_base64?: string;
 
   @ApiPropertyOptional()
   value?: string;
 
-  @ApiPropertyOptional({ description: 'Instead of value, where it is not UTF-8' })
+  @ApiPropertyOptional({ description: 'Instead of value, if it is not UTF-8' })
   value_base64?: string;
 
   @ApiProperty({ example: 1_750_000_000_000 })
@@ -259,7 +262,7 @@ export class LogPageDto {
   @ApiProperty({ example: 2 })
   partition!: number;
 
-  @ApiProperty({ type: [LogEntryDto], description: 'In the order they were written' })
+  @ApiProperty({ type: [LogEntryDto], description: 'In the order in which they were written' })
   entries!: LogEntryDto[];
 
   @ApiProperty({

@@ -2,9 +2,9 @@ import type { Readable } from 'node:stream';
 import { patientTimeout } from '@genrocks/topics/listener';
 import { BodyIncompleteError, BodyTimeoutError, BodyTooLargeError } from '../http/http.errors.js';
 
-/** One line of an NDJSON body, without its line end. Empty lines are left out. */
+/** One line of an NDJSON body, without its terminator. Empty lines are skipped. */
 export interface NdjsonLine {
-  /** Counted from 1, empty lines included. */
+  /** Line number, from 1, counting empty lines. */
   readonly number: number;
   readonly bytes: Buffer;
 }
@@ -20,10 +20,10 @@ const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
 /**
- * Splits a body into lines as it arrives, giving the lines of one network chunk at a time. The body is read only as
- * fast as the lines are taken, so memory holds one chunk and one unfinished line, however long the upload is.
+ * Splits a body into lines as it arrives, and yields the lines of one network chunk at a time. The body is read no faster
+ * than the lines are consumed, so memory holds one chunk and one unfinished line, however long the upload is.
  *
- * What goes wrong in the middle is thrown after the lines before it were given.
+ * An error is thrown after the lines before it were yielded.
  * @throws `BODY_TOO_LARGE` (a line too long), `BODY_TIMEOUT`, `BODY_INCOMPLETE`
  */
 export async function* readLines(body: Readable, limits: NdjsonLimits): AsyncGenerator<NdjsonLine[]> {
@@ -65,7 +65,7 @@ function lineTooLong(number: number, limit: number): BodyTooLargeError {
   return new BodyTooLargeError(`line ${number}`, 'http.max_line_bytes', limit);
 }
 
-/** The chunks of a body; a pause that is too long, or an end before the end, becomes an error of ours. */
+/** The chunks of a body. A pause that is too long and an early end become coded errors. */
 async function* withPauseLimit(body: Readable, pauseMs: number): AsyncGenerator<Buffer> {
   const chunks = body.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>;
   for (;;) {

@@ -30,7 +30,7 @@ import {
 } from './messages.dto.js';
 import { readLines } from './ndjson.js';
 
-/** Messages in one `{"messages": [...]}` body; for more there is NDJSON. */
+/** Most messages in one `{"messages": [...]}` body; use NDJSON for more. */
 const MAX_BATCH_MESSAGES = 100_000;
 
 @ApiTags('messages')
@@ -48,7 +48,7 @@ export class PublishController {
   @ApiOperation({
     summary: 'Publish',
     description:
-      'One message, {"messages": [...]}, or NDJSON with one message a line. Answered when everything is as durable ' +
+      'One message, {"messages": [...]}, or NDJSON with one message per line. Answered once everything is as durable ' +
       'as the storage promises. NDJSON is stored while it arrives; if it stops at a line, the problem names the line ' +
       'and `details.acknowledged` says what was stored before it.',
   })
@@ -97,10 +97,10 @@ export class PublishController {
   }
 }
 
-/** What the network gives at once, and with it what an upload holds in memory. */
+/** Size of a network chunk, which an upload holds in memory. */
 const STREAM_CHUNK_BYTES = 64 * 1024;
 
-/** One message, or a list of them from `{"messages": [...]}`. */
+/** Parses one message, or the list of a `{"messages": [...]}` body. */
 function parseBody(body: unknown): PublishMessage | PublishMessage[] {
   const problems: string[] = [];
   const list = isBatch(body) ? body.messages : undefined;
@@ -124,7 +124,7 @@ function parseBatch(body: Record<string, unknown>, list: unknown, problems: stri
   }
   if (list.length > MAX_BATCH_MESSAGES) {
     problems.push(
-      `messages: has ${list.length} items, at most ${MAX_BATCH_MESSAGES} are allowed; send NDJSON`,
+      `messages: has ${list.length} items, but at most ${MAX_BATCH_MESSAGES} are allowed; send NDJSON`,
     );
     return [];
   }
@@ -137,7 +137,7 @@ function parseBatch(body: Record<string, unknown>, list: unknown, problems: stri
   return messages;
 }
 
-/** More lines than this help nobody to find a mistake. */
+/** Most problems in one answer; more would not help to find a mistake. */
 const MAX_PROBLEMS = 100;
 
 function isBatch(body: unknown): body is { messages: unknown } {

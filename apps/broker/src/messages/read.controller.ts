@@ -31,7 +31,7 @@ export class ReadController {
   ) {}
 
   @Get('messages')
-  @ApiOperation({ summary: 'Read messages from an offset on, waiting for them if asked to' })
+  @ApiOperation({ summary: 'Read messages from an offset, optionally waiting for them' })
   @ApiOkResponse({ type: MessagePageDto })
   async read(
     @Param('topic') name: string,
@@ -44,7 +44,7 @@ export class ReadController {
     const maxBytes = this.checkLimits(query);
     const partition = this.topics.topic(name).partition(index);
     const offset = toOffset(query.offset, partition);
-    // Waiting costs nothing; only an answer that is about to be made takes room.
+    // Reserve memory only for an answer that is about to be built; waiting costs none.
     if (waitMs > 0) await partition.waitForData(offset, { waitMs, signal: this.runtime.signalFor(reply) });
     await reserve(request, this.runtime.adapter.answers, maxBytes, this.config.http.bodyTimeoutMs);
     const page = await partition.readMessages({ offset, limit, maxBytes });
@@ -63,7 +63,7 @@ export class ReadController {
   @ApiOperation({
     summary: 'Read the log of the partition as storage keeps it',
     description:
-      'Keys are base offsets (8 bytes, big-endian), values are record batches; tombstones are shown too.',
+      'Keys are base offsets (8 bytes, big-endian), values are record batches. Tombstones are included.',
   })
   @ApiOkResponse({ type: LogPageDto })
   async log(
@@ -89,9 +89,9 @@ export class ReadController {
         bytes += entry.key.length + (entry.type === 'put' ? entry.value.length : 0);
       }
       if (more) break;
-      // A store in memory has the next page at once: without a turn no client is seen to go.
+      // An in-memory store returns pages synchronously: yield, so that a disconnect is noticed.
       await nextTurn();
-      // Nobody waits for the answer, and the room that was reserved for it is given back already.
+      // Nobody waits for the answer, and its reservation has been released already.
       if (reply.raw.destroyed) break;
     }
     return { topic: name, partition: index, entries, next_skip: more ? skip + entries.length : null };
@@ -111,7 +111,7 @@ export class ReadController {
   }
 }
 
-/** An offset as a query writes it: a number, `earliest` or `latest`. */
+/** Resolves the offset of a query: a number, `earliest` or `latest`. */
 export function toOffset(text: string, partition: Partition): number {
   if (text === 'earliest') return partition.startOffset;
   return text === 'latest' ? partition.endOffset : Number(text);

@@ -33,9 +33,9 @@ export class StreamController {
   @ApiOperation({
     summary: 'Follow all partitions of a topic as server-sent events',
     description:
-      'The id of an event is partition:offset, its data a message. The stream commits nothing: a client commits what ' +
-      'it has handled with POST /v1/groups/{group}/offsets, and a new stream with the group goes on from there. ' +
-      'Last-Event-ID sets the partition it names; the others begin at the committed offsets.',
+      'The id of an event is partition:offset, and its data is a message. The stream commits nothing: a client commits ' +
+      'handled offsets with POST /v1/groups/{group}/offsets, and a new stream with the group resumes there. ' +
+      'Last-Event-ID sets the position of the partition it names; the others start at the committed offsets.',
   })
   @ApiParam({ name: 'topic' })
   @ApiHeader({
@@ -74,7 +74,7 @@ export class StreamController {
     return toOffset(from, partition);
   }
 
-  /** The status is long sent when a stream fails; an event tells why instead. */
+  /** Reports a failure as an event, because the status has been sent long before. */
   private async *withErrorEvent(events: AsyncIterable<string>): AsyncGenerator<string> {
     try {
       yield* events;

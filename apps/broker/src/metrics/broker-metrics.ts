@@ -3,12 +3,12 @@ import { LabelBudget } from '@genrocks/topics/metrics';
 import { Injectable } from '@nestjs/common';
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 
-/** Topics that have series of their own, as in the metrics of topics. */
+/** Most topics with series of their own, as in the metrics of topics. */
 const MAX_TOPICS = 1_000;
 
 const REQUEST_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
-/** What the broker measures of its HTTP API, in a registry that it shares with the metrics of topics. */
+/** Metrics of the HTTP API, in a registry shared with the metrics of topics. */
 @Injectable()
 export class BrokerMetrics {
   readonly registry = new Registry();
@@ -32,14 +32,14 @@ export class BrokerMetrics {
 
   private readonly consumedMessages = new Counter({
     name: 'genrocks_messages_consumed_total',
-    help: 'Messages handed to HTTP readers and event streams',
+    help: 'Messages sent to HTTP readers and event streams',
     labelNames: ['topic'],
     registers: this.registers,
   });
 
   private readonly consumedBytes = new Counter({
     name: 'genrocks_bytes_consumed_total',
-    help: 'Bytes of keys and values handed to HTTP readers and event streams',
+    help: 'Bytes of keys and values sent to HTTP readers and event streams',
     labelNames: ['topic'],
     registers: this.registers,
   });

@@ -7,10 +7,10 @@ import { brokerConfig } from '../config/broker.config.js';
 import type { BrokerConfig } from '../config/broker-config.js';
 import { BrokerMetrics } from './broker-metrics.js';
 
-/** File systems are asked at most so often, however many scrape. */
+/** Shortest interval between two queries of a file system in milliseconds, however many clients scrape. */
 const FRESH_MS = 1_000;
 
-/** How much room the file systems under the adapters' directories have. */
+/** Free and total space of the file systems under the adapters' directories. */
 @Injectable()
 export class FileSystemMetrics {
   private readonly directories: readonly (readonly [adapter: string, directory: string])[];
@@ -38,12 +38,12 @@ export class FileSystemMetrics {
       });
     this.available = gauge(
       'avail',
-      "Bytes the file system under an adapter's directory has left for this process",
+      "Bytes available to this process on the file system under an adapter's directory",
     );
-    this.size = gauge('size', "Bytes the file system under an adapter's directory has in all");
+    this.size = gauge('size', "Total bytes of the file system under an adapter's directory");
   }
 
-  /** A directory that cannot be asked has no series: a number from before would hide that. */
+  /** An unreadable directory has no series: its last value would hide the failure. */
   private refresh(): Promise<void> {
     const now = performance.now();
     if (now - this.readAt < FRESH_MS) return this.reading;

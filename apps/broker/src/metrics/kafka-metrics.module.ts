@@ -5,7 +5,7 @@ import { Counter, Gauge } from 'prom-client';
 import { BrokerMetrics } from './broker-metrics.js';
 import { MetricsModule } from './metrics.module.js';
 
-/** What the Kafka listener tells of its clients, looked up at a scrape. */
+/** Metrics of the Kafka listener's clients, read at each scrape. */
 @Injectable()
 class KafkaMetrics implements OnModuleInit {
   constructor(
@@ -18,7 +18,7 @@ class KafkaMetrics implements OnModuleInit {
     const registers = [this.metrics.registry];
     new Gauge({
       name: 'genrocks_kafka_connections',
-      help: 'Connections of Kafka clients that are open',
+      help: 'Open connections of Kafka clients',
       registers,
       collect() {
         this.set(listener.status().connections);
@@ -26,7 +26,7 @@ class KafkaMetrics implements OnModuleInit {
     });
     new Counter({
       name: 'genrocks_kafka_connections_refused_total',
-      help: 'Connections closed as they came: over max_connections (limit), or without TLS as it is asked for (tls)',
+      help: 'Connections refused: over max_connections (limit), or without the required TLS (tls)',
       labelNames: ['reason'],
       registers,
       collect() {
@@ -38,7 +38,7 @@ class KafkaMetrics implements OnModuleInit {
     });
     new Counter({
       name: 'genrocks_kafka_authentication_failures_total',
-      help: 'Logins of Kafka clients that failed',
+      help: 'Failed logins of Kafka clients',
       registers,
       collect() {
         this.reset();
@@ -48,12 +48,12 @@ class KafkaMetrics implements OnModuleInit {
     this.addCertificate(listener);
   }
 
-  /** Only where there is a certificate: one that is not there does not run out. */
+  /** Only registered if there is a certificate. */
   private addCertificate(listener: KafkaListener): void {
     if (listener.status().certificateExpiresAt === undefined) return;
     new Gauge({
       name: 'genrocks_kafka_tls_certificate_expiry_timestamp_seconds',
-      help: 'When the certificate of the Kafka listener runs out, in seconds since 1970',
+      help: 'Expiry of the certificate of the Kafka listener, in seconds since 1970',
       registers: [this.metrics.registry],
       collect() {
         const expiry = listener.status().certificateExpiresAt;
@@ -63,6 +63,6 @@ class KafkaMetrics implements OnModuleInit {
   }
 }
 
-/** The metrics of the Kafka listener; loaded with it. */
+/** The metrics of the Kafka listener, loaded together with it. */
 @Module({ imports: [MetricsModule], providers: [KafkaMetrics] })
 export class KafkaMetricsModule {}

@@ -3,7 +3,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyAdapter } from '@nestjs/platform-fastify';
 import { BrokerMetrics } from './broker-metrics.js';
 
-/** Times every request, refused ones included, under the pattern of its route so that names cost no new series. */
+/** Times every request, including refused ones, by its route pattern, so that topic names create no new series. */
 @Injectable()
 export class RequestMetrics implements OnModuleInit {
   constructor(

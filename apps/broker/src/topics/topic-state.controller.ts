@@ -18,7 +18,7 @@ export class TopicStateController {
 
   @Post('stop')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Close a topic; its messages stay, and it stays stopped over restarts' })
+  @ApiOperation({ summary: 'Close a topic and keep its messages; it stays stopped after a restart' })
   @ApiOkResponse({ type: TopicDto })
   async stop(@Param('topic') name: string): Promise<TopicDto> {
     await this.topics.stopTopic(name);
@@ -30,14 +30,14 @@ export class TopicStateController {
   @ApiOperation({ summary: 'Open a topic that was stopped' })
   @ApiOkResponse({ type: TopicDto })
   async start(@Param('topic') name: string): Promise<TopicDto> {
-    // Starting creates what is not there; this is for what is.
+    // startTopic() creates a missing topic; this endpoint is for existing ones.
     this.topics.topic(name);
     return viewTopic(await (await this.topics.startTopic(name)).info());
   }
 
   @Post('partitions')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Add partitions until there are `total`; keys may go to other partitions then' })
+  @ApiOperation({ summary: 'Add partitions up to `total`; from then on, keys may go to other partitions' })
   @ApiOkResponse({ type: TopicDto })
   async addPartitions(
     @Param('topic') name: string,
@@ -47,7 +47,7 @@ export class TopicStateController {
   }
 
   @Get('offsets')
-  @ApiOperation({ summary: 'The offset of every partition at a place or time' })
+  @ApiOperation({ summary: 'The offset of every partition at a position or time' })
   @ApiOkResponse({ type: OffsetsDto })
   async offsets(
     @Param('topic') topic: string,

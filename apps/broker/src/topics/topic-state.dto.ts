@@ -4,7 +4,7 @@ import { MAX_PARTITIONS } from '../config/topic.config.js';
 
 /** Body of `POST /v1/topics/{topic}/partitions`. */
 export class AddPartitionsDto {
-  @ApiProperty({ example: 8, description: 'How many there are to be; the number can only grow' })
+  @ApiProperty({ example: 8, description: 'The new number of partitions; it can only grow' })
   @IsDefined()
   @IsInt()
   @Min(1)
@@ -17,7 +17,8 @@ export class OffsetsQuery {
   @ApiPropertyOptional({
     default: 'latest',
     example: '2026-01-31T12:00:00Z',
-    description: 'earliest, latest, an offset, or a time; outside of what is there, the nearest end of it',
+    description:
+      'earliest, latest, an offset, or a time; outside the retained range it means the nearest end',
   })
   @IsString()
   at: string = 'latest';

@@ -2,7 +2,7 @@ import { toSnakeCase } from '@genrocks/storage/config';
 import type { PartitionDescription, PartitionInfo, TopicDescription, TopicInfo } from '@genrocks/topics';
 import type { DedupDto, PartitionDto, TopicDto } from './topics.dto.js';
 
-/** A topic as answers show it. */
+/** Formats a topic for an answer. */
 export function viewTopic(topic: TopicDescription | TopicInfo): TopicDto {
   return {
     name: topic.name,
@@ -49,7 +49,7 @@ function viewPartition(partition: PartitionDescription | PartitionInfo): Partiti
   };
 }
 
-/** The names of an adapter's own facts, which are written for TypeScript, in snake_case. */
+/** Converts the names in an adapter's own information from camelCase to snake_case. */
 export function snakeKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(snakeKeys);
   if (typeof value !== 'object' || value === null) return value;

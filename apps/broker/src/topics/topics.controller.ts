@@ -41,7 +41,7 @@ export class TopicsController {
   @Post()
   @ApiOperation({ summary: 'Create a topic, or start one that was stopped' })
   @ApiCreatedResponse({ type: TopicDto })
-  @ApiOkResponse({ type: TopicDto, description: 'The topic was there already, in this shape' })
+  @ApiOkResponse({ type: TopicDto, description: 'The topic already exists in this shape' })
   async create(
     @Body(new CheckPipe(CreateTopicDto, 'body')) body: CreateTopicDto,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -76,7 +76,7 @@ export class TopicsController {
 
   @Post(':topic/truncate')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Remove all messages; offsets go on from where they were' })
+  @ApiOperation({ summary: 'Remove all messages; offsets continue where they were' })
   @ApiParam(TOPIC)
   @ApiOkResponse({ type: TopicDto })
   truncate(@Param('topic') name: string): Promise<TopicDto> {
@@ -112,7 +112,7 @@ export class TopicsController {
   }
 }
 
-/** A mistake in a body is the client's, and not one of the broker's configuration. */
+/** Reports a configuration error in a request body as the client's mistake, not as one of the broker. */
 function checked<T>(check: () => T): T {
   try {
     return check();

@@ -21,7 +21,7 @@ export class CreateTopicDto extends PublishingConfig {
     type: 'object',
     additionalProperties: true,
     example: { adapter: 'disk_log', log_type: 'halt', max_no_bytes: '50MB' },
-    description: 'adapter, and settings of that adapter for this topic alone',
+    description: 'adapter, and settings of that adapter for this topic only',
   })
   @IsOptional()
   @Allow()
@@ -61,22 +61,22 @@ export class PartitionDto {
   @ApiPropertyOptional({
     type: 'object',
     additionalProperties: true,
-    description: 'What the storage adapter tells of itself: files, current file, last recovery',
+    description: 'Information from the storage adapter: files, current file, last recovery',
   })
   storage?: Record<string, unknown>;
 }
 
 export class DedupDto {
-  @ApiProperty({ example: 120_000, description: 'Milliseconds in which an id is stored once' })
+  @ApiProperty({ example: 120_000, description: 'Milliseconds within which an id is stored only once' })
   window_ms!: number;
 
-  @ApiProperty({ example: 100_000, description: 'Ids remembered at most' })
+  @ApiProperty({ example: 100_000, description: 'Maximum number of remembered ids' })
   max_ids!: number;
 
-  @ApiPropertyOptional({ example: 12_345, description: 'Ids known (in the description of one topic)' })
+  @ApiPropertyOptional({ example: 12_345, description: 'Remembered ids (in the description of one topic)' })
   ids?: number;
 
-  @ApiPropertyOptional({ example: 0, description: 'Ids forgotten before their time, for max_ids' })
+  @ApiPropertyOptional({ example: 0, description: 'Ids forgotten early because of max_ids' })
   forgotten?: number;
 }
 
@@ -93,7 +93,7 @@ export class TopicDto {
   @ApiProperty({ example: 'disk_log' })
   adapter!: string;
 
-  @ApiProperty({ description: 'An acknowledged message survives a crash' })
+  @ApiProperty({ description: 'Whether an acknowledged message survives a crash' })
   durable!: boolean;
 
   @ApiProperty({ enum: [...ROUTINGS, 'custom'] })
@@ -102,16 +102,16 @@ export class TopicDto {
   @ApiProperty({ enum: COMPRESSIONS })
   compression!: string;
 
-  @ApiProperty({ example: 0, description: 'Milliseconds a batch waits for more messages' })
+  @ApiProperty({ example: 0, description: 'How long a batch waits for more messages, in milliseconds' })
   linger_ms!: number;
 
   @ApiPropertyOptional({
     type: DedupDto,
-    description: 'The window of message ids; absent where there is none',
+    description: 'The window of message ids; absent if there is none',
   })
   dedup?: DedupDto;
 
-  @ApiProperty({ type: 'object', additionalProperties: true, description: 'Settings of this topic alone' })
+  @ApiProperty({ type: 'object', additionalProperties: true, description: 'Settings of this topic only' })
   settings!: Record<string, unknown>;
 
   @ApiProperty({ example: 4 })

@@ -30,7 +30,7 @@ class Parser {
   constructor(@InjectCommander() readonly command: Command) {}
 }
 
-/** Mistakes in the arguments are thrown; else the parser ends the process, which is vitest's, with other tests in it. */
+/** Throws on invalid arguments. The parser would otherwise exit the process, which vitest shares with other tests. */
 function throwErrors(command: Command): void {
   command.exitOverride((error) => {
     throw error;
@@ -38,7 +38,7 @@ function throwErrors(command: Command): void {
   command.commands.forEach(throwErrors);
 }
 
-/** Runs `genrocks` with these arguments inside of the test, parser included. */
+/** Runs `genrocks` with these arguments inside the test, parser included. */
 export async function genrocks(args: readonly string[], around: Around = {}): Promise<Ran> {
   const { stdin = '', env = {}, signal = new AbortController().signal } = around;
   const stdout = new PassThrough();
@@ -77,7 +77,7 @@ async function textOf(stream: PassThrough): Promise<string> {
   return text;
 }
 
-/** A broker in memory, and a directory for files; `url` is for `--url`. */
+/** An in-memory broker and a directory for files; pass `url` as `--url`. */
 export class CliBench {
   private constructor(
     readonly app: NestFastifyApplication,

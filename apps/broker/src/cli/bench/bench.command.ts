@@ -29,30 +29,30 @@ export interface BenchReport {
   readonly publishers: number;
   readonly publish: PublishThroughput;
   readonly consume: Throughput;
-  /** False where a signal has ended it. */
+  /** False if a signal ended it. */
   readonly complete: boolean;
 }
 
-/** What one request may hold, in bytes. */
+/** Largest request, in bytes. */
 const MAX_REQUEST_BYTES = 64 << 20;
 
-/** `genrocks bench`: how much a broker, or a directory, takes and gives. */
+/** `genrocks bench`: measures how fast a broker, or a directory, stores and returns messages. */
 @Command({
   name: 'bench',
   description:
-    'Measure publishing and consuming: fills a topic of its own for some seconds, reads it, and deletes it',
+    'Measure publishing and consuming: fill a temporary topic for some seconds, read it, delete it',
 })
 export class BenchCommand extends BrokerCommand<Options> {
   protected override readonly mayCreateLogDir = true;
 
-  @Option({ flags: '-s, --seconds <seconds>', description: 'how long each part takes at most (default 5)' })
+  @Option({ flags: '-s, --seconds <seconds>', description: 'time limit of each part (default 5)' })
   parseSeconds(text: string): number {
     return wholeNumber('--seconds', text, 1);
   }
 
   @Option({
     flags: '-n, --messages <count>',
-    description: 'publish so many at most (default: what time allows)',
+    description: 'messages to publish at most (default: limited by time only)',
   })
   parseMessages(text: string): number {
     return wholeNumber('--messages', text, 1);
@@ -63,22 +63,22 @@ export class BenchCommand extends BrokerCommand<Options> {
     return wholeNumber('--size', text, 2);
   }
 
-  @Option({ flags: '--batch <count>', description: 'messages of a request (default 100)' })
+  @Option({ flags: '--batch <count>', description: 'messages per request (default 100)' })
   parseBatch(text: string): number {
     return wholeNumber('--batch', text, 1);
   }
 
-  @Option({ flags: '--publishers <count>', description: 'requests under way at once (default 8)' })
+  @Option({ flags: '--publishers <count>', description: 'concurrent requests (default 8)' })
   parsePublishers(text: string): number {
     return wholeNumber('--publishers', text, 1);
   }
 
-  @Option({ flags: '-p, --partitions <count>', description: 'of the topic (default 1)' })
+  @Option({ flags: '-p, --partitions <count>', description: 'partitions of the topic (default 1)' })
   parsePartitions(text: string): number {
     return wholeNumber('--partitions', text, 1);
   }
 
-  @Option({ flags: '--adapter <name>', description: 'where it is stored: disk_log, ets, rocksdb' })
+  @Option({ flags: '--adapter <name>', description: 'storage of the topic: disk_log, ets, rocksdb' })
   parseAdapter(name: string): string {
     return name;
   }
@@ -99,20 +99,20 @@ export class BenchCommand extends BrokerCommand<Options> {
     } = options;
     if (batch * size > MAX_REQUEST_BYTES)
       throw new InvalidArgumentError(
-        `--batch: ${batch} messages of ${size} bytes are more than a request holds (${MAX_REQUEST_BYTES} bytes)`,
+        `--batch: ${batch} messages of ${size} bytes do not fit into a request (${MAX_REQUEST_BYTES} bytes)`,
       );
     const workload = { seconds, messages, size, batch, publishers };
     const name = `genrocks-bench-${randomBytes(4).toString('hex')}`;
     const { terminal } = this;
     const signal = terminal.signal();
     const onRetry: RetryOptions['onRetry'] = ({ code, message }, pause) =>
-      terminal.note(`${code}: ${message}; trying again in ${pause} ms`);
+      terminal.note(`${code}: ${message}; retrying in ${pause} ms`);
     const storage = options.adapter === undefined ? {} : { storage: { adapter: options.adapter } };
     const topic = await client.createTopic({ name, partitions, ...storage });
     try {
       terminal.note(
-        `publishes messages of ${size} bytes for up to ${seconds} s into the topic ${name}, reads them and deletes ` +
-          'it; what else the broker has to do is slower meanwhile',
+        `publishing messages of ${size} bytes for up to ${seconds} s to the topic ${name}, then reading and deleting ` +
+          'it; other work of the broker is slower meanwhile',
       );
       const publish = await measurePublishing(client, name, workload, { signal, onRetry });
       const consume = await measureConsuming(client, await client.topic(name), workload, { signal, onRetry });
@@ -158,13 +158,13 @@ function describe({
   const { p50, p99, max } = publish.request_ms;
   return [
     `${partitions} partition(s) on ${adapter}${durable ? '' : ' (not durable)'}, messages of ${size} bytes, ` +
-      `${batch} a request, ${publishers} request(s) at once`,
+      `${batch} per request, ${publishers} concurrent request(s)`,
     '',
     table(
       ['', 'messages', 'seconds', 'messages/s', 'MB/s'],
       [row('publish', publish), row('consume', consume)],
     ),
     '',
-    `a request was acknowledged within ${p50} ms (half of ${publish.requests}), ${p99} ms (99%), ${max} ms (all)`,
+    `acknowledgement of ${publish.requests} request(s): ${p50} ms (p50), ${p99} ms (p99), ${max} ms (max)`,
   ].join('\n');
 }

@@ -8,13 +8,13 @@ import { readPages } from '../consume/page-reader.js';
 export interface Workload {
   /** Bytes of a value. */
   readonly size: number;
-  /** Messages of a request. */
+  /** Messages per request. */
   readonly batch: number;
-  /** Requests under way at once. */
+  /** Concurrent requests. */
   readonly publishers: number;
-  /** It ends with so many messages. */
+  /** Publishing stops after this many messages. */
   readonly messages: number;
-  /** Each part ends after so long. */
+  /** Time limit of each part. */
   readonly seconds: number;
 }
 
@@ -22,7 +22,7 @@ export interface Throughput {
   readonly messages: number;
   readonly seconds: number;
   readonly messages_per_second: number;
-  /** Of values alone. */
+  /** Bytes of the values only. */
   readonly bytes_per_second: number;
 }
 
@@ -32,7 +32,7 @@ export interface PublishThroughput extends Throughput {
   readonly request_ms: { readonly p50: number; readonly p99: number; readonly max: number };
 }
 
-/** Publishes until the time is over, or all is published, with as many requests under way as there are publishers. */
+/** Publishes until the time is up or everything is published. Each publisher has one request in flight. */
 export async function measurePublishing(
   client: BrokerClient,
   topic: string,
@@ -62,7 +62,7 @@ export async function measurePublishing(
       messages += count;
     }
   };
-  // All of them, also where one has failed: a request that came after the topic was deleted would create it again.
+  // Wait for all, even after a failure: a request that arrived after the topic was deleted would create it again.
   const ended = await Promise.allSettled(Array.from({ length: publishers }, publisher));
   for (const one of ended) if (one.status === 'rejected') throw one.reason;
   const ms = (microseconds: number) => Math.round(microseconds / 10) / 100;
@@ -77,7 +77,7 @@ export async function measurePublishing(
   };
 }
 
-/** Reads all partitions from their beginnings, until the time is over or all is read. */
+/** Reads all partitions from the beginning until the time is up or everything is read. */
 export async function measureConsuming(
   client: BrokerClient,
   { name, partitions }: TopicJson,
@@ -107,7 +107,7 @@ function throughput(messages: number, size: number, began: number): Throughput {
   };
 }
 
-/** Requests of so many messages each, which no compression makes much smaller. */
+/** Makes requests of the given number of messages, with values that hardly compress. */
 class Bodies {
   private readonly line: string;
   private readonly made = new Map<number, Buffer>();
@@ -116,7 +116,7 @@ class Bodies {
     const text = randomBytes(size)
       .toString('base64')
       .slice(0, Math.max(0, size - 2));
-    // The quotes of JSON are two bytes of the value.
+    // The quotes of JSON count as two bytes of the value.
     this.line = `${JSON.stringify({ value: text })}\n`;
   }
 

@@ -4,7 +4,7 @@ import type { MessageDto, MessagePageDto, ReceiptDto } from '../../messages/mess
 import type { PartitionOffsetDto } from '../../topics/topic-state.dto.js';
 import type { TopicDto } from '../../topics/topics.dto.js';
 
-/** Bodies of the HTTP API as commands use them. */
+/** Bodies of the HTTP API, with the fields that commands use. */
 export type TopicJson = TopicDto;
 export type GroupJson = GroupDto;
 export type GroupSummaryJson = GroupSummaryDto;
@@ -16,7 +16,7 @@ export type PartitionOffsetJson = PartitionOffsetDto;
 export type DeadLetterJson = DeadLetterDto;
 export type RedriveJson = RedriveResultDto;
 
-/** Which dead letters are meant. */
+/** Selects dead letters. */
 export interface DeadLetterFilterJson {
   readonly topic?: string;
   readonly group?: string;

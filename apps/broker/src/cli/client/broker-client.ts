@@ -28,7 +28,7 @@ export interface ResetOptions {
   readonly dry_run?: boolean;
 }
 
-/** What the broker refused: its problem, as an error with the same code. */
+/** A problem document of the broker, as an error with the same code. */
 export class BrokerError extends GenRocksError {}
 
 /** The HTTP API as functions. Every one throws `BrokerError` with the code of the problem, or `CONNECTION_FAILED`. */
@@ -121,7 +121,7 @@ export class BrokerClient {
     return this.request({ method: 'GET', path });
   }
 
-  /** @param field that holds the list */
+  /** @param field the field that holds the list */
   private async list<T>(path: string, field: string): Promise<T[]> {
     const { status, text, json } = await this.exchange({ method: 'GET', path });
     const list = (json as Readonly<Record<string, unknown>>)[field];
@@ -139,7 +139,7 @@ export class BrokerClient {
     return (await this.exchange(request)).json as T;
   }
 
-  /** @throws what the broker answers as a problem; `UNEXPECTED_ANSWER` for what is no object */
+  /** @throws the broker's problem as `BrokerError`; `UNEXPECTED_ANSWER` if the answer is not an object */
   private async exchange(request: ApiRequest): Promise<{ status: number; text: string; json: unknown }> {
     const { status, text } = await this.transport.send(request);
     const json = parse(text);
@@ -158,10 +158,10 @@ function groupPath(group: string): string {
   return `v1/groups/${segment(group, 'group')}`;
 }
 
-/** In a path nothing, "." and ".." would name something else. */
+/** Refuses an empty name, "." and "..": in a path they would address something else. */
 function segment(name: string, what: string): string {
   if (['', '.', '..'].includes(name))
-    throw new BrokerError('INVALID_ARGUMENT', `${JSON.stringify(name)} is no name of a ${what}`, false);
+    throw new BrokerError('INVALID_ARGUMENT', `${JSON.stringify(name)} is not a valid ${what} name`, false);
   return encodeURIComponent(name);
 }
 

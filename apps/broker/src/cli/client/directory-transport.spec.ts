@@ -26,7 +26,7 @@ describe('commands on a directory', () => {
       2,
     );
     expect((await run('group', 'lag', 'billing')).out).toBe('0\n');
-    expect((await run('consume', 'orders', '--follow')).err).toMatch(/--follow: nothing can come/);
+    expect((await run('consume', 'orders', '--follow')).err).toMatch(/--follow: no message can arrive/);
   });
 
   it('are refused with the pid of the process that has it open', async () => {
@@ -48,18 +48,20 @@ describe('commands on a directory', () => {
     const run = (...args: string[]) => genrocks(args);
     const missing = await run('topic', 'list', '--log-dir', join(directory, 'daat'));
     expect(missing).toMatchObject({ code: 1 });
-    expect(missing.err).toMatch(/--log-dir: .*daat does not exist; name what storage\.disk_log\.log_dir/);
+    expect(missing.err).toMatch(
+      /--log-dir: .*daat does not exist; use the value of storage\.disk_log\.log_dir/,
+    );
     mkdirSync(join(directory, 'home'));
     writeFileSync(join(directory, 'home/file'), '');
     const other = await run('publish', 'orders', '-v', '1', '--log-dir', join(directory, 'home'));
     expect(other.err).toMatch(/is not the log_dir of a broker/);
     expect((await run('topic', 'list', '--log-dir', join(directory, 'home/file'))).err).toMatch(
-      /no directory/,
+      /not a directory/,
     );
     expect((await run('topic', 'list', '--log-dir', 'a', '--url', 'http://b')).err).toMatch(
       /either --url or/,
     );
-    expect((await run('topic', 'list', '--config', 'a.yaml')).err).toMatch(/--config is for --log-dir/);
+    expect((await run('topic', 'list', '--config', 'a.yaml')).err).toMatch(/--config needs --log-dir/);
   });
 
   it('use the configuration of the broker', async () => {

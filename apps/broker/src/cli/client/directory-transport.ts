@@ -13,20 +13,20 @@ export interface DirectoryOptions {
   /** Configuration file, as `genrocks serve` takes it. */
   readonly config: string | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Makes the directory where there is none. */
+  /** Creates the directory if it does not exist. */
   readonly mayCreate: boolean;
 }
 
 /**
- * A broker inside of this process, on a log_dir that no other one has open. It listens nowhere: requests go straight
- * to its handlers, so commands do the same, with the same answers, as on a broker that runs.
+ * A broker inside this process, on a log_dir that no other process has open. It does not listen: requests go directly
+ * to its handlers, so commands get the same answers as from a running broker.
  */
 export class DirectoryTransport implements Transport {
   readonly isShared = false;
 
   private constructor(private readonly app: NestFastifyApplication) {}
 
-  /** @throws `LOCKED` with the owner's pid, `INVALID_ARGUMENT`, `INVALID_CONFIG`, or what the store says */
+  /** @throws `LOCKED` with the owner's pid, `INVALID_ARGUMENT`, `INVALID_CONFIG`, or an error of the store */
   static async open(directory: string, options: DirectoryOptions): Promise<DirectoryTransport> {
     const logDir = resolve(directory);
     assertLogDir(logDir, options.mayCreate);
@@ -62,7 +62,7 @@ export class DirectoryTransport implements Transport {
   }
 }
 
-/** What `genrocks serve` would run with, so that limits and settings of the logs are its own; but for this directory. */
+/** The configuration `genrocks serve` would use, with its limits and log settings, but for this directory. */
 function onDirectory(config: BrokerConfig, logDir: string): BrokerConfig {
   config.storage.adapter = 'disk_log';
   config.storage.diskLog = Object.assign(config.storage.diskLog ?? new DiskLogOptions(), { logDir });
@@ -71,9 +71,9 @@ function onDirectory(config: BrokerConfig, logDir: string): BrokerConfig {
   return config;
 }
 
-/** A path that is misspelt, or that of something else, must not become a log_dir. */
+/** Refuses a path that is not a log_dir, so that a misspelt one does not become one. */
 function assertLogDir(logDir: string, mayCreate: boolean): void {
-  const remedy = 'name what storage.disk_log.log_dir (GENROCKS_LOG_DIR) names, such as ./gen_rocks_data';
+  const remedy = 'use the value of storage.disk_log.log_dir (GENROCKS_LOG_DIR), such as ./gen_rocks_data';
   const refuse = (reason: string) => new InvalidArgumentError(`--log-dir: ${logDir} ${reason}; ${remedy}`);
   let names: string[];
   try {
@@ -83,7 +83,7 @@ function assertLogDir(logDir: string, mayCreate: boolean): void {
     if (refused.code !== 'ENOENT') {
       throw new InvalidArgumentError(`--log-dir: ${logDir} cannot be read: ${pathReason(refused, remedy)}`);
     }
-    if (lstatSync(logDir, { throwIfNoEntry: false }) !== undefined) throw refuse('is a link to nothing');
+    if (lstatSync(logDir, { throwIfNoEntry: false }) !== undefined) throw refuse('is a broken symbolic link');
     if (mayCreate) return;
     throw refuse('does not exist');
   }

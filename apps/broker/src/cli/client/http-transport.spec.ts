@@ -51,7 +51,7 @@ describe('a client of something that is no broker', () => {
     const ran = await genrocks(['topic', 'list', '--url', await listen(onRequest(answer(status, body)))]);
     expect(ran).toMatchObject({ code: 1, out: '' });
     expect(ran.err).toMatch(
-      /^genrocks: UNEXPECTED_ANSWER: the answer \(status \d+: ".*"\) is not that of a broker/,
+      /^genrocks: UNEXPECTED_ANSWER: the answer \(status \d+: ".*"\) does not come from a GenRocks broker/,
     );
   });
 

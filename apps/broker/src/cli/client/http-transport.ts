@@ -5,17 +5,17 @@ import { text } from 'node:stream/consumers';
 import { InvalidArgumentError } from '@genrocks/storage';
 import { type ApiAnswer, type ApiRequest, ConnectionFailedError, type Transport } from './transport.js';
 
-/** Beyond the time a request asks the broker to wait, in milliseconds. */
+/** Time limit on top of the time that a request asks the broker to wait, in milliseconds. */
 const ANSWER_TIMEOUT_MS = 60_000;
 
-/** Requests to a broker that runs. */
+/** Sends requests to a running broker. */
 export class HttpTransport implements Transport {
   readonly isShared = true;
   private readonly base: URL;
   private readonly headers: Record<string, string> = {};
 
   /**
-   * @param token sent as a bearer token, for a proxy in front of the broker; user and password in the URL likewise
+   * @param token bearer token for a proxy in front of the broker; user and password in the URL serve the same purpose
    * @throws `INVALID_ARGUMENT`
    */
   constructor(url: string, token?: string) {
@@ -53,8 +53,9 @@ export class HttpTransport implements Transport {
 }
 
 /**
- * A request and its whole answer. Not `fetch`: it refuses some ports, and its promise never settles, without keeping the
- * process alive, where a server accepts a connection and closes it at once, as forwarders of ports do.
+ * Sends a request and reads the whole answer. Does not use `fetch`, which refuses some ports. Its promise also never
+ * settles, and does not keep the process alive, if a server accepts a connection and closes it at once, as port
+ * forwarders do.
  */
 async function exchange(
   url: URL,
@@ -64,12 +65,12 @@ async function exchange(
 ): Promise<ApiAnswer> {
   const request = (url.protocol === 'https:' ? https : http).request(url, options);
   const timer = setTimeout(() => {
-    request.destroy(new Error(`nothing within ${timeoutMs / 1_000} s`));
+    request.destroy(new Error(`no answer within ${timeoutMs / 1_000} s`));
   }, timeoutMs);
   try {
     request.end(body);
     const [answer] = (await once(request, 'response')) as [IncomingMessage];
-    // A request that is destroyed on its way destroys its answer.
+    // Destroying the request later also destroys its answer, and emits an error here.
     request.on('error', () => {});
     return { status: answer.statusCode!, text: await text(answer) };
   } finally {

@@ -1,21 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type GenRocksError, isGenRocksError } from '@genrocks/storage';
 
-/** Pauses between tries, in milliseconds: half a minute altogether. */
+/** Pauses between attempts, in milliseconds: half a minute in total. */
 const RETRY_PAUSES: readonly number[] = [250, 500, 1_000, 2_000, 4_000, 8_000, 15_000];
 
 export interface RetryOptions {
-  /** Told before a pause. */
+  /** Called before each pause. */
   readonly onRetry: (error: GenRocksError, pauseMs: number) => void;
-  /** Ends the tries. */
+  /** Stops retrying. */
   readonly signal: AbortSignal;
   /** Default: {@link RETRY_PAUSES}. */
   readonly pauses?: readonly number[] | undefined;
-  /** Goes on with the longest pause. Default false. */
+  /** Keeps retrying with the longest pause. Default false. */
   readonly forever?: boolean;
 }
 
-/** Tries again what may work later. @throws what the last try threw */
+/** Retries a call whose error is retriable. @throws the error of the last attempt */
 export async function withRetries<T>(work: () => Promise<T>, options: RetryOptions): Promise<T> {
   const { onRetry, signal, pauses = RETRY_PAUSES, forever = false } = options;
   for (let attempt = 0; ; attempt++) {

@@ -121,7 +121,7 @@ describe('genrocks consume', () => {
     // Written, but not noted as safe before the kill.
     await appendFile(path, '{"topic":"x","value":{"n":-1}}\n{"topic":"x","val');
     const second = await run();
-    expect(second.err).toMatch(/goes on behind its \d+ bytes; 48 bytes of an unfinished write are cut off/);
+    expect(second.err).toMatch(/after \d+ bytes; cut off 48 bytes of an unfinished write/);
     expect(numbers(await readFile(path, 'utf8'))).toEqual(upTo(100));
     await add(topic, 100, 105);
     await run('-q');
@@ -142,7 +142,7 @@ describe('genrocks consume', () => {
     await writeFile(path, 'mine');
     const ran = await bench.run(['consume', topic, '-o', path]);
     expect(ran.code).toBe(1);
-    expect(ran.err).toMatch(/--restart writes it anew/);
+    expect(ran.err).toMatch(/overwrite it with --restart/);
     expect(await readFile(path, 'utf8')).toBe('mine');
   });
 
@@ -152,11 +152,11 @@ describe('genrocks consume', () => {
     const ran = await bench.run(['consume', topic, '-o', missing]);
     expect(ran).toMatchObject({ code: 1, out: '' });
     expect(ran.err).toBe(
-      `genrocks: WRITE_FAILED: ${missing} cannot be written: there is no such directory; create it, or name another file\n`,
+      `genrocks: WRITE_FAILED: ${missing} cannot be written: its directory does not exist; create it, or name another file\n`,
     );
     const directory = await bench.run(['consume', topic, '-o', bench.directory]);
     expect(directory.err).toBe(
-      `genrocks: INVALID_ARGUMENT: --out: ${bench.directory} is no file; name one, or leave --out away to write to standard output\n`,
+      `genrocks: INVALID_ARGUMENT: --out: ${bench.directory} is not a file; name a file, or omit --out to write to standard output\n`,
     );
     await writeFile(bench.path('plain'), '');
     const position = bench.path('plain/position');
@@ -182,10 +182,10 @@ describe('genrocks consume', () => {
       ),
     );
     expect(full).toMatchObject({ code: 'WRITE_FAILED', retriable: true });
-    expect(full.message).toBe('out cannot be written: the device is full; free some room, then run it again');
+    expect(full.message).toBe('out cannot be written: the device is full; free some space and try again');
     const topic = await topicOf(1);
     expect((await bench.run(['consume', topic, '-o', '/dev/full'])).err).toContain(
-      'INVALID_ARGUMENT: --out: /dev/full is no file',
+      'INVALID_ARGUMENT: --out: /dev/full is not a file',
     );
   });
 
@@ -243,7 +243,9 @@ describe('genrocks consume', () => {
     await topics.topic(topic).truncate();
     await add(topic, 4, 6);
     const ran = await bench.run(['consume', topic, '--group', 'late', '--json']);
-    expect(ran.err).toBe(`genrocks: ${topic}/0: offsets 1 to 3 are gone (retention)\n`);
+    expect(ran.err).toBe(
+      `genrocks: ${topic}/0: offsets 1 to 3 were dropped by retention before they were read\n`,
+    );
     expect(numbers(ran.out)).toEqual([4, 5]);
   });
 });

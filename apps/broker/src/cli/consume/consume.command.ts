@@ -29,12 +29,12 @@ const OF_FILES = ['format', 'columns', 'positionFile', 'restart'] as const;
   name: 'consume',
   arguments: '<topic>',
   description:
-    'Print the messages of a topic, or write them to a file (--out), which goes on where it stopped after a kill',
+    'Print the messages of a topic, or write them to a file (--out), which resumes where it stopped after a kill',
 })
 export class ConsumeCommand extends FileCommand<Options> {
   @Option({
     flags: '-o, --out <path>',
-    description: 'write to a file; run again, it goes on behind what it holds',
+    description: 'write to a file; the next run appends after what the file holds',
   })
   parseOut(path: string): string {
     return path;
@@ -42,7 +42,7 @@ export class ConsumeCommand extends FileCommand<Options> {
 
   @Option({
     flags: '--format <name>',
-    description: 'of the file: jsonl or csv (default: by the ending of its name, or jsonl)',
+    description: 'format of the file: jsonl or csv (default: by its extension, or jsonl)',
   })
   parseFormat(name: string): OutFormat {
     const format = OUT_FORMATS.find((one) => one === name);
@@ -52,7 +52,7 @@ export class ConsumeCommand extends FileCommand<Options> {
 
   @Option({
     flags: '--columns <names>',
-    description: `of CSV, separated by commas (default: ${DEFAULT_COLUMNS.join(',')}); value.id is a field of the value`,
+    description: `CSV columns, comma-separated (default: ${DEFAULT_COLUMNS.join(',')}); value.id is a field of the value`,
   })
   parseColumns(names: string): string[] {
     return names.split(',').map((name) => name.trim());
@@ -60,7 +60,7 @@ export class ConsumeCommand extends FileCommand<Options> {
 
   @Option({
     flags: '-g, --group <name>',
-    description: 'begin at the offsets of this group, and commit what is printed or written',
+    description: 'start at the offsets of this group, and commit what was printed or written',
   })
   parseGroup(name: string): string {
     return name;
@@ -68,7 +68,7 @@ export class ConsumeCommand extends FileCommand<Options> {
 
   @Option({
     flags: '--from <place>',
-    description: `where to begin, unless the group or the file says it: ${PLACE_ALLOWED} (default: earliest)`,
+    description: `where to start if neither group nor file says so: ${PLACE_ALLOWED} (default: earliest)`,
   })
   parseFrom(place: string): string {
     if (parsePlace(place) !== undefined) return place;
@@ -80,12 +80,12 @@ export class ConsumeCommand extends FileCommand<Options> {
     return [...before, wholeNumber('--partition', text)];
   }
 
-  @Option({ flags: '-n, --limit <count>', description: 'end after so many messages' })
+  @Option({ flags: '-n, --limit <count>', description: 'stop after this many messages' })
   parseLimit(text: string): number {
     return wholeNumber('--limit', text, 1);
   }
 
-  @Option({ flags: '--follow', description: 'go on with what comes, until SIGINT or SIGTERM' })
+  @Option({ flags: '--follow', description: 'wait for new messages, until SIGINT or SIGTERM' })
   parseFollow(): boolean {
     return true;
   }
@@ -99,7 +99,7 @@ export class ConsumeCommand extends FileCommand<Options> {
     const { out: path, follow = false, json = false, quiet = false } = options;
     if (follow && !client.isShared)
       throw new InvalidArgumentError(
-        '--follow: nothing can come while this command has the directory open; follow a broker, with --url',
+        '--follow: no message can arrive while this command has the directory open; follow a broker with --url',
       );
     if (path === undefined) this.assertLeftOut(options, OF_FILES, '--out');
     else if ((options.format ?? formatOf(path)) !== 'csv') this.assertLeftOut(options, ['columns'], 'CSV');
@@ -140,7 +140,7 @@ export class ConsumeCommand extends FileCommand<Options> {
       const { resumed, cut } = file;
       if (resumed !== undefined)
         this.terminal.note(
-          `${path} goes on behind its ${resumed.bytes} bytes${cut === 0 ? '' : `; ${cut} bytes of an unfinished write are cut off`}`,
+          `appending to ${path} after ${resumed.bytes} bytes${cut === 0 ? '' : `; cut off ${cut} bytes of an unfinished write`}`,
         );
       return await consume(fileSink(file, writer), resumed?.offsets);
     } finally {

@@ -9,7 +9,7 @@ import type { Sink } from './sink.js';
 export interface ConsumeOptions {
   readonly topic: TopicJson;
   readonly group?: string | undefined;
-  /** Where a partition begins of which nothing else is known. */
+  /** Where to start a partition without a known position. */
   readonly from: string;
   readonly limit: number;
   readonly follow: boolean;
@@ -23,14 +23,14 @@ export interface ConsumeOptions {
 export interface ConsumeReport {
   readonly topic: string;
   readonly consumed: number;
-  /** Of each partition, where to read on. */
+  /** The next offset to read, for each partition. */
   readonly offsets: readonly PartitionOffsetJson[];
 }
 
-/** Progress is made safe, and committed, so often, in milliseconds. */
+/** Interval at which progress is made durable and committed, in milliseconds. */
 const CHECKPOINT_EVERY_MS = 1_000;
 
-/** Reads messages into a sink; commits for a group only what is safe there. */
+/** Reads messages into a sink. Commits for a group only what is safe in the sink. */
 export class Consumer {
   private readonly offsets = new Map<number, number>();
   private readonly uncommitted = new Set<number>();
@@ -48,20 +48,22 @@ export class Consumer {
   async run(): Promise<ConsumeReport> {
     const { topic, signal, limit } = this.options;
     const cursors = await this.cursors();
-    // Partitions that are left out this time stay what they were.
+    // Partitions not selected in this run keep their position.
     for (const { partition, offset } of this.options.resumed ?? []) this.offsets.set(partition, offset);
     for (const { partition, offset } of cursors) this.offsets.set(partition, offset);
     const pages = readPages(this.client, cursors, {
       topic: topic.name,
       signal,
       onLost: (partition, from, to) =>
-        this.terminal.note(`${topic.name}/${partition}: offsets ${from} to ${to - 1} are gone (retention)`),
+        this.terminal.note(
+          `${topic.name}/${partition}: offsets ${from} to ${to - 1} were dropped by retention before they were read`,
+        ),
       onRetry: ({ code, message }, pause) =>
-        this.terminal.note(`${code}: ${message}; trying again in ${pause} ms`),
+        this.terminal.note(`${code}: ${message}; retrying in ${pause} ms`),
     });
     for await (const page of pages) {
       await this.take(page);
-      // One who follows wants to see at once what came; it waits for more anyway.
+      // With --follow, show messages at once: the reader waits for more anyway.
       if (this.consumed >= limit) break;
       if (this.options.follow || performance.now() - this.checkpointed >= CHECKPOINT_EVERY_MS)
         await this.checkpoint();
@@ -106,7 +108,7 @@ export class Consumer {
     const unknown = partitions?.find((index) => index >= topic.partition_count);
     if (unknown !== undefined)
       throw new InvalidArgumentError(
-        `--partition: ${unknown} is not there; ${topic.name} has 0 to ${topic.partition_count - 1}`,
+        `--partition: ${unknown} does not exist; ${topic.name} has 0 to ${topic.partition_count - 1}`,
       );
     const committed = await this.committed();
     const places = await this.client.offsets(topic.name, from);
@@ -121,7 +123,7 @@ export class Consumer {
       }));
   }
 
-  /** The group's offsets. A group whose members share out the partitions has no place for a reader of all of them. */
+  /** The group's offsets. Refuses a group with members: they own the partitions that this reader would commit. */
   private async committed(): Promise<Map<number, number>> {
     const { group, topic } = this.options;
     const committed = new Map<number, number>();
@@ -134,7 +136,7 @@ export class Consumer {
     if (found.member_count > 0)
       throw new GenRocksError(
         'GROUP_NOT_EMPTY',
-        `group ${group} has ${found.member_count} running member(s); stop them, or name another group`,
+        `group ${group} has ${found.member_count} running member(s); stop them, or use another group`,
       );
     for (const { topic: name, partition, committed: offset } of found.offsets)
       if (name === topic.name && offset !== null) committed.set(partition, offset);

@@ -9,14 +9,14 @@ export const DEFAULT_COLUMNS = ['partition', 'offset', 'timestamp', 'key', 'valu
 const COLUMNS = [...DEFAULT_COLUMNS, 'topic', 'metadata'];
 const FIELD = /^value\.(.+)$/;
 
-/** Turns messages into text, whole lines of it. */
+/** Turns messages into whole lines of text. */
 export interface MessageWriter {
-  /** What a file begins with. */
+  /** Header of the file. */
   readonly head: string;
   write(messages: readonly MessageJson[]): string;
 }
 
-/** @throws `INVALID_ARGUMENT` for columns that are none */
+/** @throws `INVALID_ARGUMENT` for unknown columns */
 export async function createWriter(format: OutFormat, columns: readonly string[]): Promise<MessageWriter> {
   if (format === 'jsonl')
     return { head: '', write: (messages) => messages.map((one) => `${JSON.stringify(one)}\n`).join('') };
@@ -34,7 +34,7 @@ export async function createWriter(format: OutFormat, columns: readonly string[]
   };
 }
 
-/** A cell of CSV: values and headers as JSON, a single field that is text as it is. */
+/** A CSV cell: values and headers as JSON, but a single text field as it is. */
 function cell(message: MessageJson, column: string): string | number {
   const field = FIELD.exec(column)?.[1];
   if (field !== undefined) {
@@ -61,7 +61,7 @@ function base64(bytes: string | undefined): string {
   return bytes === undefined ? '' : `base64:${bytes}`;
 }
 
-/** A message as people are shown it. */
+/** A message for people. */
 export function forPeople(message: MessageJson): string {
   const { topic, partition, offset, timestamp } = message;
   const key = message.key ?? base64(message.key_base64);

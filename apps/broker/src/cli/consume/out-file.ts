@@ -6,16 +6,16 @@ import { PositionMismatchError } from '../position-errors.js';
 import { writing } from '../write-errors.js';
 import type { OutFormat } from './message-writer.js';
 
-/** What a file holds. */
+/** What an output file holds. */
 export interface ConsumePosition {
   readonly version: 1;
   readonly topic: string;
   readonly topic_id: string;
   readonly format: OutFormat;
   readonly columns?: readonly string[];
-  /** Bytes of the file that hold whole messages; what is after them is written again. */
+  /** Bytes of the file that hold whole messages; anything after them is written again. */
   readonly bytes: number;
-  /** Of each partition, the offset after the last message in the file. */
+  /** The offset after the last message in the file, for each partition. */
   readonly offsets: readonly PartitionOffsetJson[];
 }
 
@@ -23,15 +23,16 @@ export interface OutFileOptions {
   readonly path: string;
   readonly positionPath?: string | undefined;
   readonly restart: boolean;
-  /** What has to be the same when the file goes on. */
+  /** What must be the same when the file is resumed. */
   readonly content: Pick<ConsumePosition, 'topic' | 'topic_id' | 'format' | 'columns'>;
-  /** What a new file begins with. */
+  /** Header of a new file. */
   readonly head: string;
 }
 
 /**
- * A file that messages are written to, each once, whatever is killed when: beside it stands how long it was when all of
- * it was on stable storage, and which messages that were. Going on, it is cut to that length and read from there.
+ * A file to which each message is written once, whenever the process is killed. A position file beside it records a
+ * length up to which the file is on stable storage, and the offsets up to there. To resume, the file is cut to that
+ * length, and reading continues at those offsets.
  */
 export class OutFile {
   private constructor(
@@ -42,7 +43,7 @@ export class OutFile {
     private length: number,
     /** Where an earlier run stopped; undefined for a new file. */
     readonly resumed: ConsumePosition | undefined,
-    /** Bytes that were written after that, and are cut off. */
+    /** Bytes that were written after the recorded position, and are cut off. */
     readonly cut: number,
   ) {}
 
@@ -55,12 +56,12 @@ export class OutFile {
     const found = await stat(path).catch(() => undefined);
     if (found?.isFile() === false)
       throw new InvalidArgumentError(
-        `--out: ${path} is no file; name one, or leave --out away to write to standard output`,
+        `--out: ${path} is not a file; name a file, or omit --out to write to standard output`,
       );
     const size = found?.size ?? 0;
     if (before === undefined && size > 0 && !restart)
       throw new InvalidArgumentError(
-        `--out: ${path} is there, and ${position.path} is not; --restart writes it anew, or name another file`,
+        `--out: ${path} exists, but ${position.path} does not; overwrite it with --restart, or name another file`,
       );
     if (before !== undefined) assertFits(before, content, position.path, size);
     const file = await writing(path, () => open(path, 'a'));
@@ -85,7 +86,7 @@ export class OutFile {
     this.length += bytes.length;
   }
 
-  /** Everything up to these offsets is in the file and stays there. */
+  /** Records that everything up to these offsets is durable in the file. */
   async checkpoint(offsets: readonly PartitionOffsetJson[]): Promise<void> {
     await writing(this.path, () => this.file.datasync());
     await this.position.write({ version: 1, ...this.content, bytes: this.length, offsets });
@@ -105,10 +106,10 @@ function assertFits(
   const refuse = (reason: string) => {
     throw new PositionMismatchError(path, reason);
   };
-  if (before.topic !== content.topic) refuse(`it is of topic ${before.topic}`);
+  if (before.topic !== content.topic) refuse(`it belongs to topic ${before.topic}`);
   if (before.topic_id !== content.topic_id) refuse(`topic ${content.topic} was deleted and created again`);
   if (before.format !== content.format) refuse(`the file is in ${before.format}`);
   if (before.columns?.join() !== content.columns?.join())
     refuse(`the file has columns ${before.columns?.join()}`);
-  if (size < before.bytes) refuse(`the file has ${size} bytes, it had ${before.bytes}`);
+  if (size < before.bytes) refuse(`the file has ${size} bytes, but had ${before.bytes}`);
 }

@@ -3,11 +3,11 @@ import type { MessageJson, PageJson } from '../client/api.types.js';
 import type { BrokerClient } from '../client/broker-client.js';
 import { type RetryOptions, withRetries } from '../client/retry.js';
 
-/** Where reading of a partition stands. */
+/** How far a partition was read. */
 export interface Cursor {
   readonly partition: number;
   offset: number;
-  /** It is over here; Infinity goes on with what comes. */
+  /** Where to stop; Infinity waits for new messages. */
   readonly end: number;
 }
 
@@ -15,27 +15,27 @@ export interface Cursor {
 export interface MessagePage {
   readonly partition: number;
   readonly messages: readonly MessageJson[];
-  /** Where to read on after them. */
+  /** The offset to read next. */
   readonly nextOffset: number;
 }
 
 export interface ReadPagesOptions extends RetryOptions {
   readonly topic: string;
-  /** Told of offsets that retention or truncation dropped before they were read. */
+  /** Called for offsets that retention or truncation dropped before they were read. */
   readonly onLost: (partition: number, from: number, to: number) => void;
 }
 
-/** Partitions that are read at once where reading has an end. */
+/** Partitions read concurrently, unless reading follows new messages. */
 const PARALLEL = 4;
 const PAGE_MESSAGES = 1_000;
-/** All answers under way together, in bytes, and one of them. */
+/** Bytes of all answers in flight together, and of one of them. */
 const ALL_BYTES = 8 << 20;
 const MAX_PAGE_BYTES = 1 << 20;
 const MIN_PAGE_BYTES = 64 << 10;
-/** The broker answers an idle reader after so many milliseconds. */
+/** How long the broker holds a read without messages, in milliseconds. */
 const WAIT_MS = 10_000;
 
-/** Reads partitions, each in its order, until all are at their ends or the signal ends it. */
+/** Reads partitions, each in order, until all are at their ends or the signal aborts. */
 export async function* readPages(
   client: BrokerClient,
   cursors: readonly Cursor[],

@@ -22,7 +22,7 @@ export function fileSink(file: OutFile, writer: MessageWriter): Sink {
   };
 }
 
-/** Standard output: safe is what the reader of the pipe was given. */
+/** Standard output. What the reader of the pipe has received counts as safe. */
 export function outputSink(out: Output, json: boolean): Sink {
   return {
     async write(messages) {

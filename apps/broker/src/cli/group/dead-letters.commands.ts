@@ -16,29 +16,29 @@ interface FilterOptions extends BrokerOptions {
   limit?: number;
 }
 
-/** A command on the dead letters of a group. */
+/** Base of the commands on a group's dead letters. */
 abstract class DeadLettersCommand<O extends object = object> extends BrokerCommand<O & FilterOptions> {
-  @Option({ flags: '--topic <name>', description: 'only those that come from this topic' })
+  @Option({ flags: '--topic <name>', description: 'only messages that came from this topic' })
   parseTopic(name: string): string {
     return name;
   }
 
-  @Option({ flags: '--key <key>', description: 'only those with this key' })
+  @Option({ flags: '--key <key>', description: 'only messages with this key' })
   parseKey(key: string): string {
     return key;
   }
 
-  @Option({ flags: '--since <time>', description: 'only those given up at this time or later' })
+  @Option({ flags: '--since <time>', description: 'only messages given up at this time or later' })
   parseSince(text: string): number {
     return time('--since', text);
   }
 
-  @Option({ flags: '--until <time>', description: 'only those given up before this time' })
+  @Option({ flags: '--until <time>', description: 'only messages given up before this time' })
   parseUntil(text: string): number {
     return time('--until', text);
   }
 
-  @Option({ flags: '-n, --limit <count>', description: 'at most so many' })
+  @Option({ flags: '-n, --limit <count>', description: 'maximum number of messages' })
   parseLimit(text: string): number {
     return wholeNumber('--limit', text, 1);
   }
@@ -67,7 +67,8 @@ function time(flag: string, text: string): number {
 @SubCommand({
   name: 'dead-letters',
   arguments: '<group> <dead-letter-topic>',
-  description: 'Show what a group has given up on, such as in orders.dlq; with --json one object a line',
+  description:
+    'Show the messages that a group gave up on, such as in orders.dlq; with --json one object per line',
 })
 export class GroupDeadLettersCommand extends DeadLettersCommand {
   protected async work(
@@ -92,15 +93,15 @@ interface RedriveOptions {
 @SubCommand({
   name: 'redrive',
   arguments: '<group> <dead-letter-topic>',
-  description: 'Put what a group has given up on back where it came from, each message once',
+  description: 'Put messages that a group gave up on back where they came from, each once',
 })
 export class GroupRedriveCommand extends DeadLettersCommand<RedriveOptions> {
-  @Option({ flags: '--to <topic>', description: 'another topic to put them into' })
+  @Option({ flags: '--to <topic>', description: 'put the messages into this topic instead' })
   parseTo(name: string): string {
     return name;
   }
 
-  @Option({ flags: '--dry-run', description: 'only count' })
+  @Option({ flags: '--dry-run', description: 'only count the messages' })
   parseDryRun(): boolean {
     return true;
   }

@@ -18,7 +18,7 @@ const SUB_COMMANDS = [
 /** `genrocks group`. */
 @Command({
   name: 'group',
-  description: 'Look at consumer groups, move their offsets, put back their dead letters',
+  description: 'Inspect consumer groups, move their offsets, redrive their dead letters',
   subCommands: SUB_COMMANDS,
 })
 export class GroupCommand extends CommandGroup {}

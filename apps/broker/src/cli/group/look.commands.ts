@@ -8,7 +8,7 @@ import type { Output } from '../output.js';
 import { describeGroup, groupTable } from './group-output.js';
 
 /** `genrocks group list`. */
-@SubCommand({ name: 'list', description: 'List consumer groups; with --json one object a line' })
+@SubCommand({ name: 'list', description: 'List consumer groups; with --json one object per line' })
 export class GroupListCommand extends ListCommand<GroupSummaryJson> {
   protected items(client: BrokerClient): Promise<GroupSummaryJson[]> {
     return client.groups();
@@ -49,7 +49,7 @@ interface LagOptions extends BrokerOptions {
   description: 'Print how many messages a group has not handled yet',
 })
 export class GroupLagCommand extends BrokerCommand<LagOptions> {
-  @Option({ flags: '--max <count>', description: 'exit with 4 where the lag is above this' })
+  @Option({ flags: '--max <count>', description: 'exit with 4 if the lag is above this' })
   parseMax(text: string): number {
     return wholeNumber('--max', text);
   }

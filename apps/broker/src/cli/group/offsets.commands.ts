@@ -40,7 +40,7 @@ export class GroupResetCommand extends BrokerCommand<ResetOptions> {
     return wholeNumber('--partition', text);
   }
 
-  @Option({ flags: '--dry-run', description: 'only tell what would be committed' })
+  @Option({ flags: '--dry-run', description: 'only show what would be committed' })
   parseDryRun(): boolean {
     return true;
   }
@@ -102,10 +102,13 @@ interface DeleteOptions extends BrokerOptions {
 @SubCommand({
   name: 'delete',
   arguments: '<group>',
-  description: 'Forget a group without members, with its offsets',
+  description: 'Delete a group without members, with its offsets',
 })
 export class GroupDeleteCommand extends BrokerCommand<DeleteOptions> {
-  @Option({ flags: '-y, --yes', description: 'do it; without this it only says what would be lost' })
+  @Option({
+    flags: '-y, --yes',
+    description: 'really delete; without it, the command only says what would be lost',
+  })
   parseYes(): boolean {
     return true;
   }

@@ -12,8 +12,7 @@ interface Options {
 @SubCommand({
   name: 'backup',
   arguments: '<dir> <target>',
-  description:
-    'Copy logs consistently, also while a broker runs; an earlier backup at the target is brought up to date',
+  description: 'Copy logs consistently, even while a broker runs; updates an earlier backup at the target',
 })
 export class BackupCommand extends CommandRunner {
   @Option({ flags: '--json', description: 'the report as one JSON object' })
@@ -28,7 +27,7 @@ export class BackupCommand extends CommandRunner {
           onPartition: (partition, reused) => {
             const { files, damagedRanges } = partition;
             if (damagedRanges > 0)
-              warn(`${nameOf(partition)}: ${damagedRanges} damaged stretch(es) copied as they are`);
+              warn(`${nameOf(partition)}: ${damagedRanges} damaged range(s) copied as they are`);
             if (json !== true)
               void out.line(`${nameOf(partition)}: ${files.length} files, ${reused} of them unchanged`);
           },

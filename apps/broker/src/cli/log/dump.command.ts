@@ -21,17 +21,17 @@ interface Options {
 
 export type Entry = Extract<DumpStep, { type: 'entry' }>['entry'];
 
-/** Characters of a value that people are shown. */
+/** Characters of a value that are shown without `--json`. */
 const SHOWN = 100;
 
-/** `genrocks log dump`: what was written to a log, in the order of writing. */
+/** `genrocks log dump`: prints what was written to a log, in write order. */
 @SubCommand({
   name: 'dump',
   arguments: '<dir>',
-  description: 'Print every entry of a log, in the order of writing; exits 2 if any part of it is damaged',
+  description: 'Print every entry of a log in write order; exits 2 if any part of the log is damaged',
 })
 export class DumpCommand extends CommandRunner {
-  @Option({ flags: '--json', description: 'one JSON object an entry' })
+  @Option({ flags: '--json', description: 'one JSON object per entry' })
   parseJson(): boolean {
     return true;
   }
@@ -41,7 +41,10 @@ export class DumpCommand extends CommandRunner {
     return true;
   }
 
-  @Option({ flags: '-n, --limit <count>', description: 'entries (or messages) at most, of each partition' })
+  @Option({
+    flags: '-n, --limit <count>',
+    description: 'maximum number of entries (or messages) per partition',
+  })
   parseLimit(text: string): number {
     if (!/^\d{1,15}$/.test(text))
       throw new InvalidArgumentError(`--limit: ${JSON.stringify(text)} is not allowed; a whole number`);
@@ -63,9 +66,9 @@ export class DumpCommand extends CommandRunner {
       async (out) => {
         if (options.messages === true && (options.prefix ?? options.fromKey) !== undefined)
           throw new InvalidArgumentError(
-            '--messages: --prefix and --from-key choose keys of a store, not messages',
+            '--messages: --prefix and --from-key select keys of a store, not messages',
           );
-        // Loaded here: entries are shown without topics.
+        // Loaded only when needed: entries can be printed without the topics library.
         const { MessagePrinter } = options.messages === true ? await import('./message-printer.js') : {};
         let isDamaged = false;
         await forEachLog(directory!, async (log, partition, isOne) => {
@@ -85,11 +88,11 @@ export class DumpCommand extends CommandRunner {
   }
 }
 
-/** Prints what a dump meets. */
+/** Prints the entries of a dump. */
 export interface Printer {
-  /** False: the entry is not what it should be. */
+  /** Prints an entry. False if the entry is invalid. */
   entry(entry: Entry): boolean | Promise<boolean>;
-  /** Nothing more is wanted. */
+  /** True once nothing more is to be printed. */
   readonly isDone: boolean;
 }
 
@@ -114,7 +117,7 @@ async function dump(log: LogSnapshot, print: Printer, options: Options): Promise
   let isDamaged = false;
   for (const { severity, file, reason } of log.remarks) {
     warn(`${severity === 'damage' ? 'damaged' : 'note'}: ${file}: ${reason}`);
-    // Where the order of the files had to be found by other means, every entry is still here.
+    // A damaged list of files costs no entries, because their order was found by other means; the rest does.
     if (severity === 'damage' && file === log.directory) isDamaged = true;
   }
   for await (const step of dumpLog(log, filterOf(options))) {
@@ -124,7 +127,7 @@ async function dump(log: LogSnapshot, print: Printer, options: Options): Promise
       if (print.isDone) break;
     } else if (step.type === 'torn') {
       warn(
-        `${step.file}: ${step.bytes} bytes of a write that was cut off, at offset ${step.offset}; never acknowledged`,
+        `${step.file}: ${step.bytes} bytes of a torn write at offset ${step.offset}; it was never acknowledged`,
       );
     } else {
       isDamaged = true;

@@ -9,15 +9,15 @@ interface Options {
   json?: boolean;
 }
 
-/** `genrocks log export`: a copy for Erlang. */
+/** `genrocks log export`: writes a copy for Erlang. */
 @SubCommand({
   name: 'export',
   arguments: '<dir> <target>',
   description:
-    'Write a log into a new directory as plain Erlang disk_log, which opens it without repair; exits 2 if the log is damaged',
+    'Write a log to a new directory as a plain Erlang disk_log, which opens without repair; exits 2 if the log is damaged',
 })
 export class ExportCommand extends CommandRunner {
-  @Option({ flags: '--json', description: 'one JSON object a partition' })
+  @Option({ flags: '--json', description: 'one JSON object per partition' })
   parseJson(): boolean {
     return true;
   }

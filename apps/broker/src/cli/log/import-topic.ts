@@ -2,33 +2,33 @@ import { isGenRocksError } from '@genrocks/storage';
 import type { PublishMessage, Topic, TopicsService } from '@genrocks/topics';
 import type { LegacyMessage, LegacyStore } from '@genrocks/storage-disklog/tools';
 
-/** Messages published at once, and their bytes. */
+/** Messages per publish, and their bytes. */
 const BATCH_MESSAGES = 500;
 const BATCH_BYTES = 1 << 20;
 
-/** A group that holds on to the next offset of a log whose newest messages are gone. */
+/** This group keeps the next offset of a log whose newest messages are gone. */
 const IMPORT_GROUP = 'genrocks-import';
 
-/** What came of one legacy partition. */
+/** The result for one legacy partition. */
 export interface ImportedPartition {
   readonly topic: string;
   readonly partition: number;
   readonly messages: number;
-  /** Offset of the first message, and of the one to come. */
+  /** Offset of the first message, and of the next one. */
   readonly startOffset: number;
   readonly nextOffset: number;
-  /** Offsets between the two under which there was no message. */
+  /** Offsets between the two without a message. */
   readonly missingOffsets: number;
-  /** Messages that were not in the expected JSON form, and are kept as the bytes they were. */
+  /** Messages that were not in the expected JSON form; they are kept as raw bytes. */
   readonly rawMessages: number;
   readonly groups: number;
-  /** Offsets of groups that lay beyond the last message, and are now at the end. */
+  /** Groups whose offsets lay beyond the last message, and are now at the end. */
   readonly groupsMovedToEnd: readonly string[];
   /** Groups whose names are not allowed here. */
   readonly groupsLeftOut: readonly string[];
 }
 
-/** Publishes the messages of one legacy store to a partition of a new topic, each under the offset it had. */
+/** Publishes the messages of one legacy store to a partition of a new topic, keeping their offsets. */
 export async function importPartition(
   topics: TopicsService,
   topic: Topic,
@@ -54,7 +54,7 @@ export async function importPartition(
   const skipTo = async (offset: number) => {
     await flush();
     await partition.skipTo(offset);
-    // Before the first message nothing is missing: the log begins there.
+    // Offsets before the first message are not missing: the log starts there.
     if (start !== undefined) missing += offset - next;
     next = offset;
   };
@@ -71,7 +71,7 @@ export async function importPartition(
   const behind = store.nextOffset - next;
   if (behind > 0) await skipTo(store.nextOffset);
   const committed = await commitGroups(topics, topic.name, index, store, next);
-  // Offsets that were given once are not given again; after the last message only a committed offset says so.
+  // Offsets are never assigned twice. Beyond the last message, only a committed offset records this.
   if (behind > 0 && start !== undefined && !store.groups.some(({ offset }) => offset >= next))
     await topics.groups.commitOffsets(IMPORT_GROUP, [{ topic: topic.name, partition: index, offset: next }]);
   return {
@@ -91,7 +91,7 @@ function toPublish(
   partition: number,
 ): PublishMessage {
   const hasMetadata = Object.keys(metadata).length > 0;
-  // The value is copied: the log's buffer is used again for the next entries.
+  // Copy the value: the log reuses its buffer for the next entries.
   const own = value === null ? null : Buffer.from(value);
   return { key, value: own, headers, timestamp, partition, ...(hasMetadata ? { metadata } : {}) };
 }

@@ -12,12 +12,12 @@ interface Options {
   state?: string;
 }
 
-/** `genrocks log import`: a data directory of the Elixir GenRocks becomes topics. */
+/** `genrocks log import`: turns a data directory of GenRocks for Elixir into topics. */
 @SubCommand({
   name: 'import',
   arguments: '<dir> <log_dir>',
   description:
-    'Turn a data directory of GenRocks for Elixir into topics and group offsets in a new log_dir; exits 2 if any of it is damaged',
+    'Turn a data directory of GenRocks for Elixir into topics and group offsets in a new log_dir; exits 2 on damage',
 })
 export class ImportCommand extends CommandRunner {
   @Option({ flags: '--json', description: 'the report as one JSON object' })
@@ -25,7 +25,10 @@ export class ImportCommand extends CommandRunner {
     return true;
   }
 
-  @Option({ flags: '--topic <name>', description: 'the topic of a directory whose path does not say it' })
+  @Option({
+    flags: '--topic <name>',
+    description: 'the topic, if the path of the directory does not name it',
+  })
   parseTopic(name: string): string {
     return name;
   }
@@ -33,7 +36,7 @@ export class ImportCommand extends CommandRunner {
   @Option({
     flags: '--state <suffix>',
     description:
-      'keep keys that are not messages in a store named <topic>.<suffix>; without it they are left out, and counted',
+      'keep keys that are not messages in a store named <topic>.<suffix>; without it they are skipped and counted',
   })
   parseState(suffix: string): string {
     if (!/^[A-Za-z0-9._-]{1,64}$/.test(suffix))
@@ -49,10 +52,10 @@ export class ImportCommand extends CommandRunner {
         const found = await findPartitions(directory!);
         if (topic !== undefined && new Set(found.map((partition) => partition.topic)).size > 1)
           throw new InvalidArgumentError(
-            '--topic is for a directory of one topic; leave it out, or name a topic directory',
+            '--topic needs a directory with a single topic; omit it, or name the directory of a topic',
           );
         const sources = found.map((source) => ({ ...source, topic: topic ?? source.topic }));
-        // Loaded here: no other command needs topics.
+        // Loaded only when needed: the other commands do not use the topics library.
         const { importLegacy } = await import('./import.js');
         const report = await importLegacy(sources, target!, { state, onProgress: warn });
         tell(report);
@@ -65,7 +68,7 @@ export class ImportCommand extends CommandRunner {
   }
 }
 
-/** What did not come over as it was. */
+/** Warns about everything that was not imported unchanged. */
 function tell(report: ImportReport): void {
   for (const { file, start, end, reason } of report.damage)
     warn(`damaged, left out: ${file}: offset ${start}, length ${end - start}: ${reason}`);
@@ -80,16 +83,16 @@ function tell(report: ImportReport): void {
       otherKeys,
       stateStore,
     } = partition;
-    if (missingOffsets > 0) warn(`${name}: ${missingOffsets} offset(s) without a message stay empty`);
+    if (missingOffsets > 0) warn(`${name}: ${missingOffsets} offset(s) have no message and stay empty`);
     if (rawMessages > 0)
-      warn(`${name}: ${rawMessages} message(s) not in the expected form, kept as the bytes they were`);
+      warn(`${name}: ${rawMessages} message(s) are not in the expected form; kept as raw bytes`);
     if (groupsMovedToEnd.length > 0)
-      warn(`${name}: beyond the end, set to the end: ${groupsMovedToEnd.join(', ')}`);
+      warn(`${name}: group offsets beyond the end, moved to the end: ${groupsMovedToEnd.join(', ')}`);
     if (groupsLeftOut.length > 0)
-      warn(`${name}: group names not allowed here, left out: ${groupsLeftOut.join(', ')}`);
-    if (unreadableKeys.length > 0) warn(`${name}: no offset in ${unreadableKeys.join(', ')}; left out`);
+      warn(`${name}: group names that are not allowed, skipped: ${groupsLeftOut.join(', ')}`);
+    if (unreadableKeys.length > 0) warn(`${name}: no valid offset in ${unreadableKeys.join(', ')}; skipped`);
     if (otherKeys > 0 && stateStore === undefined)
-      warn(`${name}: ${otherKeys} other key(s) left out; pass --state to keep them in a store`);
+      warn(`${name}: ${otherKeys} other key(s) skipped; pass --state to keep them in a store`);
   }
 }
 

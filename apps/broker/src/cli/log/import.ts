@@ -15,41 +15,41 @@ import { type ImportedPartition, importPartition } from './import-topic.js';
 type Damage = LegacyStore['damage'][number];
 
 export interface ImportOptions {
-  /** Keys that are no messages go to a store `<topic>.<state>`. */
+  /** Suffix of the store `<topic>.<state>` for keys that are not messages. */
   readonly state?: string | undefined;
-  /** Told how far it is, in words. */
+  /** Called with a line about the progress. */
   readonly onProgress: (text: string) => void;
 }
 
 export interface PartitionReport extends ImportedPartition {
-  /** Keys of groups or of the counter whose value is no offset. */
+  /** Keys of groups or of the counter whose value is not an offset. */
   readonly unreadableKeys: readonly string[];
-  /** Keys that are no messages. */
+  /** Number of keys that are not messages. */
   readonly otherKeys: number;
-  /** Where they are now; absent: left out. */
+  /** The store that holds those keys; absent if they were skipped. */
   readonly stateStore?: string;
 }
 
 export interface ImportReport {
   readonly directory: string;
   readonly partitions: readonly PartitionReport[];
-  /** Stretches of the legacy log that cannot be read. */
+  /** Ranges of the legacy log that cannot be read. */
   readonly damage: readonly Damage[];
 }
 
-/** A message is stored as one record; what held it before may have been as large as a log item. */
+/** Largest message: a legacy message may be as large as a log item. */
 const MAX_MESSAGE_BYTES = 100 << 20;
-/** Where a log_dir keeps what it knows of its topics; the Elixir GenRocks has no such name. */
+/** Directory of a log_dir's own metadata. GenRocks for Elixir does not use this name. */
 const OWN_STATE = '__genrocks';
-/** Every how many messages progress is told. */
+/** Messages between two progress reports. */
 const PROGRESS = 100_000;
 
 /**
- * Turns stores of the Elixir GenRocks into topics in a new log_dir, which is there whole at the end or not at all. The
- * legacy directories are only read.
+ * Imports stores of GenRocks for Elixir as topics into a new log_dir. The log_dir appears complete at the end or not at
+ * all. The legacy directories are only read.
  *
- * @throws `TARGET_NOT_EMPTY`, `INVALID_TOPIC_NAME`, `INVALID_ARGUMENT` where it is no legacy directory,
- * `MESSAGE_TOO_LARGE`, or what the store says
+ * @throws `TARGET_NOT_EMPTY`, `INVALID_TOPIC_NAME`, `INVALID_ARGUMENT` if the source is not a legacy directory,
+ * `MESSAGE_TOO_LARGE`, or an error of the store
  */
 export async function importLegacy(
   sources: readonly PartitionDirectory[],
@@ -72,14 +72,14 @@ export async function importLegacy(
   }
 }
 
-/** How many partitions each topic has. */
+/** Number of partitions of each topic. */
 function shapesOf(sources: readonly PartitionDirectory[]): Map<string, number> {
   const shapes = new Map<string, number>();
   const seen = new Set<string>();
   for (const { topic, partition, directory } of sources) {
     if (topic === OWN_STATE) {
       throw new InvalidArgumentError(
-        `${directory} is of a log_dir that needs no import: start the broker on it, or copy it by \`genrocks log backup\``,
+        `${directory} belongs to a log_dir that needs no import: start the broker on it, or copy it with \`genrocks log backup\``,
       );
     }
     assertTopicName(topic);
@@ -107,7 +107,7 @@ class Import {
     @Module({
       imports: [
         TopicsModule.forRoot({
-          // Nothing is acknowledged to anybody before all of it is closed, synced and has its name.
+          // No sync per write: nothing is acknowledged before everything is closed, synced and renamed.
           storage: DiskLogModule.forRoot({ logDir: this.logDir, sync: 'os' }),
           autoCreateTopics: false,
           maxMessageBytes: MAX_MESSAGE_BYTES,
@@ -169,7 +169,7 @@ class Import {
     }
   }
 
-  /** Limits as the legacy logs had them, raised where the messages would not all have room within half of them. */
+  /** The limits of the legacy logs, raised if the messages would not fit into half of them. */
   private async settingsFor(sources: readonly PartitionDirectory[]): Promise<Record<string, unknown>> {
     let maxNoFiles = 2;
     let maxNoBytes = 10 << 20;

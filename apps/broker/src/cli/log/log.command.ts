@@ -18,10 +18,10 @@ const SUB_COMMANDS = [
   RestoreCommand,
 ];
 
-/** `genrocks log`: tools for log directories; none needs a broker. */
+/** `genrocks log`: tools for log directories. None needs a broker. */
 @Command({
   name: 'log',
-  description: 'Look at, check, repair, copy and convert log directories, without a broker',
+  description: 'Inspect, verify, repair, copy and convert log directories, without a broker',
   subCommands: SUB_COMMANDS,
 })
 export class LogCommand extends CommandGroup {}

@@ -4,7 +4,7 @@ import { type Output, warn } from '../output.js';
 import type { Entry, Printer } from './dump.command.js';
 import { nameOf } from './partition-names.js';
 
-/** Takes the record batches of a partition apart. */
+/** Prints the messages in the record batches of a partition. */
 export class MessagePrinter implements Printer {
   constructor(
     private readonly out: Output,
@@ -20,7 +20,8 @@ export class MessagePrinter implements Printer {
     if (value === undefined) return true;
     try {
       const messages = messagesOfBatch(this.where, key, value);
-      if (messages === undefined) throw new Error("its key is no offset, so the log is not a topic's");
+      if (messages === undefined)
+        throw new Error('its key is not an offset, so this is not the log of a topic');
       for (const message of messages) {
         if (this.left-- <= 0) return true;
         await this.out.line(JSON.stringify(viewMessage(message)));
@@ -28,7 +29,7 @@ export class MessagePrinter implements Printer {
       return true;
     } catch (error) {
       warn(
-        `${nameOf(this.where)}: no messages in the entry ${key.toString('hex')}: ${(error as Error).message}`,
+        `${nameOf(this.where)}: the entry ${key.toString('hex')} holds no messages: ${(error as Error).message}`,
       );
       return false;
     }

@@ -1,16 +1,16 @@
 import { findPartitions, LogSnapshot, type PartitionDirectory } from '@genrocks/storage-disklog/tools';
 import { warn } from '../output.js';
 
-/** A partition as people and scripts see it. */
+/** The name of a partition in output. */
 export function nameOf({ topic, partition }: Pick<PartitionDirectory, 'topic' | 'partition'>): string {
   return `${topic}/${partition}`;
 }
 
 export function warnOfOwner(partition: Pick<PartitionDirectory, 'topic' | 'partition'>, pid: number): void {
-  warn(`${nameOf(partition)} is open in process ${pid}; what it writes from now on is left out`);
+  warn(`${nameOf(partition)} is open in process ${pid}; entries written from now on are not included`);
 }
 
-/** Runs `look` on every log at or below a directory, each opened for reading; `isOne` tells whether it is only one. */
+/** Runs `look` on every log at or below a directory, opened for reading. `isOne` is true if there is only one. */
 export async function forEachLog(
   directory: string,
   look: (log: LogSnapshot, partition: PartitionDirectory, isOne: boolean) => Promise<void>,

@@ -10,20 +10,20 @@ interface Options {
   dryRun?: boolean;
 }
 
-/** `genrocks log repair`: makes a damaged log whole again, without what cannot be read. */
+/** `genrocks log repair`: rewrites a damaged log with every entry that can be read. */
 @SubCommand({
   name: 'repair',
   arguments: '<dir>',
   description:
-    'Write damaged files anew with their good items, and indexes with them; keeps copies as *.corrupt; the log must not be open',
+    'Rewrite damaged files and their indexes with the intact items; keeps copies as *.corrupt; the log must not be open',
 })
 export class RepairCommand extends CommandRunner {
-  @Option({ flags: '--json', description: 'one JSON object a partition' })
+  @Option({ flags: '--json', description: 'one JSON object per partition' })
   parseJson(): boolean {
     return true;
   }
 
-  @Option({ flags: '--dry-run', description: 'only say what is wrong; change nothing' })
+  @Option({ flags: '--dry-run', description: 'only report the damage; change nothing' })
   parseDryRun(): boolean {
     return true;
   }
@@ -50,11 +50,11 @@ function describe(name: string, report: RepairReport): string[] {
   const lines = report.findings.map(describeFinding);
   for (const { file, copy, itemsKept, bytesBefore, bytesAfter } of report.rewritten) {
     lines.push(
-      `wrote ${file} anew: ${itemsKept} items kept, ${bytesBefore} bytes before, ${bytesAfter} after; copy: ${copy}`,
+      `rewrote ${file}: kept ${itemsKept} items, ${bytesBefore} bytes before, ${bytesAfter} after; copy: ${copy}`,
     );
   }
   if (report.dryRun)
-    lines.push(`${name}: ${report.after.clean ? 'nothing to repair' : 'damaged; nothing was changed'}`);
+    lines.push(`${name}: ${report.after.clean ? 'nothing to repair' : 'damaged; changed nothing'}`);
   else
     lines.push(`${name}: ${report.after.clean ? 'clean' : 'still damaged'}, ${report.after.entries} entries`);
   return lines;

@@ -8,11 +8,11 @@ interface Options {
   force?: boolean;
 }
 
-/** `genrocks log restore`: a backup in its place. */
+/** `genrocks log restore`: puts a backup in place. */
 @SubCommand({
   name: 'restore',
   arguments: '<backup> <target>',
-  description: 'Check a backup and put it at a new or empty directory, whole or not at all',
+  description: 'Check a backup and copy it to a new or empty directory, completely or not at all',
 })
 export class RestoreCommand extends CommandRunner {
   @Option({ flags: '--json', description: 'the report as one JSON object' })
@@ -22,7 +22,7 @@ export class RestoreCommand extends CommandRunner {
 
   @Option({
     flags: '--force',
-    description: 'replace what is at the target, which is kept as <target>.replaced',
+    description: 'replace an existing target, which is kept as <target>.replaced',
   })
   parseForce(): boolean {
     return true;
@@ -37,7 +37,8 @@ export class RestoreCommand extends CommandRunner {
           await out.line(
             `${report.directory}: ${report.partitions.length} partition(s), ${report.bytes} bytes`,
           );
-          if (report.replaced !== undefined) await out.line(`what was there before is at ${report.replaced}`);
+          if (report.replaced !== undefined)
+            await out.line(`the previous directory is now ${report.replaced}`);
         }
         return EXIT.ok;
       },

@@ -13,7 +13,7 @@ interface Options {
   json?: boolean;
 }
 
-/** `genrocks log verify`: checks everything a log's files say. */
+/** `genrocks log verify`: checks every file of a log. */
 @SubCommand({
   name: 'verify',
   arguments: '<dir>',
@@ -21,7 +21,7 @@ interface Options {
     'Check every file, item and checksum of a log; changes nothing; exits 2 if anything is damaged',
 })
 export class VerifyCommand extends CommandRunner {
-  @Option({ flags: '--json', description: 'one JSON object a partition' })
+  @Option({ flags: '--json', description: 'one JSON object per partition' })
   parseJson(): boolean {
     return true;
   }
@@ -45,7 +45,7 @@ export class VerifyCommand extends CommandRunner {
   }
 }
 
-/** One line a finding: severity, file, place, reason. */
+/** One line per finding: severity, file, position, reason. */
 export function describeFinding({ severity, file, offset, length, reason, ...around }: Finding): string {
   const place =
     offset === undefined ? '' : `: offset ${offset}${length === undefined ? '' : `, length ${length}`}`;

@@ -9,27 +9,27 @@ import { PositionFile } from '../position-file.js';
 import type { Ahead } from './publish-progress.js';
 import type { Format } from './record-reader.js';
 
-/** How far an input has been published. */
+/** How much of an input has been published. */
 export interface PublishPosition {
   readonly version: 1;
   readonly topic: string;
-  /** Tells another topic under the same name, of another broker, say, or created since. */
+  /** Detects another topic of the same name: on another broker, or created since. */
   readonly topic_id: string;
   readonly format: Format;
-  /** Bytes and records of the input that are published. */
+  /** Bytes and records of the input that have been published. */
   readonly bytes: number;
   readonly records: number;
-  /** Of the bytes before the position; tells another file under the same name. */
+  /** Hash of the bytes before the position; detects another file of the same name. */
   readonly fingerprint: string;
-  /** Records beyond that which are published as well, and what tells that they are the ones they were. */
+  /** Records beyond the position that have been published too, and a hash that detects changes to them. */
   readonly ahead?: (Ahead & { readonly fingerprint: string }) | undefined;
-  /** Of CSV. */
+  /** Column names of CSV. */
   readonly columns?: readonly string[] | undefined;
-  /** Names this run; the same after a resumption. */
+  /** Identifies this run; unchanged when it is resumed. */
   readonly run: string;
 }
 
-/** Bytes before a position that are compared when it is used. */
+/** Bytes before a position that are compared when resuming. */
 const FINGERPRINT_BYTES = 4096;
 
 /** A file to publish, and the position file beside it. */
@@ -40,14 +40,14 @@ export class InputFile {
     readonly position: PositionFile<PublishPosition>,
   ) {}
 
-  /** @throws `INVALID_ARGUMENT` for what is no file */
+  /** @throws `INVALID_ARGUMENT` if the path is not a regular file */
   static async open(path: string, topic: string, positionPath?: string): Promise<InputFile> {
     const refuse = (error: NodeJS.ErrnoException) => {
       throw new InvalidArgumentError(`--file: ${path} cannot be read: ${pathReason(error)}`);
     };
     const found = await stat(path).catch(refuse);
     if (!found.isFile())
-      throw new InvalidArgumentError(`--file: ${path} is no file; pipe it in, with --file -`);
+      throw new InvalidArgumentError(`--file: ${path} is not a regular file; pipe it in with --file -`);
     await access(path, constants.R_OK).catch(refuse);
     const own = `${path}.${topic.replaceAll('/', '~')}.position`;
     return new InputFile(path, found.size, new PositionFile(positionPath ?? own));
@@ -58,9 +58,9 @@ export class InputFile {
   }
 
   /**
-   * Where an earlier run stopped, if one did.
-   * @param topicId undefined where there is no such topic now
-   * @throws `POSITION_MISMATCH` where it was one of another file, topic or format
+   * Where an earlier run stopped, if there was one.
+   * @param topicId undefined if the topic does not exist now
+   * @throws `POSITION_MISMATCH` if the position belongs to another file, topic or format
    */
   async resume(
     topic: string,
@@ -70,23 +70,24 @@ export class InputFile {
     const position = await this.position.read();
     if (position === undefined) return undefined;
     const { path } = this.position;
-    if (position.topic !== topic) throw new PositionMismatchError(path, `it is of topic ${position.topic}`);
+    if (position.topic !== topic)
+      throw new PositionMismatchError(path, `it belongs to topic ${position.topic}`);
     if (position.topic_id !== topicId)
-      throw new PositionMismatchError(path, `${topic} is not the topic it was, and has nothing of the file`);
+      throw new PositionMismatchError(path, `${topic} was deleted or created again, or is on another broker`);
     if (position.format !== format)
-      throw new PositionMismatchError(path, `it is of format ${position.format}`);
+      throw new PositionMismatchError(path, `it is for format ${position.format}`);
     const { ahead } = position;
     if (
       (await this.fingerprint(position.bytes)) !== position.fingerprint ||
       (ahead !== undefined && (await this.fingerprint(ahead.bytes, position.bytes)) !== ahead.fingerprint)
     )
-      throw new PositionMismatchError(path, `${this.path} is not the file it was`);
+      throw new PositionMismatchError(path, `${this.path} has changed`);
     return position;
   }
 
   /**
-   * Of what stands before a position; empty where the file ends before it.
-   * @param from all from here on counts; by default only a piece at the end
+   * Hash of the bytes before a position; empty if the file ends before it.
+   * @param from start of the hashed bytes; by default only a piece at the end is hashed
    */
   async fingerprint(position: number, from = Math.max(0, position - FINGERPRINT_BYTES)): Promise<string> {
     const length = position - from;

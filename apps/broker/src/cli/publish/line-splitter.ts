@@ -1,6 +1,6 @@
 import { GenRocksError } from '@genrocks/storage';
 
-/** A line without its end, and the number of bytes that the input has up to the end of the line. */
+/** A line without its terminator, and the number of input bytes up to the end of the line. */
 export interface InputLine {
   readonly text: string;
   readonly end: number;
@@ -12,8 +12,8 @@ const MAX_LINE_BYTES = 16 << 20;
 const NEWLINE = 0x0a;
 
 /**
- * Splits bytes into lines, those of one chunk at a time; holds one chunk and one unfinished line. Empty lines are left
- * out, and so is a byte order mark.
+ * Splits bytes into lines, one chunk at a time. Holds one chunk and one unfinished line. Skips empty lines and a byte
+ * order mark.
  * @throws `INVALID_RECORD` for a line that is too long or not UTF-8
  */
 export async function* splitLines(chunks: AsyncIterable<Buffer>, start = 0): AsyncGenerator<InputLine[]> {

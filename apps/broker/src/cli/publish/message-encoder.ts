@@ -3,21 +3,21 @@ import { InvalidRecordError } from './record-errors.js';
 
 /** How records of the input become messages. */
 export interface EncoderOptions {
-  /** Field of a record that is the key. */
+  /** Field of a record that holds the key. */
   readonly keyField?: string | undefined;
   /** Key of all messages. */
   readonly key?: string | undefined;
-  /** Field of a record that is the id. */
+  /** Field of a record that holds the id. */
   readonly idField?: string | undefined;
   /** Id of the only message. */
   readonly id?: string | undefined;
-  /** Without an id of its own a record gets this and its number. */
+  /** Prefix of generated ids: a record without an id gets this prefix and its number. */
   readonly idPrefix?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly partition?: number | undefined;
 }
 
-/** Fields of a message as the HTTP API takes it; the others of a consumed one say where it lay. */
+/** Fields of a message that the HTTP API accepts. The other fields of a consumed message give its position. */
 const MESSAGE_FIELDS = [
   'key',
   'key_base64',
@@ -30,9 +30,9 @@ const MESSAGE_FIELDS = [
   'metadata',
 ] as const;
 
-/** Turns records of an input into messages: lines of JSON as the HTTP API takes them. */
+/** Turns records of an input into messages: lines of JSON for the HTTP API. */
 export class MessageEncoder {
-  /** The fields that are the same for all messages, as JSON without braces. */
+  /** The fields common to all messages, as JSON without braces. */
   private readonly common: string;
 
   constructor(private readonly options: EncoderOptions) {
@@ -40,7 +40,7 @@ export class MessageEncoder {
     this.common = JSON.stringify({ headers, partition }).slice(1, -1);
   }
 
-  /** A line of JSON that is a value. It goes as it is, so that no number is changed on the way. */
+  /** A line of JSON is a value. It is passed on unparsed, so that no number changes. */
   value(text: string, number: number): string {
     const value = parseJson(text, number);
     const asIs =
@@ -50,17 +50,17 @@ export class MessageEncoder {
     return this.join(value, number, asIs);
   }
 
-  /** A row with named columns; the value is the row. */
+  /** A CSV row with named columns is a value. */
   row(row: Readonly<Record<string, unknown>>, number: number): string {
     return this.join(row, number, `"value":${JSON.stringify(row)}`);
   }
 
-  /** A line of text. */
+  /** A line of text is a value. */
   text(text: string, number: number): string {
     return this.join(text, number, `"value":${JSON.stringify(text)}`);
   }
 
-  /** A message as `genrocks consume --json` prints it; where it lay is left out. */
+  /** A message as printed by `genrocks consume --json`; its position is dropped. */
   message(text: string, number: number): string {
     const given = parseJson(text, number);
     if (typeof given !== 'object' || given === null || Array.isArray(given))
@@ -69,7 +69,7 @@ export class MessageEncoder {
     if (inexact !== undefined)
       throw new InvalidRecordError(
         number,
-        `the number ${inexact.slice(0, 40)} cannot be kept exactly; write it as a string, or the value as value_base64`,
+        `the number ${inexact.slice(0, 40)} cannot be stored exactly; write it as a string, or the value as value_base64`,
       );
     const message: Record<string, unknown> = {};
     for (const field of MESSAGE_FIELDS) {
@@ -108,7 +108,7 @@ export class MessageEncoder {
   }
 }
 
-/** A field of a record as text; null where it is null. */
+/** A field of a record as text, or null. */
 function textField(record: unknown, field: string, flag: string, number: number): string | null {
   const value: unknown =
     typeof record === 'object' && record !== null && Object.hasOwn(record, field)
@@ -116,7 +116,7 @@ function textField(record: unknown, field: string, flag: string, number: number)
       : undefined;
   if (value === null || typeof value === 'string') return value;
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
-  const reason = value === undefined ? 'is missing' : 'is no text, number or boolean';
+  const reason = value === undefined ? 'is missing' : 'is not a text, number or boolean';
   throw new InvalidRecordError(number, `the field ${JSON.stringify(field)} (${flag}) ${reason}`);
 }
 

@@ -23,15 +23,15 @@ export interface PublishInputOptions extends EncoderOptions {
 
 export interface PublishReport {
   readonly topic: string;
-  /** Records that this run published. */
+  /** Records published by this run. */
   readonly published: number;
-  /** Records that earlier runs had published without a gap. */
+  /** Records that earlier runs published without a gap. */
   readonly resumed_at: number;
-  /** False where a signal ended it; run it again to go on. */
+  /** False if a signal ended the run; run it again to resume. */
   readonly complete: boolean;
 }
 
-/** The position is written down so often, in milliseconds: what a kill may repeat. */
+/** Interval at which the position is saved, in milliseconds. A kill may repeat what was published since. */
 const SAVE_EVERY_MS = 250;
 
 /** Publishes a file or standard input; see `genrocks publish --help`. */
@@ -45,7 +45,7 @@ export async function publishInput(
   const known = await existing(client, topic);
   const from = await file?.resume(topic, known?.id, format);
   if (from !== undefined)
-    terminal.note(`going on behind record ${from.records}, where ${file!.position.path} says it stopped`);
+    terminal.note(`resuming after record ${from.records}, the position in ${file!.position.path}`);
   const {
     bytes = 0,
     records = 0,
@@ -54,7 +54,7 @@ export async function publishInput(
     run = randomUUID(),
   } = from ?? ({} as Partial<PublishPosition>);
 
-  // A topic that does not exist yet, and is created, has no dedup.
+  // A topic that publishing creates has no dedup.
   const idPrefix = options.idField === undefined && known?.dedup !== undefined ? run : undefined;
   const input: Readable = file?.stream(bytes) ?? terminal.stdin;
   const source = readRecords(input, format, new MessageEncoder({ ...options, idPrefix }), {
@@ -67,7 +67,7 @@ export async function publishInput(
   const saver = new PositionSaver(file, { version: 1, topic, format, run }, topicId, () => source.columns());
   const signal = terminal.signal();
   let stored: Progressed = { records, bytes, ahead };
-  // Ids must be the same after a kill, however early it comes.
+  // Save the run's name first: ids must be the same after a kill, however early it comes.
   if (idPrefix !== undefined && from === undefined) await saver.begin();
   const publisher = new RecordPublisher(
     {
@@ -78,12 +78,11 @@ export async function publishInput(
         stored = now;
         await saver.save(stored, isPart);
       },
-      onRetry: ({ code, message }, pause) =>
-        terminal.note(`${code}: ${message}; trying again in ${pause} ms`),
+      onRetry: ({ code, message }, pause) => terminal.note(`${code}: ${message}; retrying in ${pause} ms`),
     },
     stored,
   );
-  // A pipe may stay silent for ever; the signal ends the wait for it.
+  // A pipe may stay silent forever; the signal ends the wait.
   const interrupt = () => void input.destroy();
   signal.addEventListener('abort', interrupt, { once: true });
   try {
@@ -117,7 +116,7 @@ async function openInput({ file, topic, positionFile, restart }: PublishInputOpt
   return input;
 }
 
-/** Keeps the position file behind what is stored. */
+/** Updates the position file as records are stored. */
 class PositionSaver {
   private savedAt = performance.now();
   private saved = 0;
@@ -151,7 +150,7 @@ class PositionSaver {
     if (file === undefined) return;
     const topic_id = (this.id ??= await this.topicId());
     const fingerprint = await file.fingerprint(bytes);
-    // Before the first record, the line that names the columns is still to be read.
+    // Before the first record, the header line has not been read yet.
     const columns = bytes === 0 ? undefined : this.columns();
     await file.position.write({
       ...fixed,

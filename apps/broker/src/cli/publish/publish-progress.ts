@@ -1,23 +1,23 @@
 import type { SourceRecord } from './record-reader.js';
 
-/** How far an input is published. */
+/** How much of an input is stored. */
 export interface Progressed {
-  /** Records and bytes from the beginning of the input of which all is stored. */
+  /** Records and bytes from the beginning of the input that are all stored. */
   readonly records: number;
   readonly bytes: number;
-  /** What is stored beyond that: where a batch was stored in some partitions and not in others. Absent for none. */
+  /** Records stored beyond that, if a batch was stored in some partitions but not in others. Absent for none. */
   readonly ahead?: Ahead | undefined;
 }
 
-/** Records that are stored while one before them is not. */
+/** Records that are stored although an earlier one is not. */
 export interface Ahead {
   /** Their numbers. */
   readonly records: readonly number[];
-  /** Where the last of them ends. */
+  /** End of the last of them, in bytes. */
   readonly bytes: number;
 }
 
-/** Keeps count of what is stored, to the record. */
+/** Tracks which records are stored. */
 export class PublishProgress {
   private records: number;
   private bytes: number;
@@ -31,7 +31,7 @@ export class PublishProgress {
     this.aheadBytes = ahead?.bytes ?? bytes;
   }
 
-  /** Was it stored by an earlier run, before one that stands before it? */
+  /** Whether an earlier run stored this record, although it did not store one before it. */
   isAhead(number: number): boolean {
     return this.ahead.has(number);
   }
@@ -49,8 +49,8 @@ export class PublishProgress {
   }
 
   /**
-   * @param seen records that follow each other, and what is stored already
-   * @param left those of them that are not stored, at least one
+   * @param seen consecutive records, stored or not
+   * @param left the records among them that are not stored, at least one
    */
   storedInPart(seen: readonly SourceRecord[], left: readonly SourceRecord[]): void {
     const first = seen.indexOf(left[0]!);

@@ -112,7 +112,7 @@ describe('genrocks publish', () => {
       const mended = text.split('\n').slice(0, name.endsWith('csv') ? 3 : 2);
       await writeFile(path, `${[...mended, name.endsWith('csv') ? '33' : '{"id":33}'].join('\n')}\n`);
       const again = await bench.run(args);
-      expect(again.err).toMatch(/going on behind record 2/);
+      expect(again.err).toMatch(/resuming after record 2/);
       expect(again.code).toBe(0);
       expect((await all(topic)).map(({ key }) => key)).toEqual(['1', '2', '33']);
     },
@@ -129,7 +129,7 @@ describe('genrocks publish', () => {
     const ran = await bench.run(['publish', newTopic(), '-f', path, '-q']);
     expect(ran.code).toBe(1);
     expect(ran.err).toMatch(
-      /^genrocks: INVALID_RECORD: record 1: [ -~]{20,203}; mend it, or say with --format what the file holds\n$/,
+      /^genrocks: INVALID_RECORD: record 1: [ -~]{20,203}; fix it, or give the format of the file with --format\n$/,
     );
   });
 
@@ -164,7 +164,7 @@ describe('genrocks publish', () => {
     expect((await bench.run(['publish', topic, '-f', bad])).code).toBe(1);
     await writeFile(bad, 'something else\nentirely');
     const other = await bench.run(['publish', topic, '-f', bad]);
-    expect(other.err).toMatch(/POSITION_MISMATCH: .* is not the file it was; begin anew with --restart/);
+    expect(other.err).toMatch(/POSITION_MISMATCH: .* has changed; start again with --restart/);
     expect(
       (await bench.run(['publish', topic, '-f', bad, '--format', 'lines', '--restart', '-q'])).code,
     ).toBe(0);
@@ -183,7 +183,7 @@ describe('genrocks publish', () => {
     expect((await bench.run(args)).code).toBe(1);
     await writeFile(path, '{"n":0}\n{"n":1}\n{"n":2}\n');
     await topics.deleteTopic(topic);
-    const message = /POSITION_MISMATCH: .* is not the topic it was/;
+    const message = /POSITION_MISMATCH: .* was deleted or created again/;
     expect((await bench.run(args)).err).toMatch(message);
     await topics.startTopic(topic);
     expect((await bench.run(args)).err).toMatch(message);

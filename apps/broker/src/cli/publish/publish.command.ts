@@ -25,12 +25,12 @@ interface Options extends FileOptions {
 
 const OF_FILES = ['format', 'keyField', 'idField', 'positionFile', 'restart'] as const;
 
-/** `genrocks publish`: one message, or all records of a file or of standard input. */
+/** `genrocks publish`: publishes one message, or all records of a file or standard input. */
 @Command({
   name: 'publish',
   arguments: '<topic>',
   description:
-    'Publish one message (--value, --text), or a file (--file), which goes on where it stopped after a kill',
+    'Publish one message (--value, --text), or a file (--file), which resumes where it stopped after a kill',
 })
 export class PublishCommand extends FileCommand<Options> {
   protected override readonly mayCreateLogDir = true;
@@ -43,8 +43,8 @@ export class PublishCommand extends FileCommand<Options> {
   @Option({
     flags: '--format <name>',
     description:
-      'jsonl: a value a line; csv: a row is a value, the first names the columns; lines: a line is a text; ' +
-      'messages: as consume --json prints them (default: by the ending of the name, or jsonl)',
+      'jsonl: one value per line; csv: one value per row, after a header; lines: one text per line; ' +
+      'messages: the output of consume --json (default: by the file extension, or jsonl)',
   })
   parseFormat(name: string): Format {
     const format = FORMATS.find((one) => one === name);
@@ -54,7 +54,7 @@ export class PublishCommand extends FileCommand<Options> {
     );
   }
 
-  @Option({ flags: '--key-field <name>', description: 'the field or column of a record that is the key' })
+  @Option({ flags: '--key-field <name>', description: 'field or column of a record that holds the key' })
   parseKeyField(name: string): string {
     return name;
   }
@@ -62,13 +62,13 @@ export class PublishCommand extends FileCommand<Options> {
   @Option({
     flags: '--id-field <name>',
     description:
-      'the field or column of a record that is the message id (default: one of the run, where the topic has dedup)',
+      'field or column of a record that holds the message id (default: a generated id, if the topic has dedup)',
   })
   parseIdField(name: string): string {
     return name;
   }
 
-  @Option({ flags: '--id <id>', description: 'the id of the message; a topic with dedup stores it once' })
+  @Option({ flags: '--id <id>', description: 'id of the message; a topic with dedup stores it once' })
   parseId(id: string): string {
     return id;
   }
@@ -101,7 +101,10 @@ export class PublishCommand extends FileCommand<Options> {
     return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
   }
 
-  @Option({ flags: '-p, --partition <number>', description: 'default: the routing of the topic chooses' })
+  @Option({
+    flags: '-p, --partition <number>',
+    description: 'partition (default: chosen by the routing of the topic)',
+  })
   parsePartition(text: string): number {
     return wholeNumber('--partition', text);
   }
@@ -116,7 +119,9 @@ export class PublishCommand extends FileCommand<Options> {
     const given = [value, text, tombstone, file].filter((one) => one !== undefined).length;
     if (given !== 1) throw new InvalidArgumentError('give one of --value, --text, --tombstone and --file');
     if (file !== undefined && options.id !== undefined)
-      throw new InvalidArgumentError('--id is for one message; name a field of the records with --id-field');
+      throw new InvalidArgumentError(
+        '--id is for a single message; name a field of the records with --id-field',
+      );
     if (file === undefined) this.assertLeftOut(options, OF_FILES, '--file');
     return file === undefined
       ? this.publishOne(client, topic!, options, out)

@@ -1,12 +1,12 @@
 import { GenRocksError } from '@genrocks/storage';
 import { excerpt } from '../output.js';
 
-/** What is wrong may quote a record of any length. */
+/** Longest reason, in characters: it may quote a record of any length. */
 const MAX_REASON = 200;
 
-/** `INVALID_RECORD`: a record of the input that cannot become a message. What stood before it was published. */
+/** `INVALID_RECORD`: a record of the input is not a valid message. All records before it were published. */
 export class InvalidRecordError extends GenRocksError {
-  /** @param number counted from 1, empty lines left out */
+  /** @param number number of the record, from 1, not counting empty lines */
   constructor(
     readonly number: number,
     reason: string,

@@ -3,15 +3,15 @@ import { type RetryOptions, withRetries } from '../client/retry.js';
 import { type Progressed, PublishProgress } from './publish-progress.js';
 import type { RecordSource, SourceRecord } from './record-reader.js';
 
-/** One request carries so many bytes and records at most. */
+/** Most bytes and records in one request. */
 const BATCH_BYTES = 1 << 20;
 const BATCH_RECORDS = 5_000;
 
-/** Records that follow each other, those of them that go out in one request, and of these what is not stored yet. */
+/** Consecutive records, those of them that are sent in one request, and those not stored yet. */
 class Batch {
   readonly seen: SourceRecord[] = [];
   left: SourceRecord[] = [];
-  /** So many were left when it was last told. */
+  /** How many were left at the last report. */
   untold = 0;
   private bytes = 0;
 
@@ -33,27 +33,27 @@ class Batch {
 }
 
 export interface PublisherOptions extends RetryOptions {
-  /** Publishes lines of JSON; resolves when they are stored. */
+  /** Publishes lines of JSON. Resolves when they are stored. */
   readonly send: (lines: Buffer) => Promise<unknown>;
   /**
-   * Told after each request.
-   * @param count records that it has stored
-   * @param isPart it has not stored all of them
+   * Called after each request.
+   * @param count records that the request stored
+   * @param isPart whether it stored only some of its records
    */
   readonly onStored: (progress: Progressed, count: number, isPart: boolean) => Promise<void>;
 }
 
 /**
- * Publishes the records of a source in their order. One request is under way while the records of the next one are
- * read; no more is held. What fails and may work later is sent again, without what the broker says it has stored. Of a
- * request without an answer that is not known, and all of it goes again.
+ * Publishes the records of a source in order. While one request is in flight, the records of the next are read; no more
+ * are held. A retriable failure is retried without the records that the broker reports as stored. After a request without
+ * an answer nothing is known, so all of it is sent again.
  */
 export class RecordPublisher {
   private sending: Promise<void> = Promise.resolve();
   private hasFailed = false;
   private readonly progress: PublishProgress;
 
-  /** @param from how far earlier runs came */
+  /** @param from how far earlier runs got */
   constructor(
     private readonly options: PublisherOptions,
     from: Progressed,
@@ -61,7 +61,7 @@ export class RecordPublisher {
     this.progress = new PublishProgress(from);
   }
 
-  /** @throws what the source or the broker says; what is stored by then was told */
+  /** @throws an error of the source or the broker, after reporting what was stored until then */
   async run(source: RecordSource): Promise<void> {
     const { signal } = this.options;
     let batch = new Batch();
@@ -91,7 +91,7 @@ export class RecordPublisher {
     await this.sending;
     if (batch.seen.length === 0) return;
     this.sending = this.store(batch);
-    // Whoever waits for it next is told.
+    // The next await of this promise reports the error.
     this.sending.catch(() => (this.hasFailed = true));
   }
 
@@ -100,7 +100,7 @@ export class RecordPublisher {
     await this.tell(batch);
   }
 
-  /** @throws what the broker says; what it has stored is no longer left */
+  /** @throws an error of the broker; stored records are no longer in `left` */
   private async send(batch: Batch): Promise<void> {
     while (batch.left.length > 0) {
       const sent = batch.left;
@@ -111,9 +111,9 @@ export class RecordPublisher {
         if (!isGenRocksError(error)) throw error;
         batch.left = leftAfter(error, sent);
         const isLess = batch.left.length < sent.length;
-        // At once: the rest may be tried for long, and a kill must not have this stored again.
+        // Report at once: retrying the rest may take long, and a kill must not cause these records to be stored again.
         if (isLess) await this.tell(batch);
-        // Every time there is less of it, until the rest fails as a whole and is told by its own reason, or is stored.
+        // Fewer records are left each time, until the rest is stored or fails as a whole with a reason of its own.
         const goesOn = error.code === 'PARTIALLY_PUBLISHED' && isLess;
         if (!goesOn || this.options.signal.aborted) throw explain(error, sent);
       }
@@ -130,15 +130,15 @@ export class RecordPublisher {
   }
 }
 
-/** What the broker says of lines that it has stored in part. */
+/** The details of a partial failure. */
 interface StoppedDetails {
   readonly line?: number;
   readonly acknowledged?: { readonly count?: number };
-  /** Lines that were not stored, of those up to the last that was. */
+  /** Lines that were not stored, up to the last line that was. */
   readonly missing?: readonly number[];
 }
 
-/** What of a request is not stored, by its error; all of it where the error does not say. */
+/** The records of a request that are not stored, according to its error; all of them if the error does not say. */
 function leftAfter(error: GenRocksError, sent: SourceRecord[]): SourceRecord[] {
   const { acknowledged, missing = [] } = error.details as StoppedDetails;
   const count = acknowledged?.count;
@@ -147,7 +147,7 @@ function leftAfter(error: GenRocksError, sent: SourceRecord[]): SourceRecord[] {
   return sent.filter((_, index) => index >= count + lines.size || lines.has(index + 1));
 }
 
-/** Names records in place of lines. */
+/** Rewrites an error about a line of the request as one about a record of the input. */
 function explain(error: GenRocksError, sent: readonly SourceRecord[]): GenRocksError {
   const { line, missing, ...details } = error.details as StoppedDetails;
   const record = line === undefined ? undefined : sent[line - 1]?.number;

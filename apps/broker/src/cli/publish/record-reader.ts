@@ -6,31 +6,31 @@ import { InvalidRecordError } from './record-errors.js';
 export const FORMATS = ['jsonl', 'csv', 'lines', 'messages'] as const;
 export type Format = (typeof FORMATS)[number];
 
-/** Where reading begins: bytes and records that were done before. */
+/** Where to start reading: bytes and records that are done already. */
 export interface ReadFrom {
   readonly bytes: number;
   readonly records: number;
-  /** Names of the columns of CSV, where its first line was read before. */
+  /** Column names of CSV, if an earlier run read the header. */
   readonly columns?: readonly string[] | undefined;
 }
 
-/** A message, and how far the input was read after it. */
+/** A message, and the position of the input after it. */
 export interface SourceRecord {
-  /** Counted from 1; lines that are empty do not count. */
+  /** Number of the record, from 1, not counting empty lines. */
   readonly number: number;
-  /** As a line of the HTTP API. */
+  /** The message as a line of NDJSON for the HTTP API. */
   readonly line: string;
   readonly end: number;
 }
 
-/** The records of an input, a handful at a time, read only as fast as they are taken. */
+/** Reads the records of an input, a few at a time, no faster than they are consumed. */
 export interface RecordSource {
   readonly records: AsyncIterable<SourceRecord[]>;
-  /** Of CSV, once the first record was read. */
+  /** Column names of CSV, once the first record was read. */
   columns(): readonly string[] | undefined;
 }
 
-/** @throws while reading: `INVALID_RECORD`, or what the input says */
+/** @throws `INVALID_RECORD`, or an error of the input, while reading */
 export function readRecords(
   input: Readable,
   format: Format,
@@ -57,7 +57,7 @@ async function* readLines(
     try {
       for (const { text, end } of lines) page.push({ number: ++number, line: encode(text, number), end });
     } catch (error) {
-      // What stands before the mistake is published.
+      // Publish the records before the invalid one.
       if (page.length > 0) yield page;
       throw error;
     }
@@ -65,7 +65,7 @@ async function* readLines(
   }
 }
 
-/** Rows given at once. */
+/** Rows returned at once. */
 const PAGE = 256;
 /** Longest record in bytes. */
 const MAX_RECORD_BYTES = 16 << 20;
@@ -78,7 +78,7 @@ interface ParsedRow {
 function readCsv(input: Readable, encoder: MessageEncoder, from: ReadFrom): RecordSource {
   let columns = from.columns;
   async function* rows(): AsyncGenerator<SourceRecord[]> {
-    // Loaded here: no other command parses CSV.
+    // Loaded only when needed: no other command parses CSV.
     const { CsvError, parse } = await import('csv-parse');
     const parser = parse({
       columns: columns === undefined ? (names: string[]) => (columns = names) && names : [...columns],
@@ -103,7 +103,7 @@ function readCsv(input: Readable, encoder: MessageEncoder, from: ReadFrom): Reco
         ? new InvalidRecordError(
             number + 1,
             error.message,
-            'mend it, or say with --format what the file holds',
+            'fix it, or give the format of the file with --format',
           )
         : error;
     }

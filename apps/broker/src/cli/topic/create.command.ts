@@ -12,7 +12,7 @@ interface Options {
   lingerMs?: number;
   dedupWindowMs?: number;
   dedupMaxIds?: number;
-  /** False where `--no-dedup` was given, and true otherwise. */
+  /** False if `--no-dedup` was given, otherwise true. */
   dedup?: boolean;
   adapter?: string;
   set?: Record<string, unknown>;
@@ -22,19 +22,22 @@ interface Options {
 @SubCommand({
   name: 'create',
   arguments: '<topic>',
-  description: 'Create a topic; one that is there in this shape is left as it is',
+  description: 'Create a topic; an existing topic of the same shape is left unchanged',
 })
 export class TopicCreateCommand extends TopicActionCommand<Options> {
   protected override readonly mayCreateLogDir = true;
 
-  @Option({ flags: '-p, --partitions <count>', description: 'default: as the broker is configured' })
+  @Option({
+    flags: '-p, --partitions <count>',
+    description: 'number of partitions (default: default_partitions of the broker)',
+  })
   parsePartitions(text: string): number {
     return wholeNumber('--partitions', text, 1);
   }
 
   @Option({
     flags: '--routing <name>',
-    description: 'how messages find a partition: key_hash (default), consistent_hash, round_robin, sticky',
+    description: 'how a partition is chosen: key_hash (default), consistent_hash, round_robin, sticky',
   })
   parseRouting(name: string): string {
     return name;
@@ -42,7 +45,7 @@ export class TopicCreateCommand extends TopicActionCommand<Options> {
 
   @Option({
     flags: '--compression <name>',
-    description: 'what batches are packed with: none (default), gzip, snappy, lz4, zstd',
+    description: 'compression of batches: none (default), gzip, snappy, lz4, zstd',
   })
   parseCompression(name: string): string {
     return name;
@@ -55,7 +58,7 @@ export class TopicCreateCommand extends TopicActionCommand<Options> {
 
   @Option({
     flags: '--dedup-window-ms <ms>',
-    description: 'store a message id once within this time (default: ids are not counted)',
+    description: 'store a message id only once within this time (default: no deduplication)',
   })
   parseDedupWindowMs(text: string): number {
     return wholeNumber('--dedup-window-ms', text, 1);
@@ -63,25 +66,25 @@ export class TopicCreateCommand extends TopicActionCommand<Options> {
 
   @Option({
     flags: '--dedup-max-ids <count>',
-    description: 'remember at most so many ids, the newest (default 100000)',
+    description: 'remember at most this many ids, the newest (default 100000)',
   })
   parseDedupMaxIds(text: string): number {
     return wholeNumber('--dedup-max-ids', text, 1);
   }
 
-  @Option({ flags: '--no-dedup', description: 'count ids no more, in a topic that was stopped' })
+  @Option({ flags: '--no-dedup', description: 'turn deduplication off, for a topic that was stopped' })
   parseNoDedup(): boolean {
     return false;
   }
 
-  @Option({ flags: '--adapter <name>', description: 'where it is stored: disk_log, ets, rocksdb' })
+  @Option({ flags: '--adapter <name>', description: 'storage of the topic: disk_log, ets, rocksdb' })
   parseAdapter(name: string): string {
     return name;
   }
 
   @Option({
     flags: '--set <setting=value>',
-    description: 'a setting of the adapter for this topic alone, such as max_no_bytes=50MB; may be repeated',
+    description: 'an adapter setting for this topic only, such as max_no_bytes=50MB; may be repeated',
   })
   parseSet(text: string, before: Record<string, unknown> = {}): Record<string, unknown> {
     const [, name, value] = /^([a-z_]+)=(.+)$/.exec(text) ?? [];
@@ -107,9 +110,9 @@ export class TopicCreateCommand extends TopicActionCommand<Options> {
   }
 }
 
-/** What the broker is asked for; undefined where nothing was said of it. */
+/** The dedup setting of the request; undefined if no option mentions it. */
 function dedupOf({ dedup, dedupWindowMs, dedupMaxIds }: Options): object | false | undefined {
   if (dedupWindowMs === undefined && dedupMaxIds === undefined) return dedup === false ? false : undefined;
-  if (dedup === false) throw new InvalidArgumentError('give either --no-dedup or a window of ids, not both');
+  if (dedup === false) throw new InvalidArgumentError('give either --no-dedup or a dedup window, not both');
   return { window_ms: dedupWindowMs, max_ids: dedupMaxIds };
 }

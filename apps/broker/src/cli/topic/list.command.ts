@@ -5,7 +5,7 @@ import { ListCommand } from '../list-command.js';
 import { topicTable } from './topic-output.js';
 
 /** `genrocks topic list`. */
-@SubCommand({ name: 'list', description: 'List topics; with --json one object a line' })
+@SubCommand({ name: 'list', description: 'List topics; with --json one object per line' })
 export class TopicListCommand extends ListCommand<TopicJson> {
   protected items(client: BrokerClient): Promise<TopicJson[]> {
     return client.topics();

@@ -9,12 +9,15 @@ interface Options extends BrokerOptions {
   yes?: boolean;
 }
 
-/** A command after which messages are gone: it says which, and wants to be told so. */
+/** A command that deletes messages. Without `--yes` it only says how many. */
 abstract class RemovingCommand extends BrokerCommand<Options> {
   protected abstract readonly verb: string;
   protected abstract remove(client: BrokerClient, name: string): Promise<unknown>;
 
-  @Option({ flags: '-y, --yes', description: 'do it; without this it only says what would be lost' })
+  @Option({
+    flags: '-y, --yes',
+    description: 'really delete; without it, the command only says what would be lost',
+  })
   parseYes(): boolean {
     return true;
   }
@@ -54,7 +57,7 @@ export class TopicDeleteCommand extends RemovingCommand {
 @SubCommand({
   name: 'truncate',
   arguments: '<topic>',
-  description: 'Remove all messages of a topic; offsets go on from where they were',
+  description: 'Remove all messages of a topic; offsets continue where they were',
 })
 export class TopicTruncateCommand extends RemovingCommand {
   protected readonly verb = 'truncated';

@@ -8,7 +8,7 @@ import { TopicActionCommand } from './topic-action.command.js';
 @SubCommand({
   name: 'stop',
   arguments: '<topic>',
-  description: 'Close a topic; its messages stay, and it stays stopped over restarts',
+  description: 'Close a topic and keep its messages; it stays stopped after a restart',
 })
 export class TopicStopCommand extends TopicActionCommand {
   protected change(client: BrokerClient, [name]: readonly string[]): Promise<TopicJson> {
@@ -28,7 +28,7 @@ export class TopicStartCommand extends TopicActionCommand {
 @SubCommand({
   name: 'add-partitions',
   arguments: '<topic> <total>',
-  description: 'Add partitions until there are so many; keys may go to other partitions from then on',
+  description: 'Add partitions up to this total; from then on, keys may go to other partitions',
 })
 export class TopicAddPartitionsCommand extends TopicActionCommand {
   protected change(client: BrokerClient, [name, total]: readonly string[]): Promise<TopicJson> {

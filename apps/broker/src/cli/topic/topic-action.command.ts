@@ -4,7 +4,7 @@ import type { BrokerClient } from '../client/broker-client.js';
 import { EXIT } from '../exit-codes.js';
 import { type Output, printable } from '../output.js';
 
-/** A command that changes a topic and shows what came of it. */
+/** A command that changes a topic and shows the result. */
 export abstract class TopicActionCommand<O extends object = object> extends BrokerCommand<O> {
   protected abstract change(
     client: BrokerClient,

@@ -1,7 +1,7 @@
 import type { TopicJson } from '../client/api.types.js';
 import { printable, table, timeText } from '../output.js';
 
-/** Messages between the start and the end of all partitions; fewer may be there where batches failed. */
+/** Offsets between start and end of all partitions; failed batches leave gaps, so there may be fewer messages. */
 export function messagesIn({ partitions }: TopicJson): number {
   return partitions.reduce((sum, { start_offset, end_offset }) => sum + end_offset - start_offset, 0);
 }
@@ -22,7 +22,7 @@ export function topicTable(topics: readonly TopicJson[]): string {
 
 function describePublishing({ compression, linger_ms, dedup }: TopicJson): string {
   const ids =
-    dedup === undefined ? 'ids not counted' : `ids once in ${dedup.window_ms} ms, at most ${dedup.max_ids}`;
+    dedup === undefined ? 'no dedup' : `dedup of ids for ${dedup.window_ms} ms, at most ${dedup.max_ids}`;
   return `compression ${compression}, linger ${linger_ms} ms, ${ids}`;
 }
 

@@ -6,7 +6,7 @@ import { afterEach, beforeEach } from 'vitest';
 import type { Environment } from '../environment.js';
 import { loadConfig, type LoadedConfig } from '../load-config.js';
 
-/** Loading of configuration in a directory of its own, a new one for every test of the file that calls this. */
+/** Loads configuration in a temporary directory, a new one for each test of the calling file. */
 export function configFiles() {
   let cwd = '';
 
@@ -21,7 +21,7 @@ export function configFiles() {
     return loadConfig({ cwd, env });
   }
 
-  /** What is wrong with a configuration, a line each. */
+  /** The problems of a configuration, one line each. */
   function problems(yaml: string | undefined, env: Environment = {}): readonly string[] {
     try {
       load(yaml, env);
