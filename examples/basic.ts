@@ -6,7 +6,7 @@ import type { Example, Stage } from './lib/stage.js';
 
 export const basic: Example = {
   name: 'basic',
-  summary: 'create a topic, publish in three ways, read, consume in a group, restart, go on',
+  summary: 'create a topic, publish in three ways, read, consume in a group, restart, resume',
   async run(stage: Stage): Promise<void> {
     const { topic, partitions, messages } = earthquakes();
     const rows = stage.short ? messages.slice(0, 300) : messages;
@@ -32,9 +32,9 @@ export const basic: Example = {
     const found = stored.flat().length;
     stage.check(found === rows.length, `${found} messages stored, ${rows.length} published`);
     const same = stored.flat().every((message) => sameJson(message.value, rows[rowOf(message)]!.value));
-    stage.check(same, 'every value is what was published');
+    stage.check(same, 'every value is as it was published');
 
-    stage.heading('Consume in a group, which remembers where it is');
+    stage.heading('Consume in a group, which commits its position');
     const reader = new GroupReader(broker, topic, 'seismology');
     const reading = reader.run();
     await reader.finishAt(stored.map((partition) => partition.length));
@@ -49,7 +49,7 @@ export const basic: Example = {
     const after = await client.group('seismology');
     stage.check(
       after.lag === 0,
-      `the group goes on at ${after.offsets.map(({ committed }) => committed).join(', ')}`,
+      `the group resumes at ${after.offsets.map(({ committed }) => committed).join(', ')}`,
     );
     const next = await client.publish(topic, { key: 'ci', value: { note: 'published after the restart' } });
     const { end_offset: end } = (await client.topic(topic)).partitions[next.partition]!;
@@ -59,7 +59,7 @@ export const basic: Example = {
     );
     stage.check(
       (await client.group('seismology')).lag === 1,
-      'and is the one that the group has yet to read',
+      'and is the only one the group has not read yet',
     );
     await broker.stop();
   },

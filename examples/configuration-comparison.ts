@@ -7,7 +7,7 @@ import type { Example, Stage } from './lib/stage.js';
 interface Setting {
   readonly name: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Does what was acknowledged survive the end of the process? */
+  /** Whether acknowledged messages survive the end of the process. */
   readonly survivesKill: boolean;
   readonly powerLoss: string;
 }
@@ -104,7 +104,7 @@ async function measure(stage: Stage, setting: Setting, dataset: Dataset, singles
   };
 }
 
-/** 64 publishers that each wait for their message to be durable: the broker syncs once for many of them. */
+/** Runs 64 publishers that each wait for their message to be durable. The broker syncs once for many of them. */
 async function publishBy64(
   client: BrokerClient,
   topic: string,

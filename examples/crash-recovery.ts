@@ -9,7 +9,7 @@ import type { Example, Stage } from './lib/stage.js';
 
 const GROUP = 'analytics';
 
-/** One data set on its way: who sends it, who reads it. */
+/** One data set with its ledger and its reader. */
 interface Lane {
   readonly dataset: Dataset;
   readonly ledger: Ledger;
@@ -66,7 +66,7 @@ async function killSeveralTimes(
   const { ledger, dataset } = lanes[0]!;
   for (let kill = 1; kill <= kills; kill++) {
     await ledger.reached((dataset.messages.length * kill) / (kills + 1));
-    // Somewhere in the requests that follow.
+    // Kill the broker at some point during the next requests.
     await sleep(Math.random() * 20);
     await broker.kill();
     const acknowledged = lanes.map((lane) => `${lane.ledger.acknowledged.size} ${lane.dataset.topic}`);
@@ -75,30 +75,30 @@ async function killSeveralTimes(
     client = await broker.start();
     const cut = await bytesCut(client, lanes);
     const ms = Math.round(performance.now() - began);
-    stage.say(`started again in ${ms} ms; torn tail cut off: ${cut} bytes`);
+    stage.say(`restarted in ${ms} ms; torn tail cut off: ${cut} bytes`);
   }
   return client;
 }
 
 async function judge(stage: Stage, client: BrokerClient, { dataset, ledger, reader }: Lane): Promise<void> {
   const { topic, messages } = dataset;
-  stage.heading(`${topic}: what is stored, held against the ledger of answers`);
+  stage.heading(`${topic}: stored messages compared with the ledger of acknowledgements`);
   const found: Audit = audit(ledger, await readAll(client, topic));
   stage.say(
-    `${found.stored} messages stored for ${messages.length} rows; ${found.repeated} rows are there twice`,
+    `${found.stored} messages stored for ${messages.length} rows; ${found.repeated} rows stored twice`,
   );
   const acknowledged = ledger.acknowledged.size;
   stage.check(found.missing === 0, `every acknowledged record arrived: ${acknowledged} of ${acknowledged}`);
-  stage.check(found.unknown === 0, 'nothing is there that was not sent');
+  stage.check(found.unknown === 0, 'nothing is stored that was not sent');
   stage.check(found.badOffsets === 0, 'offsets only grow, in every partition');
-  stage.check(found.outOfOrder === 0, `in order for every key (${dataset.keyedBy})`);
+  stage.check(found.outOfOrder === 0, `rows are in order for every key (${dataset.keyedBy})`);
   stage.check(
     reader.rows.size === messages.length && reader.gaps === 0,
-    `the group saw every row, without a gap (${reader.received} deliveries, ${reader.again} of them again)`,
+    `the group saw every row, without a gap (${reader.received} deliveries, ${reader.again} of them repeated)`,
   );
   for (const { start, partition, confirmed, asked, committed, first } of reader.resumptions) {
     const place = `start ${start}, partition ${partition}`;
-    const went = first === undefined ? 'nothing was left to read' : `the group went on from ${first}`;
+    const went = first === undefined ? 'nothing was left to read' : `the group resumed at ${first}`;
     stage.check(
       confirmed <= committed && committed <= asked && (first === undefined || first === committed),
       `${place}: ${went}; committed ${committed}, last commit confirmed ${confirmed}`,
@@ -108,7 +108,7 @@ async function judge(stage: Stage, client: BrokerClient, { dataset, ledger, read
   stage.check(lag === 0, 'the group has committed everything: lag 0');
 }
 
-/** Bytes that recovery found to be half-written, by what the storage adapter tells of its last recovery. */
+/** Bytes of torn tails, according to the storage adapter's report of its last recovery. */
 async function bytesCut(client: BrokerClient, lanes: readonly Lane[]): Promise<number> {
   let bytes = 0;
   for (const { dataset } of lanes) {

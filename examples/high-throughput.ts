@@ -52,16 +52,16 @@ export const highThroughput: Example = {
         `partition ${partition} has dropped its oldest files: it keeps ${start} to ${end - 1}`,
       );
     }
-    // Where a batch does not fit what is left of a file, a file may be passed by one batch.
+    // A file may exceed its limit by one batch.
     const bound = PARTITIONS * files * (fileBytes + 64 * 1024);
-    stage.check(most <= bound, `never more than ${kib(most)} on the disk, the bound is ${kib(bound)}`);
+    stage.check(most <= bound, `never more than ${kib(most)} on disk, the limit is ${kib(bound)}`);
 
-    stage.heading('The group that read while all this was written');
+    stage.heading('The group that read during the load');
     const lost = reader.lost.reduce((sum, { from, to }) => sum + to - from, 0);
-    stage.say(`received ${reader.received}; told of ${lost} that were dropped before it came to them`);
+    stage.say(`received ${reader.received}; was told of ${lost} that were dropped before it read them`);
     stage.check(
       reader.received + lost === messages.length && reader.gaps === 0,
-      'nothing went missing without a word: received + dropped = published',
+      'no message disappeared silently: received + dropped = published',
     );
     await broker.stop();
   },

@@ -11,7 +11,7 @@ export interface Order {
 export class OrdersService {
   constructor(@InjectTopic('orders') private readonly orders: Topic<Order>) {}
 
-  /** Resolves when the order is durable. Orders of one customer keep their order. */
+  /** Resolves when the order is durable. Orders of one customer stay in sequence. */
   place(order: Order) {
     return this.orders.publish({ key: order.customer, value: order });
   }
@@ -21,7 +21,7 @@ export class OrdersService {
 export class BillingService {
   readonly totals = new Map<string, number>();
 
-  /** Goes on where the group stopped the last time. May see a message again after a crash: at least once. */
+  /** Resumes where the group stopped last time. After a crash it may see a message again: at least once. */
   @Subscribe('orders', { group: 'billing' })
   bill(@MessageValue() { customer, amount }: Order) {
     this.totals.set(customer, (this.totals.get(customer) ?? 0) + amount);

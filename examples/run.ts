@@ -28,7 +28,7 @@ async function run(example: Example, short: boolean): Promise<number> {
     await stage.end();
   }
   console.log(
-    stage.failed === 0 ? `\n${example.name}: all checks hold` : `\n${stage.failed} check(s) failed`,
+    stage.failed === 0 ? `\n${example.name}: all checks passed` : `\n${stage.failed} check(s) failed`,
   );
   return stage.failed === 0 ? 0 : 1;
 }

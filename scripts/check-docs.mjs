@@ -1,6 +1,6 @@
 /**
- * Every symbol that a package exports, and every member of the interfaces, option types and classes among them, has a
- * JSDoc comment; `npm run check:docs` names those without one.
+ * Checks that every exported symbol of a package, and every member of the exported interfaces, option types and classes,
+ * has a JSDoc comment. `npm run check:docs` lists those without one.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -35,7 +35,7 @@ const program = ts.createProgram(
 );
 const checker = program.getTypeChecker();
 
-/** @returns places without a comment, such as `PublishResult.offset libs/topics/src/message.ts:12` */
+/** @returns symbols without a comment, such as `PublishResult.offset libs/topics/src/message.ts:12` */
 function missingIn(entries) {
   const missing = new Set();
   const tell = (name, node) => {
@@ -63,7 +63,7 @@ function isForeign(node) {
   return fileName.includes('node_modules') || fileName.endsWith('.d.ts');
 }
 
-/** What users of an interface, a class or an object type see. */
+/** The public members of an interface, a class or an object type. */
 function membersOf(node) {
   const type = ts.isTypeAliasDeclaration(node) ? node.type : node;
   if (!ts.isInterfaceDeclaration(type) && !ts.isTypeLiteralNode(type) && !ts.isClassLike(type)) return [];
@@ -72,13 +72,13 @@ function membersOf(node) {
     if (member.name === undefined || ts.isPrivateIdentifier(member.name)) return false;
     const hidden = ts.ModifierFlags.Private | ts.ModifierFlags.Protected;
     if (ts.getCombinedModifierFlags(member) & hidden || inheritsItsComment(type, member)) return false;
-    // Of overloads and of a getter with its setter, the first is described.
+    // For overloads, and for a getter and its setter, the first declaration needs the comment.
     const name = member.name.getText();
     return !seen.has(name) && seen.add(name);
   });
 }
 
-/** A member that a base or an interface describes says there what it does; editors show that comment. */
+/** Whether a base class or an interface documents the member: editors show that comment. */
 function inheritsItsComment(type, member) {
   if (ts.isTypeLiteralNode(type)) return false;
   return (
@@ -91,7 +91,7 @@ function inheritsItsComment(type, member) {
   );
 }
 
-/** Hooks that Nest calls: what they are for is Nest's to say. */
+/** Nest's lifecycle hooks, which Nest documents. */
 const HOOKS =
   /^(onModuleInit|onApplicationBootstrap|onModuleDestroy|beforeApplicationShutdown|onApplicationShutdown|configure)$/;
 

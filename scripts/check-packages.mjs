@@ -1,6 +1,6 @@
-// Packs every library as it would be published, installs the tarballs into an empty project, compiles a TypeScript
-// consumer against their types, and loads them by `import` and by `require`. Then does the same with an application on
-// Nest 11 as its CLI makes it: CommonJS, TypeScript 5 and Jest.
+// Packs every library as for publishing, installs the tarballs into an empty project, compiles a TypeScript consumer
+// against their types, and loads them with `import` and with `require`. Then does the same with an application as the
+// CLI of Nest 11 creates it: CommonJS, TypeScript 5 and Jest.
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -82,7 +82,7 @@ try {
   mkdirSync(consumer);
   cpSync(fixture, consumer, { recursive: true });
   const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  // What a user of the libraries installs besides them: their peers, at the versions that are tested here.
+  // The peer dependencies that a user of the libraries installs, at the versions tested here.
   const peers = new Set(
     manifests.slice(0, -1).flatMap((manifest) => Object.keys(manifest.peerDependencies ?? {})),
   );
@@ -117,7 +117,7 @@ try {
     application.dependencies[manifests[index].name] = `file:${tarball}`;
   }
   writeFileSync(join(nest11, 'package.json'), JSON.stringify(application, undefined, 2));
-  // With its lock: only the libraries, and what they depend on, are new to it. A peer range that does not fit fails.
+  // Keep its lock file: only the libraries and their dependencies are new. A peer range that does not match fails.
   const installNest11 = ['install', '--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund'];
   if (step('install the tarballs beside Nest 11', () => run('npm', installNest11, nest11))) {
     step('Nest 11: compile (CommonJS, strict)', () => run('npm', ['run', 'build'], nest11));
@@ -127,5 +127,5 @@ try {
 } finally {
   rmSync(work, { recursive: true, force: true });
 }
-console.log(failures === 0 ? 'packages: all checks hold' : `packages: ${failures} check(s) failed`);
+console.log(failures === 0 ? 'packages: all checks passed' : `packages: ${failures} check(s) failed`);
 process.exitCode = failures === 0 ? 0 : 1;

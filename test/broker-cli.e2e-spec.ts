@@ -188,7 +188,7 @@ describe.skipIf(!BUILT)('the genrocks command', () => {
     expect(await genrocks.exit).toBe(1);
     expect(genrocks.err).toBe(
       `genrocks: LISTEN_FAILED: 127.0.0.1:${port} is in use by another process, perhaps another Kafka or GenRocks; ` +
-        'stop it, set kafka.port (GENROCKS_KAFKA_PORT, 0 takes a free one), or turn the Kafka listener off with ' +
+        'stop it, set kafka.port (GENROCKS_KAFKA_PORT, 0 picks a free one), or turn the Kafka listener off with ' +
         'kafka.enabled (GENROCKS_KAFKA_ENABLED=false)\n',
     );
     await new Promise((resolve) => taken.close(resolve));

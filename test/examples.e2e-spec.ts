@@ -38,7 +38,7 @@ describe('npm run example', () => {
     async (name) => {
       const { exit, output } = start(name, '--short');
       const [code] = (await exit) as [number];
-      expect(output()).toContain(`${name}: all checks hold`);
+      expect(output()).toContain(`${name}: all checks passed`);
       expect(output()).not.toContain('FAILED');
       expect(code).toBe(0);
       expect(await readdir(join(home, 'tmp'))).toEqual([]);

@@ -168,7 +168,11 @@ describe.skipIf(!BUILT)('genrocks log', { timeout: SLOW }, () => {
       value: { order_id: 'ORDER-18', amount: 18.5 },
     });
     const none = await log('dump', '--messages', join(box().cwd, 'data/orders.kv/partition_0'));
-    expect([none.code, none.out, none.err]).toEqual([2, '', expect.stringContaining('no offset') as string]);
+    expect([none.code, none.out, none.err]).toEqual([
+      2,
+      '',
+      expect.stringContaining('no valid offset') as string,
+    ]);
     expect((await log('dump', '--messages', '--prefix', 'a', join(box().cwd, 'data/orders'))).code).toBe(1);
     expect(keysOf(await log('dump', '--json', join(box().cwd, 'data/orders.kv/partition_0')))).toEqual([
       'a',

@@ -1,6 +1,6 @@
 import { readEvents } from './sse.js';
 
-/** A message as the HTTP API takes it. */
+/** A message to publish. */
 export interface OutgoingMessage {
   key?: string | null;
   value: unknown;
@@ -9,7 +9,7 @@ export interface OutgoingMessage {
   timestamp?: number;
 }
 
-/** A message as the HTTP API answers it. */
+/** A message from the HTTP API. */
 export interface ReceivedMessage {
   topic: string;
   partition: number;
@@ -52,7 +52,7 @@ export interface OffsetCommit {
   offset: number;
 }
 
-/** Something a stream says: a message, or offsets that retention dropped before they were read. */
+/** An event of a stream: a message, or offsets that retention dropped before they were read. */
 export type StreamEvent = { type: 'message'; message: ReceivedMessage } | { type: 'lost'; lost: Lost };
 
 /** Offsets `from` to `to - 1`. */
@@ -98,7 +98,7 @@ export class BrokerClient {
     return this.post(`/v1/topics/${encodeURIComponent(topic)}/messages`, { messages });
   }
 
-  /** Bulk: one message a line, answered when all of them are durable. */
+  /** Publishes one message per line. Answered when all of them are durable. */
   publishLines(topic: string, messages: readonly OutgoingMessage[]): Promise<Receipt> {
     return this.request(`/v1/topics/${encodeURIComponent(topic)}/messages`, {
       method: 'POST',
@@ -107,7 +107,7 @@ export class BrokerClient {
     });
   }
 
-  /** Every message of a partition that is kept, in offset order. */
+  /** Every retained message of a partition, in offset order. */
   async *read(topic: string, partition: number): AsyncGenerator<ReceivedMessage> {
     let offset: number | 'earliest' = 'earliest';
     for (;;) {
@@ -120,7 +120,7 @@ export class BrokerClient {
     }
   }
 
-  /** All partitions from the group's committed offsets on, as server-sent events, until the signal aborts. */
+  /** Streams all partitions from the group's committed offsets until the signal aborts. */
   async *stream(topic: string, group: string, signal: AbortSignal): AsyncGenerator<StreamEvent> {
     const path = `/v1/topics/${encodeURIComponent(topic)}/stream`;
     const query = `group=${encodeURIComponent(group)}&from=earliest`;

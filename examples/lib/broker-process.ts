@@ -7,7 +7,7 @@ import type { Stage } from './stage.js';
 
 const BIN = fileURLToPath(new URL('../bin/genrocks.js', import.meta.resolve('@genrocks/broker')));
 
-/** A start takes a second or two; this is for a machine that is very busy. */
+/** A start takes a second or two; the rest is for a busy machine. */
 const START_TIMEOUT_MS = 60_000;
 
 /** A broker in a process of its own, as `npm start` runs it, on a free port. */
@@ -24,7 +24,7 @@ export class BrokerProcess {
     stage.onEnd(() => this.kill());
   }
 
-  /** A client of the broker that runs, or of the next one where none does. */
+  /** A client of the running broker, or of the next one if none is running. */
   client(): Promise<BrokerClient> {
     return this.running.promise;
   }
@@ -47,12 +47,12 @@ export class BrokerProcess {
     return client;
   }
 
-  /** SIGTERM: the broker finishes what is in flight. */
+  /** Sends SIGTERM: the broker finishes requests in flight. */
   async stop(): Promise<void> {
     await this.signal('SIGTERM');
   }
 
-  /** SIGKILL (kill -9): the process ends where it stands. */
+  /** Sends SIGKILL (kill -9): the process ends immediately. */
   async kill(): Promise<void> {
     await this.signal('SIGKILL');
   }
@@ -86,7 +86,7 @@ function withoutGenRocks(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 async function listeningUrl(child: ChildProcess): Promise<string> {
   const lines = createInterface({ input: child.stdout! });
   return new Promise((resolve, reject) => {
-    // Lines are read to the end: a full pipe would stop the broker.
+    // Read all lines: a full pipe would block the broker.
     lines.on('line', (line) => {
       const url = /listens on (http:\/\/[^\s,]+)/.exec(line)?.[1];
       if (url !== undefined) resolve(url);

@@ -5,7 +5,7 @@ import type { OutgoingMessage } from './broker-client.js';
 export interface Dataset {
   readonly topic: string;
   readonly partitions: number;
-  /** What the key stands for. */
+  /** What the key means. */
   readonly keyedBy: string;
   readonly messages: readonly OutgoingMessage[];
 }
@@ -66,7 +66,7 @@ export function weather(): Dataset {
   }));
 }
 
-/** The number that a message has in its data set. */
+/** The number of a message in its data set. */
 export function rowOf(message: { headers?: Record<string, string> }): number {
   return Number(message.headers?.['row']);
 }

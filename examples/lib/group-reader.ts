@@ -6,16 +6,16 @@ import { isConnectionLost } from './loader.js';
 /** Messages handled between two commits. */
 const COMMIT_EVERY = 100;
 
-/** Where a group began to read in one partition after a start of the broker. */
+/** Where a group started to read a partition after a start of the broker. */
 export interface Resumption {
   readonly start: number;
   readonly partition: number;
-  /** The commits that were confirmed, and asked for, before; equal unless the broker died in between. */
+  /** The last confirmed and the last requested commit before; they differ if the broker died in between. */
   readonly confirmed: number;
   readonly asked: number;
-  /** What the broker says was committed. */
+  /** The offset that the broker reports as committed. */
   readonly committed: number;
-  /** The first message that came; undefined where there was none any more. */
+  /** Offset of the first message received; undefined if there was none. */
   first?: number;
 }
 
@@ -26,9 +26,9 @@ export class GroupReader {
   /** Offsets `from` to `to - 1` that retention dropped before they were read. */
   readonly lost: { partition: number; from: number; to: number }[] = [];
   received = 0;
-  /** Deliveries whose offset was handled before: the price of at least once. */
+  /** Repeated deliveries: the price of at-least-once delivery. */
   again = 0;
-  /** Deliveries that left a gap behind the one before: must stay 0. */
+  /** Deliveries that left a gap after the previous one; must stay 0. */
   gaps = 0;
   private readonly next = new Map<number, number>();
   private readonly confirmed = new Map<number, number>();
@@ -43,7 +43,7 @@ export class GroupReader {
     private readonly onMessage: (message: ReceivedMessage) => void = () => {},
   ) {}
 
-  /** Reads until everything before the offsets given to `finishAt` was handled and committed. */
+  /** Reads until everything before the offsets given to `finishAt` is handled and committed. */
   async run(): Promise<void> {
     while (!this.finished.signal.aborted) {
       const client = await this.broker.client();

@@ -1,7 +1,7 @@
 import type { Receipt, ReceivedMessage } from './broker-client.js';
 import { type Dataset, rowOf } from './datasets.js';
 
-/** What the broker promised, kept outside of it: rows sent, rows acknowledged, and where they were to be. */
+/** What the broker promised, recorded outside the broker: rows sent and rows acknowledged. */
 export class Ledger {
   readonly acknowledged = new Set<number>();
   /** Rows that were sent at least once; those beyond `acknowledged` may or may not be stored. */
@@ -10,7 +10,7 @@ export class Ledger {
 
   constructor(readonly dataset: Dataset) {}
 
-  /** @throws if the receipt does not speak of all rows sent */
+  /** @throws if the receipt does not cover all rows sent */
   acknowledge(firstRow: number, count: number, receipt: Receipt): void {
     if (receipt.count !== count) throw new Error(`sent ${count} rows, the receipt is for ${receipt.count}`);
     for (let row = firstRow; row < firstRow + count; row++) this.acknowledged.add(row);
@@ -24,22 +24,22 @@ export class Ledger {
   }
 }
 
-/** What an audit of everything stored found. */
+/** The result of an audit of everything stored. */
 export interface Audit {
   readonly stored: number;
-  /** Acknowledged rows that are not there: must be 0. */
+  /** Acknowledged rows that are not stored; must be 0. */
   readonly missing: number;
-  /** Rows that nobody sent: must be 0. */
+  /** Stored rows that nobody sent; must be 0. */
   readonly unknown: number;
   /** Rows stored more than once, because they were sent again after a crash. */
   readonly repeated: number;
-  /** Keys whose rows are not in the order they were sent: must be 0. */
+  /** Keys whose rows are not in the order in which they were sent; must be 0. */
   readonly outOfOrder: number;
-  /** Partitions whose offsets do not strictly grow: must be 0. */
+  /** Partitions whose offsets do not strictly increase; must be 0. */
   readonly badOffsets: number;
 }
 
-/** Holds what is stored, partition by partition in offset order, against the ledger. */
+/** Compares everything stored, by partition in offset order, with the ledger. */
 export function audit(ledger: Ledger, partitions: readonly (readonly ReceivedMessage[])[]): Audit {
   const seen = new Set<number>();
   const lastRowOfKey = new Map<string, number>();
@@ -53,7 +53,7 @@ export function audit(ledger: Ledger, partitions: readonly (readonly ReceivedMes
       stored++;
       const row = rowOf(message);
       if (!(row < ledger.attempted)) unknown++;
-      // A row sent again does not count: the order is that of the first time each row appears.
+      // Repeated rows do not count: only the first appearance of each row must be in order.
       if (seen.has(row)) continue;
       seen.add(row);
       const key = message.key ?? '';

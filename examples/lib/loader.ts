@@ -6,8 +6,8 @@ import type { Ledger } from './ledger.js';
 const ROWS_PER_REQUEST = 250;
 
 /**
- * Loads a data set, one request after the other, so that the rows of a key keep their order. Rows without an answer
- * when the broker dies are sent again to the next one: at least once.
+ * Loads a data set, one request after the other, so that the rows of a key stay in order. If the broker dies before it
+ * answers, the rows are sent again to the next one: at least once.
  */
 export async function load(broker: BrokerProcess, ledger: Ledger): Promise<{ resent: number }> {
   const { topic, messages } = ledger.dataset;
@@ -25,7 +25,7 @@ export async function load(broker: BrokerProcess, ledger: Ledger): Promise<{ res
   return { resent };
 }
 
-/** Undefined where the broker went away before it answered; every answer it gave, good or bad, counts. */
+/** Undefined if the broker died before it answered. Any answer, good or bad, is passed on. */
 export async function unlessConnectionLost<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;
@@ -35,12 +35,12 @@ export async function unlessConnectionLost<T>(answer: Promise<T>): Promise<T | u
   }
 }
 
-/** `fetch` says TypeError when the connection is refused or breaks, also in the middle of a body. */
+/** `fetch` throws a TypeError if the connection is refused or breaks, even in the middle of a body. */
 export function isConnectionLost(error: unknown): boolean {
   return error instanceof TypeError;
 }
 
-/** Everything stored, by partition. */
+/** Reads everything stored, by partition. */
 export async function readAll(client: BrokerClient, topic: string): Promise<ReceivedMessage[][]> {
   const { partition_count: count } = await client.topic(topic);
   const partitions: ReceivedMessage[][] = [];

@@ -4,7 +4,7 @@ export interface ServerSentEvent {
   readonly data: string;
 }
 
-/** Reads server-sent events; comments and fields that are not `event` or `data` are left out. */
+/** Reads server-sent events. Ignores comments, and fields other than `event` and `data`. */
 export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<ServerSentEvent> {
   const decoder = new TextDecoder();
   let text = '';

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 
 type Cleanup = () => unknown;
 
-/** What one example runs in: a temporary directory, its output, its checks, and what to clean up afterwards. */
+/** The environment of an example: temporary directories, output, checks, and cleanup. */
 export class Stage {
   private readonly cleanups: Cleanup[] = [];
   private failures = 0;
   private cleaned: Promise<void> | undefined;
 
-  /** @param short a run of seconds, on a part of the data */
+  /** @param short run for seconds only, on part of the data */
   constructor(readonly short: boolean) {}
 
   /** A new directory, removed at the end. */
@@ -20,7 +20,7 @@ export class Stage {
     return path;
   }
 
-  /** Runs at the end, also after a failure or Ctrl-C; the latest first. */
+  /** Registers a cleanup. Cleanups run at the end, even after a failure or Ctrl-C, in reverse order. */
   onEnd(cleanup: Cleanup): void {
     this.cleanups.push(cleanup);
   }
@@ -33,7 +33,7 @@ export class Stage {
     console.log(`   ${text}`);
   }
 
-  /** Prints a fact that must hold; the example fails at the end if one of them does not. */
+  /** Prints a check. The example fails at the end if one check failed. */
   check(holds: boolean, text: string): void {
     if (!holds) this.failures++;
     console.log(` ${holds ? 'ok' : 'FAILED'}  ${text}`);
