@@ -18,9 +18,7 @@ export function toTopicStorage(
   where: string,
 ): { adapter: AdapterName; [setting: string]: unknown } {
   if (typeof tree !== 'object' || tree === null || Array.isArray(tree)) {
-    throw new InvalidConfigError([
-      `${where}: ${JSON.stringify(tree)} is not allowed; a group of options`,
-    ]);
+    throw new InvalidConfigError([`${where}: ${JSON.stringify(tree)} is not allowed; a group of options`]);
   }
   const { adapter = defaultAdapter, ...settings } = tree;
   if (!isAdapterName(adapter)) {
