@@ -49,6 +49,21 @@ async function returned(from = 0): Promise<Message[]> {
 }
 
 describe('dead letters', () => {
+  it('in a partition that could not be opened are not passed over silently, nor do they stop the others', async () => {
+    const { service } = running;
+    await service.startTopic('orders.dlq', { partitions: 2 });
+    await bury(...Array.from({ length: 10 }, (_, i) => ({ key: `key-${i}`, value: i })));
+    const healthy = service.topic('orders.dlq').partition(1).endOffset;
+    expect(healthy).toBeGreaterThan(0);
+    await running.stop();
+    disk.get('orders.dlq:0')!.set('not a partition', Buffer.from('x'));
+    await boot();
+    await expect(letters().list('orders.dlq')).rejects.toThrowError(coded('PARTITION_UNAVAILABLE'));
+    const { redriven, problems } = await letters().redrive('orders.dlq');
+    expect(redriven).toBe(healthy);
+    expect(problems).toEqual([expect.objectContaining({ partition: 0, code: 'PARTITION_UNAVAILABLE' })]);
+  });
+
   it('are listed with why, where from and when', async () => {
     await bury({ key: 'a', value: 1 }, { key: 'b', value: 2 });
     const [first, second] = await letters().list('orders.dlq');

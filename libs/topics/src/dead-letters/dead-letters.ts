@@ -71,7 +71,7 @@ export class DeadLetters {
   /**
    * Lists the dead letters in a topic, oldest first within each partition. Skips messages that are not dead
    * letters.
-   * @throws `TOPIC_NOT_FOUND`, `TOPIC_STOPPED`, or the store's error
+   * @throws `TOPIC_NOT_FOUND`, `TOPIC_STOPPED`, `PARTITION_UNAVAILABLE`, or the store's error
    */
   async list<T = unknown>(
     deadLetterTopic: string,
@@ -98,8 +98,8 @@ export class DeadLetters {
    * A keyed message goes to the partition its key belongs to now. A message without a key, or of a topic with
    * custom routing, goes to its old partition if that still exists.
    *
-   * A dead letter that cannot be redriven stays where it is and does not stop the others; `problems` of the
-   * result states the reason.
+   * A dead letter that cannot be redriven stays where it is and does not stop the others, and neither does a
+   * partition whose store could not be opened; `problems` of the result states the reason.
    * @throws `TOPIC_NOT_FOUND`, `TOPIC_STOPPED` (for the dead-letter topic and for `to`), `LIMIT_REACHED`,
    *   `BACKPRESSURE`, or the store's error
    */
@@ -122,6 +122,7 @@ export class DeadLetters {
     const { limit = Infinity, signal } = options;
     const { index } = partition;
     let page: DeadLetter[] = [];
+    if (partition.state === 'failed') return noteFailed(partition, tally);
     const skipUnreadable = (offset: number, error: unknown) => tally.skip(index, offset, null, error);
     for await (const letter of this.matching(name, partition, options, skipUnreadable)) {
       if (tally.redriven + page.length >= limit || signal?.aborted === true) break;
@@ -192,6 +193,7 @@ export class DeadLetters {
     onUnreadable: (offset: number, error: unknown) => void = () => {},
   ): AsyncIterable<DeadLetter<T>> {
     const ranges = this.rangesOf(name, partition.index);
+    partition.assertOpen();
     const { endOffset } = partition;
     for (let offset = partition.startOffset; offset < endOffset;) {
       try {
@@ -212,6 +214,15 @@ export class DeadLetters {
 
   private rangesOf(name: string, partition: number): OffsetRanges {
     return this.redriven.get(`${this.topic(name).id}/${partition}`) ?? new OffsetRanges();
+  }
+}
+
+/** One problem for the whole partition: nobody knows how many dead letters are in it. */
+function noteFailed(partition: Partition, tally: Tally): void {
+  try {
+    partition.assertOpen();
+  } catch (error) {
+    tally.skip(partition.index, partition.startOffset, null, error);
   }
 }
 
