@@ -130,7 +130,7 @@ describe('a truncation', () => {
     const options: DiskLogOptions = { ...wrap, maxNoFiles: 4 };
     const adapter = new DiskLogStorageAdapter({ ...options, logDir }, fs);
     const store = await adapter.open('t', 0);
-    // The second file is rotated and has an index, and the next entries will make it just as long.
+    // The second file is closed and has an index, and the next entries will make it just as long.
     await puts(10)(store);
     await store.truncate();
     await adapter.close();
@@ -178,7 +178,7 @@ describe('the segments of a compact log', () => {
     };
     const steps = await stepsOf(segments, prepare, (store) => store.optimize());
     const stretches = steps.between(renames('log.segments'));
-    // First, the current segment is rotated.
+    // First, the current segment is closed.
     expect(stretches.length).toBeGreaterThan(2);
     const seen: string[] = [];
     for (const moments of stretches) {

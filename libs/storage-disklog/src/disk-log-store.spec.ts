@@ -148,7 +148,7 @@ describe('a wrap log', () => {
   });
 });
 
-describe('the key index of rotated files', () => {
+describe('the key index of closed files', () => {
   const options: DiskLogOptions = { maxNoBytes: 20_000, maxNoFiles: 20, sync: 'os' };
   const index = (logDir: string) => join(partitionOf(logDir), 'log.1.keys');
 

@@ -169,7 +169,7 @@ describe('a log of JSON lines', () => {
     });
   });
 
-  it('that lost a rotated file to a cut at its very beginning reports it', async () => {
+  it('that lost a closed file to a cut at its very beginning reports it', async () => {
     const logDir = await scratch.directory();
     await withStore({ ...wrap, logDir }, async (store) => {
       for (let i = 0; i < 12; i++) await store.put(`k${i}`, 'x'.repeat(40));

@@ -162,7 +162,7 @@ describe('a node of the key index', () => {
   });
 });
 
-describe('the key index of a rotated file', () => {
+describe('the key index of a closed file', () => {
   const options = { maxNoBytes: '1MB', maxNoFiles: 50 };
 
   it('holds keys of the maximum length', async () => {

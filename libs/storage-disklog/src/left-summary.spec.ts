@@ -74,7 +74,7 @@ async function filled(options: DiskLogOptions = {}, fs?: FileSystem) {
 
 const damageIn = (events: readonly StoreEvent[]) => events.filter(({ type }) => type === 'damaged');
 
-describe.each(['internal', 'external'] as const)('the summary of rotated files, format %s', (format) => {
+describe.each(['internal', 'external'] as const)('the summary of closed files, format %s', (format) => {
   it('spares the open from inspecting each of them', async () => {
     const { options, current } = await filled({ format });
     await opened(options, async ({ store, touched, events }) => {

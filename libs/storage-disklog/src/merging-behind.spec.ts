@@ -66,7 +66,7 @@ it('writers that outrun a merge of a compact log wait for it', async () => {
   const live = Object.entries(await scanText(store));
   expect(live).toHaveLength(KEYS);
   for (const [, value] of live) expect(Number(value.split(' ')[0])).toBeGreaterThanOrEqual(3000 - KEYS);
-  // What the last merge left; twice that and two segments of new entries; a segment just rotated; the current one.
+  // What the last merge left; twice that and two segments of new entries; a segment just closed; the current one.
   const lastMerge = KEYS * 130;
   expect(most()).toBeLessThan(3 * lastMerge + 4 * SEGMENT);
   await adapter.close();

@@ -13,7 +13,7 @@ afterAll(() => scratch.clear());
 
 const isCorrupt = (error: unknown) => isGenRocksError(error, 'LOG_CORRUPT');
 
-/** A wrap log whose first file was rotated, with one changed byte of a value there. */
+/** A wrap log whose first file was closed, with one changed byte of a value there. */
 async function rottenLog(format: 'internal' | 'external'): Promise<DiskLogOptions> {
   const logDir = await scratch.directory();
   const options: DiskLogOptions = { logDir, maxNoBytes: 1000, maxNoFiles: 5, format };

@@ -134,7 +134,7 @@ describe('the segments of a compact log', () => {
     const merged = await scratch.directory();
     copyOpenLog(logDir, merged);
     await store.optimize();
-    // The tombstone is gone with what it hid, so no rotated segment is as new as the last merged one.
+    // The tombstone is gone with what it hid, so no closed segment is as new as the last merged one.
     for (const [name, items] of [
       ['empty', 0],
       ['written', 3],

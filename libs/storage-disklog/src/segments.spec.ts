@@ -92,7 +92,7 @@ describe.each([
       const report = await verifyLog(log);
       await log.close();
       expect(report).toMatchObject({ clean: true, type: 'single' });
-      // The index of a segment that was just rotated may not have been ready.
+      // The index of a segment that was just closed may not have been ready.
       expect(report.findings.filter(({ reason }) => !reason.startsWith('missing; the next open'))).toEqual(
         [],
       );
