@@ -130,7 +130,9 @@ export class KafkaListener implements OnApplicationBootstrap, BeforeApplicationS
     };
   }
 
-  /** @throws `LISTEN_FAILED`, `INVALID_CONFIG` if certificate and key cannot be used, or the error of the state's store */
+  /**
+   * @throws `LISTEN_FAILED`, `INVALID_CONFIG` if certificate and key cannot be used, or the error of the state's store
+   */
   async onApplicationBootstrap(): Promise<void> {
     const adapters = this.moduleRef.get<TopicsAdapters>(TOPICS_ADAPTERS, { strict: false });
     const topicsOptions = this.moduleRef.get<TopicsOptions>(TOPICS_OPTIONS, { strict: false });

@@ -19,8 +19,8 @@ export interface KafkaOptions {
   /** Largest request, in bytes. Default 64 MiB. */
   maxRequestBytes?: number;
   /**
-   * Most bytes that all requests in flight hold; further requests wait to be read. Answers have a second budget of the same
-   * size. Default 256 MiB.
+   * Most bytes that all requests in flight hold; further requests wait to be read. Answers have a second budget of the
+   * same size. Default 256 MiB.
    */
   maxInflightBytes?: number;
   /** Most bytes of records in the answer to one fetch, whatever it asks for. Default 16 MiB. */
@@ -38,8 +38,8 @@ export interface KafkaOptions {
   /** How long the first member of an empty group waits for others, in milliseconds. Default 0. */
   initialRebalanceDelayMs?: number;
   /**
-   * How many brokers clients see. Each is a listener of its own, on `port`, `port + 1`, ..., or on free ports if `port` is 0.
-   * Default 1.
+   * How many brokers clients see. Each is a listener of its own, on `port`, `port + 1`, ..., or on free ports if `port`
+   * is 0. Default 1.
    */
   brokers?: number;
   /**

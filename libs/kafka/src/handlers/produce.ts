@@ -107,8 +107,8 @@ async function answerFor(
 }
 
 /**
- * A wrong checksum may be a network error: `CORRUPT_MESSAGE` makes clients send the batch again. If the checksum is right,
- * the producer has built a malformed batch, and sending it again would not help.
+ * A wrong checksum may be a network error: `CORRUPT_MESSAGE` makes clients send the batch again. If the checksum is
+ * right, the producer has built a malformed batch, and sending it again would not help.
  */
 function codeOf(error: unknown, batch: Buffer): ErrorCode {
   return isGenRocksError(error, 'CORRUPT_BATCH') && hasRightCrc(batch)

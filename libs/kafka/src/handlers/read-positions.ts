@@ -12,8 +12,8 @@ interface Position {
  * How far one connection has read in topics that it fetches by name.
  *
  * A topic that is deleted and created again has the same name. If the new one is long enough, a consumer would silently
- * continue in it at an offset of the old one. Such a consumer is recognized by its fetch offset: the one right after what
- * it was given from the old topic.
+ * continue in it at an offset of the old one. Such a consumer is recognized by its fetch offset: the one right after
+ * what it was given from the old topic.
  */
 export class ReadPositions {
   private topics = new Map<string, Map<number, Position>>();
@@ -27,7 +27,7 @@ export class ReadPositions {
     return this.partitions;
   }
 
-  /** Whether the reader continues at its position in an earlier topic of this name. Returns true only once per new topic. */
+  /** Whether the reader continues at its position in an earlier topic of this name. True only once per new topic. */
   isOfAnother(name: string, topicId: string, index: number, offset: number): boolean {
     const known = this.topics.get(name)?.get(index);
     if (known === undefined) {

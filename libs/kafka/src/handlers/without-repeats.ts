@@ -1,6 +1,6 @@
 /**
- * Removes repeated items from a request. A request of one megabyte can name the same thing a quarter of a million times,
- * and the answer to each could be a thousand times as large.
+ * Removes repeated items from a request. A request of one megabyte can name the same thing a quarter of a million
+ * times, and its answer could be a thousand times as large as the request.
  */
 export function withoutRepeats<T>(items: readonly T[], keyOf: (item: T) => string | number): T[] {
   const seen = new Set<string | number>();

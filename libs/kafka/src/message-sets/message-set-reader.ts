@@ -14,7 +14,9 @@ const TIMESTAMP = 6;
 export const FIELDS_BYTES = [6, 14] as const;
 const CODECS = ['none', 'gzip', 'snappy', 'lz4'] as const;
 const CODEC_MASK = 0x07;
-/** Most messages of one set. A message of 26 bytes, compressed to almost nothing, becomes an object many times its size. */
+/**
+ * Most messages of one set. A message of 26 bytes, compressed to almost nothing, becomes an object many times its size.
+ */
 export const MAX_MESSAGES = 100_000;
 
 export interface MessageSet {
@@ -24,8 +26,8 @@ export interface MessageSet {
 }
 
 /**
- * Reads a message set of a producer before Kafka 0.11. Compressed messages form a message set of their own, in the value
- * of an outer message.
+ * Reads a message set of a producer before Kafka 0.11. Compressed messages form a message set of their own, in the
+ * value of an outer message.
  * @param now timestamp for messages without one
  * @param maxUnpackedBytes most bytes that all compressed messages together may unpack to
  * @throws {CorruptBatchError} `CORRUPT_BATCH`

@@ -51,8 +51,8 @@ const OLD_EPOCH: Verdict = { kind: 'refuse', errorCode: ErrorCode.INVALID_PRODUC
  * The idempotent producers of one partition, with their last batches, to detect duplicates and gaps.
  *
  * A batch is checked when it joins the partition's queue, against the stored and the queued batches. If a batch fails,
- * its producer's batches queued behind it are never stored, and the producer must send the failed one next. So a retry is
- * neither lost nor stored twice, and no later batch overtakes it.
+ * its producer's batches queued behind it are never stored, and the producer must send the failed one next. So a retry
+ * is neither lost nor stored twice, and no later batch overtakes it.
  *
  * Above the limit, the least recently used producer without queued batches is forgotten.
  */

@@ -12,10 +12,10 @@ const LEFT_OUT_BLOCKS = 2 ** 20;
 /**
  * Allocates producer ids that were never given out before, even across restarts.
  *
- * Logs may outlive this state (topics on another adapter, an adopted directory). If a new producer got an id that such a
- * log still contains, its first message could pass for a duplicate and be acknowledged without being stored. Therefore ids
- * start at a random block, are on stable storage before they are given out, whatever `sync` says, and every start skips
- * some blocks, since the state may be a copy from before the last ids were given out.
+ * Logs may outlive this state (topics on another adapter, an adopted directory). If a new producer got an id that such
+ * a log still contains, its first message could pass for a duplicate and be acknowledged without being stored.
+ * Therefore ids start at a random block, are on stable storage before they are given out, whatever `sync` says, and
+ * every start skips some blocks, since the state may be a copy from before the last ids were given out.
  */
 export class ProducerIds {
   private next = 0;

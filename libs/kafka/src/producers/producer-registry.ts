@@ -54,8 +54,8 @@ export class ProducerRegistry {
   constructor(private readonly state: KafkaState) {}
 
   /**
-   * Calls `take` with the producers of a partition: at once if they are loaded, otherwise after loading them. Callbacks run
-   * in the order of the calls, so that batches are checked in the order in which they were sent.
+   * Calls `take` with the producers of a partition: at once if they are loaded, otherwise after loading them. Callbacks
+   * run in the order of the calls, so that batches are checked in the order in which they were sent.
    */
   use<T>(
     topic: Topic,

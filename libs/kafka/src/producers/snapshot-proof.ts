@@ -16,10 +16,10 @@ interface ToldBatch {
 /**
  * Returns the offset from which on a snapshot does not match the log; Infinity if all of it matches.
  *
- * A log may be older than its snapshot (a restored one is), and may have grown since over the offsets of the lost batches.
- * If the log has one of the snapshot's batches at its offset, it has all earlier ones too, so a binary search finds the
- * first one missing. Batches from before the start of the log are believed only if at least one later batch is
- * found: storing a batch twice is better than losing it.
+ * A log may be older than its snapshot (a restored one is), and may have grown since over the offsets of the lost
+ * batches. If the log has one of the snapshot's batches at its offset, it has all earlier ones too, so a binary search
+ * finds the first one missing. Batches from before the start of the log are believed only if at least one later batch
+ * is found: storing a batch twice is better than losing it.
  */
 export async function believedTo(
   partition: Partition,

@@ -37,7 +37,7 @@ const HASHES: readonly ScramHash[] = ['sha256', 'sha512'];
 
 /** The users that may log in, their credentials and their rights. */
 export class Users {
-  /** Key of the in-memory digests; new in every process, since digests never leave it. */
+  /** Key of the in-memory digests. Random for each instance, since the digests are never stored. */
   private readonly pepper = randomBytes(32);
   private readonly users = new Map<string, KnownUser>();
   private readonly stored: readonly ScramCredential[];
@@ -95,7 +95,9 @@ export class Users {
     return true;
   }
 
-  /** An unknown name or mechanism gets a decoy: a credential that no password matches, but that looks like the others. */
+  /**
+   * An unknown name or mechanism gets a decoy: a credential that no password matches, but that looks like the others.
+   */
   credential(name: string, hash: ScramHash): Promise<ScramCredential> {
     return this.users.get(name)?.credentials.get(hash) ?? Promise.resolve(this.decoy(name, hash));
   }

@@ -46,7 +46,9 @@ export class AnswerQueue {
     return place;
   }
 
-  /** Records a request's outcome. Sending waits for the next tick, so that answers released by one sync share a write. */
+  /**
+   * Records a request's outcome. Sending waits for the next tick, so that answers released by one sync share a write.
+   */
   settle(place: Place, outcome: Outcome): void {
     place.outcome = outcome;
     if (this.isAbandoned) {

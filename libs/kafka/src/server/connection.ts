@@ -44,10 +44,11 @@ interface Arrived {
 
 /**
  * One client connection. Requests are answered in order and served one at a time, except that overlapping requests
- * (appends that wait for the same sync) are served together. Meanwhile only a little is read ahead, or one more request.
+ * (appends that wait for the same sync) are served together. Meanwhile only a little is read ahead, or one more
+ * request.
  *
- * Requests that arrived completely before the client closed the connection are still served: with `acks=0`, clients close
- * it right after requests to which they expect no answer.
+ * Requests that arrived completely before the client closed the connection are still served: with `acks=0`, clients
+ * close it right after requests to which they expect no answer.
  */
 export class Connection implements Receiver {
   private readonly socket: Socket;

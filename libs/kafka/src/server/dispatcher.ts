@@ -132,7 +132,9 @@ export class Dispatcher {
     return { errorCode: ErrorCode.NONE, apiKeys: this.keys };
   }
 
-  /** A client with a newer version than ours reads this answer in version 0, and asks again in a version that we serve. */
+  /**
+   * A client with a newer version than ours reads this answer in version 0, and asks again in a version that we serve.
+   */
   private tooNew(correlationId: number): Buffer[] {
     const answer = { errorCode: ErrorCode.UNSUPPORTED_VERSION, apiKeys: this.keys };
     return encode(apiVersions, 0, correlationId, answer);

@@ -15,8 +15,8 @@ export interface Frame {
 }
 
 /**
- * Splits a client's byte stream into requests. A large request is read only once the shared budget has room for it, into
- * a pooled buffer.
+ * Splits a client's byte stream into requests. A large request is read only once the shared budget has room for it,
+ * into a pooled buffer.
  */
 export class FrameReader {
   private readonly received = new PieceQueue();

@@ -18,12 +18,12 @@ interface WithHandle {
 }
 
 /**
- * Makes Node read a connection's bytes directly into the receiver's buffers. By default Node allocates a buffer of 64 KiB
- * for every read, whose bytes would have to be copied, and which becomes garbage.
+ * Makes Node read a connection's bytes directly into the receiver's buffers. By default Node allocates a buffer of 64
+ * KiB for every read, whose bytes would have to be copied, and which becomes garbage.
  *
- * Node supports this only for sockets created with `onread`, which sockets of a server are not. So the connection's handle
- * is moved to a new socket. If that is impossible (TLS, or a Node whose internals have changed), the connection is read the
- * usual way, with the same result.
+ * Node supports this only for sockets created with `onread`, which sockets of a server are not. So the connection's
+ * handle is moved to a new socket. If that is impossible (TLS, or a Node whose internals have changed), the connection
+ * is read the usual way, with the same result.
  *
  * @param accepted a socket from which nothing has been read yet
  * @returns the socket to use from here on

@@ -56,13 +56,13 @@ export interface Route {
   readonly api: Api;
   readonly handle: (request: unknown, context: RequestContext) => unknown;
   /**
-   * Whether the request may be served while earlier overlapping requests are not done. The handler must take its place in
-   * the order of requests before its first await. Default: no.
+   * Whether the request may be served while earlier overlapping requests are not done. The handler must take its place
+   * in the order of requests before its first await. Default: no.
    */
   readonly overlaps?: ((request: unknown, version: number) => boolean) | undefined;
   /**
-   * Whether nothing reads the request's byte fields once the handler has answered. They are views of the received bytes,
-   * whose memory is then reused for other requests. Default: no.
+   * Whether nothing reads the request's byte fields once the handler has answered. They are views of the received
+   * bytes, whose memory is then reused for other requests. Default: no.
    */
   readonly keepsNoBytes?: boolean;
   /** Returns the request without repeated items, so that rule and handler process each item once. */

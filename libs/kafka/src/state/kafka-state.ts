@@ -6,7 +6,9 @@ const STATE_TOPIC = '__genrocks_kafka';
 const CLUSTER_KEY = 'cluster';
 const SECRET_KEY = 'secret';
 
-/** The state that the listener keeps across restarts: cluster id, login secret, producer ids, producers' last batches. */
+/**
+ * The state that the listener keeps across restarts: cluster id, login secret, producer ids, producers' last batches.
+ */
 export class KafkaState {
   private store: PartitionStore | undefined;
 

@@ -2,12 +2,15 @@ import { UnencodableError } from '../../errors.js';
 
 const TWO_32 = 0x1_0000_0000;
 const FIRST_BYTES = 512;
-/** Byte fields of at least this size are passed on without a copy. Copying a shorter one costs less than a write of its own. */
+/**
+ * Byte fields of at least this size are passed on without a copy. Copying a shorter one costs less than a write of its
+ * own.
+ */
 const SHARE_FROM = 1024;
 
 /**
- * Writes the protocol's primitives. Large byte fields are not copied: the result is a list of buffers, some of which are
- * the caller's own.
+ * Writes the protocol's primitives. Large byte fields are not copied: the result is a list of buffers, some of which
+ * are the caller's own.
  */
 export class Writer {
   private readonly done: Buffer[] = [];
