@@ -209,7 +209,12 @@ export class AdapterNotFoundError extends TopicsError {
 /** `GROUP_NOT_FOUND`: no consumer group of this name has members or committed offsets. */
 export class GroupNotFoundError extends TopicsError {
   constructor(group: string) {
-    super('GROUP_NOT_FOUND', `there is no consumer group ${quote(group)}`, false, { details: { group } });
+    super(
+      'GROUP_NOT_FOUND',
+      `consumer group ${quote(group)} has neither members nor committed offsets; check its name, or start it first`,
+      false,
+      { details: { group } },
+    );
   }
 }
 

@@ -56,7 +56,7 @@ export class GenRocksClient
     }
     if (!Number.isInteger(timeoutMs) || timeoutMs < 0 || timeoutMs > 0x7fffffff) {
       throw new InvalidConfigError([
-        `GenRocksClient: timeoutMs: ${String(timeoutMs)} is not allowed; whole milliseconds from 0`,
+        `GenRocksClient: timeoutMs: ${String(timeoutMs)} is not allowed; a whole number from 0 to 2147483647`,
       ]);
     }
     this.topics = topics;
