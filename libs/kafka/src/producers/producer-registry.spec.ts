@@ -77,6 +77,25 @@ describe('producers across restarts', () => {
     expect(after.check(producerOf(first)!).kind).toBe('duplicate');
   });
 
+  it.each([
+    ['retention has dropped', async () => void (await partition.deleteRecords(5))],
+    [
+      'lie too far back',
+      async () => {
+        for (let i = 0; i < 10; i++)
+          await topic.publishBatch(Array.from({ length: 10_001 }, () => ({ value: 0 })));
+      },
+    ],
+  ])('may continue anywhere if their batches after the snapshot %s', async (_why, hide) => {
+    const before = new ProducerRegistry(state);
+    await append(before, 0, 2);
+    await before.saveAll();
+    await append(before, 2, 3);
+    await hide();
+    const after = await of(new ProducerRegistry(state));
+    expect(after.check({ producerId: 7, epoch: 0, baseSequence: 5, records: 1 }).kind).toBe('append');
+  });
+
   it('are passed to callbacks in the order of the calls, while loading and afterwards', async () => {
     await append(new ProducerRegistry(state), 0, 1);
     const registry = new ProducerRegistry(state);

@@ -14,7 +14,8 @@ const MAX_PARTITIONS = 2_000;
 const SNAPSHOT_RECORDS = 50_000;
 /**
  * Most records read when the state is loaded. Writes of Kafka clients never leave the snapshot so far behind. If more
- * records were published inside the process since, a producer that last wrote before them counts as a new one.
+ * records were published inside the process since, the snapshot is not used: a producer that last wrote before the
+ * records read counts as a new one.
  */
 const MAX_REPLAYED_RECORDS = 2 * SNAPSHOT_RECORDS;
 const SCAN_BYTES = 4 * 1024 * 1024;
@@ -146,10 +147,12 @@ export class ProducerRegistry {
     const producers = new PartitionProducers(MAX_PRODUCERS);
     const snapshot = await this.state.get<StoredSnapshot>(key);
     const lostFrom = snapshot === undefined ? 0 : await this.lostFrom(partition, snapshot);
-    if (snapshot !== undefined) producers.restore(snapshot.producers, lostFrom);
     const savedTo = Math.min(snapshot?.offset ?? 0, lostFrom);
     // No batch of an idempotent producer is appended before this resolves, so reading up to the current end is enough.
-    let offset = Math.max(savedTo, partition.endOffset - MAX_REPLAYED_RECORDS);
+    let offset = Math.max(savedTo, partition.startOffset, partition.endOffset - MAX_REPLAYED_RECORDS);
+    // Batches between the snapshot and this offset are not read. If there may be any, the snapshot is out of date, and
+    // would refuse the next batch of a producer that wrote one: its producers count as new ones.
+    if (snapshot !== undefined && offset === savedTo) producers.restore(snapshot.producers, lostFrom);
     while (offset < partition.endOffset) {
       const read = await readPastRot(partition, Math.max(offset, partition.startOffset));
       for (const batch of read.batches) {
