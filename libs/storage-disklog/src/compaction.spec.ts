@@ -1,6 +1,5 @@
 import { cp } from 'node:fs/promises';
 import type { PartitionStore } from '@genrocks/storage';
-import { Logger } from '@nestjs/common';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Scratch } from './__fixtures__/directories.js';
 import { contentsOf } from './__fixtures__/expected-log.js';
@@ -8,8 +7,6 @@ import { FaultyFileSystem } from './__fixtures__/faulty-file-system.js';
 import { fastFileSystem } from './__fixtures__/recording-file-system.js';
 import { type DiskLogOptions, DiskLogStorageAdapter } from './index.js';
 import type { FileSystem } from './io/file-system.js';
-
-Logger.overrideLogger(false);
 
 const scratch = new Scratch();
 afterAll(() => scratch.clear());

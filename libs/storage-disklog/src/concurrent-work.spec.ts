@@ -1,10 +1,7 @@
-import { Logger } from '@nestjs/common';
 import { afterAll, expect, it } from 'vitest';
 import { workConcurrently } from './__fixtures__/concurrent-work.js';
 import { Scratch } from './__fixtures__/directories.js';
 import { newSeed, Random } from './__fixtures__/random.js';
-
-Logger.overrideLogger(false);
 
 const scratch = Scratch.inMemory();
 afterAll(() => scratch.clear());

@@ -1,4 +1,3 @@
-import { Logger } from '@nestjs/common';
 import { afterAll, describe, expect, it } from 'vitest';
 import { momentsOfNames, momentsOfWrites, type Policy } from './__fixtures__/crash-states.js';
 import { stateProblem } from './__fixtures__/crash-recorder.js';
@@ -7,8 +6,6 @@ import { Scratch } from './__fixtures__/directories.js';
 import { newSeed, Random } from './__fixtures__/random.js';
 
 // An open after a crash logs a warning, and there are thousands of them.
-Logger.overrideLogger(false);
-
 const scratch = Scratch.inMemory();
 afterAll(() => scratch.clear());
 

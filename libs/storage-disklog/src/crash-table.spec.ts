@@ -1,7 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PartitionStore } from '@genrocks/storage';
-import { Logger } from '@nestjs/common';
 import { afterAll, describe, expect, it } from 'vitest';
 import { crashState, writeState } from './__fixtures__/crash-states.js';
 import { range, recordSteps, type Steps } from './__fixtures__/crash-steps.js';
@@ -11,8 +10,6 @@ import { Random } from './__fixtures__/random.js';
 import { type Change, RecordingFileSystem } from './__fixtures__/recording-file-system.js';
 import { type DiskLogOptions, DiskLogStorageAdapter } from './index.js';
 import { type FileSystem, nodeFileSystem } from './io/file-system.js';
-
-Logger.overrideLogger(false);
 
 const scratch = new Scratch();
 afterAll(() => scratch.clear());

@@ -1,4 +1,3 @@
-import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   keepsLast,
@@ -32,8 +31,6 @@ vi.setConfig({ testTimeout: thorough ? 12 * 3_600_000 : 120_000 });
 const PROGRESS = 2000;
 
 // An open of a damaged log logs an error, and there are thousands of them.
-Logger.overrideLogger(false);
-
 const scratch = Scratch.inMemory();
 afterAll(() => scratch.clear());
 

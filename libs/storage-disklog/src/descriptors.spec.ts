@@ -1,13 +1,10 @@
 import type { PartitionStore } from '@genrocks/storage';
-import { Logger } from '@nestjs/common';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Scratch } from './__fixtures__/directories.js';
 import { contentsOf, entryText, type Operation, perform } from './__fixtures__/expected-log.js';
 import { FaultyFileSystem, needsDescriptor } from './__fixtures__/faulty-file-system.js';
 import { fastFileSystem } from './__fixtures__/recording-file-system.js';
 import { type DiskLogOptions, DiskLogStorageAdapter } from './index.js';
-
-Logger.overrideLogger(false);
 
 const scratch = new Scratch();
 afterAll(() => scratch.clear());

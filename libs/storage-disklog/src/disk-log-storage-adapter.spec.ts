@@ -3,17 +3,12 @@ import { once } from 'node:events';
 import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { Logger } from '@nestjs/common';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { partitionOf, Scratch } from './__fixtures__/directories.js';
 import { DiskLogStorageAdapter } from './index.js';
 
 const scratch = new Scratch();
-beforeAll(() => Logger.overrideLogger(false));
-afterAll(async () => {
-  Logger.overrideLogger(['log', 'warn', 'error', 'fatal']);
-  await scratch.clear();
-});
+afterAll(() => scratch.clear());
 
 async function withAdapter<T>(
   logDir: string,

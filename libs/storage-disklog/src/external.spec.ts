@@ -1,14 +1,11 @@
 import { appendFile, cp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isGenRocksError, type StoreEvent } from '@genrocks/storage';
-import { Logger } from '@nestjs/common';
 import { afterAll, describe, expect, it } from 'vitest';
 import { asText, logEntries, partitionOf, scanText, Scratch, withStore } from './__fixtures__/directories.js';
 import { type DiskLogOptions, DiskLogStorageAdapter } from './index.js';
 import { nodeFileSystem } from './io/file-system.js';
 import { backupLogs, dumpLog, exportLog, LogSnapshot, repairLog, verifyLog } from './tools/index.js';
-
-Logger.overrideLogger(false);
 
 const scratch = new Scratch();
 afterAll(() => scratch.clear());

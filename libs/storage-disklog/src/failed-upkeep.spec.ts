@@ -3,13 +3,10 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { PartitionStore } from '@genrocks/storage';
-import { Logger } from '@nestjs/common';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { partitionOf, Scratch, withStore } from './__fixtures__/directories.js';
 import { FaultyFileSystem } from './__fixtures__/faulty-file-system.js';
 import { type DiskLogOptions, DiskLogStorageAdapter } from './index.js';
-
-Logger.overrideLogger(false);
 
 const scratch = new Scratch();
 afterAll(() => scratch.clear());

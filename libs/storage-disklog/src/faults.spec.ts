@@ -1,6 +1,5 @@
 import { cp } from 'node:fs/promises';
 import { isGenRocksError, type PartitionStore } from '@genrocks/storage';
-import { Logger } from '@nestjs/common';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { logEntries, scanText, Scratch } from './__fixtures__/directories.js';
 import {
@@ -13,8 +12,6 @@ import {
 import { type Call, type Fault, FaultyFileSystem } from './__fixtures__/faulty-file-system.js';
 import { SmallDevice } from './__fixtures__/small-device.js';
 import { type DiskLogOptions, DiskLogStorageAdapter } from './index.js';
-
-Logger.overrideLogger(false);
 
 const scratch = Scratch.inMemory();
 afterAll(() => scratch.clear());

@@ -1,7 +1,6 @@
 import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PartitionStore } from '@genrocks/storage';
-import { Logger } from '@nestjs/common';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Scratch } from './__fixtures__/directories.js';
 import { contentsOf } from './__fixtures__/expected-log.js';
@@ -9,8 +8,6 @@ import { FaultyFileSystem } from './__fixtures__/faulty-file-system.js';
 import { fastFileSystem } from './__fixtures__/recording-file-system.js';
 import { type DiskLogOptions, DiskLogStorageAdapter } from './index.js';
 import { PooledFile } from './io/handle-pool.js';
-
-Logger.overrideLogger(false);
 
 const scratch = new Scratch();
 afterAll(() => scratch.clear());

@@ -3,14 +3,11 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { PartitionStore, StoreEvent } from '@genrocks/storage';
-import { Logger } from '@nestjs/common';
 import { afterAll, describe, expect, it } from 'vitest';
 import { partitionOf, scanText, Scratch, withStore } from './__fixtures__/directories.js';
 import { fastFileSystem } from './__fixtures__/recording-file-system.js';
 import { type DiskLogOptions, DiskLogStorageAdapter } from './index.js';
 import type { FileHandle } from './io/file-system.js';
-
-Logger.overrideLogger(false);
 
 const scratch = Scratch.inMemory();
 afterAll(() => scratch.clear());

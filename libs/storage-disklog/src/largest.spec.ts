@@ -1,11 +1,8 @@
-import { Logger } from '@nestjs/common';
 import type { BatchOperation } from '@genrocks/storage';
 import { afterAll, expect, it } from 'vitest';
 import { Scratch } from './__fixtures__/directories.js';
 import { MAX_VALUE_BYTES } from './entry-writes.js';
 import { DiskLogStorageAdapter } from './index.js';
-
-Logger.overrideLogger(false);
 
 const scratch = Scratch.inMemory();
 afterAll(() => scratch.clear());

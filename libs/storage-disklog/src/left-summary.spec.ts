@@ -2,7 +2,6 @@ import { copyFileSync, cpSync, readFileSync, renameSync, rmSync, writeFileSync }
 import { mkdir, readdir, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { PartitionStore, StoreEvent } from '@genrocks/storage';
-import { Logger } from '@nestjs/common';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { copyOpenLog, partitionOf, Scratch } from './__fixtures__/directories.js';
 import { contentsOf } from './__fixtures__/expected-log.js';
@@ -10,8 +9,6 @@ import { newSeed, Random } from './__fixtures__/random.js';
 import { fastFileSystem, unseeingFileSystem } from './__fixtures__/recording-file-system.js';
 import { type DiskLogOptions, DiskLogStorageAdapter } from './index.js';
 import { type FileSystem, nodeFileSystem } from './io/file-system.js';
-
-Logger.overrideLogger(false);
 
 const scratch = new Scratch();
 afterAll(() => scratch.clear());

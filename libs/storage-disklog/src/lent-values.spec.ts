@@ -1,12 +1,9 @@
 import { isGenRocksError, type PartitionStore } from '@genrocks/storage';
-import { Logger } from '@nestjs/common';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Scratch } from './__fixtures__/directories.js';
 import { FaultyFileSystem } from './__fixtures__/faulty-file-system.js';
 import { type DiskLogOptions, DiskLogStorageAdapter } from './index.js';
 import { type FileSystem, nodeFileSystem } from './io/file-system.js';
-
-Logger.overrideLogger(false);
 
 const scratch = new Scratch();
 afterAll(() => scratch.clear());

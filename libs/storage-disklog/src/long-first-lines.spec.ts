@@ -1,15 +1,12 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { PartitionStore, StoreEvent } from '@genrocks/storage';
-import { Logger } from '@nestjs/common';
 import { afterAll, describe, expect, it } from 'vitest';
 import { partitionOf, Scratch } from './__fixtures__/directories.js';
 import { contentsOf } from './__fixtures__/expected-log.js';
 import { fastFileSystem } from './__fixtures__/recording-file-system.js';
 import { type DiskLogOptions, DiskLogStorageAdapter } from './index.js';
 import type { FileSystem } from './io/file-system.js';
-
-Logger.overrideLogger(false);
 
 const scratch = new Scratch();
 afterAll(() => scratch.clear());

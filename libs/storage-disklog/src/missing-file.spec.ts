@@ -1,13 +1,10 @@
 import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StoreEvent } from '@genrocks/storage';
-import { Logger } from '@nestjs/common';
 import { afterAll, describe, expect, it } from 'vitest';
 import { copyOpenLog, partitionOf, Scratch, withStore } from './__fixtures__/directories.js';
 import { type DiskLogOptions, DiskLogStorageAdapter } from './index.js';
 import { findPartitions, LogSnapshot, repairLog, verifyLog } from './tools/index.js';
-
-Logger.overrideLogger(false);
 
 const scratch = new Scratch();
 afterAll(() => scratch.clear());

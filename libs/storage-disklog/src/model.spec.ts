@@ -1,10 +1,7 @@
-import { Logger } from '@nestjs/common';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Scratch } from './__fixtures__/directories.js';
 import { runModel } from './__fixtures__/model-run.js';
 import { newSeed } from './__fixtures__/random.js';
-
-Logger.overrideLogger(false);
 
 const scratch = new Scratch();
 afterAll(() => scratch.clear());

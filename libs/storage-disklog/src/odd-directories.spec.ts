@@ -1,13 +1,10 @@
 import { mkdir, open, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PartitionStore } from '@genrocks/storage';
-import { Logger } from '@nestjs/common';
 import { afterAll, afterEach, expect, it, vi } from 'vitest';
 import { logEntries, partitionOf, scanText, Scratch, withStore } from './__fixtures__/directories.js';
 import { type DiskLogOptions, DiskLogStorageAdapter } from './index.js';
 import { LogSnapshot, repairLog } from './tools/index.js';
-
-Logger.overrideLogger(false);
 
 const scratch = new Scratch();
 afterEach(() => void vi.useRealTimers());

@@ -2,7 +2,6 @@ import { rmSync } from 'node:fs';
 import { appendFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isGenRocksError, type PartitionStore } from '@genrocks/storage';
-import { Logger } from '@nestjs/common';
 import { afterAll, describe, expect, it } from 'vitest';
 import { copyOpenLog, partitionOf, Scratch, withStore } from './__fixtures__/directories.js';
 import { contentsOf } from './__fixtures__/expected-log.js';
@@ -10,8 +9,6 @@ import { type Call, type Fault, FaultyFileSystem } from './__fixtures__/faulty-f
 import { type DiskLogOptions, DiskLogStorageAdapter } from './index.js';
 import { LogSnapshot } from './tools/log-snapshot.js';
 import { verifyLog, type VerifyReport } from './tools/verify.js';
-
-Logger.overrideLogger(false);
 
 const scratch = Scratch.inMemory();
 afterAll(() => scratch.clear());

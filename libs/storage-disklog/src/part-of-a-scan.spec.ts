@@ -1,12 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isGenRocksError, type PartitionStore, type ScanOptions, type StoreEntry } from '@genrocks/storage';
-import { Logger } from '@nestjs/common';
 import { afterAll, describe, expect, it } from 'vitest';
 import { partitionOf, Scratch, withStore } from './__fixtures__/directories.js';
 import type { DiskLogOptions } from './index.js';
-
-Logger.overrideLogger(false);
 
 const scratch = new Scratch();
 afterAll(() => scratch.clear());

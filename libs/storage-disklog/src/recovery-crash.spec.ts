@@ -1,6 +1,5 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Logger } from '@nestjs/common';
 import { afterAll, describe, expect, it } from 'vitest';
 import { record, scenarios } from './__fixtures__/crash-scenarios.js';
 import { partitionOf, scanText, Scratch, withStore } from './__fixtures__/directories.js';
@@ -12,8 +11,6 @@ import { recoveryProblem } from './__fixtures__/recovery-crash.js';
 import { DiskLogStorageAdapter } from './index.js';
 
 // An open after a crash logs a warning, and there are thousands of them.
-Logger.overrideLogger(false);
-
 const scratch = Scratch.inMemory();
 afterAll(() => scratch.clear());
 

@@ -1,12 +1,9 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isGenRocksError, type PartitionStore, type StoreEvent } from '@genrocks/storage';
-import { Logger } from '@nestjs/common';
 import { afterAll, describe, expect, it } from 'vitest';
 import { partitionOf, scanText, Scratch, withStore } from './__fixtures__/directories.js';
 import { type DiskLogOptions, DiskLogStorageAdapter } from './index.js';
-
-Logger.overrideLogger(false);
 
 const scratch = new Scratch();
 afterAll(() => scratch.clear());

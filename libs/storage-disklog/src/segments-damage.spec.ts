@@ -1,15 +1,12 @@
 import { cp, mkdir, readdir, readFile, rm, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isGenRocksError } from '@genrocks/storage';
-import { Logger } from '@nestjs/common';
 import { afterAll, describe, expect, it } from 'vitest';
 import { copyOpenLog, partitionOf, Scratch, snapshot } from './__fixtures__/directories.js';
 import { contentsOf, entryText } from './__fixtures__/expected-log.js';
 import { fill, filled, liveIn, open, small, sorted } from './__fixtures__/segmented-log.js';
 import { readSegmentList, writeSegmentList } from './engine/segment-list.js';
 import { LogSnapshot, repairLog, verifyLog } from './tools/index.js';
-
-Logger.overrideLogger(false);
 
 const scratch = new Scratch();
 afterAll(() => scratch.clear());

@@ -1,7 +1,6 @@
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Logger } from '@nestjs/common';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { partitionOf, Scratch } from './__fixtures__/directories.js';
 import { contentsOf } from './__fixtures__/expected-log.js';
 import { WindowsRules } from './__fixtures__/windows-file-system.js';
@@ -9,11 +8,7 @@ import { type DiskLogOptions, DiskLogStorageAdapter } from './index.js';
 import { finishNames, replaceFile } from './io/windows-names.js';
 
 const scratch = new Scratch();
-beforeAll(() => Logger.overrideLogger(false));
-afterAll(async () => {
-  Logger.overrideLogger(['log', 'warn', 'error', 'fatal']);
-  await scratch.clear();
-});
+afterAll(() => scratch.clear());
 
 describe.runIf(process.platform === 'linux')('names by the rules of Windows', () => {
   const fileKinds: Record<string, DiskLogOptions> = {

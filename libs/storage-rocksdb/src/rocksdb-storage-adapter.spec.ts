@@ -3,7 +3,6 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { StoreEvent } from '@genrocks/storage';
-import { Logger } from '@nestjs/common';
 import RocksDB from 'rocksdb-native';
 import { describe, expect, it, vi } from 'vitest';
 import { collect } from './__fixtures__/collect.js';
@@ -29,7 +28,6 @@ describe('RocksDbStorageAdapter', () => {
   });
 
   it('continues with all its stores if a listener throws', async () => {
-    Logger.overrideLogger(false);
     const adapter = await create({ sync: 'os' });
     const onEvent = () => {
       throw new Error('listener');
@@ -38,7 +36,6 @@ describe('RocksDbStorageAdapter', () => {
     await store.put('a', '1');
     await Promise.all([store.put('b', '2'), other.put('c', '3')]);
     expect([await store.exists('b'), await other.exists('c')]).toEqual([true, true]);
-    Logger.overrideLogger(['log', 'warn', 'error', 'fatal']);
   });
 
   it('counts entries and bytes exactly, over overwrites, deletions and a reopen', async () => {

@@ -1,5 +1,4 @@
 import { NoSpaceError, SyncFailedError } from '@genrocks/storage';
-import { Logger } from '@nestjs/common';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { MapDisk } from './__fixtures__/map-adapter.js';
@@ -8,8 +7,6 @@ import { Collector } from './__fixtures__/waiting.js';
 import type { Message } from './message.js';
 
 // Deliberate errors would fill the output.
-Logger.overrideLogger(false);
-
 const PARTITIONS = 3;
 
 type Step =

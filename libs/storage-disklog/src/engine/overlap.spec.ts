@@ -1,11 +1,8 @@
 import { isGenRocksError, type PartitionStore, type StoreEvent } from '@genrocks/storage';
-import { Logger } from '@nestjs/common';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { copyOpenLog, Scratch } from '../__fixtures__/directories.js';
 import { DiskLogStorageAdapter } from '../index.js';
 import { type FileHandle, type FileSystem, nodeFileSystem } from '../io/file-system.js';
-
-Logger.overrideLogger(false);
 
 const scratch = new Scratch();
 afterAll(() => scratch.clear());

@@ -1,7 +1,6 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, sep } from 'node:path';
-import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 /** Below this directory names are found whatever their case, as on macOS and Windows. */
@@ -45,8 +44,6 @@ fold.path = (path) => {
 
 const { DiskLogStorageAdapter } = await import('../index.js');
 const { assertUsableNames } = await import('./spelling.js');
-Logger.overrideLogger(false);
-
 let logDir: string;
 let adapter: InstanceType<typeof DiskLogStorageAdapter>;
 beforeEach(() => {

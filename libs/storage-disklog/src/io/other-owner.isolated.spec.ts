@@ -1,9 +1,6 @@
 import type * as Fs from 'node:fs';
-import { Logger } from '@nestjs/common';
 import { afterAll, expect, it, vi } from 'vitest';
 import { Scratch, scanText, withStore } from '../__fixtures__/directories.js';
-
-Logger.overrideLogger(false);
 
 /** Every file belongs to another user, who alone may keep its access time from being updated. */
 const refused = vi.hoisted(() => ({ count: 0, errno: 'EPERM' }));

@@ -1,12 +1,9 @@
 import { copyFile, cp } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Logger } from '@nestjs/common';
 import { afterAll, describe, expect, it } from 'vitest';
 import { copyOpenLog, partitionOf, Scratch } from '../__fixtures__/directories.js';
 import { type DiskLogOptions, DiskLogStorageAdapter } from '../index.js';
 import { LogSnapshot, verifyLog } from './index.js';
-
-Logger.overrideLogger(false);
 
 const scratch = new Scratch();
 afterAll(() => scratch.clear());

@@ -1,7 +1,6 @@
 import { appendFile, cp, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isGenRocksError } from '@genrocks/storage';
-import { Logger } from '@nestjs/common';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { logEntries, partitionOf, Scratch, snapshot, withStore } from '../__fixtures__/directories.js';
 import { entryText } from '../__fixtures__/expected-log.js';
@@ -9,8 +8,6 @@ import { newSeed, Random } from '../__fixtures__/random.js';
 import type { DiskLogOptions } from '../index.js';
 import { stepsOf } from './file-steps.js';
 import { backupLogs, exportLogs, repairLog, restoreBackup, LogSnapshot, verifyLog } from './index.js';
-
-Logger.overrideLogger(false);
 
 /** The process makes `left` more changes of files, then none: it is dead, whatever its code still tries. */
 const life = vi.hoisted(() => {

@@ -1,4 +1,3 @@
-import { Logger } from '@nestjs/common';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { startService } from '../__fixtures__/service.js';
@@ -7,8 +6,6 @@ import type { ConsumerGroup } from './consumer-group.js';
 import type { AssignmentStrategy } from './group.types.js';
 
 // The deliberate failures in this file would fill the output.
-Logger.overrideLogger(false);
-
 type Step =
   | { readonly type: 'join' | 'leave' | 'crash'; readonly who: number }
   | { readonly type: 'publish'; readonly count: number }

@@ -1,5 +1,4 @@
 import { StorageIoError } from '@genrocks/storage';
-import { Logger } from '@nestjs/common';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { MapDisk } from '../__fixtures__/map-adapter.js';
@@ -10,8 +9,6 @@ import type { Message } from '../message.js';
 import type { HandlerContext } from './group.types.js';
 
 // The deliberate failures in this file would fill the output.
-Logger.overrideLogger(false);
-
 /** How the handler fails on a message, and how often. */
 const fate = fc.record({
   by: fc.constantFrom('throw' as const, 'nack' as const, 'RetryAfter' as const, 'RejectMessage' as const),

@@ -1,15 +1,7 @@
-import {
-  Catch,
-  ConsoleLogger,
-  type ExceptionFilter,
-  Injectable,
-  Logger,
-  type LoggerService,
-  UseFilters,
-} from '@nestjs/common';
+import { Catch, type ExceptionFilter, Injectable, type LoggerService, UseFilters } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { EtsModule } from '@genrocks/storage-ets';
-import { afterEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { Collector } from '../__fixtures__/waiting.js';
 import { TopicsModule } from '../module/topics.module.js';
 import { TopicsService } from '../topics.service.js';
@@ -38,8 +30,6 @@ class Failing {
     throw new RangeError('somebody looks');
   }
 }
-
-afterEach(() => Logger.overrideLogger(new ConsoleLogger()));
 
 it('a failed try is one line in the log, with its place and its stack', async () => {
   const lines: string[] = [];

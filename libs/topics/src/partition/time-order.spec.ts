@@ -1,6 +1,5 @@
 import fc from 'fast-check';
-import { Logger } from '@nestjs/common';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { type Running, startService } from '../__fixtures__/service.js';
 import type { MapDisk } from '../__fixtures__/map-adapter.js';
 import { ManualClock } from '../testing/manual-clock.js';
@@ -43,8 +42,6 @@ describe('the search for a time, where clocks go back', () => {
 
   const found = (time: number) => partition.offsetForTimestamp(START + time);
 
-  beforeAll(() => Logger.overrideLogger(false));
-  afterAll(() => Logger.overrideLogger(['error', 'warn']));
   afterEach(() => running.stop());
 
   it('finds what was published before the clock was set back, and all after it', async () => {
