@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DiskLogStorageAdapter } from '@genrocks/storage-disklog';
 import request from 'supertest';
 import { describe, expect, it } from 'vitest';
 import { BIN, BUILT, ended, GOLDEN, keysOf, ROOT, SLOW, useLogCommands } from './log-commands.js';
@@ -76,6 +77,20 @@ describe.skipIf(!BUILT)('genrocks log', { timeout: SLOW }, () => {
     expect(await readdir(directory)).toContain('log.corrupt');
     expect((await log('verify', directory)).code).toBe(0);
     expect(keysOf(await log('dump', '--json', directory))).toEqual(keysOf(result));
+  });
+
+  it('a compact log without one of its segments: what is left, and exit code 2', async () => {
+    const logDir = join(box().cwd, 'compact');
+    const adapter = new DiskLogStorageAdapter({ logDir, logType: 'compact', maxNoBytes: 2000, sync: 'os' });
+    const store = await adapter.open('t', 0);
+    for (let i = 0; i < 60; i++) await store.put(`key${i}`, 'v'.repeat(60));
+    await adapter.close();
+    const directory = join(logDir, 't', 'partition_0');
+    const segment = (await readdir(directory)).find((name) => /^log\.c\d+$/.test(name))!;
+    await rm(join(directory, segment));
+    const dumped = await log('dump', '--json', directory);
+    expect(dumped.err).toContain(`damaged: ${join(directory, segment)}: the file is missing`);
+    expect([dumped.code, keysOf(dumped).length < 60]).toEqual([2, true]);
   });
 
   it('answers hostile files and wrong arguments in one line', async () => {
@@ -171,7 +186,7 @@ describe.skipIf(!BUILT)('genrocks log', { timeout: SLOW }, () => {
     expect([none.code, none.out, none.err]).toEqual([
       2,
       '',
-      expect.stringContaining('no valid offset') as string,
+      expect.stringContaining('its key is not an offset') as string,
     ]);
     expect((await log('dump', '--messages', '--prefix', 'a', join(box().cwd, 'data/orders'))).code).toBe(1);
     expect(keysOf(await log('dump', '--json', join(box().cwd, 'data/orders.kv/partition_0')))).toEqual([

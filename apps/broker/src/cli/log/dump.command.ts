@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { InvalidArgumentError } from '@genrocks/storage';
 import {
   type DumpOptions,
@@ -112,13 +113,15 @@ class EntryPrinter implements Printer {
   }
 }
 
+const LISTS_OF_FILES: ReadonlySet<string> = new Set(['log.idx', 'log.segments']);
+
 /** @returns whether anything was damaged */
 async function dump(log: LogSnapshot, print: Printer, options: Options): Promise<boolean> {
   let isDamaged = false;
   for (const { severity, file, reason } of log.remarks) {
     warn(`${severity === 'damage' ? 'damaged' : 'note'}: ${file}: ${reason}`);
     // A damaged list of files costs no entries, because their order was found by other means; the rest does.
-    if (severity === 'damage' && file === log.directory) isDamaged = true;
+    if (severity === 'damage' && !LISTS_OF_FILES.has(basename(file))) isDamaged = true;
   }
   for await (const step of dumpLog(log, filterOf(options))) {
     if (step.type === 'entry') {
