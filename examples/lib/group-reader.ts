@@ -13,7 +13,7 @@ export interface Resumption {
   /** The last confirmed and the last requested commit before; they differ if the broker died in between. */
   readonly confirmed: number;
   readonly asked: number;
-  /** The offset that the broker reports as committed. */
+  /** The offset that the broker reports as committed; 0 if it knows of no commit. */
   readonly committed: number;
   /** Offset of the first message received; undefined if there was none. */
   first?: number;
@@ -72,7 +72,11 @@ export class GroupReader {
   private async resume(client: BrokerClient): Promise<Map<number, Resumption>> {
     const opened = new Map<number, Resumption>();
     if (client.start === 1) return opened;
-    for (const { partition, committed } of await committedOffsets(client, this.topic, this.group)) {
+    const known = await committedOffsets(client, this.topic, this.group);
+    // Partitions without a commit are delivered again, from the beginning.
+    this.next.clear();
+    for (const partition of new Set([...known.keys(), ...this.asked.keys()])) {
+      const committed = known.get(partition) ?? 0;
       const confirmed = this.confirmed.get(partition) ?? 0;
       const asked = this.asked.get(partition) ?? 0;
       const resumption = { start: client.start, partition, confirmed, asked, committed };
@@ -120,14 +124,20 @@ export class GroupReader {
   }
 }
 
-async function committedOffsets(client: BrokerClient, topic: string, group: string) {
+/** Committed offsets by partition. */
+async function committedOffsets(
+  client: BrokerClient,
+  topic: string,
+  group: string,
+): Promise<Map<number, number>> {
+  const known = new Map<number, number>();
   try {
-    const { offsets } = await client.group(group);
-    return offsets.flatMap(({ topic: name, partition, committed }) =>
-      name === topic && committed !== null ? [{ partition, committed }] : [],
-    );
+    for (const offset of (await client.group(group)).offsets) {
+      if (offset.topic === topic && offset.committed !== null) known.set(offset.partition, offset.committed);
+    }
+    return known;
   } catch (error) {
-    if (error instanceof BrokerError && error.code === 'GROUP_NOT_FOUND') return [];
+    if (error instanceof BrokerError && error.code === 'GROUP_NOT_FOUND') return known;
     throw error;
   }
 }

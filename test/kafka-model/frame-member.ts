@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isGenRocksError } from '@genrocks/storage';
 import { firstBatchBytes, messagesOfBatch } from '@genrocks/topics/records';
 import { RawClient } from '../../libs/kafka/src/__fixtures__/raw-client.js';
 import { fetch } from '../../libs/kafka/src/protocol/apis/fetch.js';
@@ -83,7 +84,8 @@ export class FrameMember {
         if (this.fate === 'leaves') await this.sayGoodbye(this.client);
       } catch (error) {
         // The broker stops, or is down.
-        if (!/closed|ECONNREFUSED|ECONNRESET|no address yet/.test(String(error)))
+        const isDown = isGenRocksError(error, 'NOT_LISTENING');
+        if (!isDown && !/closed|ECONNREFUSED|ECONNRESET/.test(String(error)))
           this.world.violations.push(String(error));
         await sleep(10);
       } finally {
