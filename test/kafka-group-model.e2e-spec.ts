@@ -5,8 +5,9 @@ import { temporaryDirectory } from './kafka-harness.js';
 import { FrameMember } from './kafka-model/frame-member.js';
 import { ModelWorld } from './kafka-model/world.js';
 
-/** A longer search: `GENROCKS_MODEL_RUNS=200`. */
+/** A longer search: `GENROCKS_MODEL_RUNS=200`. The same search again: `GENROCKS_MODEL_SEED=`, as the failure prints it. */
 const RUNS = Number(process.env['GENROCKS_MODEL_RUNS'] ?? 4);
+const SEED = process.env['GENROCKS_MODEL_SEED'];
 const SLOTS = 3;
 
 type Step =
@@ -90,24 +91,28 @@ it(
         const directory = temporaryDirectory();
         const world = new ModelWorld(directory.path);
         const members = new Map<number, FrameMember>();
-        await world.begin();
-        for (const [one, pauseMs] of all) {
-          await inTime(JSON.stringify(one), act(world, members, one));
-          await sleep(pauseMs);
-          world.look();
+        try {
+          await world.begin();
+          for (const [one, pauseMs] of all) {
+            await inTime(JSON.stringify(one), act(world, members, one));
+            await sleep(pauseMs);
+            world.look();
+          }
+          await inTime('settled', world.settled());
+          members.set(SLOTS, new FrameMember(world, true, null));
+          const missing = () => [...world.published].filter((one) => !world.delivered.has(one));
+          // Longer than members wait for an answer: those who wait tell for which.
+          await expect.poll(() => [...world.violations, ...missing()], { timeout: 40_000 }).toEqual([]);
+          for (const [i, member] of members) await inTime(`leave ${i}`, member.leave());
+          await inTime('tryPast', world.tryPast());
+        } finally {
+          for (const [i, member] of members) await inTime(`die ${i}`, member.die());
+          await inTime('end', world.end());
+          directory.remove();
         }
-        await inTime('settled', world.settled());
-        members.set(SLOTS, new FrameMember(world, true, null));
-        const missing = () => [...world.published].filter((one) => !world.delivered.has(one));
-        // Longer than members wait for an answer: those who wait tell for which.
-        await expect.poll(() => [...world.violations, ...missing()], { timeout: 40_000 }).toEqual([]);
-        for (const [i, member] of members) await inTime(`leave ${i}`, member.leave());
-        await inTime('tryPast', world.tryPast());
-        await inTime('end', world.end());
         expect(world.violations).toEqual([]);
-        directory.remove();
       }),
-      { numRuns: RUNS, endOnFailure: true },
+      { numRuns: RUNS, endOnFailure: true, ...(SEED === undefined ? {} : { seed: Number(SEED) }) },
     );
   },
 );

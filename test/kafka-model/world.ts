@@ -121,10 +121,11 @@ export class ModelWorld {
     this.present.push(identity);
     for (const { topic, partition } of places) {
       const claim = `${this.boots}/${identity.generationId}/${topic}/${partition}`;
-      const owner = this.claims.get(claim) ?? identity.memberId;
+      // A static member that comes back gets its share again, in the same generation, under a new member id.
+      const member = identity.groupInstanceId ?? identity.memberId;
+      const owner = this.claims.get(claim) ?? member;
       this.claims.set(claim, owner);
-      if (owner !== identity.memberId)
-        this.violations.push(`${claim} given to ${owner} and ${identity.memberId}`);
+      if (owner !== member) this.violations.push(`${claim} given to ${owner} and ${member}`);
     }
   }
 
