@@ -41,3 +41,13 @@ it.each(['topics', 'kafka'])(
     expect(await readdir(dir)).toEqual([]);
   },
 );
+
+it.each(['topics', 'kafka'])('bench:%s refuses an option it does not have', async (name) => {
+  const bench = fileURLToPath(new URL(`../bench/messaging/${name}.mjs`, import.meta.url));
+  const args = [bench, '--quick', '--no-peers', '--only', 'x', '--dir', home, '--out', home];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  let errors = '';
+  child.stderr.on('data', (text: Buffer) => (errors += text.toString()));
+  expect(await once(child, 'close')).toEqual([1, null]);
+  expect(errors).toContain("Unknown option '--only'");
+});

@@ -22,7 +22,6 @@ export function settings(full, quick) {
       rounds: { type: 'string' },
       ms: { type: 'string' },
       peers: { type: 'boolean', default: true },
-      only: { type: 'string', default: '' },
       dir: { type: 'string', default: process.env.BENCH_DIR ?? tmpdir() },
       out: { type: 'string', default: fileURLToPath(new URL('../results', import.meta.url)) },
     },
