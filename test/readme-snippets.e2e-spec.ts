@@ -1,9 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -27,14 +27,6 @@ describe.each(documents)('%s', (document) => {
       const file = /^snippet: (.+)$/.exec(marker ?? '')?.[1];
       expect(file, `the file of\n${code}`).toBeDefined();
       expect(code).toBe(text(file!));
-    }
-  });
-
-  it('links to what is there', () => {
-    for (const [, target] of text(document).matchAll(/\]\(([^)\s]+)\)/g)) {
-      if (/^https?:/.test(target!)) continue;
-      const path = resolve(root, dirname(document), target!.split('#')[0]!);
-      expect(existsSync(path), `${document} links to ${target}`).toBe(true);
     }
   });
 
