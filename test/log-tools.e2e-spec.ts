@@ -91,6 +91,15 @@ describe.skipIf(!BUILT)('genrocks log', { timeout: SLOW }, () => {
     const dumped = await log('dump', '--json', directory);
     expect(dumped.err).toContain(`damaged: ${join(directory, segment)}: the file is missing`);
     expect([dumped.code, keysOf(dumped).length < 60]).toEqual([2, true]);
+    const missing = `damaged: ${join(directory, segment)}: the file is missing`;
+    for (const command of ['export', 'import', 'backup']) {
+      const result = await log(command, directory, `${command}ed`);
+      expect([command, result.code, result.err]).toEqual([
+        command,
+        2,
+        expect.stringContaining(missing) as string,
+      ]);
+    }
   });
 
   it('answers hostile files and wrong arguments in one line', async () => {

@@ -115,7 +115,9 @@ class Run {
       const { files, damagedRanges, reused } = await backup.run();
       const { topic, partition } = source;
       const openIn = snapshot.owner === undefined ? {} : { openIn: snapshot.owner };
-      const entry = { topic, partition, path, type: snapshot.type, ...openIn, takenAt, damagedRanges, files };
+      const remarks = snapshot.remarks.length === 0 ? {} : { remarks: snapshot.remarks };
+      const facts = { topic, partition, path, type: snapshot.type, ...openIn, takenAt, damagedRanges };
+      const entry = { ...facts, ...remarks, files };
       this.partitions.push(entry);
       this.reused += reused;
       this.copied += files.length - reused;

@@ -9,7 +9,7 @@ import { DurableWriter, StagedDirectory, writeDurably } from './durable.js';
 import { type FileStep, extentOf, stepsOf } from './file-steps.js';
 import { LogSnapshot } from './log-snapshot.js';
 import { findPartitions, type PartitionDirectory } from './partitions.js';
-import type { SnapshotFile } from './snapshot-file.js';
+import type { SnapshotFile, SnapshotRemark } from './snapshot-file.js';
 import { limitsOf } from './repair.js';
 import type { Damage } from '../engine/log-file.js';
 
@@ -29,6 +29,8 @@ export interface ExportReport {
   readonly limits?: { readonly maxNoBytes: number; readonly maxNoFiles: number };
   /** What could not be read, and is not in the copy. */
   readonly damage: readonly Damage[];
+  /** What is wrong or odd about the log as a whole, such as a missing file. */
+  readonly remarks: readonly SnapshotRemark[];
 }
 
 /**
@@ -120,7 +122,14 @@ class Export {
     if (counts.length === 0) await this.writeEmpty(isWrap ? 'log.1' : 'log');
     const items = counts.reduce((sum, count) => sum + count, 0);
     const type = isWrap ? ('wrap' as const) : ('halt' as const);
-    const report = { type, files: counts.length, items, entries: this.entries, damage };
+    const report = {
+      type,
+      files: counts.length,
+      items,
+      entries: this.entries,
+      damage,
+      remarks: snapshot.remarks,
+    };
     return isWrap ? { ...report, limits: await this.writeWrapFiles() } : report;
   }
 

@@ -10,6 +10,7 @@ import { formatOfLog, segmentFiles, singleFile, wrapFiles } from './captured-fil
 import { LogChangingError, NotALogError } from './errors.js';
 import { liveOwner } from './live-owner.js';
 import { CapturingFileSystem, MAX_SMALL, readSmall, sizeOf } from './read-handle.js';
+import { readLosses } from './repair-record.js';
 import { captureSegments } from './segment-files.js';
 import type { SnapshotFile, SnapshotRemark } from './snapshot-file.js';
 
@@ -65,11 +66,15 @@ export class LogSnapshot {
       const { snapshot, inconsistency } = taken;
       const step = isOurs ? undefined : stepUnderWay(snapshot);
       const odd = inconsistency ?? step;
-      if (odd === undefined) return snapshot;
+      if (odd === undefined) return snapshot.withRemarks(snapshot.remarks);
       looks = odd === before ? looks + 1 : 1;
       // A step under way would change something. This is a missing file, or a log that is closed.
-      if (inconsistency !== undefined && looks > 1) return snapshot.with(inconsistency);
-      if (inconsistency === undefined && looks === LOOKS_AT_CLOSED) return snapshot;
+      if (inconsistency !== undefined && looks > 1) {
+        const gap: SnapshotRemark = { severity: 'damage', file: directory, reason: inconsistency };
+        return snapshot.withRemarks([...snapshot.remarks, gap]);
+      }
+      if (inconsistency === undefined && looks === LOOKS_AT_CLOSED)
+        return snapshot.withRemarks(snapshot.remarks);
       before = odd;
       await snapshot.close();
     }
@@ -81,9 +86,15 @@ export class LogSnapshot {
     for (const file of this.files) await file.handle.close();
   }
 
-  private with(reason: string): LogSnapshot {
+  /** The same files with these remarks. A loss that a repair has recorded is a note: nothing more can be done. */
+  private async withRemarks(given: readonly SnapshotRemark[]): Promise<LogSnapshot> {
+    if (given.length === 0) return this;
     const { directory, type, files, index, limits, end, owner, segments } = this;
-    const remarks = [...this.remarks, { severity: 'damage' as const, file: directory, reason }];
+    const losses = await readLosses(directory);
+    const remarks = given.map((remark): SnapshotRemark => {
+      if (!losses.coversRemark(remark.reason)) return remark;
+      return { ...remark, severity: 'note', reason: `${remark.reason}; recorded by a repair` };
+    });
     return new LogSnapshot(directory, type, files, index, limits, end, owner, remarks, segments);
   }
 

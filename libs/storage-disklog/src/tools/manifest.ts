@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { assertPartition, assertTopicName } from '@genrocks/storage';
 import { BackupInvalidError } from './errors.js';
 import { readSmall } from './read-handle.js';
+import type { SnapshotRemark } from './snapshot-file.js';
 
 /** The manifest's name in a backup. */
 export const MANIFEST = 'genrocks-backup.json';
@@ -42,6 +43,8 @@ export interface BackupPartition {
   readonly takenAt: number;
   /** Stretches that are damaged in the log, and therefore in the copy. */
   readonly damagedRanges: number;
+  /** What is wrong or odd about the log as a whole, such as a missing file; absent if nothing is. */
+  readonly remarks?: readonly SnapshotRemark[];
   /** Its files. */
   readonly files: readonly BackupFile[];
 }

@@ -75,11 +75,7 @@ class Verification {
   async run(): Promise<VerifyReport> {
     const { log, findings } = this;
     const losses = await readLosses(log.directory);
-    for (const remark of log.remarks) {
-      if (losses.coversRemark(remark.reason))
-        this.note(remark.file, `${remark.reason}; recorded by a repair`);
-      else findings.push(remark);
-    }
+    findings.push(...log.remarks);
     const counts = new Map<number, number>();
     const sequence = new SequenceCheck(log.type === 'wrap', losses);
     for (const file of log.files) counts.set(file.number, await this.verifyFile(file, sequence));

@@ -2,7 +2,7 @@ import { backupLogs } from '@genrocks/storage-disklog/tools';
 import { CommandRunner, Option, SubCommand } from 'nest-commander';
 import { EXIT } from '../exit-codes.js';
 import { run, warn } from '../output.js';
-import { nameOf } from './partition-names.js';
+import { nameOf, warnOfRemarks } from './partition-names.js';
 
 interface Options {
   json?: boolean;
@@ -23,11 +23,15 @@ export class BackupCommand extends CommandRunner {
   override async run([directory, target]: string[], { json }: Options): Promise<void> {
     await run(
       async (out) => {
+        let isDamaged = false;
         const report = await backupLogs(directory!, target!, {
           onPartition: (partition, reused) => {
-            const { files, damagedRanges } = partition;
-            if (damagedRanges > 0)
+            const { files, damagedRanges, remarks = [] } = partition;
+            if (warnOfRemarks(remarks)) isDamaged = true;
+            if (damagedRanges > 0) {
+              isDamaged = true;
               warn(`${nameOf(partition)}: ${damagedRanges} damaged range(s) copied as they are`);
+            }
             if (json !== true)
               void out.line(`${nameOf(partition)}: ${files.length} files, ${reused} of them unchanged`);
           },
@@ -40,7 +44,7 @@ export class BackupCommand extends CommandRunner {
           const counts = `${partitions.length} partition(s), ${bytes} bytes, ${copiedFiles} files copied, ${reusedFiles} unchanged`;
           await out.line(`${report.directory}: ${counts}`);
         }
-        return report.partitions.some(({ damagedRanges }) => damagedRanges > 0) ? EXIT.damaged : EXIT.ok;
+        return isDamaged ? EXIT.damaged : EXIT.ok;
       },
       { json: json === true },
     );

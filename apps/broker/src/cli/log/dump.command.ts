@@ -1,4 +1,3 @@
-import { basename } from 'node:path';
 import { InvalidArgumentError } from '@genrocks/storage';
 import {
   type DumpOptions,
@@ -10,7 +9,7 @@ import {
 import { CommandRunner, Option, SubCommand } from 'nest-commander';
 import { EXIT } from '../exit-codes.js';
 import { type Output, printable, run, timeText, warn } from '../output.js';
-import { forEachLog, nameOf } from './partition-names.js';
+import { forEachLog, nameOf, warnOfRemarks } from './partition-names.js';
 
 interface Options {
   json?: boolean;
@@ -113,16 +112,9 @@ class EntryPrinter implements Printer {
   }
 }
 
-const LISTS_OF_FILES: ReadonlySet<string> = new Set(['log.idx', 'log.segments']);
-
 /** @returns whether anything was damaged */
 async function dump(log: LogSnapshot, print: Printer, options: Options): Promise<boolean> {
-  let isDamaged = false;
-  for (const { severity, file, reason } of log.remarks) {
-    warn(`${severity === 'damage' ? 'damaged' : 'note'}: ${file}: ${reason}`);
-    // A damaged list of files costs no entries, because their order was found by other means; the rest does.
-    if (severity === 'damage' && !LISTS_OF_FILES.has(basename(file))) isDamaged = true;
-  }
+  let isDamaged = warnOfRemarks(log.remarks);
   for await (const step of dumpLog(log, filterOf(options))) {
     if (step.type === 'entry') {
       const good = print.entry(step.entry);

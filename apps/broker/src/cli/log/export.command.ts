@@ -3,7 +3,7 @@ import { type ExportedPartition, exportLogs } from '@genrocks/storage-disklog/to
 import { CommandRunner, Option, SubCommand } from 'nest-commander';
 import { EXIT } from '../exit-codes.js';
 import { run, warn } from '../output.js';
-import { nameOf, warnOfOwner } from './partition-names.js';
+import { nameOf, warnOfOwner, warnOfRemarks } from './partition-names.js';
 
 interface Options {
   json?: boolean;
@@ -28,6 +28,7 @@ export class ExportCommand extends CommandRunner {
         let isDamaged = false;
         const exported = await exportLogs(directory!, target!, warnOfOwner);
         for (const report of exported) {
+          if (warnOfRemarks(report.remarks)) isDamaged = true;
           for (const { file, start, end, reason } of report.damage) {
             isDamaged = true;
             warn(`damaged, left out: ${file}: offset ${start}, length ${end - start}: ${reason}`);

@@ -4,7 +4,7 @@ import { CommandRunner, Option, SubCommand } from 'nest-commander';
 import { EXIT } from '../exit-codes.js';
 import type { ImportReport } from './import.js';
 import { run, warn } from '../output.js';
-import { nameOf } from './partition-names.js';
+import { nameOf, warnOfRemarks } from './partition-names.js';
 
 interface Options {
   json?: boolean;
@@ -58,18 +58,22 @@ export class ImportCommand extends CommandRunner {
         // Loaded only when needed: the other commands do not use the topics library.
         const { importLegacy } = await import('./import.js');
         const report = await importLegacy(sources, target!, { state, onProgress: warn });
-        tell(report);
+        const isDamaged = tell(report);
         if (json === true) await out.line(JSON.stringify(report));
         else for (const line of describe(report)) await out.line(line);
-        return report.damage.length > 0 ? EXIT.damaged : EXIT.ok;
+        return isDamaged ? EXIT.damaged : EXIT.ok;
       },
       { json: json === true },
     );
   }
 }
 
-/** Warns about everything that was not imported unchanged. */
-function tell(report: ImportReport): void {
+/**
+ * Warns about everything that was not imported unchanged.
+ * @returns whether anything was damaged
+ */
+function tell(report: ImportReport): boolean {
+  const isDamaged = warnOfRemarks(report.remarks) || report.damage.length > 0;
   for (const { file, start, end, reason } of report.damage)
     warn(`damaged, left out: ${file}: offset ${start}, length ${end - start}: ${reason}`);
   for (const partition of report.partitions) {
@@ -94,6 +98,7 @@ function tell(report: ImportReport): void {
     if (otherKeys > 0 && stateStore === undefined)
       warn(`${name}: ${otherKeys} other key(s) skipped; pass --state to keep them in a store`);
   }
+  return isDamaged;
 }
 
 function describe({ partitions }: ImportReport): string[] {

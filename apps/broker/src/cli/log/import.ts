@@ -7,6 +7,7 @@ import {
   LegacyStore,
   LogSnapshot,
   type PartitionDirectory,
+  type SnapshotRemark,
   StagedDirectory,
 } from '@genrocks/storage-disklog/tools';
 import { TopicsModule, TopicsService } from '@genrocks/topics';
@@ -35,6 +36,8 @@ export interface ImportReport {
   readonly partitions: readonly PartitionReport[];
   /** Ranges of the legacy log that cannot be read. */
   readonly damage: readonly Damage[];
+  /** What is wrong or odd about the legacy logs as a whole, such as a missing file. */
+  readonly remarks: readonly SnapshotRemark[];
 }
 
 /** Largest message: a legacy message may be as large as a log item. */
@@ -94,6 +97,7 @@ function shapesOf(sources: readonly PartitionDirectory[]): Map<string, number> {
 class Import {
   private readonly reports: PartitionReport[] = [];
   private readonly damage: Damage[] = [];
+  private readonly remarks: SnapshotRemark[] = [];
 
   constructor(
     private readonly logDir: string,
@@ -132,7 +136,7 @@ class Import {
     } finally {
       await app.close();
     }
-    return { partitions: this.reports, damage: this.damage };
+    return { partitions: this.reports, damage: this.damage, remarks: this.remarks };
   }
 
   private async importTopic(
@@ -147,7 +151,7 @@ class Import {
       storage: { adapter: 'disk_log', ...settings },
     });
     for (const source of sources) {
-      await withStore(source, async (store) => {
+      await withStore(source, async (store, log) => {
         const { onProgress } = this.options;
         let told = 0;
         const imported = await importPartition(topics, topic, source.partition, store, (messages) => {
@@ -157,6 +161,7 @@ class Import {
         });
         const state = await this.keepOthers(name, source.partition, store);
         this.damage.push(...store.damage);
+        this.remarks.push(...log.remarks);
         const { unreadable: unreadableKeys, otherKeys } = store;
         this.reports.push({
           ...imported,
@@ -218,11 +223,11 @@ async function copyAll(store: LegacyStore, target: PartitionStore): Promise<void
 
 async function withStore(
   source: PartitionDirectory,
-  use: (store: LegacyStore) => Promise<void>,
+  use: (store: LegacyStore, log: LogSnapshot) => Promise<void>,
 ): Promise<void> {
   const log = await LogSnapshot.open(source.directory);
   try {
-    await use(await LegacyStore.read(log));
+    await use(await LegacyStore.read(log), log);
   } finally {
     await log.close();
   }
