@@ -100,6 +100,15 @@ describe.skipIf(!BUILT)('genrocks log', { timeout: SLOW }, () => {
         expect.stringContaining(missing) as string,
       ]);
     }
+    expect((await log('repair', directory)).code).toBe(0);
+    for (const command of ['export', 'import', 'backup'])
+      expect([command, await log(command, directory, `${command}ed again`)]).toEqual([
+        command,
+        expect.objectContaining({
+          code: 0,
+          err: expect.not.stringContaining('damaged') as string,
+        }) as unknown,
+      ]);
   });
 
   it('answers hostile files and wrong arguments in one line', async () => {

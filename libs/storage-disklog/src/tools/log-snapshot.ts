@@ -90,7 +90,10 @@ export class LogSnapshot {
   private async withRemarks(given: readonly SnapshotRemark[]): Promise<LogSnapshot> {
     if (given.length === 0) return this;
     const { directory, type, files, index, limits, end, owner, segments } = this;
-    const losses = await readLosses(directory);
+    const losses = await readLosses(directory).catch(async (error: unknown) => {
+      await this.close();
+      throw error;
+    });
     const remarks = given.map((remark): SnapshotRemark => {
       if (!losses.coversRemark(remark.reason)) return remark;
       return { ...remark, severity: 'note', reason: `${remark.reason}; recorded by a repair` };
