@@ -62,6 +62,15 @@ describe('producers whose last batches the log has lost', () => {
     for (const [key] of data.page('', undefined, false, Infinity).slice(from)) data.delete(key);
   }
 
+  /** Flips a bit of the log's n-th entry. */
+  function damage(n: number): void {
+    const data = disk.get(DATA)!;
+    const [key, value] = data.page('', undefined, false, Infinity)[n]!;
+    const rot = Buffer.from(value);
+    rot[rot.length - 1]! ^= 1;
+    data.set(key, rot);
+  }
+
   const stored = async () => (await partition.readBatches({ offset: partition.startOffset })).batches.length;
 
   beforeEach(async () => {
@@ -142,11 +151,7 @@ describe('producers whose last batches the log has lost', () => {
 
   it.each([0, 1, 2])('can continue to write if batch %d of the log is damaged', async (rotten) => {
     await stop();
-    const data = disk.get(DATA)!;
-    const [key, value] = data.page('', undefined, false, Infinity)[rotten]!;
-    const rot = Buffer.from(value);
-    rot[rot.length - 1]! ^= 1;
-    data.set(key, rot);
+    damage(rotten);
     await boot();
     // New producers can write, and so can known ones whose last batch is intact.
     expect(await send(0, { producerId: 8 })).toBe(3);
@@ -154,6 +159,22 @@ describe('producers whose last batches the log has lost', () => {
       expect(await send(2)).toBe(2);
       expect(await send(3)).toBe(4);
     }
+  });
+
+  it('can continue after a kill if their batches since the last snapshot are damaged', async () => {
+    await stop();
+    await boot();
+    expect(await send(3)).toBe(3);
+    expect(await send(0, { producerId: 8 })).toBe(4);
+    const killed: MemoryDisk = new Map([...disk].map(([name, data]) => [name, copyOf(data)]));
+    await stop();
+    disk = killed;
+    damage(3);
+    await boot();
+    expect(await send(4)).toBe(5);
+    // What comes after the damage is known.
+    expect(await send(0, { producerId: 8 })).toBe(4);
+    expect(await send(4)).toBe(5);
   });
 
   it('have all batches stored again if the log is empty', async () => {

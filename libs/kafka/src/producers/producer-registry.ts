@@ -144,7 +144,7 @@ export class ProducerRegistry {
   }
 
   private async readLog(key: string, partition: Partition): Promise<Entry> {
-    const producers = new PartitionProducers(MAX_PRODUCERS);
+    let producers = new PartitionProducers(MAX_PRODUCERS);
     const snapshot = await this.state.get<StoredSnapshot>(key);
     const lostFrom = snapshot === undefined ? 0 : await this.lostFrom(partition, snapshot);
     const savedTo = Math.min(snapshot?.offset ?? 0, lostFrom);
@@ -155,6 +155,8 @@ export class ProducerRegistry {
     if (snapshot !== undefined && offset === savedTo) producers.restore(snapshot.producers, lostFrom);
     while (offset < partition.endOffset) {
       const read = await readPastRot(partition, Math.max(offset, partition.startOffset));
+      // The stretch may have had a later batch of anyone known so far.
+      if (read.isUnreadable) producers = new PartitionProducers(MAX_PRODUCERS);
       for (const batch of read.batches) {
         const producer = producerOf(batch);
         const baseOffset = baseOffsetOf(batch);
@@ -209,12 +211,14 @@ export class ProducerRegistry {
 async function readPastRot(
   partition: Partition,
   offset: number,
-): Promise<{ batches: readonly Buffer[]; nextOffset: number }> {
+): Promise<{ batches: readonly Buffer[]; nextOffset: number; isUnreadable: boolean }> {
   try {
-    return await partition.readBatches({ offset, maxBytes: SCAN_BYTES });
+    const { batches, nextOffset } = await partition.readBatches({ offset, maxBytes: SCAN_BYTES });
+    return { batches, nextOffset, isUnreadable: false };
   } catch (error) {
     if (!isUnreadable(error)) throw error;
-    return { batches: [], nextOffset: (await partition.unreadableAt(offset)).nextOffset };
+    const { nextOffset } = await partition.unreadableAt(offset);
+    return { batches: [], nextOffset, isUnreadable: true };
   }
 }
 
