@@ -28,6 +28,12 @@ export class Child {
     void this.exit.then(() => (this.isOver = true));
   }
 
+  /** Rejects when the process ends; for who waits for a fact that it then never tells. */
+  async failsAtEnd(): Promise<never> {
+    const [[code, signal]] = (await this.exit) as [[number | null, string | null], unknown];
+    throw new Error(`the process ended by itself (${signal ?? `exit code ${code}`})`);
+  }
+
   get hasEnded(): boolean {
     return this.isOver;
   }

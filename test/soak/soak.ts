@@ -79,7 +79,7 @@ class Soak {
       { logDir, topic: TOPIC, partitions: PARTITIONS, port },
       (fact) => this.heard(fact),
     );
-    await ready;
+    await Promise.race([ready, this.application.failsAtEnd()]);
   }
 
   async round(number: number): Promise<void> {
@@ -89,6 +89,7 @@ class Soak {
     const until = performance.now() + this.options.roundMs;
     while (performance.now() < until) {
       await this.disturb();
+      if (this.application.hasEnded) await this.application.failsAtEnd();
       await sleep(100 + this.random.int(300));
     }
     await this.restart();
@@ -201,6 +202,7 @@ class Soak {
     const until = performance.now() + PATIENCE_MS;
     this.lags = [];
     while (!this.hasSettled() && performance.now() < until) {
+      if (this.application.hasEnded) await this.application.failsAtEnd();
       this.application.command('lag', GROUPS);
       await sleep(200);
     }
