@@ -176,9 +176,10 @@ describe('publishBatch, and every state that a power cut can leave', () => {
     await adapter.close();
 
     const stride = Math.max(1, Math.floor(changes.length / 16));
+    let states = 0;
     for (let moment = random.int(stride); moment <= changes.length; moment += stride) {
       for (const policy of POLICIES) {
-        const state = join(directory, `state-${moment}-${policy}`);
+        const state = join(directory, `state-${states++}`);
         await writeState(crashState(changes, moment, policy, random), partitionOf(state));
         const ledger = new BatchLedger();
         for (const [batch, { at, messages }] of acknowledged)

@@ -145,7 +145,9 @@ function resized(bytes: Buffer | undefined, size: number): Buffer {
   return target;
 }
 
+/** Writes a state to a new directory: files left in an old one would belong to another state. */
 export async function writeState(files: ReadonlyMap<string, Buffer>, directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true });
+  if ((await mkdir(directory, { recursive: true })) === undefined)
+    throw new Error(`${directory} exists already`);
   for (const [name, bytes] of files) await writeFile(join(directory, name), bytes);
 }
