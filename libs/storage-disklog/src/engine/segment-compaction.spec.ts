@@ -72,6 +72,11 @@ class Log {
     return this.writer.exclusive(() => this.log.rotate(this.writer.lastSequence));
   }
 
+  /** Resolves when every closed segment has its index, which is built in the background. */
+  indexed(): Promise<void> {
+    return this.log.left.settled();
+  }
+
   merge(options: { segmentBytes: number; keysAtOnce?: number }): Promise<boolean> {
     const { log, writer } = this;
     const all = { ...options, isStopped: () => false };
@@ -307,6 +312,7 @@ describe('merging segments', () => {
       await log.leave();
     }
     const inputs = log.left;
+    await log.indexed();
     const before = (await readdir(directory)).length;
     let most = 0;
     let turns = 0;
