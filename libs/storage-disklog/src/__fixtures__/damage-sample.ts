@@ -1,5 +1,6 @@
-import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { isGenRocksError, type PartitionStore, type StoreEvent } from '@genrocks/storage';
 import { FORMATS } from '../format/formats.js';
 import { sealItem, TRAILER_SIZE, writeItem } from '../format/item.js';
@@ -125,12 +126,25 @@ export async function makeSample(
   await fill(store);
   if (big) await store.put('big', 'B'.repeat(66_000));
   if (closed) await adapter.close();
+  // Without its index, a file that was just left cannot tell some damage: what was cut off, in the case of JSON lines.
+  else await untilIndexed(partitionOf(logDir));
   await cp(logDir, copy, { recursive: true, filter: (path) => !path.endsWith('log.lock') });
   if (!closed) await adapter.close();
   const files = await snapshot(partitionOf(copy));
   delete files['log.lock'];
   const { log, values } = await readAll(options, copy, fs);
   return { options, fs, files, log: log!, values };
+}
+
+/** Waits for the indexes of all files that are no longer written; they are built in the background. */
+async function untilIndexed(directory: string): Promise<void> {
+  for (;;) {
+    const names = await readdir(directory);
+    const numbers = names.flatMap((name) => /^log\.(\d+)$/.exec(name)?.[1] ?? []).map(Number);
+    const left = numbers.filter((number) => number !== Math.max(...numbers));
+    if (left.every((number) => names.includes(`log.${number}.keys`))) return;
+    await setTimeout(1);
+  }
 }
 
 /** Opens a sample with one file changed (undefined: removed). */
