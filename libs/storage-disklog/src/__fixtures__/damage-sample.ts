@@ -126,7 +126,7 @@ export async function makeSample(
   await fill(store);
   if (big) await store.put('big', 'B'.repeat(66_000));
   if (closed) await adapter.close();
-  // Without its index, a file that was just left cannot tell some damage: what was cut off, in the case of JSON lines.
+  // Without its index, an open does not notice that a file was cut between two items.
   else await untilIndexed(partitionOf(logDir));
   await cp(logDir, copy, { recursive: true, filter: (path) => !path.endsWith('log.lock') });
   if (!closed) await adapter.close();
